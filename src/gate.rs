@@ -1,0 +1,294 @@
+//! The gate: who may act. Facts in, one explained answer out; the decision depends on the tenant and the time, never on
+//! the kind of credential.
+
+mod access;
+mod denial;
+mod principal;
+
+use chrono::{DateTime, Utc};
+
+use crate::policy::{GraceMode, Policy};
+use crate::problem::Severity;
+use crate::subscription::{Subscription, SubscriptionStatus};
+use crate::tenant::{AccountStatus, Plan, SuspensionCause, Tenant};
+
+pub use access::{Access, BillingAccess, Operator, WriteAccess};
+pub use denial::{CredentialFailure, Denial};
+pub use principal::{Credential, Principal, Privilege, Privileges};
+
+/// What a route demands, declared where the route is declared, never guessed from its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// Open to everyone.
+    Public,
+    /// A valid credential, and nothing of the tenant.
+    Authenticated,
+    /// Reads the tenant's rows.
+    TenantRead,
+    /// Writes the tenant's rows.
+    TenantWrite,
+    /// Pays: open to a tenant who owes.
+    Billing,
+    /// Operates the service itself, under a privilege.
+    Operator(Privilege),
+}
+
+/// What a request presented for a credential, as the host's authentication found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// No credential at all.
+    Nothing,
+    /// A credential that failed, and why. It is never taken for anonymous.
+    Failed(CredentialFailure),
+    /// A valid credential.
+    Verified(Principal),
+}
+
+/// What the gate admitted a request to.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it lives for one request, on the stack; boxing would allocate")]
+pub enum Admission {
+    /// A public route; the principal, if a valid credential was presented.
+    Public(Option<Principal>),
+    /// An authenticated route.
+    Authenticated(Principal),
+    /// A tenant's route. On a write route its access is known to be writable.
+    Tenant(Access),
+    /// A billing route.
+    Billing(BillingAccess),
+    /// An operator's route.
+    Operator(Operator),
+}
+
+impl Admission {
+    /// The access to the tenant's rows, or `RouteMismatch` where the route was declared for something else.
+    pub fn into_access(self) -> Result<Access, Denial> {
+        if let Self::Tenant(access) = self { Ok(access) } else { Err(Denial::RouteMismatch) }
+    }
+
+    /// The access that may write. `RouteMismatch` where the route was declared for something else, `PaymentPastDue`
+    /// where it may only read.
+    pub fn into_write(self) -> Result<WriteAccess, Denial> {
+        self.into_access()?.into_write()
+    }
+
+    /// The access to billing, or `RouteMismatch` where the route was declared for something else.
+    pub fn into_billing(self) -> Result<BillingAccess, Denial> {
+        if let Self::Billing(access) = self { Ok(access) } else { Err(Denial::RouteMismatch) }
+    }
+
+    /// The operator, or `RouteMismatch` where the route was declared for something else.
+    pub fn into_operator(self) -> Result<Operator, Denial> {
+        if let Self::Operator(operator) = self { Ok(operator) } else { Err(Denial::RouteMismatch) }
+    }
+}
+
+/// The gate's answer about a whole request, with what a log and a cache want to know of it.
+#[derive(Debug)]
+#[must_use]
+pub struct GateDecision {
+    result: Result<Admission, Denial>,
+    failure: Option<CredentialFailure>,
+    valid_until: Option<DateTime<Utc>>,
+}
+
+impl GateDecision {
+    /// The admission, or the one denial.
+    pub fn into_result(self) -> Result<Admission, Denial> {
+        self.result
+    }
+
+    /// The denial, if it is one.
+    pub fn denial(&self) -> Option<&Denial> {
+        self.result.as_ref().err()
+    }
+
+    /// A label for logs and counters: `admitted`, or the denial's code.
+    pub fn label(&self) -> &'static str {
+        self.denial().map_or("admitted", |denial| denial.code().as_str())
+    }
+
+    /// A credential that failed, on a public route too, where the request passes as anonymous all the same.
+    pub fn credential_failure(&self) -> Option<CredentialFailure> {
+        self.failure
+    }
+
+    /// How loud the log should be.
+    pub fn severity(&self) -> Severity {
+        let failure = self.failure.map_or(Severity::Info, CredentialFailure::severity);
+        self.denial().map_or(Severity::Info, Denial::severity).max(failure)
+    }
+
+    /// The earliest instant at which the same facts may give another answer; `None` if only other facts can change it.
+    pub fn valid_until(&self) -> Option<DateTime<Utc>> {
+        self.valid_until
+    }
+}
+
+/// Whether a principal may act for a tenant at `now`, under the default policy: see [`Policy::validate_account_and_plan`].
+pub fn validate_account_and_plan(
+    principal: &Principal,
+    tenant: Option<&Tenant>,
+    now: DateTime<Utc>,
+) -> Result<Access, Denial> {
+    Policy::default().validate_account_and_plan(principal, tenant, now)
+}
+
+/// Decides about a whole request under the default policy: see [`Policy::admit`].
+pub fn admit(route: Route, evidence: &Evidence, tenant: Option<&Tenant>, now: DateTime<Utc>) -> GateDecision {
+    Policy::default().admit(route, evidence, tenant, now)
+}
+
+impl Policy {
+    /// Whether a principal may act for a tenant at `now`: an [`Access`], or exactly one [`Denial`], the first that fits in
+    /// the order of [`Denial`]'s variants. Total: whatever is missing, foreign or unknown is a denial.
+    pub fn validate_account_and_plan(
+        &self,
+        principal: &Principal,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Access, Denial> {
+        let tenant = own_tenant(principal, tenant)?;
+        check_standing(tenant.account.status)?;
+        self.check_plan(principal, tenant, now)
+    }
+
+    /// Decides about a whole request: what its route demands, what it presented, whose rows it is about, and when.
+    ///
+    /// ```
+    /// use bailiwick::{admit, Evidence, Route};
+    /// let decision = admit(Route::TenantRead, &Evidence::Nothing, None, "2026-01-01T00:00:00Z".parse()?);
+    /// assert_eq!(decision.label(), "credential_missing");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn admit(
+        &self,
+        route: Route,
+        evidence: &Evidence,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> GateDecision {
+        let result = self.decide(route, evidence, tenant, now);
+        let failure = if let Evidence::Failed(failure) = evidence { Some(*failure) } else { None };
+        // No denial ever becomes an admission, or another denial, by the passing of time alone.
+        let valid_until = match &result {
+            Ok(Admission::Tenant(access)) => access.valid_until(),
+            _ => None,
+        };
+        GateDecision { result, failure, valid_until }
+    }
+
+    fn decide(
+        &self,
+        route: Route,
+        evidence: &Evidence,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, Denial> {
+        let principal = match (route, evidence) {
+            (Route::Public, Evidence::Verified(principal)) => return Ok(Admission::Public(Some(principal.clone()))),
+            (Route::Public, _) => return Ok(Admission::Public(None)),
+            (_, Evidence::Failed(failure)) => return Err(Denial::CredentialRejected(*failure)),
+            (_, Evidence::Nothing) => return Err(Denial::CredentialMissing),
+            (_, Evidence::Verified(principal)) => principal,
+        };
+        match route {
+            Route::Public | Route::Authenticated => Ok(Admission::Authenticated(principal.clone())),
+            Route::TenantRead => self.validate_account_and_plan(principal, tenant, now).map(Admission::Tenant),
+            Route::TenantWrite => {
+                let access = self.validate_account_and_plan(principal, tenant, now)?;
+                access.check_writable()?;
+                Ok(Admission::Tenant(access))
+            }
+            Route::Billing => {
+                let tenant = own_tenant(principal, tenant)?;
+                match tenant.account.status {
+                    // Who owes must be able to pay.
+                    AccountStatus::Suspended(SuspensionCause::PaymentOverdue) => {}
+                    status => check_standing(status)?,
+                }
+                Ok(Admission::Billing(BillingAccess::grant(principal, &tenant.account)))
+            }
+            Route::Operator(privilege) => {
+                if !principal.privileges().contains(privilege) {
+                    return Err(Denial::PrivilegeMissing(privilege));
+                }
+                let tenant = own_tenant(principal, tenant)?;
+                check_standing(tenant.account.status)?;
+                Ok(Admission::Operator(Operator::grant(principal, &tenant.account, privilege)))
+            }
+        }
+    }
+
+    fn check_plan(&self, principal: &Principal, tenant: &Tenant, now: DateTime<Utc>) -> Result<Access, Denial> {
+        if tenant.account.status == AccountStatus::PendingPayment {
+            return Err(Denial::PaymentPending);
+        }
+        let plan = tenant.plan.as_ref().ok_or(Denial::PlanMissing)?;
+        if !plan.active {
+            return Err(Denial::PlanInactive);
+        }
+        let standing = self.check_subscription(plan, tenant, now)?;
+        if principal.sites().is_some_and(|bound| !bound.iter().any(|site| tenant.sites.contains(site))) {
+            return Err(Denial::SiteNotInAccount);
+        }
+        Ok(Access::grant(principal, tenant, plan, standing, self.credit))
+    }
+
+    fn check_subscription(&self, plan: &Plan, tenant: &Tenant, now: DateTime<Utc>) -> Result<Standing, Denial> {
+        if !plan.needs_subscription {
+            return Ok(Standing { writable: true, until: None });
+        }
+        let subscription = tenant.subscription.as_ref().ok_or(Denial::SubscriptionMissing)?;
+        if subscription.account != tenant.account.id {
+            return Err(Denial::AccountMismatch);
+        }
+        let (until, mode, ended) = match subscription.status {
+            SubscriptionStatus::Trialing => (subscription.trial_end, GraceMode::Full, Denial::TrialEnded),
+            SubscriptionStatus::Active => (self.paid_until(subscription), GraceMode::Full, Denial::PeriodEnded),
+            SubscriptionStatus::PastDue => {
+                let grace = self.past_due_grace.zip(subscription.past_due_since);
+                let until = grace.and_then(|((length, _), since)| since.checked_add_signed(length));
+                let mode = self.past_due_grace.map_or(GraceMode::ReadOnly, |(_, mode)| mode);
+                (until, mode, Denial::PaymentPastDue)
+            }
+            SubscriptionStatus::Incomplete => return Err(Denial::SubscriptionIncomplete),
+            SubscriptionStatus::IncompleteExpired => return Err(Denial::SubscriptionIncompleteExpired),
+            SubscriptionStatus::Unpaid => return Err(Denial::SubscriptionUnpaid),
+            SubscriptionStatus::Paused => return Err(Denial::SubscriptionPaused),
+            SubscriptionStatus::Canceled => return Err(Denial::SubscriptionCanceled),
+            SubscriptionStatus::Unknown => return Err(Denial::SubscriptionStatusUnknown),
+        };
+        match until {
+            Some(until) if now < until => Ok(Standing { writable: mode == GraceMode::Full, until: Some(until) }),
+            _ => Err(ended),
+        }
+    }
+
+    /// The end of the paid period, with the slack for a renewal that is on its way. What ends, ends exactly there.
+    fn paid_until(&self, subscription: &Subscription) -> Option<DateTime<Utc>> {
+        let end = subscription.current_period?.end;
+        if subscription.cancel_at_period_end { Some(end) } else { end.checked_add_signed(self.renewal_slack) }
+    }
+}
+
+/// What the subscription allows, and until when.
+struct Standing {
+    writable: bool,
+    until: Option<DateTime<Utc>>,
+}
+
+fn own_tenant<'a>(principal: &Principal, tenant: Option<&'a Tenant>) -> Result<&'a Tenant, Denial> {
+    let own = principal.account().ok_or(Denial::AccountMissing)?;
+    let tenant = tenant.ok_or(Denial::AccountMissing)?;
+    if tenant.account.id == *own { Ok(tenant) } else { Err(Denial::AccountMismatch) }
+}
+
+fn check_standing(status: AccountStatus) -> Result<(), Denial> {
+    match status {
+        AccountStatus::Active | AccountStatus::PendingPayment => Ok(()),
+        AccountStatus::Suspended(cause) => Err(Denial::AccountSuspended(cause)),
+        AccountStatus::Closed => Err(Denial::AccountClosed),
+        AccountStatus::Unknown => Err(Denial::AccountStatusUnknown),
+    }
+}

@@ -1,0 +1,157 @@
+//! The proofs that the gate hands out. Nothing else makes them: no constructor, no `Default`, no `Deserialize`.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{Denial, Principal, Privilege, Standing};
+use crate::id::{AccountId, SiteId, UserId};
+use crate::policy::CreditPolicy;
+use crate::tenant::{Account, Plan, Tenant};
+
+/// The proof that the gate admitted a principal to a tenant. It opens the tenant's rows for reading, and the tenant's
+/// throttle and wallet.
+///
+/// It is owned and `'static`, so a framework can carry it from an extractor into a handler.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub(crate) account: AccountId,
+    user: Option<UserId>,
+    pub(crate) sites: Arc<[SiteId]>,
+    pub(crate) bound: Option<Arc<[SiteId]>>,
+    plan: Arc<Plan>,
+    pub(crate) credit: CreditPolicy,
+    writable: bool,
+    valid_until: Option<DateTime<Utc>>,
+}
+
+impl Access {
+    pub(super) fn grant(
+        principal: &Principal,
+        tenant: &Tenant,
+        plan: &Arc<Plan>,
+        standing: Standing,
+        credit: CreditPolicy,
+    ) -> Self {
+        Self {
+            account: tenant.account.id.clone(),
+            user: principal.user().cloned(),
+            sites: tenant.sites.clone(),
+            bound: principal.sites().cloned(),
+            plan: plan.clone(),
+            credit,
+            writable: standing.writable,
+            valid_until: standing.until,
+        }
+    }
+
+    /// The account that may be acted for.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The person who acts, if it is one.
+    pub fn user(&self) -> Option<&UserId> {
+        self.user.as_ref()
+    }
+
+    /// The account's plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether the tenant's rows may be written, too.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// The earliest instant at which the gate may answer otherwise; `None` if only other facts can change it.
+    pub fn valid_until(&self) -> Option<DateTime<Utc>> {
+        self.valid_until
+    }
+
+    /// Whether the access still holds at `now`. Whatever is charged asks this again.
+    pub fn is_valid_at(&self, now: DateTime<Utc>) -> bool {
+        self.valid_until.is_none_or(|until| now < until)
+    }
+
+    /// The access that may write as well. Fails with [`Denial::PaymentPastDue`] in a grace time that is read-only.
+    pub fn into_write(self) -> Result<WriteAccess, Denial> {
+        self.check_writable()?;
+        Ok(WriteAccess(self))
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), Denial> {
+        if self.writable { Ok(()) } else { Err(Denial::PaymentPastDue) }
+    }
+}
+
+/// The proof that the tenant's rows may be written. It is an [`Access`] too.
+#[derive(Clone, Debug)]
+pub struct WriteAccess(Access);
+
+impl Deref for WriteAccess {
+    type Target = Access;
+
+    fn deref(&self) -> &Access {
+        &self.0
+    }
+}
+
+/// The proof that a principal may pay for an account: identity alone, so that a tenant who owes can pay. It opens no rows.
+#[derive(Clone, Debug)]
+pub struct BillingAccess {
+    account: AccountId,
+    user: Option<UserId>,
+}
+
+impl BillingAccess {
+    pub(super) fn grant(principal: &Principal, account: &Account) -> Self {
+        Self { account: account.id.clone(), user: principal.user().cloned() }
+    }
+
+    /// The account that may be paid for.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The person who acts, if it is one.
+    pub fn user(&self) -> Option<&UserId> {
+        self.user.as_ref()
+    }
+}
+
+/// The proof that a principal may operate the service under one stored privilege. It opens no tenant's rows.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    account: AccountId,
+    user: Option<UserId>,
+    privilege: Privilege,
+}
+
+impl Operator {
+    pub(super) fn grant(principal: &Principal, account: &Account, privilege: Privilege) -> Self {
+        Self { account: account.id.clone(), user: principal.user().cloned(), privilege }
+    }
+
+    /// The account that the operator belongs to.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The person who acts, if it is one.
+    pub fn user(&self) -> Option<&UserId> {
+        self.user.as_ref()
+    }
+
+    /// The privilege that the route demanded and the principal has.
+    pub fn privilege(&self) -> Privilege {
+        self.privilege
+    }
+
+    /// Fails unless the operator was admitted under this very privilege.
+    pub(crate) fn check(&self, privilege: Privilege) -> Result<(), Denial> {
+        if self.privilege == privilege { Ok(()) } else { Err(Denial::PrivilegeMissing(privilege)) }
+    }
+}

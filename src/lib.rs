@@ -1,0 +1,40 @@
+//! crate docs follow
+#![forbid(unsafe_code)]
+#![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
+mod gate;
+mod id;
+mod money;
+mod period;
+mod policy;
+mod problem;
+mod quota;
+mod subscription;
+mod tenant;
+
+pub use gate::{
+    Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, Operator,
+    Principal, Privilege, Privileges, Route, WriteAccess, admit, validate_account_and_plan,
+};
+pub use id::{AccountId, ApiKeyId, IdError, IdKind, PlanId, SiteId, SubscriptionId, UserId};
+pub use money::{AmountError, Credits, Currency, Money};
+pub use period::{Interval, IntervalUnit, Period};
+pub use policy::{
+    CreditPolicy, GraceMode, GraceSettings, Overage, Policy, PolicyError, PolicySettings, ThrottleBypass,
+};
+pub use problem::{Code, Explained, Problem, Severity};
+pub use quota::{Quota, QuotaError, QuotaSet, ThrottleScope};
+pub use subscription::{PaymentMethod, Subscription, SubscriptionStatus};
+pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};

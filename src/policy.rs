@@ -1,0 +1,225 @@
+//! The numbers that a host may choose. They are checked once, when they are loaded; the default is the strictest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::money::Credits;
+use crate::problem::{Code, Explained};
+use crate::subscription::PaymentMethod;
+
+/// The longest grace or slack: a leap year.
+const LONGEST_SECONDS: u64 = 366 * 86_400;
+/// The most holds that a wallet may have open, whatever the host chooses.
+const MOST_OPEN_HOLDS: u16 = 4096;
+
+/// What a tenant may do while a payment is past due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GraceMode {
+    /// Everything.
+    Full,
+    /// Read, and nothing else: asking for write access is refused with 402.
+    ReadOnly,
+}
+
+/// How long after the first failed payment a tenant is still admitted, and to what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraceSettings {
+    /// Length in seconds, from `past_due_since`.
+    pub seconds: u64,
+    /// What may be done.
+    pub mode: GraceMode,
+}
+
+/// What a settlement may do when the cost turns out higher than what was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overage {
+    /// Refuse the settlement; the hold stays open.
+    Reject,
+    /// Charge what was held and no more; the rest is the service's loss.
+    Cap,
+    /// Charge what was held and what else is available, no more.
+    Available,
+    /// Charge it all; what is not there becomes a debt, up to this limit.
+    Debt(Credits),
+}
+
+/// The part of a policy that governs wallets. An access carries it, so that a hold is made under the gate's policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CreditPolicy {
+    /// The most holds that one wallet may have open: 1 to 4096.
+    pub max_open_holds: u16,
+    /// What a settlement above its hold does.
+    pub overage: Overage,
+}
+
+impl Default for CreditPolicy {
+    fn default() -> Self {
+        Self { max_open_holds: 256, overage: Overage::Reject }
+    }
+}
+
+/// A policy as it is written down, in JSON, TOML or any other format of serde. [`Policy::load`] checks it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PolicySettings {
+    /// Says that this is no production service. Whatever weakens protection demands it.
+    pub development: bool,
+    /// How long after the end of a paid period a tenant is still admitted, in seconds: room for a late webhook.
+    pub renewal_slack_seconds: u64,
+    /// Grace for a payment that is past due. Without it, past due is refused.
+    pub past_due_grace: Option<GraceSettings>,
+    /// The payment methods that are enabled. All others are "coming soon".
+    pub payment_methods: BTreeSet<PaymentMethod>,
+    /// Credits that a new identity is given once, at registration.
+    pub registration_credits: Credits,
+    /// Wallets.
+    pub credit: CreditPolicy,
+    /// Lets a developer bypass the throttle, by a typed value with a reason. Demands `development`.
+    pub throttle_bypass: bool,
+    /// Fields that no policy has; loading reports each of them.
+    #[serde(flatten, skip_serializing)]
+    unknown: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+impl Default for PolicySettings {
+    fn default() -> Self {
+        Self {
+            development: false,
+            renewal_slack_seconds: 0,
+            past_due_grace: None,
+            payment_methods: BTreeSet::from([PaymentMethod::BankTransfer]),
+            registration_credits: Credits::ZERO,
+            credit: CreditPolicy::default(),
+            throttle_bypass: false,
+            unknown: BTreeMap::new(),
+        }
+    }
+}
+
+/// Everything that is wrong with a policy, each with the field that it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct PolicyError(Vec<(String, &'static str)>);
+
+impl PolicyError {
+    /// Each fault as the field's name and what is wrong with it.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, fault)| (field.as_str(), *fault))
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the policy is not sound")?;
+        self.faults().try_for_each(|(field, fault)| write!(f, "; {field}: {fault}"))
+    }
+}
+
+impl Explained for PolicyError {
+    fn code(&self) -> Code {
+        Code::InputInvalid
+    }
+}
+
+/// The numbers that a host chose, checked. The default is the strictest: no slack, no grace, bank transfer only.
+///
+/// ```
+/// use bailiwick::{Policy, PolicySettings};
+/// let settings: PolicySettings = serde_json::from_str(r#"{
+///     "renewal_slack_seconds": 3600,
+///     "past_due_grace": { "seconds": 604800, "mode": "read_only" }
+/// }"#)?;
+/// let policy = Policy::load(settings)?;
+///
+/// let wrong: PolicySettings = serde_json::from_str(r#"{ "throttle_bypass": true, "graec": 1 }"#)?;
+/// let fields: Vec<String> = Policy::load(wrong).unwrap_err().faults().map(|(field, _)| field.to_owned()).collect();
+/// assert_eq!(fields, ["graec", "throttle_bypass"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub(crate) renewal_slack: TimeDelta,
+    pub(crate) past_due_grace: Option<(TimeDelta, GraceMode)>,
+    payment_methods: BTreeSet<PaymentMethod>,
+    pub(crate) registration_credits: Credits,
+    pub(crate) credit: CreditPolicy,
+    throttle_bypass: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::unchecked(PolicySettings::default())
+    }
+}
+
+impl Policy {
+    /// Checks settings and reports all their faults at once, each with its field.
+    pub fn load(settings: PolicySettings) -> Result<Self, PolicyError> {
+        let mut faults: Vec<(String, &'static str)> =
+            settings.unknown.keys().map(|field| (field.clone(), "no policy has such a field")).collect();
+        let mut fault = |field: &str, is_wrong: bool, what| {
+            if is_wrong {
+                faults.push((field.to_owned(), what));
+            }
+        };
+        let too_long = "longer than 366 days";
+        fault("renewal_slack_seconds", settings.renewal_slack_seconds > LONGEST_SECONDS, too_long);
+        if let Some(grace) = settings.past_due_grace {
+            fault("past_due_grace.seconds", grace.seconds > LONGEST_SECONDS, too_long);
+            fault("past_due_grace.seconds", grace.seconds == 0, "zero: leave the grace out instead");
+        }
+        fault("payment_methods", settings.payment_methods.is_empty(), "empty: nobody could pay");
+        let holds = settings.credit.max_open_holds;
+        fault("credit.max_open_holds", holds == 0 || holds > MOST_OPEN_HOLDS, "not 1 to 4096");
+        fault("throttle_bypass", settings.throttle_bypass && !settings.development, "demands `development`");
+        if faults.is_empty() { Ok(Self::unchecked(settings)) } else { Err(PolicyError(faults)) }
+    }
+
+    fn unchecked(settings: PolicySettings) -> Self {
+        Self {
+            renewal_slack: seconds(settings.renewal_slack_seconds),
+            past_due_grace: settings.past_due_grace.map(|grace| (seconds(grace.seconds), grace.mode)),
+            payment_methods: settings.payment_methods,
+            registration_credits: settings.registration_credits,
+            credit: settings.credit,
+            throttle_bypass: settings.throttle_bypass,
+        }
+    }
+
+    /// Whether a payment method is enabled; what is not is "coming soon".
+    pub fn is_enabled(&self, method: PaymentMethod) -> bool {
+        self.payment_methods.contains(&method)
+    }
+
+    /// Makes the only thing that passes the throttle unasked, for a reason that is recorded. `None` unless the policy
+    /// is one of development and allows it: no role, login or credential ever does.
+    pub fn bypass_throttle(&self, reason: &str) -> Option<ThrottleBypass> {
+        (self.throttle_bypass && !reason.trim().is_empty()).then(|| ThrottleBypass { reason: reason.into() })
+    }
+}
+
+/// Seconds that were checked against the longest length.
+fn seconds(seconds: u64) -> TimeDelta {
+    i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds).unwrap_or_default()
+}
+
+/// Leave to pass the throttle, with its reason. Only [`Policy::bypass_throttle`] makes one, under a development policy.
+#[derive(Clone, Debug)]
+pub struct ThrottleBypass {
+    reason: Arc<str>,
+}
+
+impl ThrottleBypass {
+    /// Why the throttle is bypassed, for the log.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}

@@ -1,0 +1,128 @@
+//! Subscriptions: the facts that a host stores. Commands and the table that governs them follow in the rooms below.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::period::Period;
+
+/// The status of a subscription, in Stripe's words. The status alone never grants access: the gate asks for the time too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionStatus {
+    /// The first payment has not succeeded yet.
+    Incomplete,
+    /// The first payment was not made in time. Terminal.
+    IncompleteExpired,
+    /// In trial.
+    Trialing,
+    /// Paid.
+    Active,
+    /// A payment failed and is being retried.
+    PastDue,
+    /// Retries are exhausted; the subscription stays, without service.
+    Unpaid,
+    /// Paused: a trial that ended without a payment method, or by command.
+    Paused,
+    /// Ended. Terminal.
+    Canceled,
+    /// A stored text that this version does not know. It is denied everywhere.
+    #[serde(other)]
+    Unknown,
+}
+
+impl SubscriptionStatus {
+    /// Every known status, in the order of the transition table's columns.
+    pub const ALL: [Self; 8] = [
+        Self::Incomplete,
+        Self::IncompleteExpired,
+        Self::Trialing,
+        Self::Active,
+        Self::PastDue,
+        Self::Unpaid,
+        Self::Paused,
+        Self::Canceled,
+    ];
+
+    /// The text to store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::IncompleteExpired => "incomplete_expired",
+            Self::Trialing => "trialing",
+            Self::Active => "active",
+            Self::PastDue => "past_due",
+            Self::Unpaid => "unpaid",
+            Self::Paused => "paused",
+            Self::Canceled => "canceled",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// From a stored text: total, since whatever it does not know is `Unknown`.
+    pub fn from_text(text: &str) -> Self {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
+    }
+}
+
+/// How a tenant pays. It is always chosen explicitly; there is no default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    /// Stripe.
+    Stripe,
+    /// PayPal.
+    Paypal,
+    /// A bank transfer, confirmed by an operator.
+    BankTransfer,
+}
+
+impl PaymentMethod {
+    /// Every payment method.
+    pub const ALL: [Self; 3] = [Self::Stripe, Self::Paypal, Self::BankTransfer];
+
+    /// The text to store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::Paypal => "paypal",
+            Self::BankTransfer => "bank_transfer",
+        }
+    }
+
+    /// From a stored text. `None` for what is no payment method.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
+    }
+}
+
+/// A subscription of an account to a plan, as the host loads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Its identifier.
+    pub id: SubscriptionId,
+    /// The account that subscribes. The gate refuses a subscription of another account.
+    pub account: AccountId,
+    /// The plan that it is for.
+    pub plan: PlanId,
+    /// Its status.
+    pub status: SubscriptionStatus,
+    /// Where periods are counted from: period `k` starts `k` intervals after it.
+    pub anchor: DateTime<Utc>,
+    /// The current period, once there is one.
+    pub current_period: Option<Period>,
+    /// The end of the trial, if there is or was one.
+    pub trial_end: Option<DateTime<Utc>>,
+    /// Whether it ends with the current period.
+    pub cancel_at_period_end: bool,
+    /// When it became past due; set on entering that status, cleared on leaving it.
+    pub past_due_since: Option<DateTime<Utc>>,
+    /// How it is paid.
+    pub payment_method: PaymentMethod,
+    /// Stripe's identifier, byte for byte; unique where present.
+    pub stripe_subscription_id: Option<String>,
+    /// The identifier of the latest payment outside Stripe, such as a bank's transaction.
+    pub external_payment_id: Option<String>,
+    /// The row's version: a change is written only over the version that it was made from.
+    pub version: u64,
+}
