@@ -14,6 +14,7 @@
     clippy::unwrap_used
 )]
 
+mod credit;
 mod gate;
 mod id;
 mod money;
@@ -24,6 +25,12 @@ mod quota;
 mod subscription;
 mod tenant;
 
+pub use credit::{
+    Answer, Balance, Cause, CauseKind, Change, DeductError, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold,
+    HoldError, HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, Outcome, OutcomeWrite, Price,
+    PriceError, PriceList, Quote, Receipt, ReleaseError, ReplayError, Replayed, Rounding, SettleError, Slice, Wallet,
+    WalletError,
+};
 pub use gate::{
     Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, Operator,
     Principal, Privilege, Privileges, Route, WriteAccess, admit, validate_account_and_plan,

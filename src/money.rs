@@ -132,6 +132,21 @@ impl Credits {
         Decimal::try_from_i128_with_scale(self.0.into(), CREDIT_PLACES).unwrap_or_default().normalize()
     }
 
+    /// The sum; `None` above 10^12 credits.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).and_then(|micros| Self::from_micros(micros).ok())
+    }
+
+    /// The difference; `None` below zero.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).and_then(|micros| Self::from_micros(micros).ok())
+    }
+
+    /// The difference, or zero where it would be below.
+    pub fn saturating_sub(self, other: Self) -> Self {
+        self.checked_sub(other).unwrap_or(Self::ZERO)
+    }
+
     /// Whether this is no credits at all.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
@@ -292,7 +307,8 @@ struct MoneyText {
     currency: Currency,
 }
 
-fn serialize_decimal<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes an amount as a text.
+pub(crate) fn serialize_decimal<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
 }
 

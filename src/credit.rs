@@ -1,0 +1,90 @@
+//! Credit: on whose account an expensive call is made. A [`Wallet`] is plain data; every command takes it, advances it
+//! to `now`, and returns the [`Change`] that the host writes in one transaction, or the answer of an earlier time.
+//!
+//! The order in which a host loads and writes is the whole of its part:
+//!
+//! 1. in a transaction, read the wallet, then the outcome of the key;
+//! 2. call the command;
+//! 3. write the wallet over [`Change::expected_version`] (0: insert it), append the entries, write the outcome under
+//!    UNIQUE (account, key), commit; if a guard misses, begin again at 1.
+
+mod command;
+mod draft;
+mod grant;
+mod hold;
+mod ledger;
+mod outcome;
+mod price;
+mod wallet;
+
+use crate::money::Credits;
+
+pub use command::{DeductError, GrantError, HoldError, HoldRequest, ReleaseError, SettleError};
+pub use grant::{Cause, CauseKind, Grant, GrantTerms};
+pub use hold::{Hold, HoldRecord, Slice};
+pub use ledger::{Event, LedgerEntry};
+pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed};
+pub use price::{Price, PriceError, PriceList, Quote, Rounding};
+pub use wallet::{Balance, Wallet, WalletError};
+
+/// What a command answers: something new that must be written, or what the same command answered before.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer<T, R = T> {
+    /// The command was carried out now.
+    Fresh(T),
+    /// The command was carried out before, under the same key; nothing changes.
+    Replayed(R),
+}
+
+/// The answer of a hold, once it is written: only a fresh [`Hold`] may run the expensive call.
+pub type Held = Answer<Hold, Replayed>;
+
+/// The change that a command makes to one wallet, to be written whole or not at all.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a change takes effect only when it is written"]
+pub struct Change<T = ()> {
+    expected_version: u64,
+    wallet: Wallet,
+    entries: Vec<LedgerEntry>,
+    outcome: Option<OutcomeWrite>,
+    result: T,
+}
+
+impl<T> Change<T> {
+    /// The version that the stored wallet must still have; 0 means that there must be none yet.
+    pub fn expected_version(&self) -> u64 {
+        self.expected_version
+    }
+
+    /// The wallet to store.
+    pub fn wallet(&self) -> &Wallet {
+        &self.wallet
+    }
+
+    /// The entries to append to the ledger, under UNIQUE (account, sequence).
+    pub fn entries(&self) -> &[LedgerEntry] {
+        &self.entries
+    }
+
+    /// The outcome to store, under UNIQUE (account, key).
+    pub fn outcome(&self) -> Option<&OutcomeWrite> {
+        self.outcome.as_ref()
+    }
+
+    /// What the command was for, to be taken once the change is committed.
+    pub fn into_result(self) -> T {
+        self.result
+    }
+}
+
+/// Adds, within what amounts can hold.
+fn add(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
+    *total = total.checked_add(amount).ok_or(WalletError::AmountOverflow)?;
+    Ok(())
+}
+
+/// Takes away what is there.
+fn take(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
+    *total = total.checked_sub(amount).ok_or(WalletError::AmountOverflow)?;
+    Ok(())
+}

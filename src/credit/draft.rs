@@ -1,0 +1,63 @@
+//! A change in the making. What time alone decides comes first, then the command's own events.
+
+use chrono::{DateTime, Utc};
+
+use super::Change;
+use super::ledger::{Event, LedgerEntry};
+use super::outcome::OutcomeWrite;
+use super::wallet::{Wallet, WalletError};
+
+/// A change in the making: the wallet after each event, and the entries that say how it came there.
+pub(super) struct Draft {
+    pub(super) wallet: Wallet,
+    pub(super) now: DateTime<Utc>,
+    expected_version: u64,
+    entries: Vec<LedgerEntry>,
+}
+
+impl Draft {
+    /// Advances the wallet to `now`, boundary by boundary. A `now` before the wallet's time is the wallet's time.
+    pub(super) fn begin(wallet: Wallet, now: DateTime<Utc>) -> Result<Self, WalletError> {
+        let now = now.max(wallet.as_of);
+        let mut draft = Self { expected_version: wallet.version, wallet, now, entries: Vec::new() };
+        while let Some(at) = draft.wallet.next_boundary().filter(|at| *at <= now) {
+            while let Some(event) = draft.wallet.due_at(at) {
+                draft.record(at, event)?;
+            }
+            draft.repay(at)?;
+        }
+        draft.wallet.as_of = now;
+        Ok(draft)
+    }
+
+    /// Applies an event and enters it into the ledger.
+    pub(super) fn record(&mut self, at: DateTime<Utc>, event: Event) -> Result<(), WalletError> {
+        self.wallet.apply(&event, at)?;
+        self.wallet.sequence = self.wallet.sequence.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+        self.entries.push(LedgerEntry {
+            account: self.wallet.account().clone(),
+            sequence: self.wallet.sequence,
+            at,
+            recorded_at: self.now,
+            event,
+            balance: self.wallet.balance(),
+        });
+        Ok(())
+    }
+
+    fn repay(&mut self, at: DateTime<Utc>) -> Result<(), WalletError> {
+        if self.wallet.balance().debt.is_zero() || self.wallet.balance().free.is_zero() {
+            return Ok(());
+        }
+        let slices = self.wallet.slices(self.wallet.balance().debt);
+        self.record(at, Event::DebtRepaid { slices })
+    }
+
+    /// Ends the command: debt is repaid from what has become free, and the version moves on.
+    pub(super) fn finish<T>(mut self, outcome: Option<OutcomeWrite>, result: T) -> Result<Change<T>, WalletError> {
+        self.repay(self.now)?;
+        self.wallet.version = self.expected_version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+        let Self { wallet, expected_version, entries, .. } = self;
+        Ok(Change { expected_version, wallet, entries, outcome, result })
+    }
+}

@@ -1,0 +1,228 @@
+//! What a command answered, stored under its key, so that the same command is answered again and not carried out twice.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::grant::{CauseKind, Grant};
+use super::price::Quote;
+use crate::id::AccountId;
+use crate::money::Credits;
+use crate::problem::{Code, Explained};
+
+/// The most characters of an idempotency key.
+const LONGEST: usize = 255;
+
+/// Why a text is no idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("an idempotency key has 1 to {LONGEST} printable ASCII characters without spaces")]
+pub struct KeyError;
+
+impl Explained for KeyError {
+    fn code(&self) -> Code {
+        Code::KeyInvalid
+    }
+}
+
+/// A client's name for one request, so that sending it again does nothing twice
+/// (draft-ietf-httpapi-idempotency-key-header): 1 to 255 printable ASCII characters without spaces.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IdempotencyKey(Arc<str>);
+
+impl IdempotencyKey {
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for IdempotencyKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let sound = !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic());
+        if sound { Ok(Self(text.into())) } else { Err(KeyError) }
+    }
+}
+
+impl TryFrom<String> for IdempotencyKey {
+    type Error = KeyError;
+
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        text.parse()
+    }
+}
+
+impl From<IdempotencyKey> for String {
+    fn from(key: IdempotencyKey) -> Self {
+        key.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdempotencyKey({self})")
+    }
+}
+
+/// What a key was used for: the payload that a repeated command must match. It never holds a time of day, so that the
+/// same request sent later is still the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub(super) enum Intent {
+    Hold { operation: Arc<str>, quantity: u64, time_to_live_micros: Option<i64> },
+    Deduct { operation: Arc<str>, quantity: u64 },
+    Grant { cause: CauseKind, amount: Credits, priority: u8 },
+}
+
+impl Intent {
+    pub(super) fn hold(quote: &Quote, time_to_live: TimeDelta) -> Self {
+        Self::Hold {
+            operation: quote.operation_name().clone(),
+            quantity: quote.quantity(),
+            time_to_live_micros: time_to_live.num_microseconds(),
+        }
+    }
+
+    pub(super) fn deduct(quote: &Quote) -> Self {
+        Self::Deduct { operation: quote.operation_name().clone(), quantity: quote.quantity() }
+    }
+}
+
+/// How far the command has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(super) enum State {
+    Pending,
+    Settled(Receipt),
+    Released,
+    Granted(Grant),
+}
+
+/// What a command answered, to be stored under UNIQUE (account, key) for as long as the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub(super) account: AccountId,
+    pub(super) key: String,
+    pub(super) intent: Intent,
+    pub(super) state: State,
+}
+
+impl Outcome {
+    /// The account that the command was about.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The key to store it under.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The stored key of a hold or a deduction with this idempotency key. Clients' keys and the crate's own never meet.
+    pub fn spend_key(key: &IdempotencyKey) -> String {
+        format!("spend/{key}")
+    }
+}
+
+/// How an outcome is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutcomeWrite {
+    /// Insert it. A clash of (account, key) means: load again and ask again.
+    Insert(Outcome),
+    /// Replace the row of the same (account, key); the wallet's version guards it.
+    Update(Outcome),
+}
+
+impl OutcomeWrite {
+    /// The outcome itself.
+    pub fn outcome(&self) -> &Outcome {
+        match self {
+            Self::Insert(outcome) | Self::Update(outcome) => outcome,
+        }
+    }
+}
+
+/// What a settlement charged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The idempotency key of the hold.
+    pub key: IdempotencyKey,
+    /// The operation that was paid for.
+    pub operation: Arc<str>,
+    /// What it cost.
+    pub cost: Credits,
+    /// What was charged: the cost, unless the overage policy capped it.
+    pub charged: Credits,
+    /// When it was settled.
+    pub settled_at: DateTime<Utc>,
+}
+
+/// What became of a hold under the same key before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// The hold is still open: the first request is at work, or died.
+    Pending,
+    /// The hold was settled.
+    Settled(Receipt),
+    /// The hold was released.
+    Released,
+    /// The hold ran out before anyone ended it.
+    Expired,
+}
+
+impl Replayed {
+    /// The receipt of the first request, or why there is none.
+    pub fn receipt(self) -> Result<Receipt, ReplayError> {
+        match self {
+            Self::Settled(receipt) => Ok(receipt),
+            Self::Pending => Err(ReplayError::Pending),
+            Self::Released => Err(ReplayError::Released),
+            Self::Expired => Err(ReplayError::Expired),
+        }
+    }
+}
+
+/// Why a repeated request has no receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ReplayError {
+    /// The first request is still being worked on.
+    #[error("the first request with this key is still being worked on")]
+    Pending,
+    /// The first request failed and its hold was released.
+    #[error("the first request with this key failed, and was not charged")]
+    Released,
+    /// The first request's hold ran out.
+    #[error("the first request with this key was not finished in time, and was not charged")]
+    Expired,
+}
+
+impl Explained for ReplayError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Pending => Code::RequestInProgress,
+            Self::Released => Code::HoldReleased,
+            Self::Expired => Code::HoldExpired,
+        }
+    }
+}
+
+/// How a hold ended without a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was released.
+    Released,
+    /// It ran out.
+    Expired,
+}

@@ -1,0 +1,177 @@
+//! What an operation costs: a list of prices, and quotes that say how they came about.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::money::{Credits, deserialize_decimal, serialize_decimal};
+use crate::problem::{Code, Explained};
+
+/// Decimal places of a price: finer than credits, since a quote rounds once, at its end.
+const PLACES: u32 = 12;
+/// The largest price.
+const LARGEST: i64 = 1_000_000_000_000;
+
+/// How a quote is rounded to a millionth of a credit, once, at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// Up: the service never loses by rounding.
+    #[default]
+    Up,
+    /// Down: the tenant never loses by rounding.
+    Down,
+    /// To the nearest; halves to the even neighbour.
+    HalfEven,
+}
+
+/// The price of one operation: `base + per_unit * quantity`, at least `minimum`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// What every call costs, whatever its quantity; at most 12 decimal places.
+    #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    pub base: Decimal,
+    /// What each unit costs; at most 12 decimal places.
+    #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    pub per_unit: Decimal,
+    /// What a call costs at least.
+    #[serde(default = "zero")]
+    pub minimum: Credits,
+    /// How the sum is rounded.
+    #[serde(default)]
+    pub rounding: Rounding,
+}
+
+fn zero() -> Credits {
+    Credits::ZERO
+}
+
+impl Price {
+    fn is_sound(&self) -> bool {
+        [self.base, self.per_unit].into_iter().all(|price| {
+            price >= Decimal::ZERO && price.normalize().scale() <= PLACES && price <= Decimal::from(LARGEST)
+        })
+    }
+
+    fn of(&self, quantity: u64) -> Option<Credits> {
+        let sum = self.per_unit.checked_mul(quantity.into())?.checked_add(self.base)?;
+        let strategy = match self.rounding {
+            Rounding::Up => RoundingStrategy::AwayFromZero,
+            Rounding::Down => RoundingStrategy::ToZero,
+            Rounding::HalfEven => RoundingStrategy::MidpointNearestEven,
+        };
+        let price = Credits::try_from(sum.round_dp_with_strategy(6, strategy)).ok()?;
+        Some(price.max(self.minimum))
+    }
+}
+
+/// Why a price list or a quote is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PriceError {
+    /// The list has no such operation.
+    #[error("the price list has no operation {0:?}; it has {1}")]
+    OperationUnknown(String, String),
+    /// A price is negative, too large or has more than 12 decimal places.
+    #[error("the price of {0:?} is not from 0 to 10^12 with at most {PLACES} decimal places")]
+    PriceInvalid(String),
+    /// The price of so many units cannot be held.
+    #[error("the price of {1} units of {0:?} is too large")]
+    TooLarge(String, u64),
+}
+
+impl Explained for PriceError {
+    fn code(&self) -> Code {
+        match self {
+            Self::OperationUnknown(..) => Code::OperationUnknown,
+            Self::PriceInvalid(_) => Code::AmountInvalid,
+            Self::TooLarge(..) => Code::AmountOverflow,
+        }
+    }
+}
+
+/// What each operation costs.
+///
+/// ```
+/// use bailiwick::PriceList;
+/// let prices: PriceList = serde_json::from_str(r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#)?;
+/// let quote = prices.quote("article", 150)?;
+/// assert_eq!(quote.price().to_string(), "4");
+/// assert_eq!(quote.to_string(), "article: 1 + 150 * 0.02 = 4 credits");
+/// assert!(prices.quote("poem", 1).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<Arc<str>, Price>", into = "BTreeMap<Arc<str>, Price>")]
+pub struct PriceList(BTreeMap<Arc<str>, Price>);
+
+impl PriceList {
+    /// What `quantity` units of an operation cost. Fails for an unknown operation, or beyond 10^12 credits.
+    pub fn quote(&self, operation: &str, quantity: u64) -> Result<Quote, PriceError> {
+        let (operation, price) = self.0.get_key_value(operation).ok_or_else(|| {
+            let known: Vec<&str> = self.0.keys().map(|name| &**name).collect();
+            PriceError::OperationUnknown(operation.to_owned(), known.join(", "))
+        })?;
+        let total = price.of(quantity).ok_or_else(|| PriceError::TooLarge(operation.to_string(), quantity))?;
+        Ok(Quote { operation: operation.clone(), quantity, price: *price, total })
+    }
+}
+
+impl TryFrom<BTreeMap<Arc<str>, Price>> for PriceList {
+    type Error = PriceError;
+
+    fn try_from(prices: BTreeMap<Arc<str>, Price>) -> Result<Self, PriceError> {
+        match prices.iter().find(|(_, price)| !price.is_sound()) {
+            Some((operation, _)) => Err(PriceError::PriceInvalid(operation.to_string())),
+            None => Ok(Self(prices)),
+        }
+    }
+}
+
+impl From<PriceList> for BTreeMap<Arc<str>, Price> {
+    fn from(list: PriceList) -> Self {
+        list.0
+    }
+}
+
+/// The price of so many units of an operation. Displayed, it says how it came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    operation: Arc<str>,
+    quantity: u64,
+    price: Price,
+    total: Credits,
+}
+
+impl Quote {
+    /// The operation.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    pub(super) fn operation_name(&self) -> &Arc<str> {
+        &self.operation
+    }
+
+    /// How many units.
+    pub fn quantity(&self) -> u64 {
+        self.quantity
+    }
+
+    /// What it costs.
+    pub fn price(&self) -> Credits {
+        self.total
+    }
+}
+
+impl fmt::Display for Quote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, quantity, price, total } = self;
+        write!(f, "{operation}: {} + {quantity} * {} = {total} credits", price.base, price.per_unit)?;
+        if !price.minimum.is_zero() && *total == price.minimum { f.write_str(" (the minimum)") } else { Ok(()) }
+    }
+}
