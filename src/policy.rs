@@ -85,9 +85,9 @@ pub struct PolicySettings {
     pub credit: CreditPolicy,
     /// Lets a developer bypass the throttle, by a typed value with a reason. Demands `development`.
     pub throttle_bypass: bool,
-    /// Fields that no policy has; loading reports each of them.
+    /// Fields that no policy has, as they were found in the file; loading reports each of them.
     #[serde(flatten, skip_serializing)]
-    unknown: BTreeMap<String, serde::de::IgnoredAny>,
+    pub unknown: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
 impl Default for PolicySettings {

@@ -10,7 +10,7 @@ use super::hold::{Hold, HoldRecord};
 use super::ledger::Event;
 use super::outcome::{Ended, IdempotencyKey, Intent, Outcome, OutcomeWrite, Receipt, Replayed, State};
 use super::price::Quote;
-use super::wallet::{Wallet, WalletError};
+use super::wallet::{Balance, Wallet, WalletError};
 use super::{Answer, Change};
 use crate::gate::Access;
 use crate::money::Credits;
@@ -38,12 +38,14 @@ pub enum HoldError {
     #[error("the access that was granted has run out")]
     AccessExpired,
     /// There is not enough.
-    #[error("this needs {needed} credits, and {available} are available")]
+    #[error("this needs {needed} credits, and {available} are available{}", mention_debt(*.debt))]
     Insufficient {
         /// What it would cost.
         needed: Credits,
         /// What there is.
         available: Credits,
+        /// What must be repaid first.
+        debt: Credits,
     },
     /// The wallet has as many open holds as the policy allows.
     #[error("{open} holds are open already, which is the most that the policy allows")]
@@ -60,6 +62,10 @@ pub enum HoldError {
     /// The wallet itself refuses.
     #[error(transparent)]
     Wallet(#[from] WalletError),
+}
+
+fn mention_debt(debt: Credits) -> String {
+    if debt.is_zero() { String::new() } else { format!(", with a debt of {debt} to repay first") }
 }
 
 impl Explained for HoldError {
@@ -166,9 +172,9 @@ impl Wallet {
     /// Whether an operation can be paid for at `now`, changing nothing: what is left after it, or why not.
     pub fn check(&self, access: &Access, quote: &Quote, now: DateTime<Utc>) -> Result<Credits, HoldError> {
         self.check_access(access, now)?;
-        let needed = quote.price();
-        let available = self.balance_at(now)?.available();
-        available.checked_sub(needed).ok_or(HoldError::Insufficient { needed, available })
+        let balance = self.balance_at(now)?;
+        check_balance(&balance, quote)?;
+        Ok(balance.free.saturating_sub(quote.price()))
     }
 
     /// Sets credits aside for one expensive call. A fresh [`Hold`] is the only thing that may run the call; a repeated
@@ -350,6 +356,13 @@ fn check_prior(prior: &Outcome, wallet: &Wallet, key: &str) -> Result<(), Wallet
     if prior.account == *wallet.account() && prior.key == key { Ok(()) } else { Err(WalletError::Mismatch) }
 }
 
+fn check_balance(balance: &Balance, quote: &Quote) -> Result<(), HoldError> {
+    if balance.covers(quote.price()) {
+        return Ok(());
+    }
+    Err(HoldError::Insufficient { needed: quote.price(), available: balance.available(), debt: balance.debt })
+}
+
 impl Draft {
     fn hold(
         &mut self,
@@ -362,15 +375,12 @@ impl Draft {
         if open >= usize::from(access.credit.max_open_holds) {
             return Err(HoldError::TooManyHolds { open });
         }
-        let (needed, available) = (quote.price(), self.wallet.balance().available());
-        if available < needed {
-            return Err(HoldError::Insufficient { needed, available });
-        }
+        check_balance(&self.wallet.balance(), quote)?;
         let hold = HoldRecord {
             key,
             operation: quote.operation_name().clone(),
-            amount: needed,
-            slices: self.wallet.slices(needed),
+            amount: quote.price(),
+            slices: self.wallet.slices(quote.price()),
             expires_at,
             overage: access.credit.overage,
         };

@@ -73,9 +73,14 @@ impl Balance {
         debt: Credits::ZERO,
     };
 
-    /// What can be held now: `free - debt`, and since one of the two is zero, never less than nothing.
+    /// What can be held now: `free - debt`, or nothing while there is debt.
     pub fn available(&self) -> Credits {
         self.free.saturating_sub(self.debt)
+    }
+
+    /// Whether `free - debt` covers an amount. While there is debt, it covers not even nothing.
+    pub fn covers(&self, amount: Credits) -> bool {
+        self.debt.is_zero() && amount <= self.free
     }
 
     fn is_exact(&self) -> bool {

@@ -1,0 +1,624 @@
+//! The wallet: C1 to C5 as properties over sequences of commands, against a naive second wallet, and the
+//! counter-examples that broke simpler rules.
+
+#[path = "model/credit.rs"]
+mod model;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bailiwick::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use model::{Model, Totals};
+use proptest::prelude::*;
+
+const ACCOUNT: i64 = 7;
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
+}
+
+fn credits(whole: i64) -> Credits {
+    Credits::whole(whole.try_into().unwrap())
+}
+
+fn tenant(account: i64) -> Tenant {
+    let plan = Plan {
+        id: 1.into(),
+        active: true,
+        price: Money::new(0.into(), Currency::EUR).unwrap(),
+        interval: Interval::MONTHLY,
+        credits_per_month: Credits::ZERO,
+        needs_subscription: false,
+        quotas: BTreeMap::new(),
+    };
+    let status = AccountStatus::Active;
+    let account = Account { id: account.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
+    Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: Arc::new([]) }
+}
+
+fn access(overage: Overage) -> Access {
+    let credit = CreditPolicy { max_open_holds: 4, overage };
+    let policy = Policy::load(PolicySettings { credit, ..PolicySettings::default() }).unwrap();
+    let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
+    policy.validate_account_and_plan(&principal, Some(&tenant(ACCOUNT)), at(0)).unwrap()
+}
+
+fn operator(privilege: Privilege) -> Operator {
+    let principal =
+        Principal::session(2.into()).of_account(1.into()).with_privileges(Privileges::from_iter([privilege]));
+    let evidence = Evidence::Verified(principal);
+    let decision = admit(Route::Operator(privilege), &evidence, Some(&tenant(1)), at(0));
+    decision.into_result().unwrap().into_operator().unwrap()
+}
+
+fn cause(key: &str) -> Cause {
+    Cause::promotion(&operator(Privilege::GrantCredits), &key.parse().unwrap()).unwrap()
+}
+
+fn prices() -> PriceList {
+    serde_json::from_str(r#"{ "unit": { "per_unit": "1" } }"#).unwrap()
+}
+
+fn key(number: u8) -> IdempotencyKey {
+    format!("request-{number}").parse().unwrap()
+}
+
+/// A host in memory: one wallet, its ledger, its outcomes, and the holds that its handlers carry.
+struct Host {
+    access: Access,
+    wallet: Wallet,
+    ledger: Vec<LedgerEntry>,
+    outcomes: BTreeMap<String, Outcome>,
+    holds: BTreeMap<u8, Hold>,
+    grants: u32,
+}
+
+impl Host {
+    fn new(overage: Overage) -> Self {
+        Self {
+            access: access(overage),
+            wallet: Wallet::open(ACCOUNT.into(), at(0)),
+            ledger: vec![],
+            outcomes: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            grants: 0,
+        }
+    }
+
+    fn write<T>(&mut self, change: Change<T>) -> T {
+        assert_eq!(change.expected_version(), self.wallet.version());
+        assert_eq!(change.wallet().version(), self.wallet.version() + 1);
+        for entry in change.entries() {
+            assert_eq!(entry.sequence, self.ledger.last().map_or(1, |last| last.sequence + 1), "no gap, no repeat");
+            self.ledger.push(entry.clone());
+        }
+        match change.outcome() {
+            Some(OutcomeWrite::Insert(outcome)) => {
+                let earlier = self.outcomes.insert(outcome.key().to_owned(), outcome.clone());
+                assert!(earlier.is_none(), "UNIQUE (account, key)");
+            }
+            Some(OutcomeWrite::Update(outcome)) => {
+                let earlier = self.outcomes.insert(outcome.key().to_owned(), outcome.clone());
+                assert!(earlier.is_some(), "an update has a row");
+            }
+            None => {}
+        }
+        // The wallet goes through the store's text, which checks on the way in that it adds up.
+        let stored = serde_json::to_string(change.wallet()).unwrap();
+        self.wallet = serde_json::from_str(&stored).unwrap();
+        change.into_result()
+    }
+
+    fn prior(&self, key: &str) -> Option<Outcome> {
+        // Outcomes, too, come back from text.
+        self.outcomes.get(key).map(|row| serde_json::from_str(&serde_json::to_string(row).unwrap()).unwrap())
+    }
+
+    fn grant(&mut self, id: &str, terms: GrantTerms, now: i64) -> &'static str {
+        let cause = cause(id);
+        let prior = self.prior(cause.key());
+        match self.wallet.clone().grant(&cause, terms, prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "granted",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    fn hold(&mut self, number: u8, units: u64, life: i64, now: i64) -> &'static str {
+        let request = HoldRequest {
+            key: key(number),
+            quote: prices().quote("unit", units).unwrap(),
+            time_to_live: TimeDelta::try_seconds(life).unwrap(),
+        };
+        let prior = self.prior(&Outcome::spend_key(&request.key));
+        match self.wallet.clone().hold(&self.access, &request, prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                let hold = self.write(change);
+                self.holds.insert(number, hold);
+                "fresh"
+            }
+            Ok(Answer::Replayed(Replayed::Pending)) => "pending",
+            Ok(Answer::Replayed(Replayed::Settled(_))) => "settled",
+            Ok(Answer::Replayed(Replayed::Released)) => "released",
+            Ok(Answer::Replayed(Replayed::Expired)) => "expired",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    fn settle(&mut self, number: u8, cost: i64, now: i64) -> &'static str {
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        match self.wallet.clone().settle(&self.holds[&number], credits(cost), prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "settled",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    fn release(&mut self, number: u8, now: i64) -> &'static str {
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        match self.wallet.clone().release(&self.holds[&number], prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(Ended::Released)) => "released",
+            Ok(Answer::Replayed(Ended::Expired)) => "expired",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    fn deduct(&mut self, number: u8, units: u64, now: i64) -> &'static str {
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        let quote = prices().quote("unit", units).unwrap();
+        match self.wallet.clone().deduct(&self.access, &key(number), &quote, prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "settled",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    fn totals(&self, now: i64) -> Totals {
+        let balance = self.wallet.balance_at(at(now)).unwrap();
+        let whole = |amount: Credits| amount.micros() / 1_000_000;
+        assert_eq!(balance.revoked, Credits::ZERO);
+        Totals {
+            granted: whole(balance.granted),
+            scheduled: whole(balance.scheduled),
+            free: whole(balance.free),
+            held: whole(balance.held),
+            spent: whole(balance.spent),
+            expired: whole(balance.expired),
+            debt: whole(balance.debt),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(i64),
+    Grant { amount: i64, priority: u8, effective: i64, life: Option<i64> },
+    Hold { key: u8, units: u64, life: i64 },
+    Settle { key: u8, cost: i64 },
+    Release { key: u8 },
+    Deduct { key: u8, units: u64 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        2 => (0i64..9).prop_map(Step::Wait),
+        2 => (0i64..40, 0u8..3, -3i64..9, prop::option::of(1i64..20))
+            .prop_map(|(amount, priority, effective, life)| Step::Grant { amount, priority, effective, life }),
+        3 => (0u8..9, 0u64..25, 1i64..12).prop_map(|(key, units, life)| Step::Hold { key, units, life }),
+        3 => (0u8..9, 0i64..40).prop_map(|(key, cost)| Step::Settle { key, cost }),
+        1 => (0u8..9).prop_map(|key| Step::Release { key }),
+        1 => (0u8..9, 0u64..25).prop_map(|(key, units)| Step::Deduct { key, units }),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+fn overages() -> impl Strategy<Value = Overage> {
+    prop_oneof![
+        Just(Overage::Reject),
+        Just(Overage::Cap),
+        Just(Overage::Available),
+        (0i64..30).prop_map(|limit| Overage::Debt(credits(limit))),
+    ]
+}
+
+fn of_model(overage: Overage) -> model::Overage {
+    match overage {
+        Overage::Reject => model::Overage::Reject,
+        Overage::Cap => model::Overage::Cap,
+        Overage::Available => model::Overage::Available,
+        Overage::Debt(limit) => model::Overage::Debt(limit.micros() / 1_000_000),
+    }
+}
+
+/// Carries out one step on the host; the answer's name, or `None` where the step has nothing to act on.
+fn carry_out(host: &mut Host, step: &Step, now: i64) -> Option<&'static str> {
+    Some(match *step {
+        Step::Wait(_) => return None,
+        Step::Grant { amount, priority, effective, life } => {
+            host.grants += 1;
+            let terms = GrantTerms {
+                amount: credits(amount),
+                priority,
+                effective_at: Some(at(now + effective)),
+                expires_at: life.map(|life| at(now + life)),
+            };
+            host.grant(&format!("grant-{:03}", host.grants), terms, now)
+        }
+        Step::Hold { key, units, life } => host.hold(key, units, life, now),
+        Step::Settle { key, cost } if host.holds.contains_key(&key) => host.settle(key, cost, now),
+        Step::Release { key } if host.holds.contains_key(&key) => host.release(key, now),
+        Step::Settle { .. } | Step::Release { .. } => return None,
+        Step::Deduct { key, units } => host.deduct(key, units, now),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn c1_the_parts_of_a_wallet_add_up_and_equal_the_model(steps in steps(), overage in overages()) {
+        let mut host = Host::new(overage);
+        let mut model = Model::new(of_model(overage), 4);
+        let mut now = 0;
+        for step in &steps {
+            if let Step::Wait(seconds) = step {
+                now += seconds;
+            }
+            model.wait_until(now);
+            let held = match step {
+                Step::Settle { key, .. } | Step::Release { key } => host.holds.contains_key(key),
+                _ => true,
+            };
+            let expected = match *step {
+                Step::Grant { amount, priority, effective, life } => {
+                    let id = format!("grant-{:03}", host.grants + 1);
+                    Some(model.grant(&id, amount, priority, now + effective, life.map(|life| now + life)))
+                }
+                Step::Hold { key, units, life } => Some(model.hold(key, units.try_into().unwrap(), life)),
+                Step::Settle { key, cost } if held => Some(model.settle(key, cost)),
+                Step::Release { key } if held => Some(model.release(key)),
+                Step::Deduct { key, units } => Some(model.deduct(key, units.try_into().unwrap())),
+                _ => None,
+            };
+            prop_assert_eq!(carry_out(&mut host, step, now), expected, "{:?} at {}", step, now);
+            let totals = host.totals(now);
+            prop_assert_eq!(totals, model.totals(), "after {:?} at {}", step, now);
+            let Totals { granted, scheduled, free, held, spent, expired, debt } = totals;
+            prop_assert_eq!(granted, scheduled + free + held + spent + expired - debt);
+            if let Some(last) = host.ledger.last() {
+                prop_assert_eq!(last.balance, host.wallet.balance(), "the ledger ends in the wallet's balance");
+            }
+        }
+        // And after every moment to come.
+        for later in now..now + 40 {
+            model.wait_until(later);
+            prop_assert_eq!(host.totals(later), model.totals());
+        }
+    }
+
+    #[test]
+    fn c2_debt_needs_a_policy_and_keeps_its_limit(steps in steps(), overage in overages()) {
+        let mut host = Host::new(overage);
+        let limit = if let Overage::Debt(limit) = overage { limit } else { Credits::ZERO };
+        let mut now = 0;
+        for step in &steps {
+            if let Step::Wait(seconds) = step {
+                now += seconds;
+            }
+            carry_out(&mut host, step, now);
+            for balance in host.ledger.iter().map(|entry| entry.balance) {
+                prop_assert!(balance.debt <= limit);
+            }
+            let balance = host.wallet.balance();
+            prop_assert!(balance.free.is_zero() || balance.debt.is_zero());
+            prop_assert_eq!(balance.available(), balance.free);
+        }
+    }
+
+    #[test]
+    fn c3_a_hold_has_exactly_one_end(steps in steps(), overage in overages()) {
+        let mut host = Host::new(overage);
+        let mut now = 0;
+        for step in &steps {
+            if let Step::Wait(seconds) = step {
+                now += seconds;
+            }
+            carry_out(&mut host, step, now);
+        }
+        host.wallet = host.wallet.clone().advance(at(now + 100)).map(|change| host.write(change)).map(|()| host.wallet.clone()).unwrap();
+        let mut amounts = BTreeMap::new();
+        let mut ends = BTreeMap::<IdempotencyKey, u32>::new();
+        for entry in &host.ledger {
+            match &entry.event {
+                Event::Held { hold } => {
+                    prop_assert!(amounts.insert(hold.key.clone(), hold.amount).is_none(), "held once for a key");
+                    let sum: i64 = hold.slices.iter().map(|slice| slice.amount.micros()).sum();
+                    prop_assert_eq!(sum, hold.amount.micros());
+                }
+                Event::Settled { hold, captured, beyond, debt, .. } => {
+                    *ends.entry(hold.clone()).or_default() += 1;
+                    prop_assert!(*captured <= amounts[hold]);
+                    if matches!(overage, Overage::Reject | Overage::Cap) {
+                        prop_assert!(beyond.is_empty() && debt.is_zero());
+                    }
+                }
+                Event::Released { hold } | Event::HoldExpired { hold } => *ends.entry(hold.clone()).or_default() += 1,
+                _ => {}
+            }
+        }
+        let once: BTreeMap<_, _> = amounts.keys().map(|key| (key.clone(), 1)).collect();
+        prop_assert_eq!(ends, once, "every hold ended, and once");
+    }
+
+    #[test]
+    fn c4_a_replay_answers_as_before_and_changes_nothing(steps in steps(), overage in overages()) {
+        let mut host = Host::new(overage);
+        let mut now = 0;
+        for step in &steps {
+            if let Step::Wait(seconds) = step {
+                now += seconds;
+            }
+            let first = carry_out(&mut host, step, now);
+            let (wallet, entries) = (host.wallet.clone(), host.ledger.len());
+            if first != Some("fresh") {
+                continue;
+            }
+            // Again at once, and again later: the answer is the first one's.
+            for later in [now, now + 1] {
+                let (again, other) = match *step {
+                    Step::Hold { key, units, life } => {
+                        let again = host.hold(key, units, life, later);
+                        prop_assert!(again == "pending" || (again == "expired" && later > now), "{}", again);
+                        ("replayed", Some(host.hold(key, units + 1, life, later)))
+                    }
+                    Step::Deduct { key, units } => {
+                        prop_assert_eq!(host.deduct(key, units, later), "settled");
+                        ("replayed", Some(host.hold(key, units, 5, later)))
+                    }
+                    Step::Settle { key, cost } => {
+                        prop_assert_eq!(host.settle(key, cost, later), "settled");
+                        prop_assert_eq!(host.settle(key, cost + 1, later), "hold_settled");
+                        prop_assert_eq!(host.release(key, later), "hold_settled");
+                        ("replayed", None)
+                    }
+                    Step::Release { key } => {
+                        prop_assert_eq!(host.release(key, later), "released");
+                        prop_assert_eq!(host.settle(key, 1, later), "hold_released");
+                        ("replayed", None)
+                    }
+                    Step::Grant { amount, priority, effective, life } => {
+                        let id = format!("grant-{:03}", host.grants);
+                        let terms = GrantTerms {
+                            amount: credits(amount),
+                            priority,
+                            effective_at: Some(at(later + effective)),
+                            expires_at: life.map(|life| at(later + life)),
+                        };
+                        prop_assert_eq!(host.grant(&id, terms, later), "granted");
+                        let more = GrantTerms { amount: credits(amount + 1), ..terms };
+                        ("replayed", Some(host.grant(&id, more, later)))
+                    }
+                    Step::Wait(_) => ("nothing", None),
+                };
+                prop_assert_eq!(again, "replayed");
+                prop_assert!(other.is_none_or(|other| other == "idempotency_key_reused"), "{:?}", other);
+                prop_assert_eq!(&host.wallet, &wallet);
+                prop_assert_eq!(host.ledger.len(), entries);
+            }
+        }
+    }
+
+    #[test]
+    fn c5_how_finely_the_clock_ticks_changes_no_state(steps in steps(), overage in overages()) {
+        let mut coarse = Host::new(overage);
+        let mut fine = Host::new(overage);
+        let mut now = 0;
+        for step in steps.iter().chain([&Step::Wait(40)]) {
+            if let Step::Wait(seconds) = step {
+                for second in now..now + seconds {
+                    let ticked = fine.wallet.clone().advance(at(second)).unwrap();
+                    fine.write(ticked);
+                }
+                now += seconds;
+            }
+            prop_assert_eq!(carry_out(&mut coarse, step, now), carry_out(&mut fine, step, now));
+        }
+        for host in [&mut coarse, &mut fine] {
+            let last = host.wallet.clone().advance(at(now)).unwrap();
+            host.write(last);
+        }
+        let without_version = |wallet: &Wallet| {
+            let mut json = serde_json::to_value(wallet).unwrap();
+            json["version"] = 0.into();
+            json
+        };
+        prop_assert_eq!(without_version(&coarse.wallet), without_version(&fine.wallet));
+        let events = |host: &Host| host.ledger.iter().map(|e| (e.sequence, e.at, e.event.clone(), e.balance)).collect::<Vec<_>>();
+        prop_assert_eq!(events(&coarse), events(&fine), "entries differ in nothing but the time of recording");
+    }
+}
+
+/// A wallet that owes `debt`, at second 0.
+fn indebted(debt: i64) -> Host {
+    let mut host = Host::new(Overage::Debt(credits(1000)));
+    host.grant("first", GrantTerms::forever(credits(1)), 0);
+    host.hold(1, 1, 5, 0);
+    assert_eq!(host.settle(1, 1 + debt, 0), "fresh");
+    assert_eq!(host.totals(0).debt, debt);
+    host
+}
+
+#[test]
+fn c5_a_grant_repays_debt_when_it_takes_effect_however_late_anyone_looks() {
+    let mut host = indebted(30);
+    let terms = GrantTerms { amount: credits(100), priority: 1, effective_at: Some(at(10)), expires_at: Some(at(20)) };
+    host.grant("late", terms, 0);
+    // Lazy expiry would leave a debt of 30 and let 100 expire.
+    let totals = host.totals(25);
+    assert_eq!((totals.debt, totals.expired), (0, 70));
+}
+
+#[test]
+fn c2_what_a_release_returns_repays_debt_at_once() {
+    let mut host = Host::new(Overage::Debt(credits(1000)));
+    host.grant("first", GrantTerms::forever(credits(11)), 0);
+    assert_eq!(host.hold(1, 10, 100, 0), "fresh");
+    assert_eq!(host.hold(2, 1, 100, 0), "fresh");
+    assert_eq!(host.settle(2, 6, 0), "fresh");
+    assert_eq!(host.totals(0).debt, 5);
+    assert_eq!(host.release(1, 1), "fresh");
+    let totals = host.totals(1);
+    assert_eq!((totals.free, totals.debt), (5, 0));
+}
+
+#[test]
+fn c6_a_hold_pins_its_slices_and_what_lapses_goes_nowhere_else() {
+    let mut host = Host::new(Overage::Reject);
+    let short = GrantTerms { amount: credits(10), priority: 1, effective_at: None, expires_at: Some(at(5)) };
+    host.grant("short", short, 0);
+    host.grant("long", GrantTerms { priority: 1, ..GrantTerms::forever(credits(10)) }, 0);
+    assert_eq!(host.hold(1, 15, 100, 0), "fresh");
+    // The short grant expires under the hold and can still be settled; what comes back of it has lapsed.
+    assert_eq!(host.settle(1, 4, 50), "fresh");
+    let totals = host.totals(50);
+    assert_eq!((totals.spent, totals.expired, totals.free), (4, 6, 10));
+}
+
+#[test]
+fn c8_a_hold_is_good_for_its_own_wallet_only() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    assert_eq!(host.hold(1, 5, 100, 0), "fresh");
+    let prior = host.prior(&Outcome::spend_key(&key(1)));
+    let other = Wallet::open(8.into(), at(0));
+    let refused = other.settle(&host.holds[&1], credits(5), prior.as_ref(), at(1));
+    assert_eq!(refused, Err(SettleError::Wallet(WalletError::Mismatch)));
+    let without = host.wallet.clone().settle(&host.holds[&1], credits(5), None, at(1));
+    assert_eq!(without, Err(SettleError::Wallet(WalletError::Mismatch)), "a hold that was never written");
+    let foreign = Wallet::open(8.into(), at(0));
+    let request = HoldRequest {
+        key: key(2),
+        quote: prices().quote("unit", 0).unwrap(),
+        time_to_live: TimeDelta::try_seconds(1).unwrap(),
+    };
+    let refused = foreign.hold(&host.access, &request, None, at(1));
+    assert_eq!(refused, Err(HoldError::Wallet(WalletError::Mismatch)));
+}
+
+#[test]
+fn a_stored_wallet_that_does_not_add_up_is_not_loaded() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    host.hold(1, 5, 100, 0);
+    let sound = serde_json::to_value(&host.wallet).unwrap();
+    assert!(serde_json::from_value::<Wallet>(sound.clone()).is_ok());
+    for (pointer, value) in [
+        ("/balance/free", "6"),
+        ("/balance/granted", "11"),
+        ("/grants/0/free", "6"),
+        ("/grants/0/held", "4"),
+        ("/holds/0/amount", "4"),
+        ("/balance/debt", "1"),
+    ] {
+        let mut damaged = sound.clone();
+        *damaged.pointer_mut(pointer).unwrap() = value.into();
+        let error = serde_json::from_value::<Wallet>(damaged).unwrap_err();
+        assert!(error.to_string().contains("does not add up"), "{pointer}: {error}");
+    }
+}
+
+#[test]
+fn an_access_that_has_run_out_holds_nothing() {
+    let mut tenant = tenant(ACCOUNT);
+    let mut plan = Plan::clone(tenant.plan.as_ref().unwrap());
+    plan.needs_subscription = true;
+    tenant.plan = Some(Arc::new(plan));
+    tenant.subscription = Some(Subscription {
+        id: 1.into(),
+        account: ACCOUNT.into(),
+        plan: 1.into(),
+        status: SubscriptionStatus::Trialing,
+        anchor: at(0),
+        current_period: None,
+        trial_end: Some(at(10)),
+        cancel_at_period_end: false,
+        past_due_since: None,
+        payment_method: PaymentMethod::BankTransfer,
+        stripe_subscription_id: None,
+        external_payment_id: None,
+        version: 1,
+    });
+    let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
+    let mut host = Host::new(Overage::Reject);
+    host.access = validate_account_and_plan(&principal, Some(&tenant), at(0)).unwrap();
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    assert_eq!(host.hold(1, 1, 100, 9), "fresh");
+    assert_eq!(host.hold(2, 1, 100, 10), "access_expired");
+    assert_eq!(host.deduct(3, 1, 10), "access_expired");
+    assert_eq!(host.settle(1, 1, 11), "fresh", "what was held in time can be settled later");
+}
+
+#[test]
+fn a_refusal_says_what_is_missing() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(3)), 0);
+    let quote = prices().quote("unit", 5).unwrap();
+    let refused = host.wallet.check(&host.access, &quote, at(0)).unwrap_err();
+    assert_eq!(refused, HoldError::Insufficient { needed: credits(5), available: credits(3), debt: credits(0) });
+    assert_eq!(refused.to_string(), "this needs 5 credits, and 3 are available");
+    assert_eq!(host.wallet.check(&host.access, &prices().quote("unit", 1).unwrap(), at(0)), Ok(credits(2)));
+    for life in [0, -1, 367 * 86_400] {
+        assert_eq!(host.hold(1, 1, life, 0), "hold_time_invalid");
+    }
+    let unprivileged = Cause::promotion(&operator(Privilege::ConfirmPayments), &key(1));
+    assert_eq!(unprivileged, Err(Denial::PrivilegeMissing(Privilege::GrantCredits)));
+}
+
+proptest! {
+    #[test]
+    fn c11_a_quote_is_exact_and_rounds_once(base in 0u64..1_000_000, per_unit in 0u64..1_000_000_000, quantity in 0u64..100_000) {
+        for (rounding, word) in [(0i128, "up"), (1, "down"), (2, "half_even")] {
+            let json = format!(
+                r#"{{ "x": {{ "base": "{}.{:06}", "per_unit": "0.{:012}", "rounding": "{word}" }} }}"#,
+                base / 1_000_000, base % 1_000_000, per_unit
+            );
+            let list: PriceList = serde_json::from_str(&json).unwrap();
+            // In integers of 10^-12.
+            let exact = i128::from(base) * 1_000_000 + i128::from(per_unit) * i128::from(quantity);
+            let (floor, rest) = (exact / 1_000_000, exact % 1_000_000);
+            let up = match rounding {
+                0 => rest > 0,
+                1 => false,
+                _ => rest > 500_000 || (rest == 500_000 && floor % 2 == 1),
+            };
+            let expected = floor + i128::from(up);
+            prop_assert_eq!(i128::from(list.quote("x", quantity).unwrap().price().micros()), expected);
+        }
+    }
+}
+
+#[test]
+fn c11_prices_out_of_range_are_refused() {
+    for price in ["-1", "0.0000000000001", "1000000000001"] {
+        let json = format!(r#"{{ "x": {{ "base": "{price}" }} }}"#);
+        assert!(serde_json::from_str::<PriceList>(&json).is_err(), "{price}");
+    }
+    assert!(serde_json::from_str::<PriceList>(r#"{ "x": { "base": 0.1 } }"#).is_err(), "a binary float");
+    let list: PriceList = serde_json::from_str(r#"{ "x": { "per_unit": "1000000000000" } }"#).unwrap();
+    assert_eq!(list.quote("x", 2), Err(PriceError::TooLarge("x".into(), 2)));
+    assert_eq!(list.quote("y", 2).unwrap_err().to_string(), r#"the price list has no operation "y"; it has x"#);
+}
