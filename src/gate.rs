@@ -5,7 +5,7 @@ mod access;
 mod denial;
 mod principal;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::policy::{GraceMode, Policy};
 use crate::problem::Severity;
@@ -87,20 +87,33 @@ impl Admission {
 #[derive(Debug)]
 #[must_use]
 pub struct GateDecision {
-    result: Result<Admission, Denial>,
+    result: Result<Admission, Refusal>,
     failure: Option<CredentialFailure>,
-    valid_until: Option<DateTime<Utc>>,
+}
+
+/// A denial, and until when it is this one.
+#[derive(Debug)]
+struct Refusal {
+    denial: Denial,
+    until: Option<DateTime<Utc>>,
+}
+
+/// Almost every denial stays as it is until other facts are loaded, however much time passes.
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self { denial, until: None }
+    }
 }
 
 impl GateDecision {
     /// The admission, or the one denial.
     pub fn into_result(self) -> Result<Admission, Denial> {
-        self.result
+        self.result.map_err(|refusal| refusal.denial)
     }
 
     /// The denial, if it is one.
     pub fn denial(&self) -> Option<&Denial> {
-        self.result.as_ref().err()
+        self.result.as_ref().err().map(|refusal| &refusal.denial)
     }
 
     /// A label for logs and counters: `admitted`, or the denial's code.
@@ -121,7 +134,11 @@ impl GateDecision {
 
     /// The earliest instant at which the same facts may give another answer; `None` if only other facts can change it.
     pub fn valid_until(&self) -> Option<DateTime<Utc>> {
-        self.valid_until
+        match &self.result {
+            Ok(Admission::Tenant(access)) => access.valid_until(),
+            Ok(_) => None,
+            Err(refusal) => refusal.until,
+        }
     }
 }
 
@@ -141,16 +158,15 @@ pub fn admit(route: Route, evidence: &Evidence, tenant: Option<&Tenant>, now: Da
 
 impl Policy {
     /// Whether a principal may act for a tenant at `now`: an [`Access`], or exactly one [`Denial`], the first that fits in
-    /// the order of [`Denial`]'s variants. Total: whatever is missing, foreign or unknown is a denial.
+    /// the order of [`Denial`]'s variants. Total: whatever is missing, foreign or unknown is a denial. A host that keeps
+    /// denials as well asks [`admit`](Self::admit), whose decision says until when.
     pub fn validate_account_and_plan(
         &self,
         principal: &Principal,
         tenant: Option<&Tenant>,
         now: DateTime<Utc>,
     ) -> Result<Access, Denial> {
-        let tenant = own_tenant(principal, tenant)?;
-        check_standing(tenant.account.status)?;
-        self.check_plan(principal, tenant, now)
+        self.check_tenant(principal, tenant, now).map_err(|refusal| refusal.denial)
     }
 
     /// Decides about a whole request: what its route demands, what it presented, whose rows it is about, and when.
@@ -168,14 +184,8 @@ impl Policy {
         tenant: Option<&Tenant>,
         now: DateTime<Utc>,
     ) -> GateDecision {
-        let result = self.decide(route, evidence, tenant, now);
         let failure = if let Evidence::Failed(failure) = evidence { Some(*failure) } else { None };
-        // No denial ever becomes an admission, or another denial, by the passing of time alone.
-        let valid_until = match &result {
-            Ok(Admission::Tenant(access)) => access.valid_until(),
-            _ => None,
-        };
-        GateDecision { result, failure, valid_until }
+        GateDecision { result: self.decide(route, evidence, tenant, now), failure }
     }
 
     fn decide(
@@ -184,19 +194,19 @@ impl Policy {
         evidence: &Evidence,
         tenant: Option<&Tenant>,
         now: DateTime<Utc>,
-    ) -> Result<Admission, Denial> {
+    ) -> Result<Admission, Refusal> {
         let principal = match (route, evidence) {
             (Route::Public, Evidence::Verified(principal)) => return Ok(Admission::Public(Some(principal.clone()))),
             (Route::Public, _) => return Ok(Admission::Public(None)),
-            (_, Evidence::Failed(failure)) => return Err(Denial::CredentialRejected(*failure)),
-            (_, Evidence::Nothing) => return Err(Denial::CredentialMissing),
+            (_, Evidence::Failed(failure)) => return Err(Denial::CredentialRejected(*failure).into()),
+            (_, Evidence::Nothing) => return Err(Denial::CredentialMissing.into()),
             (_, Evidence::Verified(principal)) => principal,
         };
         match route {
             Route::Public | Route::Authenticated => Ok(Admission::Authenticated(principal.clone())),
-            Route::TenantRead => self.validate_account_and_plan(principal, tenant, now).map(Admission::Tenant),
+            Route::TenantRead => self.check_tenant(principal, tenant, now).map(Admission::Tenant),
             Route::TenantWrite => {
-                let access = self.validate_account_and_plan(principal, tenant, now)?;
+                let access = self.check_tenant(principal, tenant, now)?;
                 access.check_writable()?;
                 Ok(Admission::Tenant(access))
             }
@@ -211,7 +221,7 @@ impl Policy {
             }
             Route::Operator(privilege) => {
                 if !principal.privileges().contains(privilege) {
-                    return Err(Denial::PrivilegeMissing(privilege));
+                    return Err(Denial::PrivilegeMissing(privilege).into());
                 }
                 let tenant = own_tenant(principal, tenant)?;
                 check_standing(tenant.account.status)?;
@@ -220,17 +230,25 @@ impl Policy {
         }
     }
 
-    fn check_plan(&self, principal: &Principal, tenant: &Tenant, now: DateTime<Utc>) -> Result<Access, Denial> {
+    fn check_tenant(
+        &self,
+        principal: &Principal,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Access, Refusal> {
+        let tenant = own_tenant(principal, tenant)?;
+        check_standing(tenant.account.status)?;
         if tenant.account.status == AccountStatus::PendingPayment {
-            return Err(Denial::PaymentPending);
+            return Err(Denial::PaymentPending.into());
         }
         let plan = tenant.plan.as_ref().ok_or(Denial::PlanMissing)?;
         if !plan.active {
-            return Err(Denial::PlanInactive);
+            return Err(Denial::PlanInactive.into());
         }
         let standing = self.check_subscription(plan, tenant, now)?;
         if principal.sites().is_some_and(|bound| !bound.iter().any(|site| tenant.sites.contains(site))) {
-            return Err(Denial::SiteNotInAccount);
+            // What was paid for runs out all the same, and is the reason from then on.
+            return Err(Refusal { denial: Denial::SiteNotInAccount, until: standing.until });
         }
         Ok(Access::grant(principal, tenant, plan, standing, self.credit))
     }
@@ -240,15 +258,12 @@ impl Policy {
             return Ok(Standing { writable: true, until: None });
         }
         let subscription = tenant.subscription.as_ref().ok_or(Denial::SubscriptionMissing)?;
-        if subscription.account != tenant.account.id {
-            return Err(Denial::AccountMismatch);
-        }
         let (until, mode, ended) = match subscription.status {
             SubscriptionStatus::Trialing => (subscription.trial_end, GraceMode::Full, Denial::TrialEnded),
             SubscriptionStatus::Active => (self.paid_until(subscription), GraceMode::Full, Denial::PeriodEnded),
             SubscriptionStatus::PastDue => {
                 let grace = self.past_due_grace.zip(subscription.past_due_since);
-                let until = grace.and_then(|((length, _), since)| since.checked_add_signed(length));
+                let until = grace.map(|((length, _), since)| later(since, length));
                 let mode = self.past_due_grace.map_or(GraceMode::ReadOnly, |(_, mode)| mode);
                 (until, mode, Denial::PaymentPastDue)
             }
@@ -268,7 +283,7 @@ impl Policy {
     /// The end of the paid period, with the slack for a renewal that is on its way. What ends, ends exactly there.
     fn paid_until(&self, subscription: &Subscription) -> Option<DateTime<Utc>> {
         let end = subscription.current_period?.end;
-        if subscription.cancel_at_period_end { Some(end) } else { end.checked_add_signed(self.renewal_slack) }
+        Some(if subscription.cancel_at_period_end { end } else { later(end, self.renewal_slack) })
     }
 }
 
@@ -278,10 +293,17 @@ struct Standing {
     until: Option<DateTime<Utc>>,
 }
 
+/// An instant later by a length, or the calendar's last one: a host may write "for ever" as the latest date it has.
+fn later(instant: DateTime<Utc>, length: TimeDelta) -> DateTime<Utc> {
+    instant.checked_add_signed(length).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// The principal's own tenant. Rows of two accounts in one tenant were loaded by mistake, so none of them is believed.
 fn own_tenant<'a>(principal: &Principal, tenant: Option<&'a Tenant>) -> Result<&'a Tenant, Denial> {
     let own = principal.account().ok_or(Denial::AccountMissing)?;
     let tenant = tenant.ok_or(Denial::AccountMissing)?;
-    if tenant.account.id == *own { Ok(tenant) } else { Err(Denial::AccountMismatch) }
+    let foreign = tenant.subscription.as_ref().is_some_and(|subscription| subscription.account != *own);
+    if tenant.account.id != *own || foreign { Err(Denial::AccountMismatch) } else { Ok(tenant) }
 }
 
 fn check_standing(status: AccountStatus) -> Result<(), Denial> {

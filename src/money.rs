@@ -47,10 +47,11 @@ impl Explained for AmountError {
     }
 }
 
-/// Checks the bounds that every amount obeys and brings it to its shortest form, so that equal amounts look alike.
+/// Checks the bounds that every amount obeys and brings it to its shortest form, so that equal amounts look alike and
+/// zero has no sign.
 fn checked(amount: Decimal, places: u32) -> Result<Decimal, AmountError> {
     let amount = amount.normalize();
-    if amount.is_sign_negative() && !amount.is_zero() {
+    if amount.is_sign_negative() {
         Err(AmountError::Negative)
     } else if amount.scale() > places {
         Err(AmountError::TooPrecise { places })
@@ -61,8 +62,15 @@ fn checked(amount: Decimal, places: u32) -> Result<Decimal, AmountError> {
     }
 }
 
-/// A text becomes a decimal as it stands: what cannot be held exactly is refused.
+/// A text becomes a decimal as it stands: what cannot be held exactly is refused, and so is what only the parser of a
+/// programming language would read as a number, such as `1_000`, `+5` or `.5`.
 fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !plain(whole) || !plain(fraction) {
+        return Err(AmountError::NotANumber);
+    }
     Decimal::from_str_exact(text).map_err(|_| AmountError::NotANumber)
 }
 

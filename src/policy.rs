@@ -61,9 +61,13 @@ pub struct CreditPolicy {
     pub overage: Overage,
 }
 
+impl CreditPolicy {
+    const STRICTEST: Self = Self { max_open_holds: 256, overage: Overage::Reject };
+}
+
 impl Default for CreditPolicy {
     fn default() -> Self {
-        Self { max_open_holds: 256, overage: Overage::Reject }
+        Self::STRICTEST
     }
 }
 
@@ -148,19 +152,36 @@ impl Explained for PolicyError {
 pub struct Policy {
     pub(crate) renewal_slack: TimeDelta,
     pub(crate) past_due_grace: Option<(TimeDelta, GraceMode)>,
-    payment_methods: BTreeSet<PaymentMethod>,
+    payment_methods: EnabledMethods,
     pub(crate) registration_credits: Credits,
     pub(crate) credit: CreditPolicy,
     throttle_bypass: bool,
 }
 
+/// The payment methods that are enabled. A policy is made without allocating, so that asking under the default is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct EnabledMethods {
+    stripe: bool,
+    paypal: bool,
+    bank_transfer: bool,
+}
+
 impl Default for Policy {
     fn default() -> Self {
-        Self::unchecked(PolicySettings::default())
+        Self::STRICTEST
     }
 }
 
 impl Policy {
+    const STRICTEST: Self = Self {
+        renewal_slack: TimeDelta::zero(),
+        past_due_grace: None,
+        payment_methods: EnabledMethods { stripe: false, paypal: false, bank_transfer: true },
+        registration_credits: Credits::ZERO,
+        credit: CreditPolicy::STRICTEST,
+        throttle_bypass: false,
+    };
+
     /// Checks settings and reports all their faults at once, each with its field.
     pub fn load(settings: PolicySettings) -> Result<Self, PolicyError> {
         let mut faults: Vec<(String, &'static str)> =
@@ -184,10 +205,15 @@ impl Policy {
     }
 
     fn unchecked(settings: PolicySettings) -> Self {
+        let enabled = |method| settings.payment_methods.contains(&method);
         Self {
             renewal_slack: seconds(settings.renewal_slack_seconds),
             past_due_grace: settings.past_due_grace.map(|grace| (seconds(grace.seconds), grace.mode)),
-            payment_methods: settings.payment_methods,
+            payment_methods: EnabledMethods {
+                stripe: enabled(PaymentMethod::Stripe),
+                paypal: enabled(PaymentMethod::Paypal),
+                bank_transfer: enabled(PaymentMethod::BankTransfer),
+            },
             registration_credits: settings.registration_credits,
             credit: settings.credit,
             throttle_bypass: settings.throttle_bypass,
@@ -196,7 +222,11 @@ impl Policy {
 
     /// Whether a payment method is enabled; what is not is "coming soon".
     pub fn is_enabled(&self, method: PaymentMethod) -> bool {
-        self.payment_methods.contains(&method)
+        match method {
+            PaymentMethod::Stripe => self.payment_methods.stripe,
+            PaymentMethod::Paypal => self.payment_methods.paypal,
+            PaymentMethod::BankTransfer => self.payment_methods.bank_transfer,
+        }
     }
 
     /// Makes the only thing that passes the throttle unasked, for a reason that is recorded. `None` unless the policy

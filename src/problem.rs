@@ -240,12 +240,12 @@ impl Problem {
     }
 }
 
-/// Every error of this crate becomes a problem: its message is the detail.
+/// Every error of this crate becomes a problem: its message is the detail. Of a fault of the host's own (5xx), a client
+/// is told what the code says, and nothing else.
 impl<E: Explained> From<E> for Problem {
     fn from(error: E) -> Self {
         let code = error.code();
-        let problem =
-            if code.status() >= 500 { Self { code, ..Self::internal() } } else { Self::new(code, error.to_string()) };
-        error.decorate(problem)
+        let detail = if code.status() >= 500 { code.title().to_owned() } else { error.to_string() };
+        error.decorate(Self::new(code, detail))
     }
 }

@@ -1,0 +1,135 @@
+//! The model's facts as the crate's, and the crate's decision as the model's answer.
+
+use bailiwick::{
+    Account, AccountId, AccountStatus, Admission, ApiKeyId, Credits, Currency, GateDecision, GraceMode, GraceSettings,
+    Interval, Money, PaymentMethod, Period, Plan, PlanId, Policy, PolicySettings, Principal, Privilege, Privileges,
+    Route, SiteId, Subscription, SubscriptionId, SubscriptionStatus, Tenant, UserId,
+};
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::gate as model;
+
+pub const SECOND: model::Instant = 1_000_000_000;
+
+/// The instant, or the nearest one that the calendar has.
+pub fn instant(nanos: model::Instant) -> DateTime<Utc> {
+    let nanos = nanos.clamp(self::nanos(DateTime::<Utc>::MIN_UTC), self::nanos(DateTime::<Utc>::MAX_UTC));
+    let seconds = i64::try_from(nanos.div_euclid(SECOND)).unwrap();
+    let rest = u32::try_from(nanos.rem_euclid(SECOND)).unwrap();
+    DateTime::from_timestamp(seconds, rest).unwrap()
+}
+
+pub fn nanos(instant: DateTime<Utc>) -> model::Instant {
+    i128::from(instant.timestamp()) * SECOND + i128::from(instant.timestamp_subsec_nanos())
+}
+
+/// A policy; its lengths are whole seconds.
+pub fn policy(facts: model::Policy) -> Policy {
+    let seconds = |length: model::Instant| u64::try_from(length / SECOND).unwrap();
+    let mut settings = PolicySettings::default();
+    settings.renewal_slack_seconds = seconds(facts.slack);
+    settings.past_due_grace = facts.grace.map(|(length, full)| GraceSettings {
+        seconds: seconds(length),
+        mode: if full { GraceMode::Full } else { GraceMode::ReadOnly },
+    });
+    Policy::load(settings).unwrap()
+}
+
+pub fn route(route: model::Route) -> Route {
+    match route {
+        model::Route::Public => Route::Public,
+        model::Route::Authenticated => Route::Authenticated,
+        model::Route::Read => Route::TenantRead,
+        model::Route::Write => Route::TenantWrite,
+        model::Route::Billing => Route::Billing,
+        model::Route::Operator(privilege) => Route::Operator(Privilege::from_text(privilege).unwrap()),
+    }
+}
+
+fn sites(ids: &[i64]) -> Arc<[SiteId]> {
+    ids.iter().copied().map(SiteId::from).collect()
+}
+
+/// The same principal by each kind of credential: a session, a signed token, an API key.
+pub fn principals(facts: &model::Principal) -> [Principal; 3] {
+    [Principal::session(UserId::from(1)), Principal::jwt(UserId::from(1)), Principal::api_key(ApiKeyId::from(1))].map(
+        |principal| {
+            let privileges: Privileges =
+                facts.privileges.iter().filter_map(|text| Privilege::from_text(text)).collect();
+            let principal = principal.with_privileges(privileges);
+            let principal = match facts.account {
+                Some(account) => principal.of_account(account.into()),
+                None => principal,
+            };
+            match &facts.sites {
+                Some(bound) => principal.bound_to_sites(sites(bound)),
+                None => principal,
+            }
+        },
+    )
+}
+
+pub fn tenant(facts: &model::Tenant) -> Tenant {
+    Tenant {
+        account: Account {
+            id: AccountId::from(facts.account),
+            status: AccountStatus::from_text(facts.status),
+            payment_method: PaymentMethod::BankTransfer,
+            version: 1,
+        },
+        plan: facts.plan.map(|plan| Arc::new(self::plan(plan))),
+        subscription: facts.subscription.map(subscription),
+        sites: sites(&facts.sites),
+    }
+}
+
+fn plan(facts: model::Plan) -> Plan {
+    Plan {
+        id: PlanId::from(1),
+        active: facts.active,
+        price: Money::new(49.into(), Currency::EUR).unwrap(),
+        interval: Interval::MONTHLY,
+        credits_per_month: Credits::whole(100),
+        needs_subscription: facts.needs_subscription,
+        quotas: BTreeMap::new(),
+    }
+}
+
+fn subscription(facts: model::Subscription) -> Subscription {
+    let start = DateTime::<Utc>::UNIX_EPOCH;
+    Subscription {
+        id: SubscriptionId::from(1),
+        account: AccountId::from(facts.account),
+        plan: PlanId::from(1),
+        status: SubscriptionStatus::from_text(facts.status),
+        anchor: start,
+        current_period: facts.period_end.map(|end| Period { start, end: instant(end) }),
+        trial_end: facts.trial_end.map(instant),
+        cancel_at_period_end: facts.cancel_at_period_end,
+        past_due_since: facts.past_due_since.map(instant),
+        payment_method: PaymentMethod::BankTransfer,
+        stripe_subscription_id: None,
+        external_payment_id: None,
+        version: 1,
+    }
+}
+
+/// The decision in the model's words. Consumes it, as a handler does.
+pub fn answer(decision: GateDecision) -> model::Answer {
+    let (code, valid_until) = (decision.label(), decision.valid_until().map(nanos));
+    let (admission, writable) = match decision.into_result() {
+        Ok(Admission::Public(None)) => ("public, anonymous", false),
+        Ok(Admission::Public(Some(_))) => ("public, principal", false),
+        Ok(Admission::Authenticated(_)) => ("authenticated", false),
+        Ok(Admission::Tenant(access)) => {
+            assert_eq!(access.valid_until().map(nanos), valid_until, "the access holds as long as its decision");
+            ("tenant", access.is_writable())
+        }
+        Ok(Admission::Billing(_)) => ("billing", false),
+        Ok(Admission::Operator(_)) => ("operator", false),
+        Err(_) => ("", false),
+    };
+    model::Answer { code, admission, writable, valid_until }
+}
