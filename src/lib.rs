@@ -43,5 +43,8 @@ pub use policy::{
 };
 pub use problem::{Code, Explained, Problem, Severity};
 pub use quota::{Quota, QuotaError, QuotaSet, ThrottleScope};
-pub use subscription::{PaymentMethod, Subscription, SubscriptionStatus};
+pub use subscription::{
+    AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, RecordedPayment, Refusal, RefusalReason,
+    Subscription, SubscriptionStatus, Transition, transition,
+};
 pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};

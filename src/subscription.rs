@@ -1,10 +1,18 @@
-//! Subscriptions: the facts that a host stores. Commands and the table that governs them follow in the rooms below.
+//! Subscriptions: the facts that a host stores, the commands that change them, and the table that governs those.
+
+mod command;
+mod table;
+mod transition;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, PlanId, SubscriptionId};
 use crate::period::Period;
+
+pub use command::{AfterRetries, AfterTrial, Command, RecordedPayment};
+pub use table::{CommandKind, RefusalReason, transition};
+pub use transition::{Effect, Refusal, Transition};
 
 /// The status of a subscription, in Stripe's words. The status alone never grants access: the gate asks for the time too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,15 +115,17 @@ pub struct Subscription {
     pub plan: PlanId,
     /// Its status.
     pub status: SubscriptionStatus,
-    /// Where periods are counted from: period `k` starts `k` intervals after it.
+    /// Where periods are counted from: period `k` starts `k` intervals after it. Before the first payment it is when the
+    /// subscription was made, in trial the trial's end.
     pub anchor: DateTime<Utc>,
-    /// The current period, once there is one.
+    /// The latest trial or paid period, once there is one. Paid early, it may start in the future: the one before ends
+    /// where it starts.
     pub current_period: Option<Period>,
     /// The end of the trial, if there is or was one.
     pub trial_end: Option<DateTime<Utc>>,
     /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
-    /// When it became past due; set on entering that status, cleared on leaving it.
+    /// Since when a payment is past due; set once on entering that status, cleared on leaving it.
     pub past_due_since: Option<DateTime<Utc>>,
     /// How it is paid.
     pub payment_method: PaymentMethod,
@@ -125,4 +135,31 @@ pub struct Subscription {
     pub external_payment_id: Option<String>,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
+}
+
+impl Subscription {
+    /// A new subscription: incomplete until its first payment or its trial, and in version 1. A host inserts it.
+    pub fn new(
+        id: SubscriptionId,
+        account: AccountId,
+        plan: PlanId,
+        payment_method: PaymentMethod,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            account,
+            plan,
+            status: SubscriptionStatus::Incomplete,
+            anchor: now,
+            current_period: None,
+            trial_end: None,
+            cancel_at_period_end: false,
+            past_due_since: None,
+            payment_method,
+            stripe_subscription_id: None,
+            external_payment_id: None,
+            version: 1,
+        }
+    }
 }

@@ -1,0 +1,132 @@
+//! Commands: what a host, a tenant or an operator wants done to a subscription.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::PaymentMethod;
+use super::table::CommandKind;
+use crate::id::PlanId;
+use crate::period::Interval;
+
+/// What becomes of a trial that ends without a payment, in the words of Stripe's `missing_payment_method`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterTrial {
+    /// It is paused until a payment is made.
+    Pause,
+    /// Payment is asked for, and is past due from the end of the trial.
+    Invoice,
+    /// It is canceled.
+    Cancel,
+}
+
+/// What becomes of a subscription when the last retry of a payment has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterRetries {
+    /// It stays, unpaid and without service, until a payment is made.
+    Unpaid,
+    /// It is canceled.
+    Cancel,
+}
+
+/// A payment of one interval that was received. Whether it was, and whether it was counted before, is settled before it
+/// comes here: recorded twice, it pays for two periods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedPayment {
+    /// What was paid for: the plan's interval.
+    pub interval: Interval,
+    /// How long after the end of a period a payment still continues it; later it starts a new anchor. Use the slack that
+    /// the gate allows, so that time in which a tenant was let in is paid for. A negative slack is none.
+    pub slack: TimeDelta,
+    /// How it was paid. It becomes the subscription's payment method.
+    pub method: PaymentMethod,
+    /// The payment's identifier outside Stripe, such as a bank's transaction. `None` leaves the stored one as it is.
+    pub external_id: Option<String>,
+}
+
+/// A command to a subscription: see [`Subscription::apply`](super::Subscription::apply).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Starts a trial before the first payment.
+    StartTrial {
+        /// The end of the trial, exclusive. It is the anchor of the paid periods that follow.
+        until: DateTime<Utc>,
+    },
+    /// Records the first payment. Made during the trial, it pays for the period that starts when the trial ends.
+    Activate(RecordedPayment),
+    /// The first payment failed. It may be tried again until it expires.
+    FailFirstPayment,
+    /// Gives up waiting for the first payment.
+    ExpireIncomplete {
+        /// How long after it was made a subscription may wait for its first payment. Stripe waits 23 hours; a bank
+        /// transfer takes days.
+        window: TimeDelta,
+    },
+    /// Ends a trial that is over and was not followed by a payment. One that was to end with its trial is canceled.
+    EndTrial {
+        /// What becomes of it.
+        then: AfterTrial,
+    },
+    /// Records a payment after the first: the next period follows the current one, or starts now if that ended longer
+    /// ago than the slack.
+    RecordPayment(RecordedPayment),
+    /// A payment failed, and is being retried.
+    FailPayment,
+    /// The last retry of a payment failed.
+    ExhaustRetries {
+        /// What becomes of it.
+        then: AfterRetries,
+    },
+    /// Gives up waiting for a payment that is past due, without waiting for the retries.
+    MarkUnpaid,
+    /// Pauses service. The paid period runs on.
+    Pause,
+    /// Resumes service within the paid period. If that is over, recording a payment resumes instead.
+    Resume,
+    /// Ends it at once.
+    CancelNow,
+    /// Lets it end with the current period or trial, exactly then: no slack applies.
+    CancelAtPeriodEnd,
+    /// Withdraws [`CancelAtPeriodEnd`](Self::CancelAtPeriodEnd) before the period is over.
+    WithdrawCancellation,
+    /// Ends a period that is over: it is canceled if it was to end with that period, else its payment is past due.
+    EndPeriod {
+        /// How long after the period's end a renewal is waited for. Not applied where it was to end with the period.
+        slack: TimeDelta,
+    },
+    /// Changes the plan at once. Another interval counts from the end of the current period.
+    ChangePlan {
+        /// The new plan.
+        plan: PlanId,
+    },
+}
+
+impl Command {
+    /// The row of the table that governs this command. `ending` says whether the subscription is to end with its period.
+    pub(super) const fn kind(&self, ending: bool) -> CommandKind {
+        match self {
+            Self::StartTrial { .. } => CommandKind::StartTrial,
+            Self::Activate(_) => CommandKind::Activate,
+            Self::FailFirstPayment => CommandKind::FailFirstPayment,
+            Self::ExpireIncomplete { .. } => CommandKind::ExpireIncomplete,
+            Self::EndTrial { .. } if ending => CommandKind::EndTrialThenCancel,
+            Self::EndTrial { then: AfterTrial::Pause } => CommandKind::EndTrialThenPause,
+            Self::EndTrial { then: AfterTrial::Invoice } => CommandKind::EndTrialThenInvoice,
+            Self::EndTrial { then: AfterTrial::Cancel } => CommandKind::EndTrialThenCancel,
+            Self::RecordPayment(_) => CommandKind::RecordPayment,
+            Self::FailPayment => CommandKind::FailPayment,
+            Self::ExhaustRetries { then: AfterRetries::Unpaid } => CommandKind::ExhaustRetriesThenUnpaid,
+            Self::ExhaustRetries { then: AfterRetries::Cancel } => CommandKind::ExhaustRetriesThenCancel,
+            Self::MarkUnpaid => CommandKind::MarkUnpaid,
+            Self::Pause => CommandKind::Pause,
+            Self::Resume => CommandKind::Resume,
+            Self::CancelNow => CommandKind::CancelNow,
+            Self::CancelAtPeriodEnd => CommandKind::CancelAtPeriodEnd,
+            Self::WithdrawCancellation => CommandKind::WithdrawCancellation,
+            Self::EndPeriod { .. } if ending => CommandKind::EndLastPeriod,
+            Self::EndPeriod { .. } => CommandKind::EndPeriod,
+            Self::ChangePlan { .. } => CommandKind::ChangePlan,
+        }
+    }
+}

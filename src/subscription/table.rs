@@ -1,0 +1,176 @@
+//! The transition table: what each command makes of each status. It is the one source of the manual's table and diagram.
+
+use std::fmt;
+
+use super::SubscriptionStatus;
+
+macro_rules! reasons {
+    ($($name:ident $text:literal $sentence:literal;)*) => {
+        /// Why a command is refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum RefusalReason {
+            $(#[doc = concat!("`", $text, "`: ", $sentence, ".")] $name,)*
+        }
+
+        impl RefusalReason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// A short label, which never changes.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// The reason for a person: the end of a sentence about "it", the subscription.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$name => $sentence),* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Terminal "terminal" "it has ended for good, and a new one must be made";
+    StatusUnknown "status_unknown" "its stored status is not one that this version knows";
+    NotStarted "not_started" "it has not started: its first payment activates it";
+    Started "started" "it has started already";
+    InTrial "in_trial" "it is in trial: a payment activates it, or the trial is ended";
+    NotInTrial "not_in_trial" "it is not in trial";
+    NothingDue "nothing_due" "no payment is due while it is paused";
+    NotPastDue "not_past_due" "no payment of it is past due";
+    PaymentDue "payment_due" "a payment is due, and comes first";
+    NotPaused "not_paused" "it is not paused";
+    ResumeFirst "resume_first" "it is paused, and must be resumed first";
+    AlreadySo "already_so" "it is so already";
+    NoPeriod "no_period" "no paid or trial period of it is running";
+    NothingToWithdraw "nothing_to_withdraw" "no cancellation of it is pending";
+    Ended "ended" "it was to end with its last period, which is over";
+    TooEarly "too_early" "it is too early";
+    TrialEmpty "trial_empty" "a trial must end after it starts";
+    OutOfRange "out_of_range" "a date or its version would leave the range that can be stored";
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.explanation())
+    }
+}
+
+/// What a command makes of a status: the next one, or the reason why there is none.
+type Cell = Result<SubscriptionStatus, RefusalReason>;
+
+macro_rules! cell {
+    (!$reason:ident) => {
+        Err(RefusalReason::$reason)
+    };
+    ($status:ident) => {
+        Ok(SubscriptionStatus::$status)
+    };
+}
+
+macro_rules! commands {
+    ($($name:ident $text:literal $sentence:literal [$($(!$reason:ident)? $($status:ident)?),*];)*) => {
+        /// The kinds of [`Command`](super::Command), which are the rows of the [table](transition). A command that can end
+        /// in more than one status has a kind for each, so that every cell of the table is one status or one refusal.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum CommandKind {
+            $(#[doc = concat!("`", $text, "`: ", $sentence)] $name,)*
+        }
+
+        impl CommandKind {
+            /// Every kind, in the order of the table's rows.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// A short label, which never changes.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// What the command says, for a person.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$name => $sentence),* }
+            }
+
+            /// The table's row.
+            const fn row(self) -> &'static [Cell; SubscriptionStatus::ALL.len()] {
+                match self { $(Self::$name => const { &[$(cell!($(!$reason)? $($status)?)),*] },)* }
+            }
+        }
+    };
+}
+
+// A cell is the next status, or `!` and the reason why there is none. The columns are those of `SubscriptionStatus::ALL`:
+// Incomplete, IncompleteExpired, Trialing, Active, PastDue, Unpaid, Paused, Canceled.
+commands! {
+    StartTrial "start_trial" "A trial starts."
+        [Trialing, !Terminal, !AlreadySo, !Started, !Started, !Started, !Started, !Terminal];
+    Activate "activate" "The first payment was made."
+        [Active, !Terminal, Active, !AlreadySo, !Started, !Started, !Started, !Terminal];
+    FailFirstPayment "fail_first_payment" "The first payment failed; it may be tried again."
+        [Incomplete, !Terminal, !Started, !Started, !Started, !Started, !Started, !Terminal];
+    ExpireIncomplete "expire_incomplete" "The time for the first payment is over."
+        [IncompleteExpired, !Terminal, !Started, !Started, !Started, !Started, !Started, !Terminal];
+    EndTrialThenPause "end_trial_then_pause" "The trial is over and nothing was paid: pause."
+        [!NotInTrial, !Terminal, Paused, !NotInTrial, !NotInTrial, !NotInTrial, !NotInTrial, !Terminal];
+    EndTrialThenInvoice "end_trial_then_invoice" "The trial is over and nothing was paid: ask for payment."
+        [!NotInTrial, !Terminal, PastDue, !NotInTrial, !NotInTrial, !NotInTrial, !NotInTrial, !Terminal];
+    EndTrialThenCancel "end_trial_then_cancel" "The trial is over and nothing was paid: cancel."
+        [!NotInTrial, !Terminal, Canceled, !NotInTrial, !NotInTrial, !NotInTrial, !NotInTrial, !Terminal];
+    RecordPayment "record_payment" "A payment for one more period was made."
+        [!NotStarted, !Terminal, !InTrial, Active, Active, Active, Active, !Terminal];
+    FailPayment "fail_payment" "A payment failed."
+        [!NotStarted, !Terminal, !InTrial, PastDue, PastDue, Unpaid, !NothingDue, !Terminal];
+    ExhaustRetriesThenUnpaid "exhaust_retries_then_unpaid" "The last retry of a payment failed: keep it, unpaid."
+        [!NotPastDue, !Terminal, !NotPastDue, !NotPastDue, Unpaid, !AlreadySo, !NotPastDue, !Terminal];
+    ExhaustRetriesThenCancel "exhaust_retries_then_cancel" "The last retry of a payment failed: cancel."
+        [!NotPastDue, !Terminal, !NotPastDue, !NotPastDue, Canceled, !NotPastDue, !NotPastDue, !Terminal];
+    MarkUnpaid "mark_unpaid" "Someone gives up waiting for a payment that is past due."
+        [!NotPastDue, !Terminal, !NotPastDue, !NotPastDue, Unpaid, !AlreadySo, !NotPastDue, !Terminal];
+    Pause "pause" "Service is paused. The paid period runs on."
+        [!NotStarted, !Terminal, !InTrial, Paused, !PaymentDue, !PaymentDue, !AlreadySo, !Terminal];
+    Resume "resume" "Service goes on within the paid period."
+        [!NotPaused, !Terminal, !NotPaused, !NotPaused, !NotPaused, !NotPaused, Active, !Terminal];
+    CancelNow "cancel_now" "It ends at once."
+        [Canceled, !Terminal, Canceled, Canceled, Canceled, Canceled, Canceled, !Terminal];
+    CancelAtPeriodEnd "cancel_at_period_end" "It shall end with the current period or trial."
+        [!NoPeriod, !Terminal, Trialing, Active, PastDue, !NoPeriod, Paused, !Terminal];
+    WithdrawCancellation "withdraw_cancellation" "It shall not end with the current period after all."
+        [!NothingToWithdraw, !Terminal, Trialing, Active, PastDue, Unpaid, Paused, !Terminal];
+    EndPeriod "end_period" "The period is over and the next was not paid."
+        [!NotStarted, !Terminal, !InTrial, PastDue, !PaymentDue, !PaymentDue, !NothingDue, !Terminal];
+    EndLastPeriod "end_last_period" "The period or trial is over with which it was to end."
+        [!NotStarted, !Terminal, Canceled, Canceled, Canceled, Canceled, Canceled, !Terminal];
+    ChangePlan "change_plan" "It changes to another plan."
+        [Incomplete, !Terminal, Trialing, Active, !PaymentDue, !PaymentDue, !ResumeFirst, !Terminal];
+}
+
+/// Looks up the transition table: the status that a command leads to, or why it is refused. Total, and free of time and
+/// data; [`Subscription::apply`](super::Subscription::apply) adds the refusals that depend on those. The transitions are
+/// those that [Stripe documents](https://docs.stripe.com/billing/subscriptions/overview) for its subscriptions.
+///
+/// ```
+/// use bailiwick::{transition, CommandKind, RefusalReason, SubscriptionStatus};
+/// assert_eq!(transition(SubscriptionStatus::Active, CommandKind::FailPayment), Ok(SubscriptionStatus::PastDue));
+/// assert_eq!(transition(SubscriptionStatus::Canceled, CommandKind::Resume), Err(RefusalReason::Terminal));
+/// ```
+///
+#[doc = include_str!("../manual/transitions.svg")]
+///
+#[doc = include_str!("../manual/transitions.md")]
+#[inline]
+pub const fn transition(status: SubscriptionStatus, command: CommandKind) -> Cell {
+    let [incomplete, incomplete_expired, trialing, active, past_due, unpaid, paused, canceled] = command.row();
+    match status {
+        SubscriptionStatus::Incomplete => *incomplete,
+        SubscriptionStatus::IncompleteExpired => *incomplete_expired,
+        SubscriptionStatus::Trialing => *trialing,
+        SubscriptionStatus::Active => *active,
+        SubscriptionStatus::PastDue => *past_due,
+        SubscriptionStatus::Unpaid => *unpaid,
+        SubscriptionStatus::Paused => *paused,
+        SubscriptionStatus::Canceled => *canceled,
+        SubscriptionStatus::Unknown => Err(RefusalReason::StatusUnknown),
+    }
+}
