@@ -22,6 +22,8 @@ mod period;
 mod policy;
 mod problem;
 mod quota;
+#[cfg(feature = "sql")]
+mod scope;
 mod subscription;
 mod tenant;
 
@@ -43,8 +45,21 @@ pub use policy::{
 };
 pub use problem::{Code, Explained, Problem, Severity};
 pub use quota::{Quota, QuotaError, QuotaSet, ThrottleScope};
+#[cfg(feature = "sql")]
+pub use scope::{
+    BuildError, Column, ColumnValue, Count, Covers, Data, Delete, Dialect, Entry, Filter, Global, Insert, Key, KeyValue,
+    Level, Mode, NoFilter, NoKey, NotFound, OrderBy, Read, Ready, Scope, Select, Stamps, Statement, Table, TenantLevel,
+    Update, Write,
+};
 pub use subscription::{
     AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, RecordedPayment, Refusal, RefusalReason,
     Subscription, SubscriptionStatus, Transition, transition,
 };
 pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};
+
+/// What `table!` expands to needs these; they grant nothing, and no one else should name them.
+#[cfg(feature = "sql")]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::scope::{IdColumn, Schema};
+}
