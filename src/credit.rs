@@ -71,6 +71,12 @@ impl<T> Change<T> {
         self.outcome.as_ref()
     }
 
+    /// The same change for a caller that needs no result.
+    pub(crate) fn without_result(self) -> Change {
+        let Self { expected_version, wallet, entries, outcome, .. } = self;
+        Change { expected_version, wallet, entries, outcome, result: () }
+    }
+
     /// What the command was for, to be taken once the change is committed.
     pub fn into_result(self) -> T {
         self.result

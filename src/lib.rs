@@ -14,19 +14,23 @@
     clippy::unwrap_used
 )]
 
+mod change;
 mod credit;
 mod gate;
 mod id;
 mod money;
+mod payment;
 mod period;
 mod policy;
 mod problem;
 mod quota;
+mod registration;
 #[cfg(feature = "sql")]
 mod scope;
 mod subscription;
 mod tenant;
 
+pub use change::RowChange;
 pub use credit::{
     Answer, Balance, Cause, CauseKind, Change, DeductError, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold,
     HoldError, HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, Outcome, OutcomeWrite, Price,
@@ -39,17 +43,24 @@ pub use gate::{
 };
 pub use id::{AccountId, ApiKeyId, IdError, IdKind, PlanId, SiteId, SubscriptionId, UserId};
 pub use money::{AmountError, Credits, Currency, Money};
+pub use payment::{
+    BankReference, BankTransfer, ConfirmError, ConfirmedTransfer, TransferChange, TransferError, TransferFacts,
+};
 pub use period::{Interval, IntervalUnit, Period};
 pub use policy::{
     CreditPolicy, GraceMode, GraceSettings, Overage, Policy, PolicyError, PolicySettings, ThrottleBypass,
 };
 pub use problem::{Code, Explained, Problem, Severity};
 pub use quota::{Quota, QuotaError, QuotaSet, ThrottleScope};
+pub use registration::{
+    Registered, Registration, RegistrationChange, RegistrationError, RegistrationFacts, Subject, SubjectError,
+    SubjectRecord,
+};
 #[cfg(feature = "sql")]
 pub use scope::{
-    BuildError, Column, ColumnValue, Count, Covers, Data, Delete, Dialect, Entry, Filter, Global, Insert, Key, KeyValue,
-    Level, Mode, NoFilter, NoKey, NotFound, OrderBy, Read, Ready, Scope, Select, Stamps, Statement, Table, TenantLevel,
-    Update, Write,
+    BuildError, Column, ColumnValue, Count, Covers, Data, Delete, Dialect, Entry, Filter, Global, Insert, Key,
+    KeyValue, Level, Mode, NoFilter, NoKey, NotFound, OrderBy, Read, Ready, Scope, Select, Stamps, Statement, Table,
+    TenantLevel, Update, Write,
 };
 pub use subscription::{
     AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, RecordedPayment, Refusal, RefusalReason,

@@ -249,3 +249,60 @@ impl<E: Explained> From<E> for Problem {
         error.decorate(Self::new(code, detail))
     }
 }
+
+/// Lets `?` turn every refusal of this crate into an error of the host's: a `From` for each of them, through a function
+/// or a closure from [`Problem`]. A blanket `From` is not the host's to write, since the refusals are foreign to it.
+///
+/// ```
+/// use bailiwick::{Denial, NotFound, Problem};
+///
+/// enum AppError {
+///     Refused(Problem),
+///     Database,
+/// }
+/// bailiwick::from_refusals!(AppError => AppError::Refused);
+///
+/// fn handler(found: bool) -> Result<(), AppError> {
+///     if found { Err(Denial::PlanMissing)? } else { Err(NotFound)? }
+/// }
+/// assert!(matches!(handler(false), Err(AppError::Refused(problem)) if problem.status() == 404));
+/// ```
+#[macro_export]
+macro_rules! from_refusals {
+    ($error:ty => $from_problem:expr) => {
+        $crate::__from_refusals! { $error => $from_problem;
+            AmountError, ConfirmError, Denial, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
+            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError,
+            TransferError, WalletError,
+        }
+        $crate::__from_sql_refusals! { $error => $from_problem }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __from_refusals {
+    ($error:ty => $from_problem:expr; $($refusal:ident,)*) => {$(
+        impl From<$crate::$refusal> for $error {
+            fn from(refusal: $crate::$refusal) -> Self {
+                ($from_problem)($crate::Problem::from(refusal))
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "sql")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __from_sql_refusals {
+    ($error:ty => $from_problem:expr) => {
+        $crate::__from_refusals! { $error => $from_problem; BuildError, NotFound, }
+    };
+}
+
+#[cfg(not(feature = "sql"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __from_sql_refusals {
+    ($error:ty => $from_problem:expr) => {};
+}

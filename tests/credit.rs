@@ -3,53 +3,24 @@
 
 #[path = "model/credit.rs"]
 mod model;
+mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bailiwick::*;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use model::{Model, Totals};
 use proptest::prelude::*;
+use support::{at, credits, operator, tenant};
 
 const ACCOUNT: i64 = 7;
-
-fn at(second: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
-}
-
-fn credits(whole: i64) -> Credits {
-    Credits::whole(whole.try_into().unwrap())
-}
-
-fn tenant(account: i64) -> Tenant {
-    let plan = Plan {
-        id: 1.into(),
-        active: true,
-        price: Money::new(0.into(), Currency::EUR).unwrap(),
-        interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
-        needs_subscription: false,
-        quotas: BTreeMap::new(),
-    };
-    let status = AccountStatus::Active;
-    let account = Account { id: account.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
-    Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: Arc::new([]) }
-}
 
 fn access(overage: Overage) -> Access {
     let credit = CreditPolicy { max_open_holds: 4, overage };
     let policy = Policy::load(PolicySettings { credit, ..PolicySettings::default() }).unwrap();
     let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
     policy.validate_account_and_plan(&principal, Some(&tenant(ACCOUNT)), at(0)).unwrap()
-}
-
-fn operator(privilege: Privilege) -> Operator {
-    let principal =
-        Principal::session(2.into()).of_account(1.into()).with_privileges(Privileges::from_iter([privilege]));
-    let evidence = Evidence::Verified(principal);
-    let decision = admit(Route::Operator(privilege), &evidence, Some(&tenant(1)), at(0));
-    decision.into_result().unwrap().into_operator().unwrap()
 }
 
 fn cause(key: &str) -> Cause {

@@ -1,6 +1,7 @@
 //! Grants: credits with a cause, an order in which they are spent, and a time in which they live.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -35,6 +36,18 @@ impl Cause {
     pub fn promotion(operator: &Operator, key: &IdempotencyKey) -> Result<Self, Denial> {
         operator.check(Privilege::GrantCredits)?;
         Ok(Self { kind: CauseKind::Promotion, key: format!("grant/promotion/{key}").into() })
+    }
+
+    /// The first credits of a verified identity: one key for each identity, whatever becomes of its accounts.
+    pub(crate) fn registration(subject: &dyn fmt::Display) -> Self {
+        Self { kind: CauseKind::Registration, key: format!("grant/registration/{subject}").into() }
+    }
+
+    /// The credits of a confirmed transfer. The length keeps two pairs of references from sharing a key.
+    pub(crate) fn bank_transfer(receiving_account: &str, transaction: &str) -> Self {
+        let length = receiving_account.len();
+        let key = format!("grant/transfer/{length}/{receiving_account}/{transaction}").into();
+        Self { kind: CauseKind::BankTransfer, key }
     }
 
     /// The stored key of the grant's outcome, which is the grant's identifier too.

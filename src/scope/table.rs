@@ -5,10 +5,7 @@ use super::level::Level;
 use crate::id::IdKind;
 
 /// A table of the host's database, declared with [`table!`](crate::table).
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a table",
-    note = "declare it with `bailiwick::table!`"
-)]
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a table", note = "declare it with `bailiwick::table!`")]
 pub trait Table: 'static {
     /// To whom its rows belong.
     type Level: Level;

@@ -1,0 +1,451 @@
+//! Payments that an operator confirms: a bank transfer becomes a paid period, credits, and a line in a registry that is
+//! unique over all tenants, in one change set.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::change::RowChange;
+use crate::credit::{Answer, Cause, Change, GrantError, GrantTerms, Wallet, WalletError};
+use crate::gate::{Denial, Operator, Privilege};
+use crate::id::{AccountId, SubscriptionId, UserId};
+use crate::money::{Credits, Money};
+use crate::policy::Policy;
+use crate::problem::{Code, Explained};
+use crate::subscription::{PaymentMethod, RecordedPayment, Refusal, Subscription};
+use crate::tenant::{Account, AccountStatus, Plan, SuspensionCause};
+
+/// The most characters of a bank's reference.
+const LONGEST_REFERENCE: usize = 64;
+/// The most characters of a payer's name or of a proof's address.
+const LONGEST_TEXT: usize = 500;
+
+/// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters, trimmed and in upper
+/// case, so that one transfer typed in two ways is one transfer.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BankReference(Arc<str>);
+
+impl BankReference {
+    /// The reference in its one form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BankReference {
+    type Err = TransferError;
+
+    fn from_str(text: &str) -> Result<Self, TransferError> {
+        let text = text.trim();
+        let printable = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if text.is_empty() || text.len() > LONGEST_REFERENCE || !printable {
+            return Err(TransferError::Reference);
+        }
+        Ok(Self(text.to_ascii_uppercase().into()))
+    }
+}
+
+impl TryFrom<String> for BankReference {
+    type Error = TransferError;
+
+    fn try_from(text: String) -> Result<Self, TransferError> {
+        text.parse()
+    }
+}
+
+impl From<BankReference> for String {
+    fn from(reference: BankReference) -> Self {
+        reference.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for BankReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for BankReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BankReference({self})")
+    }
+}
+
+/// Why a transfer's facts are not sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TransferError {
+    /// A bank's reference is malformed.
+    #[error("a bank's reference has 1 to {LONGEST_REFERENCE} printable ASCII characters")]
+    Reference,
+    /// The payer's name is empty or too long.
+    #[error("the payer's name has 1 to {LONGEST_TEXT} characters")]
+    Payer,
+    /// The proof is neither an address nor a digest.
+    #[error("a proof is an https address or a SHA-256 digest of 64 lower-case hexadecimal digits")]
+    Proof,
+}
+
+impl Explained for TransferError {
+    fn code(&self) -> Code {
+        Code::TransferInvalid
+    }
+}
+
+/// A bank transfer as it stands on the statement of the receiving account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "TransferText", into = "TransferText")]
+pub struct BankTransfer {
+    receiving_account: BankReference,
+    transaction: BankReference,
+    amount: Money,
+    payer: String,
+    proof: String,
+}
+
+impl BankTransfer {
+    /// Checks the facts of a transfer: the account that received it, the bank's identifier of it, how much, from whom,
+    /// and the proof: an https address, or the SHA-256 digest of a document in 64 hexadecimal digits.
+    pub fn new(
+        receiving_account: BankReference,
+        transaction: BankReference,
+        amount: Money,
+        payer: &str,
+        proof: &str,
+    ) -> Result<Self, TransferError> {
+        let payer = payer.trim();
+        if payer.is_empty() || payer.chars().count() > LONGEST_TEXT {
+            return Err(TransferError::Payer);
+        }
+        let is_digest = proof.len() == 64 && proof.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
+            !rest.is_empty() && proof.len() <= LONGEST_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
+        });
+        if !is_digest && !is_address {
+            return Err(TransferError::Proof);
+        }
+        Ok(Self { receiving_account, transaction, amount, payer: payer.to_owned(), proof: proof.to_owned() })
+    }
+
+    /// The account of the service that received the money.
+    pub fn receiving_account(&self) -> &BankReference {
+        &self.receiving_account
+    }
+
+    /// The bank's identifier of the transaction. With the receiving account it is unique over all tenants.
+    pub fn transaction(&self) -> &BankReference {
+        &self.transaction
+    }
+
+    /// How much arrived.
+    pub fn amount(&self) -> Money {
+        self.amount
+    }
+
+    /// Who paid.
+    pub fn payer(&self) -> &str {
+        &self.payer
+    }
+
+    /// The proof that it arrived.
+    pub fn proof(&self) -> &str {
+        &self.proof
+    }
+}
+
+/// A transfer as it is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransferText {
+    receiving_account: BankReference,
+    transaction: BankReference,
+    amount: Money,
+    payer: String,
+    proof: String,
+}
+
+impl TryFrom<TransferText> for BankTransfer {
+    type Error = TransferError;
+
+    fn try_from(text: TransferText) -> Result<Self, TransferError> {
+        Self::new(text.receiving_account, text.transaction, text.amount, &text.payer, &text.proof)
+    }
+}
+
+impl From<BankTransfer> for TransferText {
+    fn from(transfer: BankTransfer) -> Self {
+        let BankTransfer { receiving_account, transaction, amount, payer, proof } = transfer;
+        Self { receiving_account, transaction, amount, payer, proof }
+    }
+}
+
+/// A confirmed transfer: a row of the registry that is unique by (receiving account, transaction) over all tenants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedTransfer {
+    /// The transfer.
+    pub transfer: BankTransfer,
+    /// The account that was credited.
+    pub account: AccountId,
+    /// The subscription that was paid.
+    pub subscription: Option<SubscriptionId>,
+    /// The credits that it brought.
+    pub credits: Credits,
+    /// The operator's own account.
+    pub confirmed_by_account: AccountId,
+    /// The person who confirmed it.
+    pub confirmed_by: Option<UserId>,
+    /// When it was confirmed.
+    pub confirmed_at: DateTime<Utc>,
+}
+
+/// What the host loads before it confirms a transfer: in one transaction, the wallet before `prior`.
+#[derive(Clone, Debug)]
+pub struct TransferFacts {
+    /// The account to credit.
+    pub account: Account,
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// Its subscription, if the plan needs one.
+    pub subscription: Option<Subscription>,
+    /// Its wallet.
+    pub wallet: Wallet,
+    /// The registry's row for this (receiving account, transaction), if there is one.
+    pub prior: Option<ConfirmedTransfer>,
+}
+
+/// Everything that a confirmed transfer changes, to be written whole or not at all.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a change takes effect only when it is written"]
+pub struct TransferChange {
+    account: RowChange<Account>,
+    subscription: Option<RowChange<Subscription>>,
+    wallet: Change,
+    record: ConfirmedTransfer,
+}
+
+impl TransferChange {
+    /// The account to update.
+    pub fn account(&self) -> &RowChange<Account> {
+        &self.account
+    }
+
+    /// The subscription to update.
+    pub fn subscription(&self) -> Option<&RowChange<Subscription>> {
+        self.subscription.as_ref()
+    }
+
+    /// The change to the wallet.
+    pub fn wallet(&self) -> &Change {
+        &self.wallet
+    }
+
+    /// The row to insert into the registry, under UNIQUE (receiving account, transaction). A clash means: load again and
+    /// ask again.
+    pub fn record(&self) -> &ConfirmedTransfer {
+        &self.record
+    }
+}
+
+/// Why a transfer is not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfirmError {
+    /// The operator lacks the privilege, or the account is closed or of unknown standing.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The operator belongs to the account that would be credited.
+    #[error("an operator cannot confirm a transfer for an account of their own")]
+    ByPayer,
+    /// Bank transfer is not enabled.
+    #[error("payment by bank transfer is coming soon")]
+    ComingSoon,
+    /// The same transfer was confirmed for another account, or with other facts.
+    #[error("the transfer {transaction} to {receiving_account} was confirmed before with other facts")]
+    Conflict {
+        /// The account that received it.
+        receiving_account: BankReference,
+        /// The bank's identifier of it.
+        transaction: BankReference,
+    },
+    /// The transfer is in another currency than the plan's price.
+    #[error("the transfer is {amount}, and the plan costs {price}: the currencies differ")]
+    Currency {
+        /// What arrived.
+        amount: Money,
+        /// What the plan costs.
+        price: Money,
+    },
+    /// The transfer is below the plan's price.
+    #[error("the transfer is {amount}, and the plan costs {price}: that is not enough")]
+    BelowPrice {
+        /// What arrived.
+        amount: Money,
+        /// What the plan costs.
+        price: Money,
+    },
+    /// The plan needs a subscription and the account has none.
+    #[error("the plan needs a subscription, and the account has none")]
+    SubscriptionMissing,
+    /// The subscription's status does not allow a payment.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The wallet refuses the credits.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// The rows that were loaded do not belong together, or a version is exhausted.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+}
+
+impl Explained for ConfirmError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Denied(denial) => denial.code(),
+            Self::ByPayer => Code::ConfirmedByPayer,
+            Self::ComingSoon => Code::PaymentMethodComingSoon,
+            Self::Conflict { .. } => Code::TransferConflict,
+            Self::Currency { .. } => Code::CurrencyMismatch,
+            Self::BelowPrice { .. } => Code::TransferInvalid,
+            Self::SubscriptionMissing => Code::SubscriptionMissing,
+            Self::Refused(refusal) => refusal.code(),
+            Self::Grant(error) => error.code(),
+            Self::Wallet(error) => error.code(),
+        }
+    }
+}
+
+impl Policy {
+    /// Confirms that a bank transfer arrived: the account's standing, its subscription's next period, the credits of the
+    /// plan, and the registry's row change together. The same facts again give the same answer and change nothing.
+    ///
+    /// A suspension for an overdue payment is lifted; one for any other cause stays, and the payment counts all the same.
+    /// A transfer above the price is recorded with its full amount and pays one period.
+    pub fn confirm_bank_transfer(
+        &self,
+        operator: &Operator,
+        transfer: &BankTransfer,
+        facts: TransferFacts,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<TransferChange, ConfirmedTransfer>, ConfirmError> {
+        operator.check(Privilege::ConfirmPayments)?;
+        let TransferFacts { account, plan, subscription, wallet, prior } = facts;
+        if *operator.account() == account.id {
+            return Err(ConfirmError::ByPayer);
+        }
+        let subscription = subscription.filter(|_| plan.needs_subscription);
+        if let Some(prior) = prior {
+            let same = prior.transfer.receiving_account == transfer.receiving_account
+                && prior.transfer.transaction == transfer.transaction
+                && prior.transfer.amount == transfer.amount
+                && prior.account == account.id
+                && prior.subscription.as_ref() == subscription.as_ref().map(|subscription| &subscription.id);
+            return if same { Ok(Answer::Replayed(prior)) } else { Err(ConfirmError::conflict(transfer)) };
+        }
+        self.check_payment(&plan, transfer)?;
+        let status = paid_standing(account.status)?;
+        check_rows(&account, &plan, subscription.as_ref(), &wallet)?;
+
+        let record = ConfirmedTransfer {
+            transfer: transfer.clone(),
+            account: account.id.clone(),
+            subscription: subscription.as_ref().map(|subscription| subscription.id.clone()),
+            credits: plan.credits_per_month,
+            confirmed_by_account: operator.account().clone(),
+            confirmed_by: operator.user().cloned(),
+            confirmed_at: now,
+        };
+        let subscription = subscription.map(|subscription| self.pay(subscription, &plan, transfer, now)).transpose()?;
+        let wallet = top_up(wallet, transfer, plan.credits_per_month, now)?;
+        let version = account.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+        let row = Account { status, payment_method: PaymentMethod::BankTransfer, version, ..account };
+        let account = RowChange::update(account.version, row);
+        Ok(Answer::Fresh(TransferChange { account, subscription, wallet, record }))
+    }
+
+    fn check_payment(&self, plan: &Plan, transfer: &BankTransfer) -> Result<(), ConfirmError> {
+        let (amount, price) = (transfer.amount, plan.price);
+        if !self.is_enabled(PaymentMethod::BankTransfer) {
+            Err(ConfirmError::ComingSoon)
+        } else if amount.currency() != price.currency() {
+            Err(ConfirmError::Currency { amount, price })
+        } else if amount.amount() < price.amount() || amount.amount().is_zero() {
+            Err(ConfirmError::BelowPrice { amount, price })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn pay(
+        &self,
+        subscription: Subscription,
+        plan: &Plan,
+        transfer: &BankTransfer,
+        now: DateTime<Utc>,
+    ) -> Result<RowChange<Subscription>, Refusal> {
+        let payment = RecordedPayment {
+            interval: plan.interval,
+            slack: self.renewal_slack,
+            method: PaymentMethod::BankTransfer,
+            external_id: Some(transfer.transaction.to_string()),
+        };
+        let transition = subscription.record_payment(payment, now)?;
+        Ok(RowChange::update(transition.expected_version(), transition.into_subscription()))
+    }
+}
+
+impl ConfirmError {
+    fn conflict(transfer: &BankTransfer) -> Self {
+        Self::Conflict {
+            receiving_account: transfer.receiving_account.clone(),
+            transaction: transfer.transaction.clone(),
+        }
+    }
+}
+
+/// The standing of an account that has paid.
+fn paid_standing(status: AccountStatus) -> Result<AccountStatus, Denial> {
+    match status {
+        AccountStatus::PendingPayment
+        | AccountStatus::Active
+        | AccountStatus::Suspended(SuspensionCause::PaymentOverdue) => Ok(AccountStatus::Active),
+        AccountStatus::Suspended(SuspensionCause::Abuse | SuspensionCause::Requested) => Ok(status),
+        AccountStatus::Closed => Err(Denial::AccountClosed),
+        AccountStatus::Unknown => Err(Denial::AccountStatusUnknown),
+    }
+}
+
+fn check_rows(
+    account: &Account,
+    plan: &Plan,
+    subscription: Option<&Subscription>,
+    wallet: &Wallet,
+) -> Result<(), ConfirmError> {
+    match subscription {
+        None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
+        Some(subscription) if subscription.account != account.id || subscription.plan != plan.id => {
+            return Err(WalletError::Mismatch.into());
+        }
+        _ => {}
+    }
+    if *wallet.account() == account.id { Ok(()) } else { Err(WalletError::Mismatch.into()) }
+}
+
+fn top_up(
+    wallet: Wallet,
+    transfer: &BankTransfer,
+    credits: Credits,
+    now: DateTime<Utc>,
+) -> Result<Change, ConfirmError> {
+    if credits.is_zero() {
+        return Ok(wallet.advance(now)?);
+    }
+    let cause = Cause::bank_transfer(transfer.receiving_account.as_str(), transfer.transaction.as_str());
+    match wallet.grant(&cause, GrantTerms::forever(credits), None, now)? {
+        Answer::Fresh(change) => Ok(change.without_result()),
+        // Without a prior outcome, a grant is always fresh.
+        Answer::Replayed(_) => Err(WalletError::Mismatch.into()),
+    }
+}

@@ -1,0 +1,55 @@
+//! Facts that several test files need.
+#![allow(dead_code, reason = "each test file uses what it needs")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bailiwick::*;
+use chrono::{DateTime, Utc};
+
+/// So many seconds after a fixed day in 2027.
+pub fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
+}
+
+pub fn credits(whole: i64) -> Credits {
+    Credits::whole(whole.try_into().unwrap())
+}
+
+pub fn euros(amount: i64) -> Money {
+    Money::new(amount.into(), Currency::EUR).unwrap()
+}
+
+pub fn plan(price: i64, needs_subscription: bool) -> Plan {
+    Plan {
+        id: 1.into(),
+        active: true,
+        price: euros(price),
+        interval: Interval::MONTHLY,
+        credits_per_month: credits(500),
+        needs_subscription,
+        quotas: BTreeMap::new(),
+    }
+}
+
+pub fn account(id: i64, status: AccountStatus) -> Account {
+    Account { id: id.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 }
+}
+
+/// An account in good standing on a free plan.
+pub fn tenant(id: i64) -> Tenant {
+    let plan = Some(Arc::new(plan(0, false)));
+    Tenant { account: account(id, AccountStatus::Active), plan, subscription: None, sites: Arc::new([]) }
+}
+
+/// An operator of account 1.
+pub fn operator(privilege: Privilege) -> Operator {
+    operator_of(1, privilege)
+}
+
+pub fn operator_of(account: i64, privilege: Privilege) -> Operator {
+    let privileges = Privileges::from_iter([privilege]);
+    let principal = Principal::session(2.into()).of_account(account.into()).with_privileges(privileges);
+    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&tenant(account)), at(0));
+    decision.into_result().unwrap().into_operator().unwrap()
+}
