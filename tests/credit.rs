@@ -467,6 +467,30 @@ fn c6_a_hold_pins_its_slices_and_what_lapses_goes_nowhere_else() {
     assert_eq!(host.settle(1, 4, 50), "fresh");
     let totals = host.totals(50);
     assert_eq!((totals.spent, totals.expired, totals.free), (4, 6, 10));
+    assert_eq!(host.wallet.balance().expired, credits(6), "at once, not at the next look");
+}
+
+#[test]
+fn c6_what_has_lapsed_repays_no_debt() {
+    let mut host = Host::new(Overage::Debt(credits(1000)));
+    let short = GrantTerms { amount: credits(10), priority: 1, effective_at: None, expires_at: Some(at(5)) };
+    host.grant("short", short, 0);
+    host.grant("tiny", GrantTerms::forever(credits(1)), 0);
+    assert_eq!(host.hold(1, 10, 100, 0), "fresh");
+    assert_eq!(host.hold(2, 1, 100, 0), "fresh");
+    assert_eq!(host.settle(2, 6, 0), "fresh");
+    assert_eq!(host.release(1, 50), "fresh");
+    let totals = host.totals(50);
+    assert_eq!((totals.expired, totals.debt, totals.free), (10, 5, 0));
+}
+
+#[test]
+fn c5_a_grant_cannot_take_effect_in_the_past() {
+    let wallet = Wallet::open(ACCOUNT.into(), at(0)).advance(at(10)).unwrap().wallet().clone();
+    let terms = GrantTerms { effective_at: Some(at(3)), ..GrantTerms::forever(credits(1)) };
+    // The wallet's time is the store's time, whatever the caller's clock says.
+    let Ok(Answer::Fresh(change)) = wallet.grant(&cause("late"), terms, None, at(5)) else { panic!("a grant") };
+    assert_eq!(change.into_result().effective_at, at(10));
 }
 
 #[test]
