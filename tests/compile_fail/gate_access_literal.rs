@@ -1,0 +1,4 @@
+//! G3: the fields of an access are private.
+fn main() {
+    let _ = bailiwick::Access {};
+}

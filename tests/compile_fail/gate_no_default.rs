@@ -1,0 +1,9 @@
+//! G3: no proof has a default.
+fn made<T: Default>() {}
+
+fn main() {
+    made::<bailiwick::Access>();
+    made::<bailiwick::WriteAccess>();
+    made::<bailiwick::BillingAccess>();
+    made::<bailiwick::Operator>();
+}

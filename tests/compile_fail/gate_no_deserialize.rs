@@ -1,0 +1,8 @@
+//! G3: no proof is read from a text, and no principal: what a client sends was never verified.
+fn main() {
+    let _ = serde_json::from_str::<bailiwick::Access>("{}");
+    let _ = serde_json::from_str::<bailiwick::WriteAccess>("{}");
+    let _ = serde_json::from_str::<bailiwick::BillingAccess>("{}");
+    let _ = serde_json::from_str::<bailiwick::Operator>("{}");
+    let _ = serde_json::from_str::<bailiwick::Principal>("{}");
+}

@@ -1,0 +1,12 @@
+//! G3: no proof is made of the facts.
+use bailiwick::{Access, BillingAccess, Operator, Principal, Tenant, WriteAccess};
+
+fn made<T: From<F>, F>() {}
+
+fn main() {
+    made::<Access, Principal>();
+    made::<Access, Tenant>();
+    made::<WriteAccess, Access>();
+    made::<BillingAccess, Principal>();
+    made::<Operator, Principal>();
+}

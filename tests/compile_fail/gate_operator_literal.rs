@@ -1,0 +1,4 @@
+//! G3: the fields of an operator are private.
+fn main() {
+    let _ = bailiwick::Operator {};
+}
