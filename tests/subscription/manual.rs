@@ -46,14 +46,14 @@ const LINE: i32 = 15;
 
 fn node(status: Status) -> Node {
     match status {
-        Status::Incomplete => (20, 80, 190, 96),
-        Status::Trialing => (340, 80, 190, 96),
-        Status::Paused => (380, 300, 150, 96),
-        Status::Active => (670, 300, 180, 96),
-        Status::PastDue => (980, 300, 180, 96),
-        Status::Unpaid => (980, 500, 180, 80),
-        Status::IncompleteExpired => (20, 690, 160, 44),
-        Status::Canceled => (200, 690, 1010, 44),
+        Status::Incomplete => (20, 80, 230, 84),
+        Status::Trialing => (370, 80, 190, 84),
+        Status::Paused => (412, 300, 150, 84),
+        Status::Active => (695, 300, 170, 96),
+        Status::PastDue => (990, 300, 170, 84),
+        Status::Unpaid => (990, 500, 170, 70),
+        Status::IncompleteExpired => (20, 680, 185, 44),
+        Status::Canceled => (222, 680, 998, 44),
         Status::Unknown => unreachable!("an unknown status is in no table"),
     }
 }
@@ -62,24 +62,24 @@ fn node(status: Status) -> Node {
 fn route(from: Status, to: Status) -> (Vec<(i32, i32)>, Label) {
     use Status::*;
     match (from, to) {
-        (Incomplete, Trialing) => (vec![(210, 120), (340, 120)], (275, 112, "middle")),
-        (Incomplete, Active) => (vec![(165, 80), (165, 36), (780, 36), (780, 300)], (435, 28, "middle")),
-        (Incomplete, IncompleteExpired) => (vec![(70, 176), (70, 690)], (78, 440, "start")),
-        (Incomplete, Canceled) => (vec![(200, 176), (200, 560), (225, 585), (225, 690)], (233, 640, "start")),
-        (Trialing, Active) => (vec![(530, 140), (720, 140), (720, 300)], (625, 132, "middle")),
-        (Trialing, PastDue) => (vec![(530, 100), (1070, 100), (1070, 300)], (930, 92, "middle")),
-        (Trialing, Paused) => (vec![(455, 176), (455, 300)], (463, 242, "start")),
-        (Trialing, Canceled) => (vec![(360, 176), (360, 690)], (352, 440, "end")),
-        (Active, Paused) => (vec![(670, 325), (530, 325)], (600, 317, "middle")),
-        (Paused, Active) => (vec![(530, 360), (670, 360)], (600, 377, "middle")),
-        (Active, PastDue) => (vec![(850, 325), (980, 325)], (915, 302, "middle")),
-        (PastDue, Active) => (vec![(980, 360), (850, 360)], (915, 377, "middle")),
-        (PastDue, Unpaid) => (vec![(1070, 396), (1070, 500)], (1062, 445, "end")),
-        (Unpaid, Active) => (vec![(980, 540), (810, 540), (810, 396)], (900, 532, "middle")),
-        (Paused, Canceled) => (vec![(455, 396), (455, 690)], (463, 470, "start")),
-        (Active, Canceled) => (vec![(700, 396), (700, 690)], (692, 470, "end")),
-        (PastDue, Canceled) => (vec![(1160, 348), (1185, 348), (1185, 690)], (1177, 625, "end")),
-        (Unpaid, Canceled) => (vec![(1000, 580), (1000, 690)], (992, 625, "end")),
+        (Incomplete, Trialing) => (vec![(250, 122), (370, 122)], (308, 114, "middle")),
+        (Incomplete, Active) => (vec![(200, 80), (200, 40), (810, 40), (810, 300)], (465, 32, "middle")),
+        (Incomplete, IncompleteExpired) => (vec![(70, 164), (70, 680)], (78, 440, "start")),
+        (Incomplete, Canceled) => (vec![(236, 164), (236, 680)], (228, 610, "end")),
+        (Trialing, Active) => (vec![(560, 142), (745, 142), (745, 300)], (650, 134, "middle")),
+        (Trialing, PastDue) => (vec![(560, 102), (1075, 102), (1075, 300)], (945, 94, "middle")),
+        (Trialing, Paused) => (vec![(487, 164), (487, 300)], (495, 236, "start")),
+        (Trialing, Canceled) => (vec![(390, 164), (390, 680)], (382, 440, "end")),
+        (Active, Paused) => (vec![(695, 325), (562, 325)], (631, 317, "middle")),
+        (Paused, Active) => (vec![(562, 358), (695, 358)], (626, 376, "middle")),
+        (Active, PastDue) => (vec![(865, 325), (990, 325)], (925, 302, "middle")),
+        (PastDue, Active) => (vec![(990, 358), (865, 358)], (930, 376, "middle")),
+        (PastDue, Unpaid) => (vec![(1075, 384), (1075, 500)], (1067, 440, "end")),
+        (Unpaid, Active) => (vec![(990, 535), (810, 535), (810, 396)], (900, 527, "middle")),
+        (Paused, Canceled) => (vec![(487, 384), (487, 680)], (495, 440, "start")),
+        (Active, Canceled) => (vec![(725, 396), (725, 680)], (717, 440, "end")),
+        (PastDue, Canceled) => (vec![(1160, 342), (1200, 342), (1200, 680)], (1192, 610, "end")),
+        (Unpaid, Canceled) => (vec![(1005, 570), (1005, 680)], (997, 617, "end")),
         _ => panic!("lay out the edge from {} to {} in tests/subscription/manual.rs", from.as_str(), to.as_str()),
     }
 }
@@ -104,7 +104,7 @@ fn spoken(command: CommandKind) -> String {
 /// The state diagram: plain SVG, without blank lines, so that Markdown passes it through as one block.
 pub fn diagram() -> String {
     let mut svg = String::from(concat!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1230 800" width="100%" role="img" "#,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1240 780" width="100%" role="img" "#,
         r#"aria-label="The states of a subscription and the commands that lead from one to another" "#,
         r#"font-family="system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="13">"#,
         "\n<defs>\n",
@@ -116,11 +116,11 @@ pub fn diagram() -> String {
             r#"<marker id="bailiwick-{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 1 L10 5 L0 9 z" fill="{line}"/></marker>"#
         );
     }
-    svg.push_str("</defs>\n<rect x=\"1\" y=\"1\" width=\"1228\" height=\"798\" rx=\"14\" fill=\"#ffffff\" stroke=\"#d5dbe3\"/>\n");
+    svg.push_str("</defs>\n<rect x=\"1\" y=\"1\" width=\"1238\" height=\"778\" rx=\"14\" fill=\"#ffffff\" stroke=\"#d5dbe3\"/>\n");
     svg.push_str(concat!(
-        r##"<circle cx="70" cy="36" r="6" fill="#37414f"/>"##,
-        r##"<path d="M70 42 L70 80" fill="none" stroke="#6b7685" stroke-width="1.6" marker-end="url(#bailiwick-incomplete)"/>"##,
-        r##"<text x="84" y="41" fill="#37414f">new</text>"##,
+        r##"<circle cx="70" cy="40" r="6" fill="#37414f"/>"##,
+        r##"<path d="M70 46 L70 80" fill="none" stroke="#6b7685" stroke-width="1.6" marker-end="url(#bailiwick-incomplete)"/>"##,
+        r##"<text x="84" y="45" fill="#37414f">new</text>"##,
         "\n",
     ));
     for from in Status::ALL {
@@ -206,8 +206,8 @@ fn state(svg: &mut String, status: Status) {
 
 fn legend(svg: &mut String) {
     svg.push_str(concat!(
-        r##"<text x="20" y="768" fill="#56606e">"##,
+        r##"<text x="20" y="756" fill="#56606e">"##,
         "Beside an arrow: the commands that lead along it. Within a state: those that leave it as it is. ",
-        "All others are refused. Nothing leads out of the states below.</text>\n",
+        "All others are refused. Nothing leads out of the two states at the bottom.</text>\n",
     ));
 }
