@@ -94,7 +94,8 @@ impl Input {
 
     fn route(&self) -> gate::Route {
         use gate::Route::{Authenticated, Billing, Operator, Public, Read, Write};
-        let all = [Public, Authenticated, Read, Write, Billing, Operator("confirm_payments"), Operator("grant_credits")];
+        let all =
+            [Public, Authenticated, Read, Write, Billing, Operator("confirm_payments"), Operator("grant_credits")];
         pick(&all, self.route)
     }
 
@@ -134,17 +135,8 @@ impl Input {
             "closed",
             "?",
         ];
-        let subscriptions = [
-            "active",
-            "trialing",
-            "past_due",
-            "incomplete",
-            "incomplete_expired",
-            "unpaid",
-            "paused",
-            "canceled",
-            "?",
-        ];
+        let subscriptions =
+            ["active", "trialing", "past_due", "incomplete", "incomplete_expired", "unpaid", "paused", "canceled", "?"];
         self.tenant.as_ref().map(|tenant| gate::Tenant {
             account: i64::from(tenant.account % IDS),
             status: pick(&accounts, tenant.status),
