@@ -32,11 +32,13 @@ pub use table::Table;
 pub use table::{IdColumn, Schema};
 
 mod sealed {
-    pub trait Sealed {}
+    pub trait Mode {}
+    pub trait Level {}
+    pub trait Value {}
 }
 
 /// What a scope may do with its rows: [`Read`] or [`Write`]. Sealed: there are no others.
-pub trait Mode: sealed::Sealed + 'static {}
+pub trait Mode: sealed::Mode + 'static {}
 
 /// The mode that reads.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +48,8 @@ pub enum Read {}
 #[derive(Clone, Copy, Debug)]
 pub enum Write {}
 
-impl sealed::Sealed for Read {}
-impl sealed::Sealed for Write {}
+impl sealed::Mode for Read {}
+impl sealed::Mode for Write {}
 impl Mode for Read {}
 impl Mode for Write {}
 

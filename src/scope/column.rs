@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sea_query::{BinOper, Value};
 
 use super::filter::{Filter, Node, OrderBy};
-use super::sealed::Sealed;
+use super::sealed;
 use super::table::Table;
 use crate::id::IdKind;
 
@@ -19,7 +19,7 @@ use crate::id::IdKind;
     message = "`{Self}` is not a value that a column can hold",
     note = "a column holds an `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`, or an `Option` of these"
 )]
-pub trait ColumnValue: Sealed + Into<Value> + 'static {
+pub trait ColumnValue: sealed::Value + Into<Value> + 'static {
     /// The value that is there when the column is not null. Filters compare with this, so never with null.
     type Plain: ColumnValue;
 
@@ -42,9 +42,9 @@ pub trait KeyValue: ColumnValue {
 macro_rules! column_values {
     ($($(#[$condition:meta])* $type:ty),*) => {$(
         $(#[$condition])*
-        impl Sealed for $type {}
+        impl sealed::Value for $type {}
         $(#[$condition])*
-        impl Sealed for Option<$type> {}
+        impl sealed::Value for Option<$type> {}
         $(#[$condition])*
         impl ColumnValue for $type {
             type Plain = Self;
@@ -94,7 +94,7 @@ pub enum Key {}
 /// database's collation says. Where a filter takes an `impl Into`, a `&str` serves for a `String`, an `i32` for an `i64`.
 pub struct Column<T, V, R = Data> {
     pub(super) name: &'static str,
-    of: PhantomData<fn() -> (T, V, R)>,
+    of: PhantomData<fn(T, V, R)>,
 }
 
 impl<T, V, R> Clone for Column<T, V, R> {

@@ -1,10 +1,10 @@
 //! Levels: to whom a row belongs. The markers are the facts themselves, [`Account`] and [`Site`].
 
-use super::sealed::Sealed;
+use super::sealed;
 use crate::tenant::{Account, Site};
 
 /// To whom the rows of a table belong: [`Account`], [`Site`], or nobody ([`Global`]). Sealed: there are no others.
-pub trait Level: Sealed + 'static {
+pub trait Level: sealed::Level + 'static {
     /// How many tenant columns a table of this level has.
     #[doc(hidden)]
     const DEPTH: usize;
@@ -14,9 +14,9 @@ pub trait Level: Sealed + 'static {
 #[derive(Clone, Copy, Debug)]
 pub enum Global {}
 
-impl Sealed for Global {}
-impl Sealed for Account {}
-impl Sealed for Site {}
+impl sealed::Level for Global {}
+impl sealed::Level for Account {}
+impl sealed::Level for Site {}
 impl Level for Global {
     const DEPTH: usize = 0;
 }

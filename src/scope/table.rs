@@ -98,19 +98,19 @@ impl Schema {
     /// `Account_ID` for `account_id`.
     const fn is_sound(&self, name: &str) -> bool {
         let mut columns: u32 = 0;
-        if name.eq_ignore_ascii_case(self.key.name) {
+        if is_same(name, self.key.name) {
             columns = columns.saturating_add(1);
         }
         let mut tenant = self.tenant;
         while let [column, rest @ ..] = tenant {
-            if name.eq_ignore_ascii_case(column.name) {
+            if is_same(name, column.name) {
                 columns = columns.saturating_add(1);
             }
             tenant = rest;
         }
         let mut others = self.columns;
         while let [column, rest @ ..] = others {
-            if name.eq_ignore_ascii_case(column) {
+            if is_same(name, column) {
                 columns = columns.saturating_add(1);
             }
             others = rest;
@@ -122,7 +122,7 @@ impl Schema {
     pub(super) const fn column(&self, name: &str) -> Option<&'static str> {
         let mut columns = self.columns;
         while let [column, rest @ ..] = columns {
-            if name.eq_ignore_ascii_case(column) {
+            if is_same(name, column) {
                 return Some(column);
             }
             columns = rest;
@@ -135,6 +135,18 @@ impl Schema {
         let tenant = self.tenant.iter().map(|column| column.name);
         tenant.chain([self.key.name]).chain(self.columns.iter().copied())
     }
+}
+
+/// The same name but for case.
+const fn is_same(left: &str, right: &str) -> bool {
+    let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
+    while let ([one, left_tail @ ..], [other, right_tail @ ..]) = (left, right) {
+        if !one.eq_ignore_ascii_case(other) {
+            return false;
+        }
+        (left, right) = (left_tail, right_tail);
+    }
+    left.is_empty() && right.is_empty()
 }
 
 /// PostgreSQL cuts longer names, so two of them could mean the same column.

@@ -1,0 +1,25 @@
+//! A tenant column is no constant, so it cannot be set.
+
+use bailiwick::{Scope, Site, Write};
+
+bailiwick::table! {
+    pub struct Sites: Account in "sites" {
+        tenant "account_id" Int;
+        key ID = "id" i64 generated;
+        column NAME = "name" String;
+    }
+}
+bailiwick::table! {
+    pub struct Article: Site in "articles" {
+        tenant "account_id" Int, "site_id" Int of Sites;
+        key ID = "id" i64 generated;
+        column TITLE = "title" String;
+    }
+}
+
+fn f(site: &Scope<Site, Write>) {
+    let _ = site.insert::<Article>().set(Article::ACCOUNT_ID, 8);
+    let _ = site.update::<Article>().set(Article::SITE_ID, 8);
+}
+
+fn main() {}
