@@ -558,6 +558,15 @@ fn filter(condition: &Condition) -> Filter<Article> {
     }
 }
 
+/// What can as well be given to a statement in several calls.
+fn conjuncts(condition: Option<&Condition>) -> Vec<&Condition> {
+    match condition {
+        Some(Condition::And(left, right)) => vec![left, right],
+        Some(condition) => vec![condition],
+        None => vec![],
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Operation {
     Select {
@@ -730,7 +739,7 @@ fn run(database: &Database, world: &mut World, reach: Reach, operation: &Operati
     match operation {
         Operation::Select { condition, order, limit } => {
             let mut select = in_scope!(reach, scope => scope.select::<Article>());
-            if let Some(condition) = condition {
+            for condition in conjuncts(condition.as_ref()) {
                 select = select.filter(filter(condition));
             }
             for (key, descending) in order {
@@ -758,7 +767,7 @@ fn run(database: &Database, world: &mut World, reach: Reach, operation: &Operati
         }
         Operation::Count(condition) => {
             let mut count = in_scope!(reach, scope => scope.count::<Article>());
-            if let Some(condition) = condition {
+            for condition in conjuncts(condition.as_ref()) {
                 count = count.filter(filter(condition));
             }
             let rows = database.fetch(count.build(Dialect::Sqlite).unwrap());
