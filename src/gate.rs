@@ -5,6 +5,8 @@ mod access;
 mod denial;
 mod principal;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::policy::{GraceMode, Policy};
@@ -166,7 +168,8 @@ impl Policy {
         tenant: Option<&Tenant>,
         now: DateTime<Utc>,
     ) -> Result<Access, Denial> {
-        self.check_tenant(principal, tenant, now).map_err(|refusal| refusal.denial)
+        let standing = self.check_tenant(principal, tenant, now).map_err(|refusal| refusal.denial)?;
+        Ok(Access::grant(principal, standing, self.credit))
     }
 
     /// Decides about a whole request: what its route demands, what it presented, whose rows it is about, and when.
@@ -204,11 +207,12 @@ impl Policy {
         };
         match route {
             Route::Public | Route::Authenticated => Ok(Admission::Authenticated(principal.clone())),
-            Route::TenantRead => self.check_tenant(principal, tenant, now).map(Admission::Tenant),
-            Route::TenantWrite => {
-                let access = self.check_tenant(principal, tenant, now)?;
-                access.check_writable()?;
-                Ok(Admission::Tenant(access))
+            Route::TenantRead | Route::TenantWrite => {
+                let standing = self.check_tenant(principal, tenant, now)?;
+                if route == Route::TenantWrite && !standing.writable {
+                    return Err(Denial::PaymentPastDue.into());
+                }
+                Ok(Admission::Tenant(Access::grant(principal, standing, self.credit)))
             }
             Route::Billing => {
                 let tenant = own_tenant(principal, tenant)?;
@@ -230,12 +234,12 @@ impl Policy {
         }
     }
 
-    fn check_tenant(
+    fn check_tenant<'a>(
         &self,
         principal: &Principal,
-        tenant: Option<&Tenant>,
+        tenant: Option<&'a Tenant>,
         now: DateTime<Utc>,
-    ) -> Result<Access, Refusal> {
+    ) -> Result<Standing<'a>, Refusal> {
         let tenant = own_tenant(principal, tenant)?;
         check_standing(tenant.account.status)?;
         if tenant.account.status == AccountStatus::PendingPayment {
@@ -245,17 +249,22 @@ impl Policy {
         if !plan.active {
             return Err(Denial::PlanInactive.into());
         }
-        let standing = self.check_subscription(plan, tenant, now)?;
+        let standing = self.check_subscription(tenant, plan, now)?;
         if principal.sites().is_some_and(|bound| !bound.iter().any(|site| tenant.sites.contains(site))) {
             // What was paid for runs out all the same, and is the reason from then on.
             return Err(Refusal { denial: Denial::SiteNotInAccount, until: standing.until });
         }
-        Ok(Access::grant(principal, tenant, plan, standing, self.credit))
+        Ok(standing)
     }
 
-    fn check_subscription(&self, plan: &Plan, tenant: &Tenant, now: DateTime<Utc>) -> Result<Standing, Denial> {
+    fn check_subscription<'a>(
+        &self,
+        tenant: &'a Tenant,
+        plan: &'a Arc<Plan>,
+        now: DateTime<Utc>,
+    ) -> Result<Standing<'a>, Denial> {
         if !plan.needs_subscription {
-            return Ok(Standing { writable: true, until: None });
+            return Ok(Standing { tenant, plan, writable: true, until: None });
         }
         let subscription = tenant.subscription.as_ref().ok_or(Denial::SubscriptionMissing)?;
         let (until, mode, ended) = match subscription.status {
@@ -275,7 +284,9 @@ impl Policy {
             SubscriptionStatus::Unknown => return Err(Denial::SubscriptionStatusUnknown),
         };
         match until {
-            Some(until) if now < until => Ok(Standing { writable: mode == GraceMode::Full, until: Some(until) }),
+            Some(until) if now < until => {
+                Ok(Standing { tenant, plan, writable: mode == GraceMode::Full, until: Some(until) })
+            }
             _ => Err(ended),
         }
     }
@@ -287,8 +298,10 @@ impl Policy {
     }
 }
 
-/// What the subscription allows, and until when.
-struct Standing {
+/// What a tenant that passed is entitled to, and until when.
+struct Standing<'a> {
+    tenant: &'a Tenant,
+    plan: &'a Arc<Plan>,
     writable: bool,
     until: Option<DateTime<Utc>>,
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::{Denial, Principal, Privilege, Standing};
 use crate::id::{AccountId, SiteId, UserId};
 use crate::policy::CreditPolicy;
-use crate::tenant::{Account, Plan, Tenant};
+use crate::tenant::{Account, Plan};
 
 /// The proof that the gate admitted a principal to a tenant. It opens the tenant's rows for reading, and the tenant's
 /// throttle and wallet.
@@ -27,19 +27,13 @@ pub struct Access {
 }
 
 impl Access {
-    pub(super) fn grant(
-        principal: &Principal,
-        tenant: &Tenant,
-        plan: &Arc<Plan>,
-        standing: Standing,
-        credit: CreditPolicy,
-    ) -> Self {
+    pub(super) fn grant(principal: &Principal, standing: Standing<'_>, credit: CreditPolicy) -> Self {
         Self {
-            account: tenant.account.id.clone(),
+            account: standing.tenant.account.id.clone(),
             user: principal.user().cloned(),
-            sites: tenant.sites.clone(),
+            sites: standing.tenant.sites.clone(),
             bound: principal.sites().cloned(),
-            plan: plan.clone(),
+            plan: standing.plan.clone(),
             credit,
             writable: standing.writable,
             valid_until: standing.until,
@@ -78,12 +72,7 @@ impl Access {
 
     /// The access that may write as well. Fails with [`Denial::PaymentPastDue`] in a grace time that is read-only.
     pub fn into_write(self) -> Result<WriteAccess, Denial> {
-        self.check_writable()?;
-        Ok(WriteAccess(self))
-    }
-
-    pub(super) fn check_writable(&self) -> Result<(), Denial> {
-        if self.writable { Ok(()) } else { Err(Denial::PaymentPastDue) }
+        if self.writable { Ok(WriteAccess(self)) } else { Err(Denial::PaymentPastDue) }
     }
 }
 
