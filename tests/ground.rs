@@ -111,15 +111,19 @@ proptest! {
     ) {
         let (n, period, b) = (i128::from(cells), i128::from(seconds) * 1_000_000_000, i128::from(burst));
         let longest = 400 * 86_400 * 1_000_000_000_i128;
-        let quota = Quota::new(cells, seconds).and_then(|quota| quota.with_burst(burst));
-        if n == 0 || period == 0 || b == 0 {
-            prop_assert_eq!(quota, Err(QuotaError::Zero));
+        let whole = Quota::new(cells, seconds);
+        if n == 0 || period == 0 {
+            prop_assert_eq!(whole, Err(QuotaError::Zero));
         } else if n > period {
-            prop_assert_eq!(quota, Err(QuotaError::TooFast));
+            prop_assert_eq!(whole, Err(QuotaError::TooFast));
         } else {
             let interval = (period + n - 1) / n;
-            let fits = interval * n <= longest && interval * b <= longest;
-            prop_assert_eq!(quota.is_ok(), fits, "{:?}", quota);
+            prop_assert_eq!(whole.is_ok(), interval * n <= longest, "{:?}", whole);
+            let Ok(whole) = whole else { return Ok(()) };
+            let quota = whole.with_burst(burst);
+            let expected = if b == 0 { Err(QuotaError::Zero) } else { Ok(()) };
+            let expected = if interval * b > longest { Err(QuotaError::TooSlow) } else { expected };
+            prop_assert_eq!(quota.map(drop), expected);
             let Ok(quota) = quota else { return Ok(()) };
             prop_assert_eq!((quota.cells(), quota.seconds(), quota.burst()), (cells, seconds, burst));
             prop_assert_eq!(i128::from(quota.interval_nanos()), interval);
@@ -294,6 +298,14 @@ fn c11_money_has_four_places_and_one_look() {
     ] {
         assert!(serde_json::from_value::<Money>(wrong.clone()).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn quotas_have_bounds() {
+    assert!(Quota::new(1, 34_560_000).is_ok(), "one in 400 days");
+    assert_eq!(Quota::new(1, 34_560_001), Err(QuotaError::TooSlow));
+    assert!(Quota::new(1_000_000_000, 1).is_ok(), "one in a nanosecond");
+    assert_eq!(Quota::new(1_000_000_001, 1), Err(QuotaError::TooFast));
 }
 
 #[test]
