@@ -556,6 +556,33 @@ fn b2_what_was_to_end_can_only_be_canceled() {
 }
 
 #[test]
+fn b2_what_is_over_can_be_neither_paused_nor_resumed() {
+    let end = on("2026-02-28");
+    for (status, command) in [
+        (Status::Active, Command::Pause),
+        (Status::Paused, Command::Resume),
+        (Status::PastDue, Command::CancelAtPeriodEnd),
+    ] {
+        let subscription = in_status(status);
+        assert_eq!(refusal(&subscription, command.clone(), end).reason(), RefusalReason::NoPeriod);
+        assert!(subscription.apply(command.clone(), end - seconds(1)).is_ok());
+        let never_paid = Subscription { current_period: None, ..in_status(status) };
+        assert_eq!(refusal(&never_paid, command, on("2026-02-14")).reason(), RefusalReason::NoPeriod);
+    }
+}
+
+/// A provider tells of a trial's end apart from its period.
+#[test]
+fn b2_a_trial_ends_at_its_end() {
+    let trial = Subscription { current_period: None, ..in_status(Status::Trialing) };
+    let (command, end) = (Command::EndTrial { then: AfterTrial::Pause }, on("2026-02-28"));
+    assert_eq!(refusal(&trial, command.clone(), end - seconds(1)).valid_until(), Some(end));
+    assert_eq!(trial.clone().apply(command, end).unwrap().to(), Status::Paused);
+    let paid = trial.record_payment(month("A"), on("2026-02-14")).unwrap();
+    assert_eq!(paid.subscription().current_period.map(|period| period.start), Some(end));
+}
+
+#[test]
 fn b4_january_the_31st_comes_back() {
     let mut subscription = new(on("2027-01-31"));
     let mut now = on("2027-01-31");
