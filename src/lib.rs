@@ -29,6 +29,7 @@ mod registration;
 mod scope;
 mod subscription;
 mod tenant;
+mod throttle;
 
 pub use change::RowChange;
 pub use credit::{
@@ -67,6 +68,17 @@ pub use subscription::{
     Subscription, SubscriptionStatus, Transition, transition,
 };
 pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};
+pub use throttle::{
+    Exceeded, HeaderDialect, Passage, Throttle, ThrottleCapacity, ThrottleKey, ThrottleKeyError, ThrottleSubject,
+    Throttled,
+};
+
+/// The throttle's pure decision, for hosts that keep rate state in a store of their own: read the state, decide, write it
+/// back under the store's guard.
+pub mod gcra {
+    pub use crate::throttle::gcra::{Decision, GcraState, Limits, Verdict, decide, decide_within, reprice};
+    pub use crate::throttle::states::{Decisions, GcraStates, decide_all};
+}
 
 /// What `table!` expands to needs these; they grant nothing, and no one else should name them.
 #[cfg(feature = "sql")]

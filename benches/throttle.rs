@@ -1,0 +1,178 @@
+//! The throttle beside its peers, in one run: the pure decision beside a GCRA written by hand, the check in process beside
+//! governor's keyed limiter.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailiwick::{
+    Access, Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Principal, Quota,
+    QuotaSet, Tenant, Throttle, ThrottleCapacity, ThrottleScope, gcra, throttle_scope, validate_account_and_plan,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use criterion::{Criterion, criterion_group, criterion_main};
+use governor::RateLimiter;
+use governor::clock::FakeRelativeClock;
+
+const AI: ThrottleScope = throttle_scope!("ai");
+const KEYS: u32 = 100_000;
+
+fn start() -> DateTime<Utc> {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// A clock that moves on by a millisecond at each look, for the pure decision.
+struct Ticks(Cell<DateTime<Utc>>);
+
+impl Ticks {
+    fn new() -> Self {
+        Self(Cell::new(start()))
+    }
+
+    fn next(&self) -> DateTime<Utc> {
+        self.0.set(self.0.get() + TimeDelta::try_milliseconds(1).unwrap());
+        self.0.get()
+    }
+}
+
+/// What a host would write: the time, two numbers, a comparison, and how long to wait.
+fn by_hand(t: i64, burst: i64, tat: i64, now: DateTime<Utc>) -> Result<i64, i64> {
+    let now = now.timestamp_nanos_opt().unwrap();
+    let next = tat.max(now) + t;
+    if next - now <= burst * t { Ok(next) } else { Err(next - now - burst * t) }
+}
+
+fn pure(c: &mut Criterion) {
+    let mut group = c.benchmark_group("gcra");
+    let quota = Quota::new(600, 1).unwrap();
+    let (t, burst) = (quota.interval_nanos(), i64::from(quota.burst()));
+
+    group.bench_function("by hand", |b| {
+        let (ticks, mut tat) = (Ticks::new(), 0);
+        b.iter(|| {
+            let answer = by_hand(black_box(t), black_box(burst), tat, ticks.next());
+            if let Ok(next) = answer {
+                tat = next;
+            }
+            answer
+        });
+    });
+    group.bench_function("decide", |b| {
+        let (ticks, mut state) = (Ticks::new(), None);
+        b.iter(|| {
+            let decision = gcra::decide(black_box(&quota), state, ticks.next(), 1);
+            if decision.must_store() {
+                state = Some(decision.state());
+            }
+            decision.is_allowed()
+        });
+    });
+    group.bench_function("decide_all, two quotas", |b| {
+        let quotas = QuotaSet::try_from(vec![quota, Quota::new(10_000_000, 86_400).unwrap()]).unwrap();
+        let (ticks, mut states) = (Ticks::new(), gcra::GcraStates::default());
+        b.iter(|| {
+            let decisions =
+                gcra::decide_all(&gcra::Limits::default(), black_box(&quotas), Some(&states), ticks.next(), 1);
+            if decisions.must_store() {
+                states = *decisions.states();
+            }
+            decisions.is_allowed()
+        });
+    });
+    group.finish();
+}
+
+/// Walks over all keys in an order that no cache foresees.
+struct Walk(u32);
+
+impl Walk {
+    fn next(&mut self) -> u32 {
+        self.0 = (self.0 + 61_027) % KEYS;
+        self.0
+    }
+}
+
+fn accesses(quotas: &QuotaSet, text: bool) -> Vec<Access> {
+    let plan = Arc::new(Plan {
+        id: 1.into(),
+        active: true,
+        price: Money::new("49".parse().unwrap(), Currency::EUR).unwrap(),
+        interval: Interval::MONTHLY,
+        credits_per_month: Credits::ZERO,
+        needs_subscription: false,
+        quotas: [throttle_scope!("api"), AI, throttle_scope!("export")].map(|scope| (scope, quotas.clone())).into(),
+    });
+    let access = |account: u32| {
+        let id = if text { format!("acct_{account}").parse().unwrap() } else { i64::from(account).into() };
+        let tenant = Tenant {
+            account: Account {
+                id,
+                status: AccountStatus::Active,
+                payment_method: PaymentMethod::BankTransfer,
+                version: 1,
+            },
+            plan: Some(plan.clone()),
+            subscription: None,
+            sites: [].into(),
+        };
+        let principal = Principal::session(1.into()).of_account(tenant.account.id.clone());
+        validate_account_and_plan(&principal, Some(&tenant), start()).unwrap()
+    };
+    (0..KEYS).map(access).collect()
+}
+
+fn in_process(c: &mut Criterion) {
+    let mut group = c.benchmark_group("check, 100k keys");
+    let most = NonZeroU32::new(1_000_000_000).unwrap();
+    let theirs = governor::Quota::with_period(Duration::from_nanos(1)).unwrap().allow_burst(most);
+    let one = QuotaSet::from(Quota::new(1_000_000_000, 1).unwrap());
+    let two =
+        QuotaSet::try_from(vec![Quota::new(1_000_000_000, 1).unwrap(), Quota::new(4_000_000_000, 86_400).unwrap()])
+            .unwrap();
+
+    group.bench_function("governor, u64", |b| {
+        let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
+        let mut walk = Walk(0);
+        (0..KEYS).for_each(|_| drop(limiter.check_key(&u64::from(walk.next()))));
+        b.iter(|| limiter.check_key(&u64::from(walk.next())).is_ok());
+    });
+    group.bench_function("governor, formatted text", |b| {
+        let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
+        let mut walk = Walk(0);
+        let key = |account: u32| format!("throttle:{{{account}}}:ai");
+        (0..KEYS).for_each(|_| drop(limiter.check_key(&key(walk.next()))));
+        b.iter(|| limiter.check_key(&key(walk.next())).is_ok());
+    });
+    for (name, quotas, text) in
+        [("ours, one quota", &one, false), ("ours, two quotas", &two, false), ("ours, text account", &one, true)]
+    {
+        group.bench_function(name, |b| {
+            let throttle = Throttle::new(ThrottleCapacity { accounts: 2 * KEYS, addresses: 0 });
+            let accesses = accesses(quotas, text);
+            let mut walk = Walk(0);
+            (0..KEYS).for_each(|_| drop(throttle.check(&accesses[walk.next() as usize], AI, start())));
+            b.iter(|| throttle.check(&accesses[walk.next() as usize], AI, start_const()).is_ok());
+        });
+    }
+    let few = ThrottleCapacity { accounts: 1000, addresses: 0 };
+    group.bench_function("ours, one key", |b| {
+        let throttle = Throttle::new(few);
+        let access = accesses(&one, false).swap_remove(0);
+        b.iter(|| throttle.check(&access, AI, start_const()).is_ok());
+    });
+    group.bench_function("governor, one key", |b| {
+        let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
+        b.iter(|| limiter.check_key(&7_u64).is_ok());
+    });
+    group.finish();
+}
+
+/// A time that is not parsed at each look.
+fn start_const() -> DateTime<Utc> {
+    black_box(DateTime::from_timestamp_nanos(1_767_225_600_000_000_000))
+}
+
+criterion_group!(benches, pure, in_process);
+criterion_main!(benches);
