@@ -126,8 +126,7 @@ fn tenant() -> Tenant {
 }
 
 fn gate(c: &mut Criterion) {
-    let mut settings = PolicySettings::default();
-    settings.renewal_slack_seconds = 3_600;
+    let settings = PolicySettings { renewal_slack_seconds: 3_600, ..PolicySettings::default() };
     let policy = Policy::load(settings).unwrap();
     let slack = Slack { renewal: TimeDelta::try_hours(1).unwrap(), credit: CreditPolicy::default() };
 

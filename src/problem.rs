@@ -246,8 +246,16 @@ impl<E: Explained> From<E> for Problem {
     fn from(error: E) -> Self {
         let code = error.code();
         let detail = if code.status() >= 500 { code.title().to_owned() } else { error.to_string() };
-        error.decorate(Self::new(code, detail))
+        error.decorate(Self::new(code, sentence(&detail)))
     }
+}
+
+/// Errors speak as Rust's errors do, without a capital and a full stop; a person is told a sentence.
+fn sentence(message: &str) -> String {
+    let mut rest = message.chars();
+    let first = rest.next().map(|first| first.to_uppercase()).into_iter().flatten();
+    let stop = if message.ends_with('.') { "" } else { "." };
+    first.chain(rest).chain(stop.chars()).collect()
 }
 
 /// Lets `?` turn every refusal of this crate into an error of the host's: a `From` for each of them, through a function
@@ -272,7 +280,7 @@ macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
             AmountError, ConfirmError, Denial, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
-            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError,
+            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError, Throttled,
             TransferError, WalletError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }

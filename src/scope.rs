@@ -239,7 +239,7 @@ impl<L: Level> Scope<L, Write> {
 /// assert_eq!(touched_one(0).map_err(Problem::from).unwrap_err().status(), 404);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("There is no such thing here.")]
+#[error("there is no such thing here")]
 pub struct NotFound;
 
 impl Explained for NotFound {

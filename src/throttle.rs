@@ -235,7 +235,7 @@ pub enum Throttled {
     #[error("{0}")]
     QuotaExceeded(Box<Exceeded>),
     /// 422: the cost is more than the quota's burst, so it can never pass at once.
-    #[error("The request costs {cost} cells, and no more than {burst} can ever pass at once.")]
+    #[error("the request costs {cost} cells, and no more than {burst} can ever pass at once")]
     CostExceedsBurst {
         /// What was asked for.
         cost: u32,
@@ -243,13 +243,13 @@ pub enum Throttled {
         burst: u32,
     },
     /// 403: the plan has no quota for the scope, so it does not include it.
-    #[error("The plan does not include {0}.")]
+    #[error("the plan does not include {0}")]
     QuotaMissing(ThrottleScope),
     /// 403: the access that the gate granted has run out.
-    #[error("The access that was granted has run out.")]
+    #[error("the access that was granted has run out")]
     AccessExpired,
     /// 503: no room for a new key, and none that is held has drained.
-    #[error("Too many callers are being tracked at once.")]
+    #[error("too many callers are being tracked at once")]
     Full,
 }
 
@@ -312,6 +312,6 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.retry_after_seconds();
         let plural = if seconds == 1 { "" } else { "s" };
-        write!(f, "The quota for {} is spent; try again in {seconds} second{plural}.", self.scope())
+        write!(f, "the quota for {} is spent; try again in {seconds} second{plural}", self.scope())
     }
 }

@@ -681,7 +681,10 @@ fn g7_every_denial_is_explained() {
         assert!([401, 402, 403].contains(&denial.status()));
         let problem = Problem::from(denial);
         assert_eq!((problem.status(), problem.code()), (denial.status(), denial.code()));
-        assert_eq!(problem.detail(), denial.to_string());
+        // The error speaks as errors do, the problem in sentences.
+        let message = denial.to_string();
+        let (capital, rest) = message.split_at(1);
+        assert_eq!(problem.detail(), format!("{}{rest}.", capital.to_uppercase()));
         assert!(problem.detail().ends_with('.') && denial.remedy().ends_with('.'));
         let challenge = problem.headers().iter().find(|(name, _)| *name == "WWW-Authenticate");
         assert_eq!(challenge.is_some(), denial.status() == 401, "RFC 9110 section 11.6.1");

@@ -723,7 +723,7 @@ fn refusals_explain_themselves() {
             for word in [status.as_str(), refusal.command().as_str(), refusal.reason().explanation()] {
                 assert!(message.contains(word), "{message}");
             }
-            assert_eq!(Problem::from(refusal).detail(), message);
+            assert_eq!(Problem::from(refusal).detail(), format!("A{}.", &message[1..]));
         }
     }
     let refused = refusal(&in_status(Status::Canceled), Command::Resume, on("2026-02-14"));

@@ -786,7 +786,7 @@ fn t9_a_refusal_names_the_quotas_that_refuse() {
     let (throttle, access) = (throttle(9, 9), access(7, &quotas));
     throttle.check_cost(&access, AI, 2, at(START)).unwrap();
     let refusal = throttle.check(&access, AI, at(START)).unwrap_err();
-    assert_eq!(refusal.to_string(), "The quota for ai is spent; try again in 1 second.");
+    assert_eq!(refusal.to_string(), "the quota for ai is spent; try again in 1 second");
     let problem = Problem::from(refusal);
     assert_eq!((problem.status(), problem.code()), (429, Code::QuotaExceeded));
     assert_eq!(

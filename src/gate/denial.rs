@@ -40,79 +40,79 @@ impl CredentialFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Denial {
     /// 401: a credential was presented and failed.
-    #[error("The credential was not accepted: {0}.")]
+    #[error("the credential was not accepted: {0}")]
     CredentialRejected(CredentialFailure),
     /// 401: none was presented.
-    #[error("This needs a credential, and none was presented.")]
+    #[error("this needs a credential, and none was presented")]
     CredentialMissing,
     /// 403: the principal lacks the stored privilege.
-    #[error("This needs the privilege {0}.")]
+    #[error("this needs the privilege {0}")]
     PrivilegeMissing(Privilege),
     /// 403: the principal belongs to no account, or its account was not found.
-    #[error("The principal belongs to no account.")]
+    #[error("the principal belongs to no account")]
     AccountMissing,
     /// 403: the account or the subscription that was loaded is another's.
-    #[error("The account is another than the principal's.")]
+    #[error("the account is another than the principal's")]
     AccountMismatch,
     /// 403: the account is suspended.
-    #[error("The account is suspended: {}.", explain_suspension(*.0))]
+    #[error("the account is suspended: {}", explain_suspension(*.0))]
     AccountSuspended(SuspensionCause),
     /// 403: the account is closed.
-    #[error("The account is closed.")]
+    #[error("the account is closed")]
     AccountClosed,
     /// 403: the account's stored status is unknown.
-    #[error("The account's stored status is not known.")]
+    #[error("the account's stored status is not known")]
     AccountStatusUnknown,
     /// 402: the account awaits its first payment.
-    #[error("The account awaits its first payment.")]
+    #[error("the account awaits its first payment")]
     PaymentPending,
     /// 402: the account has no plan.
-    #[error("The account has no plan.")]
+    #[error("the account has no plan")]
     PlanMissing,
     /// 402: the plan is not active.
-    #[error("The account's plan is not active.")]
+    #[error("the account's plan is not active")]
     PlanInactive,
     /// 402: the plan needs a subscription and there is none.
-    #[error("The plan needs a subscription, and the account has none.")]
+    #[error("the plan needs a subscription, and the account has none")]
     SubscriptionMissing,
     /// 402: the first payment is not complete.
-    #[error("The subscription's first payment is not complete.")]
+    #[error("the subscription's first payment is not complete")]
     SubscriptionIncomplete,
     /// 402: the first payment was not made in time.
-    #[error("The subscription's first payment was not made in time.")]
+    #[error("the subscription's first payment was not made in time")]
     SubscriptionIncompleteExpired,
     /// 402: unpaid.
-    #[error("The subscription is unpaid.")]
+    #[error("the subscription is unpaid")]
     SubscriptionUnpaid,
     /// 402: paused.
-    #[error("The subscription is paused.")]
+    #[error("the subscription is paused")]
     SubscriptionPaused,
     /// 402: canceled.
-    #[error("The subscription is canceled.")]
+    #[error("the subscription is canceled")]
     SubscriptionCanceled,
     /// 402: the subscription's stored status is unknown.
-    #[error("The subscription's stored status is not known.")]
+    #[error("the subscription's stored status is not known")]
     SubscriptionStatusUnknown,
     /// 402: the trial has ended.
-    #[error("The trial has ended.")]
+    #[error("the trial has ended")]
     TrialEnded,
     /// 402: the paid period has ended.
-    #[error("The paid period has ended.")]
+    #[error("the paid period has ended")]
     PeriodEnded,
     /// 402: a payment is past due, and there is no grace, or no grace for writing.
-    #[error("A payment is past due.")]
+    #[error("a payment is past due")]
     PaymentPastDue,
     /// 403: the principal is bound to sites, and the site asked for is not among them, or not the account's.
-    #[error("The site is not among those that this credential may reach.")]
+    #[error("the site is not among those that this credential may reach")]
     SiteNotInAccount,
     /// 403: the principal is bound to sites, and asked for the whole account.
-    #[error("This credential is bound to sites and cannot reach the whole account.")]
+    #[error("this credential is bound to sites and cannot reach the whole account")]
     AccountWideForbidden,
     /// 403: the access was granted for a time that has run out.
-    #[error("The access that was granted has run out.")]
+    #[error("the access that was granted has run out")]
     AccessExpired,
     /// 403: the handler asked for another kind of access than its route was declared for.
-    #[error("The route was declared for another kind of access.")]
+    #[error("the route was declared for another kind of access")]
     RouteMismatch,
 }
 

@@ -31,22 +31,22 @@ pub enum Dialect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BuildError {
     /// An identifier is of another kind than the column that was declared for it.
-    #[error("An identifier is of another kind than the column that holds it.")]
+    #[error("an identifier is of another kind than the column that holds it")]
     IdKindMismatch,
     /// An update sets nothing.
-    #[error("The update sets nothing.")]
+    #[error("the update sets nothing")]
     NothingToSet,
     /// A filter is nested deeper than 256.
-    #[error("The filter is nested too deeply.")]
+    #[error("the filter is nested too deeply")]
     FilterTooDeep,
     /// The statement binds more than 32,766 values.
-    #[error("The request names too many values at once.")]
+    #[error("the request names too many values at once")]
     TooManyValues,
     /// A text has a NUL character, which PostgreSQL cannot hold.
-    #[error("A text contains a NUL character.")]
+    #[error("a text contains a NUL character")]
     NulInText,
     /// The text and the values do not belong together. It is a fault of this crate, and closes.
-    #[error("The statement could not be rendered.")]
+    #[error("the statement could not be rendered")]
     Rendering,
 }
 

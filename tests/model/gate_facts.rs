@@ -28,13 +28,12 @@ pub fn nanos(instant: DateTime<Utc>) -> model::Instant {
 /// A policy; its lengths are whole seconds.
 pub fn policy(facts: model::Policy) -> Policy {
     let seconds = |length: model::Instant| u64::try_from(length / SECOND).unwrap();
-    let mut settings = PolicySettings::default();
-    settings.renewal_slack_seconds = seconds(facts.slack);
-    settings.past_due_grace = facts.grace.map(|(length, full)| GraceSettings {
+    let past_due_grace = facts.grace.map(|(length, full)| GraceSettings {
         seconds: seconds(length),
         mode: if full { GraceMode::Full } else { GraceMode::ReadOnly },
     });
-    Policy::load(settings).unwrap()
+    let renewal_slack_seconds = seconds(facts.slack);
+    Policy::load(PolicySettings { renewal_slack_seconds, past_due_grace, ..PolicySettings::default() }).unwrap()
 }
 
 pub fn route(route: model::Route) -> Route {

@@ -1,0 +1,7 @@
+//! What was not held cannot be settled.
+
+fn pay(wallet: bailiwick::Wallet, record: &bailiwick::HoldRecord, now: chrono::DateTime<chrono::Utc>) {
+    let _ = wallet.settle(record, bailiwick::Credits::ZERO, None, now);
+}
+
+fn main() {}
