@@ -1,0 +1,296 @@
+//! The demo: plays the story of the service against itself over HTTP, prints each request and its answer, and ends well
+//! only if every answer is as promised.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, ensure};
+use bailiwick::Credits;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use ureq::http;
+
+use crate::service::{App, Store, seed};
+
+/// Starts the service on a free port and plays.
+pub async fn play() -> anyhow::Result<()> {
+    let app = App::new(Store::open(None).await?)?;
+    seed::plant(&app).await?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn({
+        let app = app.clone();
+        async move { app.serve(listener, async { stopped.await.unwrap_or(()) }).await }
+    });
+    println!("The service listens on {address}. Each request below is sent to it over HTTP.");
+    let story = tokio::task::spawn_blocking(move || Story::new(app, address).tell()).await?;
+    stop.send(()).ok();
+    server.await??;
+    story
+}
+
+/// An answer, as a client sees it.
+struct Answer {
+    status: u16,
+    headers: http::HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+struct Story {
+    app: App,
+    address: String,
+    agent: ureq::Agent,
+    promises: AtomicUsize,
+}
+
+/// A request, told as it is sent.
+struct Ask<'a> {
+    story: &'a Story,
+    who: &'a str,
+    request: http::request::Builder,
+    line: String,
+    body: Option<Value>,
+}
+
+impl Ask<'_> {
+    fn bearer(mut self, token: &str) -> Self {
+        self.request = self.request.header("authorization", format!("Bearer {token}"));
+        self
+    }
+
+    fn key(mut self, key: &str) -> Self {
+        self.request = self.request.header("idempotency-key", key);
+        self.line += &format!("  (Idempotency-Key: {key})");
+        self
+    }
+
+    fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Sends it and prints both sides; the answer must have this status.
+    fn gets(self, status: u16) -> anyhow::Result<Answer> {
+        let story = self.story;
+        let answer = self.send()?;
+        story.promise(answer.status == status, &format!("the status is {status}"))?;
+        Ok(answer)
+    }
+
+    /// Sends it and prints both sides.
+    fn send(self) -> anyhow::Result<Answer> {
+        let Self { story, who, request, line, body } = self;
+        println!("  {who}: {line}");
+        if let Some(body) = &body {
+            println!("      {body}");
+        }
+        let text = body.map(|body| body.to_string());
+        let request = match &text {
+            Some(_) => request.header("content-type", "application/json"),
+            None => request,
+        };
+        let mut response = story.agent.run(request.body(text.unwrap_or_default())?)?;
+        let text = response.body_mut().read_to_string()?;
+        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone(), text };
+        println!("    {} {}", answer.status, summary(&answer));
+        Ok(answer)
+    }
+}
+
+/// What of an answer is worth a line.
+fn summary(answer: &Answer) -> String {
+    let mut line = String::new();
+    for name in ["retry-after", "ratelimit", "www-authenticate"] {
+        let value = answer.header(name);
+        if !value.is_empty() {
+            line += &format!("[{name}: {value}] ");
+        }
+    }
+    let json = answer.json();
+    match (json.get("code"), json.get("detail"), json.get("remedy")) {
+        (Some(Value::String(code)), Some(Value::String(detail)), Some(Value::String(remedy))) => {
+            line += &format!("{code}: {detail} {remedy}");
+        }
+        _ => line += &answer.text,
+    }
+    match line.char_indices().nth(240) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line,
+    }
+}
+
+impl Story {
+    fn new(app: App, address: String) -> Self {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        Self { app, address, agent, promises: AtomicUsize::new(0) }
+    }
+
+    fn chapter(&self, title: &str) {
+        println!("\n{title}");
+    }
+
+    fn promise(&self, kept: bool, what: &str) -> anyhow::Result<()> {
+        ensure!(kept, "not as promised: {what}");
+        self.promises.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn says(&self, kept: bool, what: &str) -> anyhow::Result<()> {
+        println!("    {} {what}", if kept { "as promised:" } else { "NOT as promised:" });
+        self.promise(kept, what)
+    }
+
+    fn ask<'a>(&'a self, who: &'a str, method: &str, path: &str) -> Ask<'a> {
+        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.address));
+        Ask { story: self, who, request, line: format!("{method} {path}"), body: None }
+    }
+
+    /// A session, as the identity provider issues it.
+    fn session(&self, account: i64, life: TimeDelta) -> anyhow::Result<String> {
+        self.app.auth.issue(&seed::user(account), self.app.now(), life)
+    }
+
+    fn free_credits(&self, session: &str) -> anyhow::Result<String> {
+        let answer = self.ask("  its balance", "GET", "/account").bearer(session).gets(200)?;
+        Ok(answer.json()["balance"]["free"].as_str().context("a balance")?.to_owned())
+    }
+
+    fn tell(&self) -> anyhow::Result<()> {
+        let hour = TimeDelta::hours(1);
+        let acme = self.session(seed::ACME, hour)?;
+        let globex = self.session(seed::GLOBEX, hour)?;
+        let draft = |account: i64, title: &str| json!({ "site": seed::site(account), "title": title, "words": 60 });
+
+        self.chapter("1. A session and an API key are admitted alike; the key sees its site and no more.");
+        self.ask("acme's session", "GET", "/articles").bearer(&acme).gets(200)?;
+        let by_site = format!("/articles?site={}", seed::site(seed::ACME));
+        let key = seed::api_key(seed::ACME);
+        self.ask("acme's API key", "GET", &by_site).bearer(&key).gets(200)?;
+        self.ask("acme's API key", "GET", "/articles").bearer(&key).gets(403)?;
+
+        self.chapter("2. A suspended tenant is refused, whatever the kind of credential.");
+        let initech = self.session(seed::INITECH, hour)?;
+        let by_session = self.ask("initech's session", "GET", "/articles").bearer(&initech).gets(403)?;
+        let path = format!("/articles?site={}", seed::site(seed::INITECH));
+        let by_key = self.ask("initech's API key", "GET", &path).bearer(&seed::api_key(seed::INITECH)).gets(403)?;
+        self.says(by_session.text == by_key.text, "both answers are the same, byte for byte")?;
+
+        self.chapter("3. A tenant who owes is refused, and yet can see what is owed.");
+        let hooli = self.session(seed::HOOLI, hour)?;
+        self.ask("hooli", "GET", "/articles").bearer(&hooli).gets(402)?;
+        self.ask("hooli", "GET", "/account").bearer(&hooli).gets(200)?;
+
+        self.chapter("4. A credential that fails is refused; it never becomes \"nobody in particular\".");
+        self.ask("a broken token", "GET", "/articles").bearer("eyJhbGciOiJIUzI1NiJ9.broken.token").gets(401)?;
+        let old = self.session(seed::ACME, TimeDelta::hours(-1))?;
+        self.ask("an expired session", "GET", "/articles").bearer(&old).gets(401)?;
+        self.ask("no credential at all", "GET", "/articles").gets(401)?;
+
+        self.chapter("5. An article is written by an \"AI\" call, charged by its words, once for each request.");
+        let before = self.free_credits(&acme)?;
+        let calls = self.app.writer.calls();
+        let post =
+            || self.ask("acme", "POST", "/articles").bearer(&acme).key("first").body(draft(seed::ACME, "On bailiffs"));
+        let first = post().gets(201)?;
+        let again = post().gets(201)?;
+        self.says(first.text == again.text, "the same request again: the same answer, byte for byte")?;
+        self.says(self.app.writer.calls() == calls + 1, "the writer was called once")?;
+        let articles = self.ask("acme", "GET", "/articles").bearer(&acme).gets(200)?.json();
+        self.says(articles.as_array().is_some_and(|all| all.len() == 1), "there is one article")?;
+        let after = self.free_credits(&acme)?;
+        let charged = first.json()["receipt"]["charged"].as_str().context("a receipt")?.to_owned();
+        let [paid, kept, had] = [&charged, &after, &before].map(|amount| amount.parse::<Credits>());
+        let sum = paid?.checked_add(kept?);
+        self.says(sum == Some(had?), &format!("charged once: {before} - {charged} = {after}"))?;
+        let other = json!({ "site": seed::site(seed::ACME), "title": "On bailiffs", "words": 61 });
+        self.ask("acme", "POST", "/articles").bearer(&acme).key("first").body(other).gets(422)?;
+
+        self.chapter("6. Another tenant's article is as absent as one that never was.");
+        let article = first.json()["article"]["id"].to_string();
+        let title = || json!({ "title": "Mine now" });
+        let foreign = format!("/articles/{article}");
+        let foreign = self.ask("globex", "PATCH", &foreign).bearer(&globex).body(title()).gets(404)?;
+        let absent = self.ask("globex", "PATCH", "/articles/999999").bearer(&globex).body(title()).gets(404)?;
+        self.says(foreign.text == absent.text, "both answers are the same, byte for byte")?;
+        let delete = format!("/articles/{article}");
+        self.ask("globex", "DELETE", &delete).bearer(&globex).gets(404)?;
+        self.ask("globex", "POST", "/articles")
+            .bearer(&globex)
+            .key("trespass")
+            .body(draft(seed::ACME, "Trespass"))
+            .gets(403)?;
+        self.ask("acme", "PATCH", &delete).bearer(&acme).body(title()).gets(204)?;
+
+        self.chapter("7. A call that cannot be paid is refused before it is made.");
+        let umbrella = self.session(seed::UMBRELLA, hour)?;
+        let calls = self.app.writer.calls();
+        let poor = draft(seed::UMBRELLA, "On credit");
+        self.ask("umbrella", "POST", "/articles").bearer(&umbrella).key("poor").body(poor).gets(402)?;
+        self.says(self.app.writer.calls() == calls, "the writer was not called")?;
+
+        self.chapter("8. A tenant in a hurry is slowed down; its neighbour is not.");
+        let mut throttled = None;
+        for number in 0..10 {
+            let hurry = draft(seed::ACME, "In a hurry");
+            let key = format!("hurry-{number}");
+            let answer = self.ask("acme", "POST", "/articles").bearer(&acme).key(&key).body(hurry).send()?;
+            if answer.status == 429 {
+                throttled = Some(answer);
+                break;
+            }
+        }
+        let throttled = throttled.context("ten calls in a row were let through")?;
+        let wait: u64 = throttled.header("retry-after").parse()?;
+        self.says((1..=10).contains(&wait), &format!("acme is told to wait {wait} s"))?;
+        self.ask("globex", "POST", "/articles")
+            .bearer(&globex)
+            .key("calm")
+            .body(draft(seed::GLOBEX, "No hurry"))
+            .gets(201)?;
+
+        self.chapter("9. A bank transfer opens an account: confirmed twice, credited once.");
+        let wayne = self.session(seed::WAYNE, hour)?;
+        let staff = self.session(seed::STAFF, hour)?;
+        self.ask("wayne", "GET", "/articles").bearer(&wayne).gets(402)?;
+        let transfer = json!({ "account": seed::WAYNE, "transfer": {
+            "receiving_account": "DE02120300000000202051", "transaction": "tx-1",
+            "amount": { "amount": "49", "currency": "EUR" }, "payer": "Wayne Ltd",
+            "proof": "https://bank.example/statements/1" } });
+        let path = "/billing/confirm-bank-transfer";
+        self.ask("wayne", "POST", path).bearer(&wayne).body(transfer.clone()).gets(403)?;
+        let first = self.ask("the operator", "POST", path).bearer(&staff).body(transfer.clone()).gets(200)?;
+        let again = self.ask("the operator", "POST", path).bearer(&staff).body(transfer).gets(200)?;
+        self.says(first.text == again.text, "the same answer, byte for byte")?;
+        self.ask("wayne", "GET", "/articles").bearer(&wayne).gets(200)?;
+        self.says(self.free_credits(&wayne)? == "500", "500 credits, not 1000")?;
+
+        self.chapter("10. A registration repeated with its key makes one account.");
+        let newcomer =
+            |plan: i64, method: &str| json!({ "email": "someone@example.com", "plan": plan, "payment_method": method });
+        let register = |key| self.ask("someone", "POST", "/register").key(key);
+        let first = register("newcomer").body(newcomer(seed::FREE, "bank_transfer")).gets(201)?;
+        let again = register("newcomer").body(newcomer(seed::FREE, "bank_transfer")).gets(201)?;
+        self.says(first.text == again.text, "the same account, byte for byte")?;
+        register("another").body(newcomer(seed::FREE, "bank_transfer")).gets(409)?;
+        register("by-card").body(newcomer(seed::PRO, "stripe")).gets(409)?;
+        let account = first.json()["account"].as_i64().context("an account")?;
+        let session = self.session(account, hour)?;
+        self.says(self.free_credits(&session)? == "50", "it began with 50 credits")?;
+
+        println!("\nAll {} promises were kept.", self.promises.load(Ordering::Relaxed));
+        Ok(())
+    }
+}

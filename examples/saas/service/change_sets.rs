@@ -1,0 +1,206 @@
+//! Registration and confirmed transfers in the store: each one change set, whole or not at all.
+
+use std::sync::Arc;
+
+use bailiwick::{
+    Account, AccountId, Answer, BankTransfer, ConfirmedTransfer, IdempotencyKey, NotFound, Operator, PaymentMethod,
+    Plan, PlanId, Policy, Registered, Registration, RegistrationFacts, Subject, Subscription, TransferFacts,
+};
+use chrono::{DateTime, Utc};
+
+use super::Store;
+use super::error::AppError;
+use super::ledger::{load_wallet, write_wallet};
+use super::store::{Failure, Transaction, guard, load_tenant, parse, retry, signed};
+
+/// What a newcomer asks for; the store sets the identifiers aside.
+#[derive(Clone)]
+pub struct Newcomer {
+    pub key: IdempotencyKey,
+    pub subject: Subject,
+    pub plan: PlanId,
+    pub payment_method: PaymentMethod,
+}
+
+impl Store {
+    /// Registers a newcomer, whole or not at all.
+    pub async fn register(
+        &self,
+        policy: &Policy,
+        newcomer: Newcomer,
+        now: DateTime<Utc>,
+    ) -> Result<Registered, AppError> {
+        retry(|| self.try_register(policy, &newcomer, now)).await
+    }
+
+    async fn try_register(
+        &self,
+        policy: &Policy,
+        newcomer: &Newcomer,
+        now: DateTime<Utc>,
+    ) -> Result<Registered, Failure> {
+        let mut transaction = self.begin().await?;
+        let facts: Option<(String,)> = sqlx::query_as("SELECT facts FROM plans WHERE id = ?")
+            .bind(newcomer.plan.as_integer())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let plan: Plan = parse(facts)?.ok_or(NotFound)?;
+        // The transaction is the only writer, so the next identifiers are nobody else's.
+        let (account, owner, site): (i64, i64, i64) = sqlx::query_as(
+            "SELECT (SELECT coalesce(max(id), 0) + 1 FROM accounts), (SELECT coalesce(max(id), 0) + 1 FROM users), \
+             (SELECT coalesce(max(id), 0) + 1 FROM sites)",
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        let request = Registration {
+            key: newcomer.key.clone(),
+            subject: newcomer.subject,
+            plan: Arc::new(plan),
+            payment_method: newcomer.payment_method,
+            account: account.into(),
+            owner: owner.into(),
+            site: site.into(),
+            subscription: account.into(),
+        };
+        let by_key: Option<(String,)> = sqlx::query_as("SELECT record FROM registrations WHERE key = ?")
+            .bind(request.key.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let by_subject: Option<(String,)> = sqlx::query_as("SELECT record FROM subjects WHERE subject = ?")
+            .bind(request.subject.to_string())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let facts = RegistrationFacts { by_key: parse(by_key)?, by_subject: parse(by_subject)? };
+        let change = match policy.register(&request, facts, now)? {
+            Answer::Replayed(earlier) => return Ok(earlier),
+            Answer::Fresh(change) => change,
+        };
+        let registered = change.registered().clone();
+        insert_account(&mut transaction, change.account(), &registered.plan).await?;
+        sqlx::query("INSERT INTO users (id, account_id) VALUES (?, ?)")
+            .bind(registered.owner.as_integer())
+            .bind(registered.account.as_integer())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("INSERT INTO sites (id, account_id, name) VALUES (?, ?, 'First site')")
+            .bind(change.site().id.as_integer())
+            .bind(change.site().account.as_integer())
+            .execute(&mut *transaction)
+            .await?;
+        if let Some(subscription) = change.subscription() {
+            insert_subscription(&mut transaction, subscription).await?;
+        }
+        write_wallet(&mut transaction, change.wallet()).await?;
+        let subject = change.subject();
+        let done = sqlx::query(
+            "INSERT INTO subjects (subject, version, record) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (subject) DO UPDATE SET version = ?2, record = ?3 WHERE version = ?4",
+        )
+        .bind(subject.row().subject.to_string())
+        .bind(signed(subject.row().version))
+        .bind(serde_json::to_string(subject.row())?)
+        .bind(signed(subject.expected_version()))
+        .execute(&mut *transaction)
+        .await?;
+        guard(done.rows_affected())?;
+        sqlx::query("INSERT INTO registrations (key, record) VALUES (?, ?)")
+            .bind(registered.key.as_str())
+            .bind(serde_json::to_string(&registered)?)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(registered)
+    }
+
+    /// Confirms a bank transfer, whole or not at all.
+    pub async fn confirm(
+        &self,
+        policy: &Policy,
+        operator: &Operator,
+        account: &AccountId,
+        transfer: &BankTransfer,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<ConfirmedTransfer>, AppError> {
+        retry(|| self.try_confirm(policy, operator, account, transfer, now)).await
+    }
+
+    async fn try_confirm(
+        &self,
+        policy: &Policy,
+        operator: &Operator,
+        account: &AccountId,
+        transfer: &BankTransfer,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<ConfirmedTransfer>, Failure> {
+        let mut transaction = self.begin().await?;
+        let tenant = load_tenant(&mut transaction, account).await?.ok_or(NotFound)?;
+        let wallet = load_wallet(&mut transaction, account).await?;
+        let prior: Option<(String,)> =
+            sqlx::query_as("SELECT record FROM transfers WHERE receiving_account = ? AND transaction_id = ?")
+                .bind(transfer.receiving_account().as_str())
+                .bind(transfer.transaction().as_str())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let facts = TransferFacts {
+            account: tenant.account,
+            plan: tenant.plan.ok_or(NotFound)?,
+            subscription: tenant.subscription,
+            wallet,
+            prior: parse(prior)?,
+        };
+        let change = match policy.confirm_bank_transfer(operator, transfer, facts, now)? {
+            Answer::Replayed(record) => return Ok(Answer::Replayed(record)),
+            Answer::Fresh(change) => change,
+        };
+        let account = change.account();
+        let done = sqlx::query("UPDATE accounts SET version = ?, facts = ? WHERE id = ? AND version = ?")
+            .bind(signed(account.row().version))
+            .bind(serde_json::to_string(account.row())?)
+            .bind(account.row().id.as_integer())
+            .bind(signed(account.expected_version()))
+            .execute(&mut *transaction)
+            .await?;
+        guard(done.rows_affected())?;
+        if let Some(subscription) = change.subscription() {
+            let done =
+                sqlx::query("UPDATE subscriptions SET version = ?, facts = ? WHERE account_id = ? AND version = ?")
+                    .bind(signed(subscription.row().version))
+                    .bind(serde_json::to_string(subscription.row())?)
+                    .bind(subscription.row().account.as_integer())
+                    .bind(signed(subscription.expected_version()))
+                    .execute(&mut *transaction)
+                    .await?;
+            guard(done.rows_affected())?;
+        }
+        write_wallet(&mut transaction, change.wallet()).await?;
+        sqlx::query("INSERT INTO transfers (receiving_account, transaction_id, record) VALUES (?, ?, ?)")
+            .bind(transfer.receiving_account().as_str())
+            .bind(transfer.transaction().as_str())
+            .bind(serde_json::to_string(change.record())?)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Answer::Fresh(change.record().clone()))
+    }
+}
+
+pub async fn insert_account(transaction: &mut Transaction, account: &Account, plan: &PlanId) -> Result<(), Failure> {
+    sqlx::query("INSERT INTO accounts (id, plan_id, version, facts) VALUES (?, ?, ?, ?)")
+        .bind(account.id.as_integer())
+        .bind(plan.as_integer())
+        .bind(signed(account.version))
+        .bind(serde_json::to_string(account)?)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+pub async fn insert_subscription(transaction: &mut Transaction, subscription: &Subscription) -> Result<(), Failure> {
+    sqlx::query("INSERT INTO subscriptions (account_id, version, facts) VALUES (?, ?, ?)")
+        .bind(subscription.account.as_integer())
+        .bind(signed(subscription.version))
+        .bind(serde_json::to_string(subscription)?)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}

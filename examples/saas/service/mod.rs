@@ -1,0 +1,109 @@
+//! The service: a router whose every tenant route passes the gate, is scoped, throttled, charged and recorded.
+
+mod accounts;
+mod articles;
+mod auth;
+mod change_sets;
+mod error;
+mod extract;
+mod ledger;
+pub mod seed;
+mod store;
+mod tables;
+mod writer;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, patch, post};
+use bailiwick::{
+    Policy, PolicySettings, PriceList, Quota, QuotaSet, Throttle, ThrottleCapacity, ThrottleScope, throttle_scope,
+};
+use chrono::{DateTime, Utc};
+
+pub use auth::Auth;
+pub use store::Store;
+pub use writer::Writer;
+
+/// Every request of a tenant.
+const API: ThrottleScope = throttle_scope!("api");
+/// Requests that call the writer.
+const AI: ThrottleScope = throttle_scope!("ai");
+/// Registrations from one address.
+const REGISTER: ThrottleScope = throttle_scope!("register");
+
+/// The largest request body, in bytes.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+pub struct Shared {
+    pub store: Store,
+    pub auth: Auth,
+    pub writer: Writer,
+    policy: Policy,
+    prices: PriceList,
+    throttle: Throttle,
+    /// How many registrations one address may send.
+    registrations: QuotaSet,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl App {
+    /// The service over a store.
+    pub fn new(store: Store) -> anyhow::Result<Self> {
+        let settings: PolicySettings = serde_json::from_str(include_str!("../policy.json"))?;
+        Ok(Self(Arc::new(Shared {
+            store,
+            auth: Auth::new()?,
+            writer: Writer::default(),
+            policy: Policy::load(settings)?,
+            prices: serde_json::from_str(include_str!("../prices.json"))?,
+            throttle: Throttle::new(ThrottleCapacity { accounts: 100_000, addresses: 100_000 }),
+            registrations: Quota::new(60, 60)?.with_burst(20)?.into(),
+        })))
+    }
+
+    /// The routes.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/register", post(accounts::register))
+            .route("/account", get(accounts::show))
+            .route("/articles", get(articles::list).post(articles::write))
+            .route("/articles/{id}", patch(articles::edit).delete(articles::delete))
+            .route("/billing/confirm-bank-transfer", post(accounts::confirm_bank_transfer))
+            .fallback(error::not_found)
+            .method_not_allowed_fallback(error::method_not_allowed)
+            .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .with_state(self.clone())
+    }
+
+    /// Serves until `stop` resolves, then lets open requests finish.
+    pub async fn serve(
+        &self,
+        listener: tokio::net::TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, router).with_graceful_shutdown(stop).await
+    }
+}
+
+impl Shared {
+    /// The one place in which the service reads a clock; everything below takes `now`.
+    #[allow(clippy::disallowed_methods, reason = "the edge of the service is where time comes in")]
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}

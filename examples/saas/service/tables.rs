@@ -1,0 +1,24 @@
+//! The tables that handlers reach, declared once. Whatever is not declared here is out of their reach.
+
+use chrono::{DateTime, Utc};
+
+bailiwick::table! {
+    /// The sites of an account.
+    pub struct Sites: Account in "sites" {
+        tenant "account_id" Int;
+        key ID = "id" i64 generated;
+        column NAME = "name" String;
+    }
+}
+
+bailiwick::table! {
+    /// The articles of a site.
+    pub struct Article: Site in "articles" {
+        tenant "account_id" Int, "site_id" Int of Sites;
+        key ID = "id" i64 generated;
+        column REQUEST = "request" String;
+        column TITLE = "title" String;
+        column BODY = "body" String;
+        column CREATED_AT = "created_at" DateTime<Utc>;
+    }
+}

@@ -1,0 +1,527 @@
+//! The audit's own matrix, over HTTP, against the example's router and its SQLite database.
+#![allow(clippy::disallowed_methods, reason = "the service under test reads a clock at its edge")]
+
+#[path = "../examples/saas/service/mod.rs"]
+#[allow(dead_code, reason = "the example's own main uses the rest")]
+mod service;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use bailiwick::{Credits, LedgerEntry, UserId, Wallet};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use service::{App, Store, seed};
+use tokio::runtime::Runtime;
+use ureq::http;
+
+/// The service on a port of its own, with its demo tenants.
+struct Service {
+    app: App,
+    address: String,
+    runtime: Runtime,
+    agent: ureq::Agent,
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: http::HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Service {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let app = runtime.block_on(async {
+            let app = App::new(Store::open(None).await.unwrap()).unwrap();
+            seed::plant(&app).await.unwrap();
+            app
+        });
+        Self::serve(app, runtime)
+    }
+
+    fn serve(app: App, runtime: Runtime) -> Self {
+        let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let server = app.clone();
+        runtime.spawn(async move { server.serve(listener, std::future::pending()).await });
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().into();
+        Self { app, address, runtime, agent }
+    }
+
+    /// Sends a request as it is, and checks what every answer must keep.
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone(), text };
+        if answer.status >= 400 {
+            // A1: every refusal is a problem, and says in its body what its status line says.
+            assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
+            let problem = answer.json();
+            assert_eq!(problem["status"], answer.status);
+            for member in ["type", "title", "detail", "code", "remedy"] {
+                assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+            }
+        }
+        answer
+    }
+
+    fn ask(&self, bearer: &str, method: &str, path: &str, key: Option<&str>, body: Option<Value>) -> Answer {
+        let authorization = format!("Bearer {bearer}");
+        let mut headers = vec![];
+        if !bearer.is_empty() {
+            headers.push(("authorization", authorization.as_str()));
+        }
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        if body.is_some() {
+            headers.push(("content-type", "application/json"));
+        }
+        self.send(method, path, &headers, body.map_or(String::new(), |body| body.to_string()).as_bytes())
+    }
+
+    fn session(&self, user: i64) -> String {
+        self.app.auth.issue(&UserId::from(user), self.app.now(), TimeDelta::hours(1)).unwrap()
+    }
+
+    fn articles(&self, account: i64) -> Vec<Value> {
+        let answer = self.ask(&self.session(account), "GET", "/articles", None, None);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json().as_array().unwrap().clone()
+    }
+
+    fn write(&self, account: i64, key: &str, words: u64) -> Answer {
+        let draft = json!({ "site": seed::site(account), "title": format!("Of {account}"), "words": words });
+        self.ask(&self.session(account), "POST", "/articles", Some(key), Some(draft))
+    }
+
+    fn balance(&self, account: i64) -> BTreeMap<String, Credits> {
+        let answer = self.ask(&self.session(account), "GET", "/account", None, None);
+        serde_json::from_value(answer.json()["balance"].clone()).unwrap()
+    }
+
+    fn sql<T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin>(&self, sql: &'static str) -> Vec<T> {
+        self.runtime.block_on(async {
+            let mut transaction = self.app.store.begin().await.unwrap();
+            let rows = sqlx::query_as(sql).fetch_all(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+            rows
+        })
+    }
+
+    /// Everything that is stored, as text.
+    fn contents(&self) -> Vec<(String,)> {
+        self.sql(
+            "SELECT 'account ' || facts FROM accounts UNION ALL SELECT 'user ' || id FROM users \
+             UNION ALL SELECT 'site ' || id FROM sites UNION ALL SELECT 'subscription ' || facts FROM subscriptions \
+             UNION ALL SELECT 'wallet ' || facts FROM wallets UNION ALL SELECT 'entry ' || entry FROM ledger \
+             UNION ALL SELECT 'outcome ' || outcome FROM outcomes UNION ALL SELECT 'transfer ' || record FROM transfers \
+             UNION ALL SELECT 'registered ' || record FROM registrations UNION ALL SELECT 'subject ' || record FROM subjects \
+             UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
+        )
+    }
+
+    /// Every wallet is what its ledger ends in, and its ledger has no gap.
+    fn check_books(&self) {
+        let wallets: Vec<(i64, String)> = self.sql("SELECT account_id, facts FROM wallets");
+        let entries: Vec<(i64, String)> =
+            self.sql("SELECT account_id, entry FROM ledger ORDER BY account_id, sequence");
+        for (account, facts) in wallets {
+            let wallet: Wallet = serde_json::from_str(&facts).unwrap();
+            let ledger = entries.iter().filter(|(owner, _)| *owner == account);
+            let ledger: Vec<LedgerEntry> = ledger.map(|(_, entry)| serde_json::from_str(entry).unwrap()).collect();
+            assert!(ledger.iter().zip(1..).all(|(entry, sequence)| entry.sequence == sequence));
+            if let Some(last) = ledger.last() {
+                assert_eq!(last.balance, wallet.balance(), "account {account}");
+            }
+        }
+    }
+}
+
+fn whole(credits: u32) -> Credits {
+    Credits::whole(credits)
+}
+
+#[test]
+fn a_list_holds_the_accounts_own_rows_and_nothing_without_an_account() {
+    let service = Service::start();
+    assert_eq!(service.write(seed::ACME, "a", 60).status, 201);
+    assert_eq!(service.write(seed::ACME, "b", 60).status, 201);
+    assert_eq!(service.write(seed::GLOBEX, "a", 60).status, 201);
+    let titles = |account| service.articles(account).iter().map(|row| row["title"].clone()).collect::<Vec<_>>();
+    assert_eq!(titles(seed::ACME), ["Of 2", "Of 2"]);
+    assert_eq!(titles(seed::GLOBEX), ["Of 3"]);
+    assert!(service.articles(seed::UMBRELLA).is_empty());
+
+    service.sql::<(i64,)>("INSERT INTO users (id, account_id) VALUES (99, NULL) RETURNING id");
+    let before = service.contents();
+    let homeless = service.session(99);
+    let listed = service.ask(&homeless, "GET", "/articles", None, None);
+    assert_eq!((listed.status, listed.code().as_str()), (403, "account_missing"));
+    let draft = json!({ "site": seed::site(seed::ACME), "title": "Nobody's", "words": 60 });
+    let refused = service.ask(&homeless, "POST", "/articles", Some("x"), Some(draft));
+    assert_eq!((refused.status, refused.code().as_str()), (403, "account_missing"));
+    assert_eq!(service.contents(), before);
+    service.check_books();
+}
+
+#[test]
+fn sessions_and_api_keys_get_the_same_answer_for_every_standing() {
+    let service = Service::start();
+    for (account, status, code) in [
+        (seed::ACME, 200, ""),
+        (seed::INITECH, 403, "account_suspended"),
+        (seed::STARK, 402, "plan_inactive"),
+        (seed::HOOLI, 402, "payment_past_due"),
+        (seed::CYBERDYNE, 402, "subscription_canceled"),
+        (seed::WAYNE, 402, "payment_pending"),
+    ] {
+        let path = format!("/articles?site={}", seed::site(account));
+        let by_session = service.ask(&service.session(account), "GET", &path, None, None);
+        let by_key = service.ask(&seed::api_key(account), "GET", &path, None, None);
+        assert_eq!((by_session.status, by_session.code().as_str()), (status, code), "account {account}");
+        assert_eq!(by_session.text, by_key.text, "account {account}");
+        // Who owes can still see what; who is suspended for abuse cannot.
+        let billing = service.ask(&service.session(account), "GET", "/account", None, None);
+        assert_eq!(billing.status, if account == seed::INITECH { 403 } else { 200 });
+    }
+}
+
+#[test]
+fn an_api_key_reaches_its_own_site_and_no_other() {
+    let service = Service::start();
+    service.sql::<(i64,)>("INSERT INTO sites (id, account_id, name) VALUES (22, 2, 'Second site') RETURNING id");
+    let key = seed::api_key(seed::ACME);
+    for (path, status) in
+        [("/articles?site=21", 200), ("/articles?site=22", 403), ("/articles?site=31", 403), ("/articles", 403)]
+    {
+        assert_eq!(service.ask(&key, "GET", path, None, None).status, status, "{path}");
+    }
+    let session = service.session(seed::ACME);
+    assert_eq!(service.ask(&session, "GET", "/articles?site=22", None, None).status, 200);
+    let draft = json!({ "site": 22, "title": "Of the second site", "words": 60 });
+    let written = service.ask(&session, "POST", "/articles", Some("x"), Some(draft)).json();
+    let article = format!("/articles/{}?site=21", written["article"]["id"]);
+    assert_eq!(service.ask(&key, "DELETE", &article, None, None).status, 404, "of another site of the same account");
+    // A key whose list of sites is empty reaches nothing.
+    service.sql::<(i64,)>("UPDATE api_keys SET sites = '[]' WHERE id = 2 RETURNING id");
+    let refused = service.ask(&key, "GET", "/articles?site=21", None, None);
+    assert_eq!((refused.status, refused.code().as_str()), (403, "site_not_in_account"));
+    service.sql::<(i64,)>("UPDATE api_keys SET revoked = 1 WHERE id = 2 RETURNING id");
+    assert_eq!(service.ask(&key, "GET", "/articles?site=21", None, None).status, 401);
+}
+
+#[test]
+fn another_tenants_row_is_as_absent_as_one_that_never_was() {
+    let service = Service::start();
+    let written = service.write(seed::ACME, "a", 60).json();
+    let mine = format!("/articles/{}", written["article"]["id"]);
+    let before = service.contents();
+    let globex = service.session(seed::GLOBEX);
+    let edit = || Some(json!({ "title": "Taken" }));
+    for path in [mine.as_str(), &format!("{mine}?site={}", seed::site(seed::GLOBEX))] {
+        let foreign = service.ask(&globex, "PATCH", path, None, edit());
+        let absent = service.ask(&globex, "PATCH", "/articles/424242", None, edit());
+        assert_eq!((foreign.status, &foreign.text), (404, &absent.text));
+        assert_eq!(service.ask(&globex, "DELETE", path, None, None).text, absent.text);
+    }
+    let trespass = format!("{mine}?site={}", seed::site(seed::ACME));
+    assert_eq!(service.ask(&globex, "DELETE", &trespass, None, None).code(), "site_not_in_account");
+    assert_eq!(service.contents(), before, "nothing was touched");
+    let acme = service.session(seed::ACME);
+    assert_eq!(service.ask(&acme, "PATCH", &mine, None, edit()).status, 204);
+    assert_eq!(service.articles(seed::ACME)[0]["title"], "Taken");
+    assert_eq!(service.ask(&acme, "DELETE", &mine, None, None).status, 204);
+    assert_eq!(service.ask(&acme, "DELETE", &mine, None, None).status, 404);
+    assert!(service.articles(seed::ACME).is_empty());
+}
+
+#[test]
+fn the_throttle_holds_for_whoever_is_logged_in_and_for_nobody_else() {
+    let service = Service::start();
+    let answers: Vec<Answer> = (0..8).map(|number| service.write(seed::ACME, &number.to_string(), 20)).collect();
+    let passed = answers.iter().filter(|answer| answer.status == 201).count();
+    assert!((3..8).contains(&passed), "a burst of three, and what refilled meanwhile: {passed}");
+    let throttled = answers.iter().find(|answer| answer.status == 429).unwrap();
+    assert_eq!(throttled.code(), "quota_exceeded");
+    assert!((1..=10).contains(&throttled.header("retry-after").parse::<u64>().unwrap()));
+    assert!(throttled.header("ratelimit-policy").starts_with(r#""ai";q="#), "{throttled:?}");
+    assert_eq!(throttled.json()["violated-policies"], json!(["ai"]));
+    assert_eq!(service.write(seed::GLOBEX, "calm", 20).status, 201, "the neighbour goes on");
+    assert_eq!(service.articles(seed::ACME).len(), passed, "what was throttled was neither written nor charged");
+    service.check_books();
+}
+
+#[test]
+fn a_call_without_credits_is_refused_before_the_writer_is_called() {
+    let service = Service::start();
+    let refused = service.write(seed::UMBRELLA, "a", 60);
+    assert_eq!((refused.status, refused.code().as_str()), (402, "credits_insufficient"));
+    assert_eq!(service.app.writer.calls(), 0);
+    // A denial does not burn the key: with less to pay, the same key works once there is enough.
+    assert_eq!(service.balance(seed::UMBRELLA)["free"], whole(1));
+    assert!(service.articles(seed::UMBRELLA).is_empty());
+}
+
+#[test]
+fn a_failed_call_gives_the_credits_back() {
+    let service = Service::start();
+    let draft = json!({ "site": seed::site(seed::ACME), "title": "outage", "words": 60 });
+    let session = service.session(seed::ACME);
+    let failed = service.ask(&session, "POST", "/articles", Some("a"), Some(draft.clone()));
+    assert_eq!((failed.status, failed.code().as_str()), (500, "internal"));
+    assert!(!failed.text.contains("writer"), "nothing internal leaks: {}", failed.text);
+    let balance = service.balance(seed::ACME);
+    assert_eq!((balance["free"], balance["held"], balance["spent"]), (whole(1000), whole(0), whole(0)));
+    let again = service.ask(&session, "POST", "/articles", Some("a"), Some(draft));
+    assert_eq!((again.status, again.code().as_str()), (409, "hold_released"));
+    service.check_books();
+}
+
+#[test]
+fn one_request_sent_many_times_at_once_is_one_article_and_one_charge() {
+    let service = Service::start();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let sent: Vec<_> = (0..3).map(|_| scope.spawn(|| service.write(seed::ACME, "same", 60))).collect();
+        sent.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert!(answer.status == 201 || answer.code() == "request_in_progress", "{answer:?}");
+    }
+    assert!(answers.iter().any(|answer| answer.status == 201));
+    assert_eq!(service.articles(seed::ACME).len(), 1);
+    assert_eq!(service.app.writer.calls(), 1);
+    let charged: Credits = serde_json::from_value(
+        answers.iter().find(|answer| answer.status == 201).unwrap().json()["receipt"]["charged"].clone(),
+    )
+    .unwrap();
+    assert_eq!(service.balance(seed::ACME)["spent"], charged);
+    service.check_books();
+}
+
+#[test]
+fn registration_seeds_credits_once_and_half_happens_never() {
+    let service = Service::start();
+    let newcomer =
+        |email: &str, plan: i64, method: &str| Some(json!({ "email": email, "plan": plan, "payment_method": method }));
+    let register = |key: &str, body| service.ask("", "POST", "/register", Some(key), body);
+    let first = register("one", newcomer("a@example.com", seed::FREE, "bank_transfer"));
+    assert_eq!(first.status, 201, "{first:?}");
+    let account = first.json()["account"].as_i64().unwrap();
+    let owner = first.json()["owner"].as_i64().unwrap();
+    let view = service.ask(&service.session(owner), "GET", "/account", None, None).json();
+    assert_eq!((view["id"].as_i64(), view["status"].as_str()), (Some(account), Some("active")));
+    assert_eq!(view["balance"]["free"], "50");
+
+    let stored = service.contents();
+    assert_eq!(register("one", newcomer("a@example.com", seed::FREE, "bank_transfer")).text, first.text);
+    for (key, body, status, code) in [
+        ("one", newcomer("b@example.com", seed::FREE, "bank_transfer"), 422, "idempotency_key_reused"),
+        ("two", newcomer(" A@Example.com ", seed::FREE, "bank_transfer"), 409, "already_registered"),
+        ("two", newcomer("b@example.com", seed::FREE, "stripe"), 422, "payment_method_coming_soon"),
+        ("two", newcomer("b@example.com", seed::FREE, "paypal"), 422, "payment_method_coming_soon"),
+        ("two", newcomer("b@example.com", 3, "bank_transfer"), 422, "registration_invalid"),
+        ("two", newcomer("b@example.com", 404, "bank_transfer"), 404, "not_found"),
+        ("two", newcomer("nonsense", seed::FREE, "bank_transfer"), 422, "registration_invalid"),
+        ("two", Some(json!({ "email": "b@example.com", "plan": seed::FREE })), 400, "input_invalid"),
+    ] {
+        let refused = register(key, body);
+        assert_eq!((refused.status, refused.code().as_str()), (status, code));
+    }
+    assert_eq!(service.contents(), stored, "nothing half-happened");
+
+    // A plan with a price: registered, and awaiting the payment.
+    let paying = register("three", newcomer("c@example.com", seed::PRO, "bank_transfer")).json();
+    let view = service.ask(&service.session(paying["owner"].as_i64().unwrap()), "GET", "/account", None, None).json();
+    assert_eq!((view["status"].as_str(), view["subscription"].as_str()), (Some("pending_payment"), Some("incomplete")));
+    service.check_books();
+}
+
+fn transfer(account: i64, transaction: &str, amount: &str, currency: &str) -> Value {
+    json!({ "account": account, "transfer": {
+        "receiving_account": "DE02120300000000202051", "transaction": transaction, "payer": "Wayne Ltd",
+        "amount": { "amount": amount, "currency": currency }, "proof": "https://bank.example/statements/1" } })
+}
+
+#[test]
+fn a_transfer_is_confirmed_by_an_operator_and_credited_once() {
+    let service = Service::start();
+    let confirm = |user: i64, body: Value| {
+        service.ask(&service.session(user), "POST", "/billing/confirm-bank-transfer", None, Some(body))
+    };
+    let before = service.contents();
+    for (user, body, status, code) in [
+        (seed::WAYNE, transfer(seed::WAYNE, "tx-1", "49", "EUR"), 403, "privilege_missing"),
+        (seed::ACME, transfer(seed::WAYNE, "tx-1", "49", "EUR"), 403, "privilege_missing"),
+        (seed::STAFF, transfer(seed::STAFF, "tx-1", "49", "EUR"), 403, "confirmed_by_payer"),
+        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "48.99", "EUR"), 422, "transfer_invalid"),
+        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "49", "USD"), 422, "currency_mismatch"),
+        (seed::STAFF, transfer(seed::CYBERDYNE, "tx-1", "49", "EUR"), 409, "transition_refused"),
+        (seed::STAFF, transfer(4242, "tx-1", "49", "EUR"), 404, "not_found"),
+        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "-49", "EUR"), 400, "input_invalid"),
+        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "1e30", "EUR"), 400, "input_invalid"),
+        (seed::STAFF, transfer(seed::WAYNE, "", "49", "EUR"), 400, "input_invalid"),
+    ] {
+        let refused = confirm(user, body);
+        assert_eq!((refused.status, refused.code().as_str()), (status, code), "{refused:?}");
+    }
+    assert_eq!(service.contents(), before);
+
+    let first = confirm(seed::STAFF, transfer(seed::WAYNE, "tx-1", "49.00", "EUR"));
+    assert_eq!(first.status, 200, "{first:?}");
+    let stored = service.contents();
+    let again = confirm(seed::STAFF, transfer(seed::WAYNE, " TX-1 ", "49", "EUR"));
+    assert_eq!((again.status, &again.text), (200, &first.text));
+    for other in [transfer(seed::ACME, "tx-1", "49", "EUR"), transfer(seed::WAYNE, "tx-1", "50", "EUR")] {
+        assert_eq!(confirm(seed::STAFF, other).code(), "transfer_conflict");
+    }
+    assert_eq!(service.contents(), stored);
+    assert_eq!(service.balance(seed::WAYNE)["granted"], whole(500));
+    assert!(service.articles(seed::WAYNE).is_empty(), "and admitted");
+    service.check_books();
+}
+
+#[test]
+fn a_credential_that_fails_is_never_nobody() {
+    let service = Service::start();
+    let acme = service.session(seed::ACME);
+    let expired = service.app.auth.issue(&seed::user(seed::ACME), service.app.now(), TimeDelta::hours(-1)).unwrap();
+    let (head, _) = acme.rsplit_once('.').unwrap();
+    let forged = format!("{head}.{}", "A".repeat(43));
+    let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", acme.split('.').nth(1).unwrap());
+    let ghost = service.session(4242);
+    let long = "x".repeat(5_000);
+    let wrong_secret = format!("bw_{}_guess", seed::ACME);
+    for bearer in [
+        expired.as_str(),
+        &forged,
+        &unsigned,
+        &ghost,
+        "garbage",
+        "bw_",
+        "bw_2",
+        "bw_2_",
+        &wrong_secret,
+        "bw_4242_x",
+        "bw_x y_z",
+        &long,
+    ] {
+        for (method, path) in [("GET", "/articles"), ("GET", "/account"), ("DELETE", "/articles/1")] {
+            let refused = service.ask(bearer, method, path, None, None);
+            assert_eq!((refused.status, refused.code().as_str()), (401, "credential_rejected"), "{bearer}");
+            assert_eq!(refused.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+        }
+    }
+    for headers in [
+        vec![("authorization", "Basic YTpi")],
+        vec![("authorization", "Bearer")],
+        vec![("authorization", "")],
+        vec![("authorization", "Bearer a"), ("authorization", "Bearer b")],
+    ] {
+        assert_eq!(service.send("GET", "/articles", &headers, b"").code(), "credential_rejected", "{headers:?}");
+    }
+    let nothing = service.send("GET", "/articles", &[], b"");
+    assert_eq!((nothing.status, nothing.code().as_str()), (401, "credential_missing"));
+    assert_eq!(nothing.header("www-authenticate"), "Bearer");
+}
+
+#[test]
+fn whatever_is_sent_the_answer_is_a_problem_and_nothing_is_written() {
+    let service = Service::start();
+    let session = format!("Bearer {}", service.session(seed::ACME));
+    let before = service.contents();
+    let huge = format!(r#"{{"site":21,"title":"{}","words":10}}"#, "x".repeat(100_000));
+    let long_title = format!(r#"{{"site":21,"title":"{}","words":10}}"#, "x".repeat(201));
+    let json = "application/json";
+    for (method, path, kind, body, status, code) in [
+        ("POST", "/articles", json, "", 400, "input_invalid"),
+        ("POST", "/articles", json, "{", 400, "input_invalid"),
+        ("POST", "/articles", json, "[]", 400, "input_invalid"),
+        ("POST", "/articles", json, "null", 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":10,"role":"admin"}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":21,"title":"x"}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":-1}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":1e99}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":0}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":18446744073709551615}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":21,"title":"","words":10}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, &long_title, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":{},"title":"x","words":10}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":2.5,"title":"x","words":10}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":"a b","title":"x","words":10}"#, 400, "input_invalid"),
+        ("POST", "/articles", json, r#"{"site":"twenty-one","title":"x","words":10}"#, 403, "site_not_in_account"),
+        ("POST", "/articles", json, r#"{"site":"021","title":"x","words":10}"#, 403, "site_not_in_account"),
+        ("POST", "/articles", json, r#"{"site":31,"title":"x","words":10}"#, 403, "site_not_in_account"),
+        ("POST", "/articles", json, &huge, 413, "payload_too_large"),
+        ("POST", "/articles", "text/plain", r#"{"site":21,"title":"x","words":10}"#, 415, "media_type_unsupported"),
+        ("POST", "/articles", "", r#"{"site":21,"title":"x","words":10}"#, 415, "media_type_unsupported"),
+        ("GET", "/articles?site=", json, "", 400, "input_invalid"),
+        ("GET", "/articles?site=a%20b", json, "", 400, "input_invalid"),
+        ("GET", "/articles?site=21&admin=true", json, "", 400, "input_invalid"),
+        ("GET", "/articles?site=21%27%20OR%201=1", json, "", 400, "input_invalid"),
+        ("PATCH", "/articles/x", json, r#"{"title":"x"}"#, 400, "id_invalid"),
+        ("PATCH", "/articles/99999999999999999999", json, r#"{"title":"x"}"#, 400, "id_invalid"),
+        ("PATCH", "/articles/-1", json, r#"{"title":"x"}"#, 404, "not_found"),
+        ("PATCH", "/articles/1", json, "{}", 400, "nothing_to_set"),
+        ("PATCH", "/articles/1", json, r#"{"account_id":3}"#, 400, "input_invalid"),
+        ("DELETE", "/articles/1%27--", json, "", 400, "id_invalid"),
+        ("PUT", "/articles", json, "", 405, "method_not_allowed"),
+        ("GET", "/nowhere", json, "", 404, "not_found"),
+    ] {
+        let mut headers = vec![("authorization", session.as_str()), ("idempotency-key", "bad")];
+        if !kind.is_empty() {
+            headers.push(("content-type", kind));
+        }
+        let refused = service.send(method, path, &headers, body.as_bytes());
+        let shown = &body[..body.len().min(80)];
+        assert_eq!((refused.status, refused.code().as_str()), (status, code), "{method} {path} {shown}: {refused:?}");
+    }
+    let draft = br#"{"site":21,"title":"x","words":10}"#;
+    let long = "k".repeat(256);
+    for keys in [vec![], vec![""], vec!["a b"], vec![long.as_str()], vec!["a", "b"]] {
+        let mut headers = vec![("authorization", session.as_str()), ("content-type", json)];
+        headers.extend(keys.iter().map(|key| ("idempotency-key", *key)));
+        let refused = service.send("POST", "/articles", &headers, draft);
+        assert_eq!((refused.status, refused.code().as_str()), (400, "idempotency_key_invalid"), "{keys:?}");
+    }
+    assert_eq!(service.contents(), before);
+    assert_eq!(service.app.writer.calls(), 0);
+}
+
+#[test]
+fn a_file_keeps_what_was_written() {
+    let file = std::env::temp_dir().join(format!("bailiwick-saas-{}.db", std::process::id()));
+    for round in 0..2 {
+        let runtime = Runtime::new().unwrap();
+        let app = runtime.block_on(async {
+            let app = App::new(Store::open(Some(&file)).await.unwrap()).unwrap();
+            seed::plant(&app).await.unwrap();
+            app
+        });
+        let service = Service::serve(app, runtime);
+        assert_eq!(service.articles(seed::ACME).len(), round);
+        assert_eq!(service.write(seed::ACME, &format!("round-{round}"), 60).status, 201);
+        service.check_books();
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{}{suffix}", file.display())).ok();
+    }
+}
