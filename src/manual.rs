@@ -1,0 +1,10 @@
+//! The manual: what the crate promises and where that is tested, what it defends against, and what was left, and why.
+
+#[doc = include_str!("manual/invariants.md")]
+pub mod invariants {}
+
+#[doc = include_str!("manual/threat_model.md")]
+pub mod threat_model {}
+
+#[doc = include_str!("manual/rejected_designs.md")]
+pub mod rejected_designs {}
