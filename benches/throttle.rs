@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,13 +85,13 @@ fn pure(c: &mut Criterion) {
     group.finish();
 }
 
-/// Walks over all keys in an order that no cache foresees.
+/// Walks over all keys in an order that is neither that of their insertion nor one that a cache foresees.
 struct Walk(u32);
 
 impl Walk {
     fn next(&mut self) -> u32 {
-        self.0 = (self.0 + 61_027) % KEYS;
-        self.0
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % KEYS
     }
 }
 
@@ -132,46 +133,66 @@ fn in_process(c: &mut Criterion) {
         QuotaSet::try_from(vec![Quota::new(1_000_000_000, 1).unwrap(), Quota::new(4_000_000_000, 86_400).unwrap()])
             .unwrap();
 
+    let now = || black_box(DateTime::from_timestamp_nanos(1_767_225_600_000_000_000));
+
     group.bench_function("governor, u64", |b| {
         let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
+        (0..KEYS).for_each(|key| drop(limiter.check_key(&u64::from(key))));
         let mut walk = Walk(0);
-        (0..KEYS).for_each(|_| drop(limiter.check_key(&u64::from(walk.next()))));
+        b.iter(|| limiter.check_key(&u64::from(walk.next())).is_ok());
+    });
+    group.bench_function("governor, u64, its own clock", |b| {
+        let limiter = RateLimiter::dashmap(theirs);
+        (0..KEYS).for_each(|key| drop(limiter.check_key(&u64::from(key))));
+        let mut walk = Walk(0);
         b.iter(|| limiter.check_key(&u64::from(walk.next())).is_ok());
     });
     group.bench_function("governor, formatted text", |b| {
         let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
-        let mut walk = Walk(0);
         let key = |account: u32| format!("throttle:{{{account}}}:ai");
-        (0..KEYS).for_each(|_| drop(limiter.check_key(&key(walk.next()))));
+        (0..KEYS).for_each(|account| drop(limiter.check_key(&key(account))));
+        let mut walk = Walk(0);
         b.iter(|| limiter.check_key(&key(walk.next())).is_ok());
     });
-    for (name, quotas, text) in
-        [("ours, one quota", &one, false), ("ours, two quotas", &two, false), ("ours, text account", &one, true)]
-    {
+    // The key is derived from a number in a register, as governor's is.
+    group.bench_function("ours, addresses", |b| {
+        let throttle = Throttle::new(ThrottleCapacity { accounts: 0, addresses: 2 * KEYS });
+        let check = |key| throttle.check_address(Ipv4Addr::from_bits(key).into(), AI, &one, now()).is_ok();
+        (0..KEYS).for_each(|key| drop(check(key)));
+        let mut walk = Walk(0);
+        b.iter(|| check(walk.next()));
+    });
+    // Here each check reads one of 100k accesses too, which a host has at hand.
+    for (name, quotas, text) in [
+        ("ours, accounts", &one, false),
+        ("ours, accounts, two quotas", &two, false),
+        ("ours, textual accounts", &one, true),
+    ] {
+        let accesses = accesses(quotas, text);
         group.bench_function(name, |b| {
             let throttle = Throttle::new(ThrottleCapacity { accounts: 2 * KEYS, addresses: 0 });
-            let accesses = accesses(quotas, text);
+            accesses.iter().for_each(|access| drop(throttle.check(access, AI, now())));
             let mut walk = Walk(0);
-            (0..KEYS).for_each(|_| drop(throttle.check(&accesses[walk.next() as usize], AI, start())));
-            b.iter(|| throttle.check(&accesses[walk.next() as usize], AI, start_const()).is_ok());
+            b.iter(|| throttle.check(&accesses[walk.next() as usize], AI, now()).is_ok());
         });
     }
-    let few = ThrottleCapacity { accounts: 1000, addresses: 0 };
-    group.bench_function("ours, one key", |b| {
-        let throttle = Throttle::new(few);
-        let access = accesses(&one, false).swap_remove(0);
-        b.iter(|| throttle.check(&access, AI, start_const()).is_ok());
-    });
-    group.bench_function("governor, one key", |b| {
-        let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
-        b.iter(|| limiter.check_key(&7_u64).is_ok());
-    });
     group.finish();
-}
 
-/// A time that is not parsed at each look.
-fn start_const() -> DateTime<Utc> {
-    black_box(DateTime::from_timestamp_nanos(1_767_225_600_000_000_000))
+    let mut group = c.benchmark_group("check, one key");
+    group.bench_function("governor, u64", |b| {
+        let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
+        b.iter(|| limiter.check_key(black_box(&7_u64)).is_ok());
+    });
+    group.bench_function("governor, formatted text", |b| {
+        let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
+        b.iter(|| limiter.check_key(&format!("throttle:{{{}}}:ai", black_box(7_u32))).is_ok());
+    });
+    for (name, quotas) in [("ours", &one), ("ours, two quotas", &two)] {
+        let throttle = Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 0 });
+        let access = accesses(quotas, false).swap_remove(0);
+        group.bench_function(name, |b| b.iter(|| throttle.check(&access, AI, now()).is_ok()));
+    }
+    group.finish();
 }
 
 criterion_group!(benches, pure, in_process);

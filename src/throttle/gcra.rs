@@ -271,7 +271,6 @@ impl<'a> Asked<'a> {
             Some(state) if state.tat > now => carried_over(limits, quota, state, now),
             _ => (0, false),
         };
-        let backlog = backlog.min(LAST.saturating_sub(now));
         Self { quota, now, backlog, is_changed, cost }
     }
 
@@ -316,12 +315,18 @@ impl<'a> Asked<'a> {
 /// The backlog of a state that is not drained, and whether it is another than the one that was stored.
 #[inline]
 fn carried_over(limits: Limits, quota: &Quota, state: GcraState, now: i64) -> (i64, bool) {
-    let (t_old, t_new) = (state.t, quota.interval_nanos());
     let backlog = state.tat.saturating_sub(now);
-    if t_old == t_new && backlog <= quota.window_nanos() {
+    if state.t == quota.interval_nanos() && backlog <= quota.window_nanos() {
         return (backlog, false);
     }
-    let burst = quota.burst();
+    let (backlog, is_changed) = mended(limits, quota, backlog, state.t);
+    (backlog.min(LAST.saturating_sub(now)), is_changed)
+}
+
+/// The backlog of a state of another interval, or of one that is longer than the quota's own burst explains.
+#[cold]
+fn mended(limits: Limits, quota: &Quota, backlog: i64, t_old: i64) -> (i64, bool) {
+    let (t_new, burst) = (quota.interval_nanos(), quota.burst());
     if !(1..=LONGEST_WINDOW).contains(&t_old) {
         return (limits.longest_backlog(burst, t_new), true);
     }

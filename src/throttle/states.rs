@@ -175,6 +175,19 @@ impl Answers {
         self.must_store
     }
 
+    /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
+    #[inline]
+    fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
+        let answer = own.answer(self.verdict == Verdict::Allowed);
+        if answer.must_store() {
+            *slot = Slot::new(answer.quota().seconds(), answer.state());
+            self.must_store = true;
+        }
+        if let Some(told) = self.backlogs.get_mut(place) {
+            *told = Some((*answer.quota(), answer.backlog()));
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Decision> {
         let is_charged = self.verdict == Verdict::Allowed;
         self.backlogs.iter().flatten().map(move |(quota, backlog)| {
@@ -277,23 +290,24 @@ pub(super) fn decide_slots(
     cost: u32,
 ) -> Answers {
     align(slots, quotas);
-    let ask = |(quota, slot): (_, &Option<Slot>)| Asked::new(limits, quota, slot.map(Slot::state), now, cost);
-    let mut asked = [None; QuotaSet::MOST];
-    let mut verdict = Verdict::Allowed;
-    for (place, own) in asked.iter_mut().zip(quotas.iter().zip(&*slots).map(ask)) {
-        if verdict != Verdict::CostExceedsBurst && own.verdict() != Verdict::Allowed {
-            verdict = own.verdict();
-        }
-        *place = Some(own);
+    let ask = |quota, slot: &Option<Slot>| Asked::new(limits, quota, slot.map(Slot::state), now, cost);
+    let mut answers =
+        Answers { now, cost, verdict: Verdict::Allowed, must_store: false, backlogs: [None; QuotaSet::MOST] };
+    // Most scopes have one quota, which need not be asked twice.
+    if let ([quota], [slot, ..]) = (quotas, &mut *slots) {
+        let own = ask(quota, slot);
+        answers.verdict = own.verdict();
+        answers.take(0, own, slot);
+        return answers;
     }
-    let mut answers = Answers { now, cost, verdict, must_store: false, backlogs: [None; QuotaSet::MOST] };
-    for ((own, slot), told) in asked.iter().flatten().zip(slots).zip(&mut answers.backlogs) {
-        let answer = own.answer(verdict == Verdict::Allowed);
-        if answer.must_store() {
-            *slot = Slot::new(answer.quota().seconds(), answer.state());
-            answers.must_store = true;
+    for (quota, slot) in quotas.iter().zip(&*slots) {
+        let own = ask(quota, slot).verdict();
+        if answers.verdict != Verdict::CostExceedsBurst && own != Verdict::Allowed {
+            answers.verdict = own;
         }
-        *told = Some((*answer.quota(), answer.backlog()));
+    }
+    for (place, (quota, slot)) in quotas.iter().zip(slots).enumerate() {
+        answers.take(place, ask(quota, slot), slot);
     }
     answers
 }
