@@ -66,6 +66,8 @@ proptest! {
         let anchor = at(anchor);
         let start = interval.after(anchor, k).unwrap();
         prop_assert_eq!(interval.number_at(anchor, start), Some(k));
+        prop_assert!(interval.period(anchor, k).unwrap().contains(start));
+        prop_assert!(k == 0 || !interval.period(anchor, k - 1).unwrap().contains(start));
         let before = start - chrono::TimeDelta::try_milliseconds(1).unwrap();
         prop_assert_eq!(interval.number_at(anchor, before), k.checked_sub(1));
     }

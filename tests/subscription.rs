@@ -571,6 +571,14 @@ fn b2_what_is_over_can_be_neither_paused_nor_resumed() {
     }
 }
 
+#[test]
+fn b2_a_trial_lasts_at_least_a_moment() {
+    let (now, moment) = (on("2026-01-01"), TimeDelta::nanoseconds(1));
+    assert_eq!(refusal(&new(now), Command::StartTrial { until: now }, now).reason(), RefusalReason::TrialEmpty);
+    let trial = new(now).apply(Command::StartTrial { until: now + moment }, now).unwrap().into_subscription();
+    assert!(Gate::new().admits(&trial, now) && !Gate::new().admits(&trial, now + moment));
+}
+
 /// A provider tells of a trial's end apart from its period.
 #[test]
 fn b2_a_trial_ends_at_its_end() {
