@@ -308,6 +308,7 @@ fn play(
     mut look: impl FnMut(&Subscription, i64, &Order, &Result<Transition, Refusal>),
 ) -> Subscription {
     let (mut subscription, mut now) = (new(at(START)), START);
+    assert_eq!(told(&subscription), Model::new(3, START));
     for (when, mut order) in story {
         let end = subscription.current_period.map(|period| period.end.timestamp());
         now = match when {

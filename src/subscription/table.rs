@@ -160,17 +160,21 @@ commands! {
 ///
 #[doc = include_str!("../manual/transitions.md")]
 #[inline]
-pub const fn transition(status: SubscriptionStatus, command: CommandKind) -> Cell {
-    let [incomplete, incomplete_expired, trialing, active, past_due, unpaid, paused, canceled] = command.row();
+pub fn transition(status: SubscriptionStatus, command: CommandKind) -> Cell {
+    command.row().get(column(status)).copied().unwrap_or(Err(RefusalReason::StatusUnknown))
+}
+
+/// The place of a status in a row; beyond its end for a status that is not known.
+const fn column(status: SubscriptionStatus) -> usize {
     match status {
-        SubscriptionStatus::Incomplete => *incomplete,
-        SubscriptionStatus::IncompleteExpired => *incomplete_expired,
-        SubscriptionStatus::Trialing => *trialing,
-        SubscriptionStatus::Active => *active,
-        SubscriptionStatus::PastDue => *past_due,
-        SubscriptionStatus::Unpaid => *unpaid,
-        SubscriptionStatus::Paused => *paused,
-        SubscriptionStatus::Canceled => *canceled,
-        SubscriptionStatus::Unknown => Err(RefusalReason::StatusUnknown),
+        SubscriptionStatus::Incomplete => 0,
+        SubscriptionStatus::IncompleteExpired => 1,
+        SubscriptionStatus::Trialing => 2,
+        SubscriptionStatus::Active => 3,
+        SubscriptionStatus::PastDue => 4,
+        SubscriptionStatus::Unpaid => 5,
+        SubscriptionStatus::Paused => 6,
+        SubscriptionStatus::Canceled => 7,
+        SubscriptionStatus::Unknown => 8,
     }
 }
