@@ -220,6 +220,11 @@ impl Policy {
         }
     }
 
+    /// How long after the end of a paid period a tenant is still admitted, and a payment still continues the period.
+    pub fn renewal_slack(&self) -> TimeDelta {
+        self.renewal_slack
+    }
+
     /// Whether a payment method is enabled; what is not is "coming soon".
     pub fn is_enabled(&self, method: PaymentMethod) -> bool {
         match method {

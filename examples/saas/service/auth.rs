@@ -57,8 +57,7 @@ impl Auth {
     }
 
     fn user(&self, token: &str) -> Result<UserId, CredentialFailure> {
-        let mut validation = Validation::default();
-        validation.leeway = 0;
+        let validation = Validation { leeway: 0, ..Validation::default() };
         let token =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => CredentialFailure::Expired,
