@@ -1,5 +1,5 @@
-//! The throttle: how fast an account may go. A pure decision ([`gcra`](crate::gcra)) over a small state, injective keys,
-//! and a bounded map of the two in process.
+//! The throttle: how fast an account may go. A pure decision ([`gcra`](crate::gcra)) over a small state, injective keys
+//! for shared stores, and a bounded map in process.
 
 pub(crate) mod gcra;
 mod headers;
@@ -45,8 +45,8 @@ pub struct ThrottleCapacity {
 /// An application has one, and shares it between threads. It reads no clock. Memory is bounded: where there is no room for
 /// a new key, keys that have drained give way and no others do, and if none has, the new key is refused.
 ///
-/// Clocks of callers may differ by a second. Several processes share a quota only through a shared store; see
-/// [`gcra`](crate::gcra).
+/// Clocks of callers may differ by a second. Several processes share a quota only through a shared store, under the text
+/// of a [`ThrottleKey`]: see [`gcra`](crate::gcra).
 ///
 /// ```
 /// # use std::collections::BTreeMap;

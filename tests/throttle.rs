@@ -111,6 +111,17 @@ impl Owner {
         ThrottleKey::derive(scope, subject)
     }
 
+    fn of_another_kind(self) -> Self {
+        let text = |id: &dyn ToString| id.to_string();
+        match self {
+            Self::Account(account) => Self::User(account.clone(), text(&account).parse().unwrap()),
+            Self::User(account, user) => Self::ApiKey(account, text(&user).parse().unwrap()),
+            Self::ApiKey(account, key) => Self::Site(account, text(&key).parse().unwrap()),
+            Self::Site(account, site) => Self::User(account, text(&site).parse().unwrap()),
+            Self::Address(address) => Self::Account(text(&address).parse().unwrap()),
+        }
+    }
+
     /// Which addresses are one, said another way than in the crate: by their octets.
     fn canonical(self) -> Self {
         let Self::Address(IpAddr::V6(v6)) = self else { return self };
@@ -159,7 +170,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn t1_keys_are_injective(a in (any_scope(), any_owner()), b in (any_scope(), any_owner())) {
+    fn t1_keys_are_injective(
+        (a, b) in (any_scope(), any_owner(), any_scope(), any_owner(), any::<[bool; 2]>()).prop_map(
+            // Half of the pairs differ in the scope alone, or in the kind of the subject alone.
+            |(scope, owner, other_scope, other, [same_scope, same_owner])| {
+                let other_scope = if same_scope { scope } else { other_scope };
+                let other = if same_owner { owner.clone().of_another_kind() } else { other };
+                ((scope, owner), (other_scope, other))
+            },
+        ),
+    ) {
         let (one, other) = (a.1.key(a.0), b.1.key(b.0));
         let same = (a.0, a.1.canonical()) == (b.0, b.1.canonical());
         prop_assert_eq!(one == other, same);
@@ -216,6 +236,30 @@ fn t2_the_longest_key_fits() {
     let owner = Owner::ApiKey(longest.parse().unwrap(), longest.parse().unwrap());
     let text = owner.key(ThrottleScope::new(&"s".repeat(32)).unwrap()).to_string();
     assert_eq!(text.len(), 9 + 66 + 1 + 32 + 1 + 7 + 1 + 64);
+}
+
+#[test]
+fn t1_no_two_keys_share_a_bucket_in_process() {
+    const OTHER: ThrottleScope = throttle_scope!("other");
+    let (throttle, quotas) = (throttle(1000, 1000), QuotaSet::from(quota(1, 60)));
+    let mut plan = (*tenant(1, &quotas).plan.unwrap()).clone();
+    plan.quotas.insert(OTHER, quotas.clone());
+    for id in ["7", "07", "8", "a", "7:ai", "192.0.2.1", "00000000-0000-0000-0000-000000000007"] {
+        let mut tenant = tenant(1, &quotas);
+        (tenant.account.id, tenant.plan) = (id.parse().unwrap(), Some(Arc::new(plan.clone())));
+        let principal = Principal::session(1.into()).of_account(id.parse().unwrap());
+        let access = validate_account_and_plan(&principal, Some(&tenant), at(START)).unwrap();
+        for scope in [AI, OTHER] {
+            throttle.check(&access, scope, at(START)).unwrap();
+            throttle.check(&access, scope, at(START)).unwrap_err();
+        }
+    }
+    for address in ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1"] {
+        throttle.check_address(address.parse().unwrap(), AI, &quotas, at(START)).unwrap();
+    }
+    for address in ["::ffff:192.0.2.1", "2001:db8::2"] {
+        throttle.check_address(address.parse().unwrap(), AI, &quotas, at(START)).unwrap_err();
+    }
 }
 
 // T3, T4, T5: the decision.
@@ -300,7 +344,8 @@ proptest! {
 
     #[test]
     fn t5_no_stored_state_blocks_longer_than_the_greatest_burst(
-        quota in any_quota(), tat in any_number(), t in any_number(), now in any_instant(), cost in any::<u32>(),
+        (quota, t) in any_quota().prop_flat_map(|quota| (Just(quota), prop_oneof![any_number(), Just(quota.interval_nanos())])),
+        tat in any_number(), now in any_instant(), cost in any::<u32>(),
         largest in prop_oneof![Just(0_u32), 0..10_000_u32, Just(u32::MAX)], skew in prop_oneof![Just(0), 0..5 * SECOND],
     ) {
         let stored = GcraState::from_parts(tat, t);
@@ -326,7 +371,8 @@ proptest! {
 
     #[test]
     fn t5_a_blocked_key_is_free_once_the_greatest_burst_has_drained(
-        quota in any_quota(), tat in any_number(), t in any_number(), largest in 0..10_000_u32, skew in 0..5 * SECOND,
+        (quota, t) in any_quota().prop_flat_map(|quota| (Just(quota), prop_oneof![any_number(), Just(quota.interval_nanos())])),
+        tat in any_number(), largest in 0..10_000_u32, skew in 0..5 * SECOND,
     ) {
         let limits = within(largest, skew);
         let decision = gcra::decide_within(&limits, &quota, Some(GcraState::from_parts(tat, t)), at(START), 1);
@@ -486,6 +532,16 @@ fn t6_an_upgrade_takes_effect_at_once() {
 }
 
 #[test]
+fn t6_repricing_keeps_the_cells() {
+    let (slow, fast) = (quota(1, 3), quota(1, 1));
+    let state = GcraState::from_parts(START + 10, slow.interval_nanos());
+    // Ten nanoseconds of three seconds a cell are 3.33 of one second a cell, rounded up.
+    let repriced = gcra::reprice(&Limits::default(), &fast, state, at(START));
+    assert_eq!(repriced, GcraState::from_parts(START + 4, fast.interval_nanos()));
+    assert_eq!(gcra::reprice(&Limits::default(), &fast, repriced, at(START)), repriced);
+}
+
+#[test]
 fn t6_usage_is_carried_between_sets_of_other_periods() {
     let (second, hour, day) = (quota(10, 1), quota(40, 3600), quota(1000, 86_400));
     let states = GcraStates::from_parts([(86_400, GcraState::from_parts(START + DAY, day.interval_nanos()))]).unwrap();
@@ -512,6 +568,13 @@ fn t6_usage_is_carried_between_sets_of_other_periods() {
     let (left, kept) = remaining(&[second], used.states());
     assert_eq!(left, [6]);
     assert_eq!(remaining(&[second, day], &kept).0, [6, 496]);
+    // Wherever the state lies, it is found.
+    let (ten, minute) = (quota(5, 10), quota(5, 60));
+    let states =
+        GcraStates::from_parts([(10, GcraState::from_parts(START + 10 * SECOND, ten.interval_nanos()))]).unwrap();
+    let (left, states) = remaining(&[second, ten], &states);
+    assert_eq!(left, [10, 0]);
+    assert_eq!(remaining(&[minute], &states).0, [0]);
 }
 
 // T7: all or none.
@@ -918,6 +981,18 @@ fn t10_a_key_that_is_held_is_decided_when_full() {
 }
 
 #[test]
+fn t10_a_key_gives_way_once_it_is_drained_on_every_clock() {
+    let (throttle, quotas) = (throttle(1, 1), QuotaSet::from(quota(2, 60)));
+    let (one, other) = (access(1, &quotas), access(2, &quotas));
+    throttle.check(&one, AI, at(START)).unwrap();
+    // Drained after thirty seconds, and one more for clocks that are behind.
+    let drained = START + 31 * SECOND;
+    assert_eq!(throttle.check(&other, AI, at(drained - 1)).unwrap_err(), Throttled::Full);
+    throttle.check(&other, AI, at(drained)).unwrap();
+    assert_eq!(throttle.tracked_accounts(), 1);
+}
+
+#[test]
 fn t10_a_clock_that_ran_ahead_does_not_fill_the_room_for_good() {
     let (throttle, quotas) = (throttle(1, 1), QuotaSet::from(quota(2, 60)));
     let (one, other) = (access(1, &quotas), access(2, &quotas));
@@ -930,6 +1005,8 @@ fn t10_a_clock_that_ran_ahead_does_not_fill_the_room_for_good() {
 
 #[test]
 fn t3_threads_that_hammer_one_key_share_its_burst() {
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<Throttle>();
     let (throttle, access) = (throttle(1000, 0), access(7, &set(&[quota(500, 1), quota(700, 60)])));
     let passed = AtomicU32::new(0);
     let hammer = |milliseconds: i64| {
