@@ -27,11 +27,12 @@ use states::Answers;
 pub use headers::HeaderDialect;
 pub use key::{ThrottleKey, ThrottleKeyError, ThrottleSubject};
 
-/// How many keys a [`Throttle`] holds at most: its bound on memory, some 256 bytes a key. A key takes room from its first
-/// request until it has drained and its place is needed.
+/// How many keys a [`Throttle`] holds at most: its bound on memory, some 256 bytes a key. A key takes room from its
+/// first request until it has drained and its place is needed.
 ///
-/// Keys are spread over shards of 512 and more by a seeded hash, so a room may turn a new key away from some nine tenths of
-/// its size on. Allow for twice the accounts and addresses that are busy within the longest of their quotas' windows.
+/// Keys are spread over shards of 512 and more by a seeded hash, so a room may turn a new key away from some nine
+/// tenths of its size on. Allow for twice the accounts and addresses that are busy within the longest of their quotas'
+/// windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThrottleCapacity {
     /// Accounts, counted once for each throttle scope that they use.
@@ -42,11 +43,11 @@ pub struct ThrottleCapacity {
 
 /// The throttle of one process: [`gcra::decide_all`](crate::gcra::decide_all) over a bounded concurrent map.
 ///
-/// An application has one, and shares it between threads. It reads no clock. Memory is bounded: where there is no room for
-/// a new key, keys that have drained give way and no others do, and if none has, the new key is refused.
+/// An application has one, and shares it between threads. It reads no clock. Memory is bounded: where there is no room
+/// for a new key, keys that have drained give way and no others do, and if none has, the new key is refused.
 ///
-/// Clocks of callers may differ by a second. Several processes share a quota only through a shared store, under the text
-/// of a [`ThrottleKey`]: see [`gcra`](crate::gcra).
+/// Clocks of callers may differ by a second. Several processes share a quota only through a shared store, under the
+/// text of a [`ThrottleKey`]: see [`gcra`](crate::gcra).
 ///
 /// ```
 /// # use std::collections::BTreeMap;
@@ -129,8 +130,8 @@ impl Throttle {
         self.explain(scope, quotas, cost, answers)
     }
 
-    /// Charges one cell to an address: for log-in, registration and whatever else comes before a credential. IPv6 is cut
-    /// to its /64. Take the address from the connection, or from a proxy that is trusted.
+    /// Charges one cell to an address: for log-in, registration and whatever else comes before a credential. IPv6 is
+    /// cut to its /64. Take the address from the connection, or from a proxy that is trusted.
     ///
     /// # Errors
     /// [`Throttled::QuotaExceeded`], [`Throttled::Full`].

@@ -33,8 +33,8 @@ pub(super) fn seconds_up(nanos: i64) -> i64 {
 
 /// What is stored of a quota: the theoretical arrival time, and the emission interval under which it was written.
 ///
-/// A state is a fact from the host's store, so it may be anything: what no quota could have written is found corrupt and
-/// put right by the next decision.
+/// A state is a fact from the host's store, so it may be anything: what no quota could have written is found corrupt
+/// and put right by the next decision.
 ///
 /// ```
 /// use bailiwick::gcra::GcraState;
@@ -64,15 +64,16 @@ impl GcraState {
         self.t
     }
 
-    /// Whether nothing is left to drain at `now`. A drained state decides as no state does, so a store may drop it; where
-    /// clocks differ, only once it is drained on all of them.
+    /// Whether nothing is left to drain at `now`. A drained state decides as no state does, so a store may drop it;
+    /// where clocks differ, only once it is drained on all of them.
     pub fn is_drained_at(self, now: DateTime<Utc>) -> bool {
         self.tat <= nanos(now)
     }
 }
 
-/// What a sound state can look like: the greatest burst that any plan has for the throttle scope, and how far the clocks
-/// of the service's nodes differ at most. A state further in the future is corrupt, or from a clock that was set back.
+/// What a sound state can look like: the greatest burst that any plan has for the throttle scope, and how far the
+/// clocks of the service's nodes differ at most. A state further in the future is corrupt, or from a clock that was set
+/// back.
 ///
 /// The greatest burst has to be known, since a state that was written under a larger plan is not corrupt. The default
 /// knows none, and takes a state for corrupt that drains for longer than 400 days, the longest that any quota may take;
@@ -248,8 +249,8 @@ pub fn decide_within(
 }
 
 /// Carries a state over to another quota: what is left to drain is the same number of cells, `ceil(backlog * T_new /
-/// T_old)`, never cut to the new burst, so that no change of plan and back refills a bucket. Every decision does this by
-/// itself; a host that lets its tenants change plans at will calls it at each change, and writes the state.
+/// T_old)`, never cut to the new burst, so that no change of plan and back refills a bucket. Every decision does this
+/// by itself; a host that lets its tenants change plans at will calls it at each change, and writes the state.
 pub fn reprice(limits: &Limits, quota: &Quota, stored: GcraState, now: DateTime<Utc>) -> GcraState {
     Asked::new(*limits, quota, Some(stored), nanos(now), 0).answer(false).state()
 }

@@ -14,9 +14,10 @@ pub enum HeaderDialect {
     /// `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers-10 has them.
     ///
     /// A policy is named after the throttle scope, and where the scope has several quotas, after the period too:
-    /// `"ai/60s"`. `q` and `w` are the burst and the seconds that it takes to drain: `q` cells at once in every `w` seconds
-    /// always pass. `r` is what would pass now, `t` the seconds until one more would; it is left out while the whole
-    /// burst would pass. In a refusal only the quotas that refuse have a `t`, so `Retry-After` is never earlier than it.
+    /// `"ai/60s"`. `q` and `w` are the burst and the seconds that it takes to drain: `q` cells at once in every `w`
+    /// seconds always pass. `r` is what would pass now, `t` the seconds until one more would; it is left out while the
+    /// whole burst would pass. In a refusal only the quotas that refuse have a `t`, so `Retry-After` is never earlier
+    /// than it.
     #[default]
     Draft10,
     /// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, as GitHub's API has them, for the quota

@@ -40,8 +40,8 @@ pub enum ThrottleSubject<'a> {
 /// | address 192.0.2.1 | `throttle:address:ai:192.0.2.1` |
 /// | address 2001:db8::1 | `throttle:address:ai:2001:db8::/64` |
 ///
-/// Identifiers hold no braces and scopes no colons, so the text can be read in one way only. The braces are the hash tag
-/// of Redis Cluster: all keys of one account live on one node. A key of an address has none.
+/// Identifiers hold no braces and scopes no colons, so the text can be read in one way only. The braces are the hash
+/// tag of Redis Cluster: all keys of one account live on one node. A key of an address has none.
 ///
 /// An IPv6 address is cut to its /64, the smallest block that a network hands to one customer; an IPv4 address that is
 /// mapped into IPv6 is that IPv4 address.

@@ -62,8 +62,8 @@ type Shard<S> = HashMap<Hashed<S>, Entry, BuildHasherDefault<Passing>>;
 
 struct Entry {
     slots: Slots,
-    /// The greatest burst that the key was charged under. Its states were written under no greater one, so what it cannot
-    /// explain comes from a clock that was set back.
+    /// The greatest burst that the key was charged under. Its states were written under no greater one, so what it
+    /// cannot explain comes from a clock that was set back.
     largest_burst: u32,
 }
 
@@ -139,8 +139,8 @@ impl<S: Hash + Eq> Room<S> {
         Some(answers)
     }
 
-    /// The subject by a seeded SipHash, so that nobody can choose subjects that collide; the scope, which nobody chooses,
-    /// mixed in cheaply.
+    /// The subject by a seeded SipHash, so that nobody can choose subjects that collide; the scope, which nobody
+    /// chooses, mixed in cheaply.
     #[inline]
     fn hash(&self, scope: &ThrottleScope, subject: &S) -> u64 {
         let mut mixed = Passing::default();

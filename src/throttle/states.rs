@@ -253,9 +253,9 @@ impl Decisions {
     }
 }
 
-/// Decides whether `cost` cells pass all the quotas of a set, from the states that are stored (`None` if there are none).
-/// They are charged to all of the quotas, or to none. Each quota is decided as [`decide_within`](super::gcra::decide_within)
-/// does, without allocating.
+/// Decides whether `cost` cells pass all the quotas of a set, from the states that are stored (`None` if there are
+/// none). They are charged to all of the quotas, or to none. Each quota is decided as
+/// [`decide_within`](super::gcra::decide_within) does, without allocating.
 ///
 /// ```
 /// use bailiwick::{gcra, Quota, QuotaSet};
