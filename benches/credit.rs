@@ -1,7 +1,7 @@
 //! Hold and settle, against the same written by hand on integers with the same entries.
 //!
 //! `cargo bench --bench credit`
-#![allow(clippy::disallowed_methods, missing_docs)]
+#![allow(missing_docs)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 use bailiwick::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+
+const LIFE: TimeDelta = TimeDelta::new(120, 0).unwrap();
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
@@ -51,7 +53,9 @@ fn wallet(grants: u32) -> Wallet {
 mod by_hand {
     use std::sync::Arc;
 
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::{DateTime, Utc};
+
+    use super::LIFE;
 
     #[derive(Clone, Copy)]
     pub struct Balance {
@@ -128,13 +132,7 @@ mod by_hand {
                 missing -= part;
                 slices.push((id.clone(), part));
             }
-            let hold = Hold {
-                key: key.clone(),
-                operation: operation.clone(),
-                amount,
-                slices,
-                expires_at: now + TimeDelta::minutes(2),
-            };
+            let hold = Hold { key: key.clone(), operation: operation.clone(), amount, slices, expires_at: now + LIFE };
             self.holds.push(hold.clone());
             let entry = self.entry(Event::Held(hold), now);
             Some(Change {
@@ -200,11 +198,8 @@ fn hold_and_settle(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    let request = HoldRequest {
-        key: "request-1".parse().unwrap(),
-        quote: prices.quote("unit", 5).unwrap(),
-        time_to_live: TimeDelta::minutes(2),
-    };
+    let request =
+        HoldRequest { key: "request-1".parse().unwrap(), quote: prices.quote("unit", 5).unwrap(), time_to_live: LIFE };
     for grants in [1, 4, 16] {
         let wallet = wallet(grants);
         group.bench_function(format!("bailiwick, {grants} grants"), |bencher| {

@@ -14,6 +14,8 @@ use crate::problem::Severity;
 use crate::subscription::{Subscription, SubscriptionStatus};
 use crate::tenant::{AccountStatus, Plan, SuspensionCause, Tenant};
 
+#[cfg(feature = "sql")]
+pub(crate) use access::Reach;
 pub use access::{Access, BillingAccess, Operator, WriteAccess};
 pub use denial::{CredentialFailure, Denial};
 pub use principal::{Credential, Principal, Privilege, Privileges};

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::gate::{Access, Denial, WriteAccess};
+use crate::gate::{Access, Denial, Reach, WriteAccess};
 use crate::id::{AccountId, Identifier, SiteId};
 use crate::problem::{Code, Explained};
 use crate::tenant::{Account, Site};
@@ -60,8 +60,7 @@ impl Mode for Write {}
 #[must_use]
 pub struct Entry<M> {
     account: AccountId,
-    sites: Arc<[SiteId]>,
-    bound: Option<Arc<[SiteId]>>,
+    reach: Reach,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -81,19 +80,14 @@ impl WriteAccess {
 
 impl<M: Mode> Entry<M> {
     fn of(access: &Access) -> Self {
-        Self {
-            account: access.account.clone(),
-            sites: access.sites.clone(),
-            bound: access.bound.clone(),
-            mode: PhantomData,
-        }
+        Self { account: access.account.clone(), reach: access.reach.clone(), mode: PhantomData }
     }
 
     /// The whole account: its account-level tables, and the site-level tables of all its sites.
     ///
     /// Fails with [`Denial::AccountWideForbidden`] for a principal that is bound to sites, whichever they are.
     pub fn account(&self) -> Result<Scope<Account, M>, Denial> {
-        if self.bound.is_some() {
+        if self.reach.is_bound() {
             return Err(Denial::AccountWideForbidden);
         }
         Ok(Scope::of([self.account.identifier().clone()]))
@@ -104,8 +98,7 @@ impl<M: Mode> Entry<M> {
     /// Fails with [`Denial::SiteNotInAccount`] if the account has no such site, or the principal is bound to others. An
     /// empty list of sites means none.
     pub fn site(&self, site: SiteId) -> Result<Scope<Site, M>, Denial> {
-        let reachable = self.bound.as_ref().is_none_or(|bound| bound.contains(&site));
-        if !reachable || !self.sites.contains(&site) {
+        if !self.reach.contains(&site) {
             return Err(Denial::SiteNotInAccount);
         }
         Ok(Scope::of([self.account.identifier().clone(), site.identifier().clone()]))

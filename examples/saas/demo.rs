@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use ureq::http;
 
+use crate::HOUR;
 use crate::service::{App, Store, seed};
 
 /// Starts the service on a free port and plays.
@@ -169,9 +170,8 @@ impl Story {
     }
 
     fn tell(&self) -> anyhow::Result<()> {
-        let hour = TimeDelta::hours(1);
-        let acme = self.session(seed::ACME, hour)?;
-        let globex = self.session(seed::GLOBEX, hour)?;
+        let acme = self.session(seed::ACME, HOUR)?;
+        let globex = self.session(seed::GLOBEX, HOUR)?;
         let draft = |account: i64, title: &str| json!({ "site": seed::site(account), "title": title, "words": 60 });
 
         self.chapter("1. A session and an API key are admitted alike; the key sees its site and no more.");
@@ -182,20 +182,20 @@ impl Story {
         self.ask("acme's API key", "GET", "/articles").bearer(&key).gets(403)?;
 
         self.chapter("2. A suspended tenant is refused, whatever the kind of credential.");
-        let initech = self.session(seed::INITECH, hour)?;
+        let initech = self.session(seed::INITECH, HOUR)?;
         let by_session = self.ask("initech's session", "GET", "/articles").bearer(&initech).gets(403)?;
         let path = format!("/articles?site={}", seed::site(seed::INITECH));
         let by_key = self.ask("initech's API key", "GET", &path).bearer(&seed::api_key(seed::INITECH)).gets(403)?;
         self.says(by_session.text == by_key.text, "both answers are the same, byte for byte")?;
 
         self.chapter("3. A tenant who owes is refused, and yet can see what is owed.");
-        let hooli = self.session(seed::HOOLI, hour)?;
+        let hooli = self.session(seed::HOOLI, HOUR)?;
         self.ask("hooli", "GET", "/articles").bearer(&hooli).gets(402)?;
         self.ask("hooli", "GET", "/account").bearer(&hooli).gets(200)?;
 
         self.chapter("4. A credential that fails is refused; it never becomes \"nobody in particular\".");
         self.ask("a broken token", "GET", "/articles").bearer("eyJhbGciOiJIUzI1NiJ9.broken.token").gets(401)?;
-        let old = self.session(seed::ACME, TimeDelta::hours(-1))?;
+        let old = self.session(seed::ACME, -HOUR)?;
         self.ask("an expired session", "GET", "/articles").bearer(&old).gets(401)?;
         self.ask("no credential at all", "GET", "/articles").gets(401)?;
 
@@ -235,7 +235,7 @@ impl Story {
         self.ask("acme", "PATCH", &delete).bearer(&acme).body(title()).gets(204)?;
 
         self.chapter("7. A call that cannot be paid is refused before it is made.");
-        let umbrella = self.session(seed::UMBRELLA, hour)?;
+        let umbrella = self.session(seed::UMBRELLA, HOUR)?;
         let calls = self.app.writer.calls();
         let poor = draft(seed::UMBRELLA, "On credit");
         self.ask("umbrella", "POST", "/articles").bearer(&umbrella).key("poor").body(poor).gets(402)?;
@@ -262,8 +262,8 @@ impl Story {
             .gets(201)?;
 
         self.chapter("9. A bank transfer opens an account: confirmed twice, credited once.");
-        let wayne = self.session(seed::WAYNE, hour)?;
-        let staff = self.session(seed::STAFF, hour)?;
+        let wayne = self.session(seed::WAYNE, HOUR)?;
+        let staff = self.session(seed::STAFF, HOUR)?;
         self.ask("wayne", "GET", "/articles").bearer(&wayne).gets(402)?;
         let transfer = json!({ "account": seed::WAYNE, "transfer": {
             "receiving_account": "DE02120300000000202051", "transaction": "tx-1",
@@ -287,7 +287,7 @@ impl Story {
         register("another").body(newcomer(seed::FREE, "bank_transfer")).gets(409)?;
         register("by-card").body(newcomer(seed::PRO, "stripe")).gets(409)?;
         let account = first.json()["account"].as_i64().context("an account")?;
-        let session = self.session(account, hour)?;
+        let session = self.session(account, HOUR)?;
         self.says(self.free_credits(&session)? == "50", "it began with 50 credits")?;
 
         println!("\nAll {} promises were kept.", self.promises.load(Ordering::Relaxed));

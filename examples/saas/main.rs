@@ -19,6 +19,9 @@ use service::{App, Store, seed};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+/// How long a session of the demo lasts.
+const HOUR: TimeDelta = TimeDelta::new(3600, 0).unwrap();
+
 /// A multi-tenant service on bailiwick, with axum and SQLite. It starts with no setup.
 #[derive(Parser)]
 #[command(name = "saas")]
@@ -84,7 +87,7 @@ fn welcome(app: &App, address: &str) -> anyhow::Result<()> {
     println!("bailiwick's example service listens on {address}\n");
     println!("Its tenants, each with one user and one site. These tokens are good for an hour:\n");
     for (account, name, what) in seed::TENANTS {
-        let token = app.auth.issue(&seed::user(account), app.now(), TimeDelta::hours(1))?;
+        let token = app.auth.issue(&seed::user(account), app.now(), HOUR)?;
         println!("  # {name}: {what}\n  {}={token}", name.to_uppercase());
     }
     let (acme, globex, initech) = (seed::ACME, seed::GLOBEX, seed::INITECH);

@@ -18,8 +18,7 @@ use crate::tenant::{Account, Plan};
 pub struct Access {
     pub(crate) account: AccountId,
     user: Option<UserId>,
-    pub(crate) sites: Arc<[SiteId]>,
-    pub(crate) bound: Option<Arc<[SiteId]>>,
+    pub(crate) reach: Reach,
     plan: Arc<Plan>,
     pub(crate) credit: CreditPolicy,
     writable: bool,
@@ -31,8 +30,7 @@ impl Access {
         Self {
             account: standing.tenant.account.id.clone(),
             user: principal.user().cloned(),
-            sites: standing.tenant.sites.clone(),
-            bound: principal.sites().cloned(),
+            reach: Reach { sites: standing.tenant.sites.clone(), bound: principal.sites().cloned() },
             plan: standing.plan.clone(),
             credit,
             writable: standing.writable,
@@ -55,6 +53,16 @@ impl Access {
         &self.plan
     }
 
+    /// Whether a site is the account's, and among those that the principal is bound to, if it is bound to any.
+    pub fn reaches(&self, site: &SiteId) -> bool {
+        self.reach.contains(site)
+    }
+
+    /// Whether the principal is bound to sites, and so cannot reach the whole account.
+    pub fn is_bound_to_sites(&self) -> bool {
+        self.reach.is_bound()
+    }
+
     /// Whether the tenant's rows may be written, too.
     pub fn is_writable(&self) -> bool {
         self.writable
@@ -73,6 +81,24 @@ impl Access {
     /// The access that may write as well. Fails with [`Denial::PaymentPastDue`] in a grace time that is read-only.
     pub fn into_write(self) -> Result<WriteAccess, Denial> {
         if self.writable { Ok(WriteAccess(self)) } else { Err(Denial::PaymentPastDue) }
+    }
+}
+
+/// The sites that an access reaches: the account's own, and of these the ones that its principal is bound to, if it is
+/// bound to any. An empty list means none.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    sites: Arc<[SiteId]>,
+    bound: Option<Arc<[SiteId]>>,
+}
+
+impl Reach {
+    pub(crate) fn contains(&self, site: &SiteId) -> bool {
+        self.sites.contains(site) && self.bound.as_ref().is_none_or(|bound| bound.contains(site))
+    }
+
+    pub(crate) fn is_bound(&self) -> bool {
+        self.bound.is_some()
     }
 }
 

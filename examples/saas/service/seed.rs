@@ -12,6 +12,9 @@ use super::ledger::write_wallet;
 use super::store::{Failure, digest_of};
 use super::{AI, API, App};
 
+/// A day.
+const DAY: TimeDelta = TimeDelta::new(86_400, 0).unwrap();
+
 /// The service's own staff.
 pub const STAFF: i64 = 1;
 /// Paid up, with credits and an API key.
@@ -160,11 +163,10 @@ fn plan(id: i64, active: bool, needs_subscription: bool) -> anyhow::Result<Plan>
 }
 
 fn subscribed(account: i64, plan: i64, status: SubscriptionStatus, now: DateTime<Utc>) -> Subscription {
-    let start = now - TimeDelta::days(10);
+    let start = now - DAY * 10;
     Subscription {
         status,
-        current_period: (status != SubscriptionStatus::Incomplete)
-            .then_some(Period { start, end: now + TimeDelta::days(20) }),
+        current_period: (status != SubscriptionStatus::Incomplete).then_some(Period { start, end: now + DAY * 20 }),
         past_due_since: (status == SubscriptionStatus::PastDue).then_some(now),
         ..Subscription::new(account.into(), account.into(), plan.into(), PaymentMethod::BankTransfer, start)
     }
