@@ -269,6 +269,10 @@ impl Policy {
             return Ok(Standing { tenant, plan, writable: true, until: None });
         }
         let subscription = tenant.subscription.as_ref().ok_or(Denial::SubscriptionMissing)?;
+        // Else the payment for a cheap plan would open a dear one.
+        if subscription.plan != plan.id {
+            return Err(Denial::PlanMismatch);
+        }
         let (until, mode, ended) = match subscription.status {
             SubscriptionStatus::Trialing => (subscription.trial_end, GraceMode::Full, Denial::TrialEnded),
             SubscriptionStatus::Active => (self.paid_until(subscription), GraceMode::Full, Denial::PeriodEnded),

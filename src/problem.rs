@@ -80,6 +80,7 @@ codes! {
     PlanMissing "plan_missing" 402 "The account has no plan", "Choose a plan on the billing page.";
     PlanInactive "plan_inactive" 402 "The account's plan is no longer offered", "Choose another plan on the billing page.";
     SubscriptionMissing "subscription_missing" 402 "The plan needs a subscription and the account has none", "Subscribe on the billing page.";
+    PlanMismatch "plan_mismatch" 402 "The subscription is for another plan than the account's", "Subscribe to the plan on the billing page.";
     SubscriptionIncomplete "subscription_incomplete" 402 "The first payment of the subscription is not complete", "Complete the first payment on the billing page.";
     SubscriptionIncompleteExpired "subscription_incomplete_expired" 402 "The first payment was not made in time", "Start a new subscription on the billing page.";
     SubscriptionUnpaid "subscription_unpaid" 402 "The subscription is unpaid", "Pay the open invoice on the billing page.";

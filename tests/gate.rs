@@ -71,6 +71,7 @@ fn good_tenant() -> gate::Tenant {
         subscription: Some(gate::Subscription {
             account: OWN,
             status: "active",
+            of_plan: true,
             trial_end: Some(10 * SECOND),
             period_end: Some(30 * SECOND),
             cancel_at_period_end: false,
@@ -120,10 +121,11 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
     let subscriptions = (
         prop_oneof![9 => Just(OWN), 1 => Just(FOREIGN)],
         select(&SUBSCRIPTION_STATUSES[..]),
+        prop::bool::weighted(0.9),
         (dates(), dates(), any::<bool>(), dates()),
     )
-        .prop_map(|(account, status, (trial_end, period_end, cancel_at_period_end, past_due_since))| {
-            gate::Subscription { account, status, trial_end, period_end, cancel_at_period_end, past_due_since }
+        .prop_map(|(account, status, of_plan, (trial_end, period_end, cancel_at_period_end, past_due_since))| {
+            gate::Subscription { account, status, of_plan, trial_end, period_end, cancel_at_period_end, past_due_since }
         });
     (
         prop_oneof![9 => Just(OWN), 1 => Just(FOREIGN)],
@@ -433,6 +435,10 @@ fn g7_the_first_fault_in_the_documented_order_answers() {
             "plan_inactive" => tenant.plan = Some(gate::Plan { active: true, needs_subscription: true }),
             "subscription_missing" => {
                 tenant.subscription =
+                    subscription.map(|facts| gate::Subscription { account: OWN, of_plan: false, ..facts });
+            }
+            "plan_mismatch" => {
+                tenant.subscription =
                     subscription.map(|facts| gate::Subscription { account: OWN, status: "canceled", ..facts });
             }
             "subscription_canceled" => tenant.subscription.as_mut().unwrap().status = "trialing",
@@ -457,6 +463,7 @@ fn g7_the_first_fault_in_the_documented_order_answers() {
         "plan_missing",
         "plan_inactive",
         "subscription_missing",
+        "plan_mismatch",
         "subscription_canceled",
         "trial_ended",
         "site_not_in_account",
@@ -550,7 +557,7 @@ fn the_free_functions_use_the_default_policy() {
     }
 }
 
-/// Every subscription of the domain: each status, own and foreign, ending with its period or not, with dates or without.
+/// Every subscription of the domain: each status, own and foreign, of the plan and of another, ending with its period or not, with dates or without.
 fn every_subscription() -> Vec<Option<gate::Subscription>> {
     let good = good_tenant().subscription.unwrap();
     let mut all = vec![None];
@@ -559,6 +566,7 @@ fn every_subscription() -> Vec<Option<gate::Subscription>> {
             all.push(Some(gate::Subscription { status, cancel_at_period_end, ..good }));
         }
         all.push(Some(gate::Subscription { status, account: FOREIGN, ..good }));
+        all.push(Some(gate::Subscription { status, of_plan: false, ..good }));
         all.push(Some(gate::Subscription { status, trial_end: None, period_end: None, past_due_since: None, ..good }));
     }
     all
@@ -641,7 +649,7 @@ fn g7_every_combination_agrees_with_the_model() {
     let mut codes = results.map(|(_, codes)| codes).concat();
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 23, "every denial of the gate was met, and admission: {codes:?}");
+    assert_eq!(codes.len(), 24, "every denial of the gate was met, and admission: {codes:?}");
 }
 
 /// Every denial has a code of its own, one of three statuses, a message and a remedy.
@@ -660,6 +668,7 @@ fn g7_every_denial_is_explained() {
         Denial::PlanMissing,
         Denial::PlanInactive,
         Denial::SubscriptionMissing,
+        Denial::PlanMismatch,
         Denial::SubscriptionIncomplete,
         Denial::SubscriptionIncompleteExpired,
         Denial::SubscriptionUnpaid,

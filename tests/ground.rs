@@ -445,6 +445,7 @@ const FROZEN: &[(&str, u16)] = &[
     ("plan_missing", 402),
     ("plan_inactive", 402),
     ("subscription_missing", 402),
+    ("plan_mismatch", 402),
     ("subscription_incomplete", 402),
     ("subscription_incomplete_expired", 402),
     ("subscription_unpaid", 402),

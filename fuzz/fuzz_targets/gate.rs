@@ -49,6 +49,7 @@ struct Subscribed {
     trial_end: Option<When>,
     period_end: Option<When>,
     past_due_since: Option<When>,
+    of_plan: bool,
     cancel_at_period_end: bool,
 }
 
@@ -144,6 +145,7 @@ impl Input {
             subscription: tenant.subscription.as_ref().map(|facts| gate::Subscription {
                 account: i64::from(facts.account % IDS),
                 status: pick(&subscriptions, facts.status),
+                of_plan: facts.of_plan,
                 trial_end: facts.trial_end.as_ref().map(When::instant),
                 period_end: facts.period_end.as_ref().map(When::instant),
                 cancel_at_period_end: facts.cancel_at_period_end,

@@ -118,7 +118,61 @@ impl Funds {
 
 /// An account's credits, as the host stores them: one row, guarded by its version.
 ///
-/// Commands take the wallet and give back a [`Change`](super::Change) with the next one.
+/// Commands take the wallet and give back a [`Change`] with the next one. Each begins by applying what time has decided
+/// meanwhile, so nothing depends on a job that expires things.
+///
+/// ```
+/// use bailiwick::{Access, Answer, Change, Credits, Hold, HoldError, HoldRequest, Outcome, PriceList, Wallet};
+/// # use bailiwick::*;
+/// # use chrono::{DateTime, TimeDelta, Utc};
+///
+/// fn write_article(wallet: Wallet, access: &Access, prices: &PriceList, now: DateTime<Utc>) -> Result<Wallet, Problem> {
+///     let request = HoldRequest {
+///         key: "request-1".parse()?,
+///         quote: prices.quote("article", 100)?, // 3 credits at most
+///         time_to_live: TimeDelta::minutes(2),
+///     };
+///     // The host reads the wallet, then the outcome of the key; there is none yet.
+///     let Answer::Fresh(held) = wallet.hold(access, &request, None, now)? else { unreachable!() };
+///     assert_eq!(held.wallet().balance().held, Credits::whole(3));
+///     // It writes the change, and when that is committed, takes the hold and makes the call.
+///     let stored = (held.wallet().clone(), held.outcome().map(|write| write.outcome().clone()));
+///     let hold: Hold = held.into_result();
+///
+///     // The call took 75 words; the rest of the hold goes back.
+///     let cost = prices.quote("article", 75)?.price();
+///     let (wallet, outcome) = stored;
+///     let Answer::Fresh(settled) = wallet.settle(&hold, cost, outcome.as_ref(), now)? else { unreachable!() };
+///     assert_eq!(settled.wallet().balance().spent, "2.5".parse()?);
+///
+///     // The same request again finds what became of the first, and cannot run the call.
+///     let outcome = settled.outcome().map(|write| write.outcome().clone());
+///     let again = settled.wallet().clone().hold(access, &request, outcome.as_ref(), now)?;
+///     assert!(matches!(again, Answer::Replayed(Replayed::Settled(_))));
+///     Ok(settled.wallet().clone())
+/// }
+/// # let now = "2026-01-01T00:00:00Z".parse()?;
+/// # let plan = Plan {
+/// #     id: 1.into(), active: true, price: Money::new("0".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
+/// #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: Default::default(),
+/// # };
+/// # let tenant = |id: i64| Tenant {
+/// #     account: Account {
+/// #         id: id.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
+/// #     },
+/// #     plan: Some(plan.clone().into()), subscription: None, sites: [].into(),
+/// # };
+/// # let privilege = Privilege::GrantCredits;
+/// # let staff = Principal::session(1.into()).of_account(1.into()).with_privileges([privilege].into_iter().collect());
+/// # let operator = admit(Route::Operator(privilege), &Evidence::Verified(staff), Some(&tenant(1)), now);
+/// # let cause = Cause::promotion(&operator.into_result()?.into_operator()?, &"welcome".parse()?)?;
+/// # let grant = Wallet::open(7.into(), now).grant(&cause, GrantTerms::forever(Credits::whole(5)), None, now)?;
+/// # let Answer::Fresh(granted) = grant else { panic!() };
+/// # let access = validate_account_and_plan(&Principal::session(2.into()).of_account(7.into()), Some(&tenant(7)), now)?;
+/// # let prices = serde_json::from_str(r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#)?;
+/// # write_article(granted.wallet().clone(), &access, &prices, now).map_err(|problem| problem.detail().to_owned())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Wallet {

@@ -75,6 +75,9 @@ pub enum Denial {
     /// 402: the plan needs a subscription and there is none.
     #[error("the plan needs a subscription, and the account has none")]
     SubscriptionMissing,
+    /// 402: the subscription is for another plan.
+    #[error("the subscription is for another plan than the account's")]
+    PlanMismatch,
     /// 402: the first payment is not complete.
     #[error("the subscription's first payment is not complete")]
     SubscriptionIncomplete,
@@ -140,6 +143,7 @@ impl Denial {
             Self::PlanMissing => Code::PlanMissing,
             Self::PlanInactive => Code::PlanInactive,
             Self::SubscriptionMissing => Code::SubscriptionMissing,
+            Self::PlanMismatch => Code::PlanMismatch,
             Self::SubscriptionIncomplete => Code::SubscriptionIncomplete,
             Self::SubscriptionIncompleteExpired => Code::SubscriptionIncompleteExpired,
             Self::SubscriptionUnpaid => Code::SubscriptionUnpaid,

@@ -51,6 +51,8 @@ pub struct Subscription {
     pub account: i64,
     /// The subscription's status, as the stored text.
     pub status: &'static str,
+    /// Whether it is for the tenant's plan, and not for another.
+    pub of_plan: bool,
     pub trial_end: Option<Instant>,
     pub period_end: Option<Instant>,
     pub cancel_at_period_end: bool,
@@ -164,6 +166,10 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
     if plan.needs_subscription {
         // plan needs a subscription and there is none
         let Some(subscription) = tenant.subscription else { return denied("subscription_missing") };
+        // the subscription is for another plan
+        if !subscription.of_plan {
+            return denied("plan_mismatch");
+        }
         match subscription.status {
             "incomplete" => return denied("subscription_incomplete"),
             "incomplete_expired" => return denied("subscription_incomplete_expired"),

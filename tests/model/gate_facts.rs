@@ -101,7 +101,7 @@ fn subscription(facts: model::Subscription) -> Subscription {
     Subscription {
         id: SubscriptionId::from(1),
         account: AccountId::from(facts.account),
-        plan: PlanId::from(1),
+        plan: PlanId::from(if facts.of_plan { 1 } else { 2 }),
         status: SubscriptionStatus::from_text(facts.status),
         anchor: start,
         current_period: facts.period_end.map(|end| Period { start, end: instant(end) }),
