@@ -1,0 +1,175 @@
+//! A bank transfer as it stands on a statement: its facts, checked, in one form.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::money::Money;
+use crate::problem::{Code, Explained};
+
+/// The most characters of a bank's reference.
+const LONGEST_REFERENCE: usize = 64;
+/// The most characters of a payer's name or of a proof's address.
+const LONGEST_TEXT: usize = 500;
+
+/// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters, trimmed and in upper
+/// case, so that one transfer typed in two ways is one transfer.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BankReference(Arc<str>);
+
+impl BankReference {
+    /// The reference in its one form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BankReference {
+    type Err = TransferError;
+
+    fn from_str(text: &str) -> Result<Self, TransferError> {
+        let text = text.trim();
+        let printable = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if text.is_empty() || text.len() > LONGEST_REFERENCE || !printable {
+            return Err(TransferError::Reference);
+        }
+        Ok(Self(text.to_ascii_uppercase().into()))
+    }
+}
+
+impl TryFrom<String> for BankReference {
+    type Error = TransferError;
+
+    fn try_from(text: String) -> Result<Self, TransferError> {
+        text.parse()
+    }
+}
+
+impl From<BankReference> for String {
+    fn from(reference: BankReference) -> Self {
+        reference.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for BankReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for BankReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BankReference({self})")
+    }
+}
+
+/// Why a transfer's facts are not sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TransferError {
+    /// A bank's reference is malformed.
+    #[error("a bank's reference has 1 to {LONGEST_REFERENCE} printable ASCII characters")]
+    Reference,
+    /// The payer's name is empty or too long.
+    #[error("the payer's name has 1 to {LONGEST_TEXT} characters")]
+    Payer,
+    /// The proof is neither an address nor a digest.
+    #[error("a proof is an https address or a SHA-256 digest of 64 lower-case hexadecimal digits")]
+    Proof,
+}
+
+impl Explained for TransferError {
+    fn code(&self) -> Code {
+        Code::TransferInvalid
+    }
+}
+
+/// A bank transfer as it stands on the statement of the receiving account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "TransferText", into = "TransferText")]
+pub struct BankTransfer {
+    receiving_account: BankReference,
+    transaction: BankReference,
+    amount: Money,
+    payer: String,
+    proof: String,
+}
+
+impl BankTransfer {
+    /// Checks the facts of a transfer: the account that received it, the bank's identifier of it, how much, from whom,
+    /// and the proof: an https address, or the SHA-256 digest of a document in 64 hexadecimal digits.
+    pub fn new(
+        receiving_account: BankReference,
+        transaction: BankReference,
+        amount: Money,
+        payer: &str,
+        proof: &str,
+    ) -> Result<Self, TransferError> {
+        let payer = payer.trim();
+        if payer.is_empty() || payer.chars().count() > LONGEST_TEXT {
+            return Err(TransferError::Payer);
+        }
+        let is_digest = proof.len() == 64 && proof.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
+            !rest.is_empty() && proof.len() <= LONGEST_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
+        });
+        if !is_digest && !is_address {
+            return Err(TransferError::Proof);
+        }
+        Ok(Self { receiving_account, transaction, amount, payer: payer.to_owned(), proof: proof.to_owned() })
+    }
+
+    /// The account of the service that received the money.
+    pub fn receiving_account(&self) -> &BankReference {
+        &self.receiving_account
+    }
+
+    /// The bank's identifier of the transaction. With the receiving account it is unique over all tenants.
+    pub fn transaction(&self) -> &BankReference {
+        &self.transaction
+    }
+
+    /// How much arrived.
+    pub fn amount(&self) -> Money {
+        self.amount
+    }
+
+    /// Who paid.
+    pub fn payer(&self) -> &str {
+        &self.payer
+    }
+
+    /// The proof that it arrived.
+    pub fn proof(&self) -> &str {
+        &self.proof
+    }
+}
+
+/// A transfer as it is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransferText {
+    receiving_account: BankReference,
+    transaction: BankReference,
+    amount: Money,
+    payer: String,
+    proof: String,
+}
+
+impl TryFrom<TransferText> for BankTransfer {
+    type Error = TransferError;
+
+    fn try_from(text: TransferText) -> Result<Self, TransferError> {
+        Self::new(text.receiving_account, text.transaction, text.amount, &text.payer, &text.proof)
+    }
+}
+
+impl From<BankTransfer> for TransferText {
+    fn from(transfer: BankTransfer) -> Self {
+        let BankTransfer { receiving_account, transaction, amount, payer, proof } = transfer;
+        Self { receiving_account, transaction, amount, payer, proof }
+    }
+}
