@@ -22,4 +22,9 @@ impl<T> RowChange<T> {
     pub fn row(&self) -> &T {
         &self.row
     }
+
+    /// The row to store.
+    pub fn into_row(self) -> T {
+        self.row
+    }
 }

@@ -1,7 +1,7 @@
 //! Credit: on whose account an expensive call is made. A [`Wallet`] is plain data; every command takes it, advances it
 //! to `now`, and returns the [`Change`] that the host writes in one transaction, or the answer of an earlier time.
 //!
-//! The order in which a host loads and writes is the whole of its part:
+//! All that a host has to keep to is this order of loading and writing:
 //!
 //! 1. in a transaction, read the wallet, then the outcome of the key;
 //! 2. call the command;
@@ -28,12 +28,20 @@ pub use price::{Price, PriceError, PriceList, Quote, Rounding};
 pub use wallet::{Balance, Wallet, WalletError};
 
 /// What a command answers: something new that must be written, or what the same command answered before.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer<T, R = T> {
     /// The command was carried out now.
     Fresh(T),
     /// The command was carried out before, under the same key; nothing changes.
     Replayed(R),
+}
+
+impl<T> Answer<T> {
+    /// What was answered, whether now or before.
+    pub fn into_inner(self) -> T {
+        let (Self::Fresh(answer) | Self::Replayed(answer)) = self;
+        answer
+    }
 }
 
 /// The answer of a hold, once it is written: only a fresh [`Hold`] may run the expensive call.
@@ -72,7 +80,7 @@ impl<T> Change<T> {
     }
 
     /// The same change for a caller that needs no result.
-    pub(crate) fn without_result(self) -> Change {
+    pub fn without_result(self) -> Change {
         let Self { expected_version, wallet, entries, outcome, .. } = self;
         Change { expected_version, wallet, entries, outcome, result: () }
     }

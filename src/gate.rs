@@ -49,7 +49,7 @@ pub enum Evidence {
 }
 
 /// What the gate admitted a request to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "it lives for one request, on the stack; boxing would allocate")]
 pub enum Admission {
     /// A public route; the principal, if a valid credential was presented.
@@ -88,22 +88,22 @@ impl Admission {
 }
 
 /// The gate's answer about a whole request, with what a log and a cache want to know of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct GateDecision {
-    result: Result<Admission, Refusal>,
+    result: Result<Admission, TimedDenial>,
     failure: Option<CredentialFailure>,
 }
 
 /// A denial, and until when it is this one.
-#[derive(Debug)]
-struct Refusal {
+#[derive(Clone, Debug)]
+struct TimedDenial {
     denial: Denial,
     until: Option<DateTime<Utc>>,
 }
 
 /// Almost every denial stays as it is until other facts are loaded, however much time passes.
-impl From<Denial> for Refusal {
+impl From<Denial> for TimedDenial {
     fn from(denial: Denial) -> Self {
         Self { denial, until: None }
     }
@@ -199,7 +199,7 @@ impl Policy {
         evidence: &Evidence,
         tenant: Option<&Tenant>,
         now: DateTime<Utc>,
-    ) -> Result<Admission, Refusal> {
+    ) -> Result<Admission, TimedDenial> {
         let principal = match (route, evidence) {
             (Route::Public, Evidence::Verified(principal)) => return Ok(Admission::Public(Some(principal.clone()))),
             (Route::Public, _) => return Ok(Admission::Public(None)),
@@ -241,7 +241,7 @@ impl Policy {
         principal: &Principal,
         tenant: Option<&'a Tenant>,
         now: DateTime<Utc>,
-    ) -> Result<Standing<'a>, Refusal> {
+    ) -> Result<Standing<'a>, TimedDenial> {
         let tenant = own_tenant(principal, tenant)?;
         check_standing(tenant.account.status)?;
         if tenant.account.status == AccountStatus::PendingPayment {
@@ -254,7 +254,7 @@ impl Policy {
         let standing = self.check_subscription(tenant, plan, now)?;
         if principal.sites().is_some_and(|bound| !bound.iter().any(|site| tenant.sites.contains(site))) {
             // What was paid for runs out all the same, and is the reason from then on.
-            return Err(Refusal { denial: Denial::SiteNotInAccount, until: standing.until });
+            return Err(TimedDenial { denial: Denial::SiteNotInAccount, until: standing.until });
         }
         Ok(standing)
     }

@@ -172,6 +172,15 @@ macro_rules! identifiers {
                 }
             }
 
+            /// The UUID, if this identifier is one.
+            #[cfg(feature = "uuid")]
+            pub fn as_uuid(&self) -> Option<uuid::Uuid> {
+                match self.0 {
+                    Identifier::Uuid(bytes) => Some(uuid::Uuid::from_bytes(bytes)),
+                    _ => None,
+                }
+            }
+
             #[allow(dead_code, reason = "only tenant and key columns are bound as identifiers")]
             pub(crate) fn identifier(&self) -> &Identifier {
                 &self.0

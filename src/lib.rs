@@ -4,7 +4,7 @@
 //! It is a pure library: no I/O, no clock, no global state, no async. Every operation has one shape: facts in, an explained
 //! decision out, with the change to write. The host loads rows, asks, and writes the answer back in one transaction, under
 //! the versions and unique keys that the change names. Whatever grants power is a value that only this crate makes, so a
-//! host that forgets a step does not compile. Time is a parameter.
+//! host that skips the gate or the hold does not compile. Time is a parameter.
 //!
 //! # One request, five decisions
 #![doc = include_str!("manual/decisions.svg")]

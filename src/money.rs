@@ -145,6 +145,11 @@ impl Credits {
         self.0.checked_add(other.0).and_then(|micros| Self::from_micros(micros).ok())
     }
 
+    /// So many times as much; `None` above 10^12 credits.
+    pub fn checked_mul(self, times: u32) -> Option<Self> {
+        self.0.checked_mul(times.into()).and_then(|micros| Self::from_micros(micros).ok())
+    }
+
     /// The difference; `None` below zero.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).and_then(|micros| Self::from_micros(micros).ok())

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::change::RowChange;
-use crate::credit::{Answer, Cause, Change, GrantError, GrantTerms, Wallet, WalletError};
+use crate::credit::{Answer, Cause, Change, GrantError, Wallet, WalletError};
 use crate::gate::{Denial, Operator, Privilege};
 use crate::id::{AccountId, SubscriptionId, UserId};
 use crate::money::{Credits, Money};
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, RecordedPayment, Refusal, Subscription};
+use crate::subscription::{Effect, PaymentMethod, RecordedPayment, Refusal, Subscription, Transition};
 use crate::tenant::{Account, AccountStatus, Plan, SuspensionCause};
 
 pub use transfer::{BankReference, BankTransfer, TransferError};
@@ -127,6 +127,9 @@ pub enum ConfirmError {
     /// The plan needs a subscription and the account has none.
     #[error("the plan needs a subscription, and the account has none")]
     SubscriptionMissing,
+    /// The subscription is for another plan than the account's.
+    #[error("the subscription is for another plan than the account's")]
+    PlanMismatch,
     /// The subscription's status does not allow a payment.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -148,6 +151,7 @@ impl Explained for ConfirmError {
             Self::Currency { .. } => Code::CurrencyMismatch,
             Self::BelowPrice { .. } => Code::TransferInvalid,
             Self::SubscriptionMissing => Code::SubscriptionMissing,
+            Self::PlanMismatch => Code::PlanMismatch,
             Self::Refused(refusal) => refusal.code(),
             Self::Grant(error) => error.code(),
             Self::Wallet(error) => error.code(),
@@ -159,7 +163,8 @@ impl Policy {
     /// Confirms that a bank transfer arrived: the account's standing, its subscription's next period, the credits of the
     /// plan, and the registry's row change together. The same facts again give the same answer and change nothing.
     ///
-    /// A suspension for an overdue payment is lifted; one for any other cause stays, and the payment counts all the same.
+    /// The credits are those of every month that the paid period opens, so twelve times a month's on a yearly plan, and
+    /// they come at once. A suspension for an overdue payment is lifted; one for any other cause stays, and the payment counts all the same.
     /// A transfer above the price is recorded with its full amount and pays one period.
     pub fn confirm_bank_transfer(
         &self,
@@ -186,17 +191,27 @@ impl Policy {
         let status = paid_standing(account.status)?;
         check_rows(&account, &plan, subscription.as_ref(), &wallet)?;
 
+        let payment = RecordedPayment {
+            interval: plan.interval,
+            slack: self.renewal_slack(),
+            method: PaymentMethod::BankTransfer,
+            external_id: Some(transfer.transaction().to_string()),
+        };
+        let paid = subscription.map(|subscription| subscription.record_payment(payment, now)).transpose()?;
+        let months = paid.as_ref().map_or(1, months_due);
+        let credits = plan.credits_per_month.checked_mul(months).ok_or(WalletError::AmountOverflow)?;
+        let cause = Cause::bank_transfer(transfer.receiving_account().as_str(), transfer.transaction().as_str());
+        let wallet = wallet.top_up(&cause, credits, now)?;
+        let subscription = paid.map(Transition::into_change);
         let record = ConfirmedTransfer {
             transfer: transfer.clone(),
             account: account.id.clone(),
-            subscription: subscription.as_ref().map(|subscription| subscription.id.clone()),
-            credits: plan.credits_per_month,
+            subscription: subscription.as_ref().map(|change| change.row().id.clone()),
+            credits,
             confirmed_by_account: operator.account().clone(),
             confirmed_by: operator.user().cloned(),
             confirmed_at: now,
         };
-        let subscription = subscription.map(|subscription| self.pay(subscription, &plan, transfer, now)).transpose()?;
-        let wallet = top_up(wallet, transfer, plan.credits_per_month, now)?;
         let version = account.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
         let row = Account { status, payment_method: PaymentMethod::BankTransfer, version, ..account };
         let account = RowChange::update(account.version, row);
@@ -214,23 +229,6 @@ impl Policy {
         } else {
             Ok(())
         }
-    }
-
-    fn pay(
-        &self,
-        subscription: Subscription,
-        plan: &Plan,
-        transfer: &BankTransfer,
-        now: DateTime<Utc>,
-    ) -> Result<RowChange<Subscription>, Refusal> {
-        let payment = RecordedPayment {
-            interval: plan.interval,
-            slack: self.renewal_slack,
-            method: PaymentMethod::BankTransfer,
-            external_id: Some(transfer.transaction().to_string()),
-        };
-        let transition = subscription.record_payment(payment, now)?;
-        Ok(RowChange::update(transition.expected_version(), transition.into_subscription()))
     }
 }
 
@@ -263,27 +261,18 @@ fn check_rows(
 ) -> Result<(), ConfirmError> {
     match subscription {
         None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
-        Some(subscription) if subscription.account != account.id || subscription.plan != plan.id => {
-            return Err(WalletError::Mismatch.into());
-        }
+        Some(subscription) if subscription.account != account.id => return Err(WalletError::Mismatch.into()),
+        Some(subscription) if subscription.plan != plan.id => return Err(ConfirmError::PlanMismatch),
         _ => {}
     }
     if *wallet.account() == account.id { Ok(()) } else { Err(WalletError::Mismatch.into()) }
 }
 
-fn top_up(
-    wallet: Wallet,
-    transfer: &BankTransfer,
-    credits: Credits,
-    now: DateTime<Utc>,
-) -> Result<Change, ConfirmError> {
-    if credits.is_zero() {
-        return Ok(wallet.advance(now)?);
-    }
-    let cause = Cause::bank_transfer(transfer.receiving_account().as_str(), transfer.transaction().as_str());
-    match wallet.grant(&cause, GrantTerms::forever(credits), None, now)? {
-        Answer::Fresh(change) => Ok(change.without_result()),
-        // Without a prior outcome, a grant is always fresh.
-        Answer::Replayed(_) => Err(WalletError::Mismatch.into()),
-    }
+/// How many months' credits a payment brings: the months that start within the period it opened.
+fn months_due(paid: &Transition) -> u32 {
+    let months = |effect: &Effect| match effect {
+        Effect::CreditsDue { period, anchor } => period.months(*anchor).count(),
+        _ => 0,
+    };
+    paid.effects().map(months).sum::<usize>().try_into().unwrap_or(u32::MAX)
 }

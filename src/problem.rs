@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($name:ident $text:literal $status:literal $title:literal, $remedy:literal;)*) => {
@@ -46,10 +46,10 @@ macro_rules! codes {
             /// The problem type of RFC 9457 section 3.1.1. A spent quota has the type that the IANA registers for it
             /// (draft-ietf-httpapi-ratelimit-headers-10); every other code has a URN of ours.
             pub const fn problem_type(self) -> &'static str {
-                match self {
-                    Self::QuotaExceeded => "https://iana.org/assignments/http-problem-types#quota-exceeded",
-                    $(#[allow(unreachable_patterns)] Self::$name => concat!("urn:problem-type:bailiwick:", $text)),*
+                if matches!(self, Self::QuotaExceeded) {
+                    return "https://iana.org/assignments/http-problem-types#quota-exceeded";
                 }
+                match self { $(Self::$name => concat!("urn:problem-type:bailiwick:", $text)),* }
             }
         }
     };
@@ -91,8 +91,8 @@ codes! {
     PeriodEnded "period_ended" 402 "The paid period has ended", "Pay for the next period on the billing page.";
     PaymentPastDue "payment_past_due" 402 "A payment is past due", "Pay the open invoice on the billing page.";
     SiteNotInAccount "site_not_in_account" 403 "The site is not among those that this credential may reach", "Use one of the account's own sites, and a credential that covers it.";
-    AccessExpired "access_expired" 403 "The access that was granted has run out", "Load the tenant again and ask the gate again.";
-    RouteMismatch "route_mismatch" 403 "The route was declared for another kind of access", "Declare the route for the access that its handler takes.";
+    AccessExpired "access_expired" 403 "The access that was granted has run out", "Send the request again.";
+    RouteMismatch "route_mismatch" 403 "This address cannot be used in this way", "Contact support.";
     // Scope.
     AccountWideForbidden "account_wide_forbidden" 403 "A credential bound to sites cannot reach the whole account", "Name a site, or use a credential that is not bound to sites.";
     // Throttle.
@@ -102,14 +102,13 @@ codes! {
     ThrottleFull "throttle_full" 503 "Too many callers are being tracked at once", "Wait a moment, then send the request again.";
     // Credit.
     CreditsInsufficient "credits_insufficient" 402 "There are not enough credits", "Buy credits, or wait until the next are granted.";
-    CostExceedsHold "cost_exceeds_hold" 402 "The cost is more than was held for it", "Hold more before the call, or choose an overage policy.";
+    CostExceedsHold "cost_exceeds_hold" 402 "The cost is more than was held for it", "Send a smaller request, or contact support.";
     KeyReused "idempotency_key_reused" 422 "The idempotency key was used before with another request", "Send a new key with a new request.";
     RequestInProgress "request_in_progress" 409 "The same request is still being worked on", "Wait a moment, then send the same request again.";
     HoldExpired "hold_expired" 409 "The hold expired before it was settled", "Send the request again with a new key.";
     HoldReleased "hold_released" 409 "The hold was released", "Send the request again with a new key.";
     HoldSettled "hold_settled" 409 "The hold is already settled", "Read the receipt that the first request was given.";
-    HoldUnknown "hold_unknown" 409 "The wallet has no such hold", "Check that hold and wallet belong together.";
-    HoldTimeInvalid "hold_time_invalid" 422 "A hold must last at least a moment, and end at a time that can be written", "Hold for a duration greater than zero.";
+    HoldTimeInvalid "hold_time_invalid" 422 "A hold lasts more than no time and at most 366 days", "Choose a duration within that range.";
     TooManyHolds "too_many_holds" 409 "Too many holds are open at once", "Wait until some of them end.";
     GrantInvalid "grant_invalid" 422 "A grant must take effect before it expires, and be greater than zero", "Correct the grant's amount and times.";
     AmountOverflow "amount_overflow" 422 "A sum of amounts leaves the range that can be held exactly", "Use smaller amounts.";
@@ -164,25 +163,43 @@ pub trait Explained: std::error::Error {
 /// assert_eq!(problem.status(), 404);
 /// assert_eq!(problem.code(), Code::NotFound);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    code: Code,
+    detail: String,
+    violated_policies: Vec<String>,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// The members of the body, in their order.
+#[derive(Serialize)]
+struct Body<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     status: u16,
-    detail: String,
-    #[serde(serialize_with = "serialize_code")]
-    code: Code,
+    detail: &'a str,
+    code: &'static str,
     remedy: &'static str,
-    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
-    violated_policies: Vec<String>,
-    #[serde(skip)]
-    headers: Vec<(&'static str, String)>,
+    #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
+    violated_policies: &'a [String],
 }
 
-fn serialize_code<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(code.as_str())
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { code, detail, violated_policies, .. } = self;
+        let (kind, title, status, remedy) = (code.problem_type(), code.title(), code.status(), code.remedy());
+        Body { kind, title, status, detail, code: code.as_str(), remedy, violated_policies }.serialize(serializer)
+    }
 }
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
 
 impl Problem {
     /// The media type of the body (RFC 9457 section 3).
@@ -190,16 +207,7 @@ impl Problem {
 
     /// A problem of this code; `detail` is for a person and tells what happened this time.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            kind: code.problem_type(),
-            title: code.title(),
-            status: code.status(),
-            detail: detail.into(),
-            code,
-            remedy: code.remedy(),
-            violated_policies: Vec::new(),
-            headers: Vec::new(),
-        }
+        Self { code, detail: detail.into(), violated_policies: Vec::new(), headers: Vec::new() }
     }
 
     /// What a client is told of a fault of the host's own (a lost database, a bug): nothing but that it happened.
@@ -222,7 +230,7 @@ impl Problem {
 
     /// The HTTP status; the same as in the body.
     pub fn status(&self) -> u16 {
-        self.status
+        self.code.status()
     }
 
     /// The stable code.
@@ -241,12 +249,12 @@ impl Problem {
     }
 }
 
-/// Every error of this crate becomes a problem: its message is the detail. Of a fault of the host's own (5xx), a client
+/// Every error of this crate becomes a problem: its message is the detail. Of a fault of the host's own (500), a client
 /// is told what the code says, and nothing else.
 impl<E: Explained> From<E> for Problem {
     fn from(error: E) -> Self {
         let code = error.code();
-        let detail = if code.status() >= 500 { code.title().to_owned() } else { error.to_string() };
+        let detail = if code.status() == 500 { code.title().to_owned() } else { error.to_string() };
         error.decorate(Self::new(code, sentence(&detail)))
     }
 }
@@ -281,8 +289,8 @@ macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
             AmountError, ConfirmError, Denial, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
-            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError, Throttled,
-            TransferError, WalletError,
+            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError,
+            ThrottleKeyError, Throttled, TransferError, WalletError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }
     };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::change::RowChange;
-use crate::credit::{Answer, Cause, Change, GrantError, GrantTerms, IdempotencyKey, Wallet, WalletError};
+use crate::credit::{Answer, Cause, Change, GrantError, IdempotencyKey, Wallet, WalletError};
 use crate::id::{AccountId, PlanId, SiteId, SubscriptionId, UserId};
 use crate::money::Credits;
 use crate::policy::Policy;
@@ -267,7 +267,11 @@ impl Policy {
             account: new_account(request),
             site: Site { id: request.site.clone(), account: request.account.clone() },
             subscription: request.plan.needs_subscription.then(|| new_subscription(request, now)),
-            wallet: first_wallet(request, credits, now)?,
+            wallet: Wallet::open(request.account.clone(), now).top_up(
+                &Cause::registration(&request.subject),
+                credits,
+                now,
+            )?,
             subject: RowChange::update(expected, subject),
             registered: Registered {
                 key: request.key.clone(),
@@ -298,16 +302,4 @@ fn new_subscription(request: &Registration, now: DateTime<Utc>) -> Subscription 
         request.payment_method,
         now,
     )
-}
-
-fn first_wallet(request: &Registration, credits: Credits, now: DateTime<Utc>) -> Result<Change, RegistrationError> {
-    let wallet = Wallet::open(request.account.clone(), now);
-    if credits.is_zero() {
-        return Ok(wallet.advance(now)?);
-    }
-    match wallet.grant(&Cause::registration(&request.subject), GrantTerms::forever(credits), None, now)? {
-        Answer::Fresh(change) => Ok(change.without_result()),
-        // Without a prior outcome, a grant is always fresh.
-        Answer::Replayed(_) => Err(WalletError::Mismatch.into()),
-    }
 }

@@ -271,8 +271,6 @@ impl Explained for Throttled {
                 let problem = exceeded.0.violated().fold(problem, Problem::with_violated_policy);
                 exceeded.headers().into_iter().fold(problem, |problem, (name, value)| problem.with_header(name, value))
             }
-            // No fault of the service's own that would have to be kept from the client.
-            Self::Full => Problem::new(self.code(), self.to_string()),
             _ => problem,
         }
     }

@@ -56,6 +56,7 @@ fn the_gate_allocates_nothing() {
         subscription: Some(gate::Subscription {
             account: 7,
             status: "active",
+            of_plan: true,
             trial_end: None,
             period_end: Some(30 * SECOND),
             cancel_at_period_end: false,

@@ -515,6 +515,42 @@ fn c8_a_hold_is_good_for_its_own_wallet_only() {
 }
 
 #[test]
+fn c4_a_host_that_forgets_the_prior_outcome_is_refused() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    assert_eq!(host.hold(1, 5, 100, 0), "fresh");
+    let request = HoldRequest {
+        key: key(1),
+        quote: prices().quote("unit", 1).unwrap(),
+        time_to_live: TimeDelta::try_seconds(1).unwrap(),
+    };
+    let twice = host.wallet.clone().hold(&host.access, &request, None, at(1));
+    assert_eq!(twice, Err(HoldError::Wallet(WalletError::Mismatch)));
+    let twice = host.wallet.clone().grant(&cause("first"), GrantTerms::forever(credits(10)), None, at(1));
+    assert_eq!(twice, Err(GrantError::Wallet(WalletError::Mismatch)));
+}
+
+#[test]
+fn a_month_is_a_cause_only_where_a_transition_opened_it() {
+    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    let payment = RecordedPayment {
+        interval: Interval::YEARLY,
+        slack: TimeDelta::zero(),
+        method: PaymentMethod::BankTransfer,
+        external_id: None,
+    };
+    let paid = new.record_payment(payment, at(0)).unwrap();
+    let year = paid.subscription().current_period.unwrap();
+    let months: Vec<Period> = year.months(at(0)).collect();
+    let keys: std::collections::BTreeSet<String> =
+        months.iter().map(|month| Cause::month(&paid, *month).unwrap().key().to_owned()).collect();
+    assert_eq!(keys.len(), 12, "a yearly plan brings twelve months, each with a key of its own");
+    assert_eq!(Cause::month(&paid, year), None);
+    let later = Period { start: year.end, end: year.end + TimeDelta::try_days(30).unwrap() };
+    assert_eq!(Cause::month(&paid, later), None);
+}
+
+#[test]
 fn a_stored_wallet_that_does_not_add_up_is_not_loaded() {
     let mut host = Host::new(Overage::Reject);
     host.grant("first", GrantTerms::forever(credits(10)), 0);

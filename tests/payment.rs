@@ -196,6 +196,18 @@ fn b5_what_is_not_the_price_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn b5_a_year_brings_the_credits_of_twelve_months_and_another_plan_is_refused() {
+    let facts = || facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    let yearly = Plan { interval: Interval::YEARLY, ..plan(49, true) };
+    let change = fresh(confirm(&transfer("tx-1", 49), TransferFacts { plan: Arc::new(yearly), ..facts() }));
+    assert_eq!(change.record().credits, credits(6000));
+    assert_eq!(change.wallet().wallet().balance().free, credits(6000));
+    let other = Plan { id: 2.into(), ..plan(49, true) };
+    let refused = confirm(&transfer("tx-1", 49), TransferFacts { plan: Arc::new(other), ..facts() });
+    assert_eq!(refused, Err(ConfirmError::PlanMismatch));
+}
+
+#[test]
 fn b7_a_method_that_is_not_enabled_is_coming_soon() {
     let settings = PolicySettings { payment_methods: [PaymentMethod::Stripe].into(), ..PolicySettings::default() };
     let policy = Policy::load(settings).unwrap();

@@ -485,7 +485,7 @@ impl Gate {
         };
         let tenant = Tenant {
             account,
-            plan: Some(self.plan.clone()),
+            plan: Some(Arc::new(Plan { id: subscription.plan.clone(), ..Plan::clone(&self.plan) })),
             subscription: Some(subscription.clone()),
             sites: Arc::from([]),
         };

@@ -285,7 +285,8 @@ impl Story {
         let again = register("newcomer").body(newcomer(seed::FREE, "bank_transfer")).gets(201)?;
         self.says(first.text == again.text, "the same account, byte for byte")?;
         register("another").body(newcomer(seed::FREE, "bank_transfer")).gets(409)?;
-        register("by-card").body(newcomer(seed::PRO, "stripe")).gets(409)?;
+        let by_card = json!({ "email": "else@example.com", "plan": seed::PRO, "payment_method": "stripe" });
+        register("by-card").body(by_card).gets(422)?;
         let account = first.json()["account"].as_i64().context("an account")?;
         let session = self.session(account, HOUR)?;
         self.says(self.free_credits(&session)? == "50", "it began with 50 credits")?;

@@ -222,6 +222,9 @@ impl Wallet {
     /// Charges what the call really cost and gives the rest back. Repeated with the same cost, it answers with the
     /// same receipt.
     ///
+    /// `prior` is the stored outcome of [`Outcome::spend_key`] of the hold's key, read after the wallet in the same
+    /// transaction; without it the answer is [`WalletError::Mismatch`], since a hold that was written has one.
+    ///
     /// A cost beyond the hold is refused, unless the overage policy under which the hold was made says otherwise.
     pub fn settle(
         self,
@@ -246,6 +249,8 @@ impl Wallet {
 
     /// Gives all of a hold back. A hold that ran out meanwhile gave it back already, and a repeated release does
     /// nothing: both are answers, not errors.
+    ///
+    /// `prior` is the same as for [`settle`](Self::settle).
     pub fn release(
         self,
         hold: &Hold,
@@ -334,6 +339,19 @@ impl Wallet {
         let account = draft.wallet.account().clone();
         let outcome = Outcome { account, key: cause.key().to_owned(), intent, state: State::Granted(grant.clone()) };
         Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Insert(outcome)), grant)?))
+    }
+
+    /// Adds credits for ever, within a change set that happens once by a key of its own. Without any credits, the wallet
+    /// only advances.
+    pub(crate) fn top_up(self, cause: &Cause, credits: Credits, now: DateTime<Utc>) -> Result<Change, GrantError> {
+        if credits.is_zero() {
+            return Ok(self.advance(now)?);
+        }
+        match self.grant(cause, GrantTerms::forever(credits), None, now)? {
+            Answer::Fresh(change) => Ok(change.without_result()),
+            // Without a prior outcome, a grant is always fresh.
+            Answer::Replayed(_) => Err(WalletError::Mismatch.into()),
+        }
     }
 
     fn check_access(&self, access: &Access, now: DateTime<Utc>) -> Result<(), HoldError> {

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::outcome::IdempotencyKey;
 use crate::gate::{Denial, Operator, Privilege};
 use crate::money::Credits;
+use crate::period::Period;
+use crate::subscription::{Effect, Transition};
 
 /// What kind of event a grant came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,9 +23,12 @@ pub enum CauseKind {
     BankTransfer,
     /// An operator granted it.
     Promotion,
+    /// A month of a trial or of a paid period began.
+    Period,
 }
 
-/// The proof that credits are due: only a registration, a confirmed payment or an operator with the privilege makes one.
+/// The proof that credits are due: only a registration, a confirmed payment, a month of a subscription or an
+/// operator with the privilege makes one.
 /// Its key makes the grant happen once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -36,6 +41,18 @@ impl Cause {
     pub fn promotion(operator: &Operator, key: &IdempotencyKey) -> Result<Self, Denial> {
         operator.check(Privilege::GrantCredits)?;
         Ok(Self { kind: CauseKind::Promotion, key: format!("grant/promotion/{key}").into() })
+    }
+
+    /// The credits of one month, if the transition opened it: see [`Effect::CreditsDue`](crate::Effect::CreditsDue). The
+    /// key is the subscription and the start of the month, so that no month is granted twice.
+    pub fn month(transition: &Transition, month: Period) -> Option<Self> {
+        let opens = |effect: &Effect| match effect {
+            Effect::CreditsDue { period, anchor } => period.months(*anchor).any(|due| due == month),
+            _ => false,
+        };
+        let (subscription, start) = (&transition.subscription().id, month.start.timestamp_micros());
+        let key = || format!("grant/period/{subscription}/{start}").into();
+        transition.effects().any(opens).then(|| Self { kind: CauseKind::Period, key: key() })
     }
 
     /// The first credits of a verified identity: one key for each identity, whatever becomes of its accounts.

@@ -55,7 +55,7 @@ pub struct Balance {
     pub spent: Credits,
     /// Run out unspent.
     pub expired: Credits,
-    /// Taken back.
+    /// Taken back. Nothing takes credits back yet.
     pub revoked: Credits,
     /// Charged beyond what there was. While there is debt, nothing is free.
     pub debt: Credits,
@@ -174,7 +174,7 @@ impl Funds {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+#[serde(try_from = "Stored")]
 pub struct Wallet {
     account: AccountId,
     pub(super) version: u64,
@@ -269,6 +269,9 @@ impl Wallet {
                 add(&mut self.balance.free, funds.grant.amount)
             }
             Event::Held { hold } => {
+                if self.open_hold(&hold.key).is_some() {
+                    return Err(WalletError::Mismatch);
+                }
                 for slice in &hold.slices {
                     let funds = find(&mut self.grants, &slice.grant)?;
                     take(&mut funds.free, slice.amount)?;
@@ -304,6 +307,9 @@ impl Wallet {
     }
 
     fn fund(&mut self, grant: &Grant, at: DateTime<Utc>) -> Result<(), WalletError> {
+        if self.grants.iter().any(|funds| funds.grant.id == grant.id) {
+            return Err(WalletError::Mismatch);
+        }
         let scheduled = at < grant.effective_at;
         let (part, free) = if scheduled {
             (&mut self.balance.scheduled, Credits::ZERO)
@@ -398,8 +404,8 @@ fn find<'a>(grants: &'a mut [Funds], id: &Arc<str>) -> Result<&'a mut Funds, Wal
     grants.iter_mut().find(|funds| funds.grant.id == *id).ok_or(WalletError::Inexact)
 }
 
-/// A wallet as it is written down.
-#[derive(Serialize, Deserialize)]
+/// A wallet as it is read, before it is believed.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     account: AccountId,
@@ -418,12 +424,5 @@ impl TryFrom<Stored> for Wallet {
         let Stored { account, version, as_of, sequence, balance, grants, holds } = stored;
         let wallet = Self { account, version, as_of, sequence, balance, grants, holds };
         if wallet.is_exact() { Ok(wallet) } else { Err(WalletError::Inexact) }
-    }
-}
-
-impl From<Wallet> for Stored {
-    fn from(wallet: Wallet) -> Self {
-        let Wallet { account, version, as_of, sequence, balance, grants, holds } = wallet;
-        Self { account, version, as_of, sequence, balance, grants, holds }
     }
 }

@@ -43,7 +43,7 @@ impl Access {
         &self.account
     }
 
-    /// The person who acts, if it is one.
+    /// The person who acts; `None` for an API key.
     pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
     }
@@ -131,7 +131,7 @@ impl BillingAccess {
         &self.account
     }
 
-    /// The person who acts, if it is one.
+    /// The person who acts; `None` for an API key.
     pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
     }
@@ -155,7 +155,7 @@ impl Operator {
         &self.account
     }
 
-    /// The person who acts, if it is one.
+    /// The person who acts; `None` for an API key.
     pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
     }

@@ -115,7 +115,7 @@ pub enum Denial {
     #[error("the access that was granted has run out")]
     AccessExpired,
     /// 403: the handler asked for another kind of access than its route was declared for.
-    #[error("the route was declared for another kind of access")]
+    #[error("this address cannot be used in this way")]
     RouteMismatch,
 }
 

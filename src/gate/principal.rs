@@ -146,7 +146,7 @@ impl Principal {
         &self.credential
     }
 
-    /// The person, if it is one.
+    /// The person; `None` for an API key.
     pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use super::command::{Command, RecordedPayment};
 use super::table::{CommandKind, RefusalReason, transition};
 use super::{Subscription, SubscriptionStatus};
+use crate::change::RowChange;
 use crate::id::PlanId;
 use crate::period::Period;
 use crate::problem::{Code, Explained};
@@ -28,15 +29,16 @@ pub enum Effect {
     /// What was past due is paid: an account that is suspended because of it becomes active.
     PastDueCleared,
     /// A trial or paid period opened, and with it the plan's credits for each month that starts within it:
-    /// `period.months(anchor)`. Paid early, it lies in the future, and so do its grants. The key of a grant is the
-    /// subscription and the start of the month.
+    /// `period.months(anchor)`. Paid early, it lies in the future, and so do its grants. The cause of each is
+    /// [`Cause::month`](crate::Cause::month). A confirmed bank transfer brings these credits itself.
     CreditsDue {
         /// The period.
         period: Period,
         /// Where its months are counted from.
         anchor: DateTime<Utc>,
     },
-    /// The plan changed: an upgrade adds credits to the current month, and quotas change at once.
+    /// The plan changed: an upgrade adds credits to the current month, and quotas change at once. Write the account's plan
+    /// in the same transaction; until then the gate refuses, since account and subscription name different plans.
     PlanChanged {
         /// The plan before.
         from: PlanId,
@@ -66,6 +68,11 @@ impl Transition {
     /// The subscription as it is from now on, to keep.
     pub fn into_subscription(self) -> Subscription {
         self.subscription
+    }
+
+    /// The subscription to write, over the version that it was made from.
+    pub fn into_change(self) -> RowChange<Subscription> {
+        RowChange::update(self.expected_version, self.subscription)
     }
 
     /// The version that the stored row must still have. If it has another, load again and apply again.

@@ -12,16 +12,16 @@ use super::writer::OutOfOrder;
 #[derive(Debug)]
 pub enum AppError {
     /// A refusal, for the client.
-    Problem(Box<Problem>),
+    Problem(Problem),
     /// A fault of the service, for the log.
     Fault(anyhow::Error),
 }
 
-bailiwick::from_refusals!(AppError => |problem| AppError::Problem(Box::new(problem)));
+bailiwick::from_refusals!(AppError => AppError::Problem);
 
 impl AppError {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self::Problem(Box::new(Problem::new(code, detail)))
+        Self::Problem(Problem::new(code, detail))
     }
 }
 
@@ -69,7 +69,7 @@ impl From<QueryRejection> for AppError {
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         let problem = match self {
-            Self::Problem(problem) => *problem,
+            Self::Problem(problem) => problem,
             Self::Fault(fault) => {
                 tracing::error!(%fault, "request failed");
                 Problem::internal()

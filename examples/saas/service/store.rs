@@ -32,7 +32,7 @@ pub enum Failure {
     Refused(AppError),
 }
 
-bailiwick::from_refusals!(Failure => |problem| Failure::Refused(AppError::Problem(Box::new(problem))));
+bailiwick::from_refusals!(Failure => |problem| Failure::Refused(AppError::Problem(problem)));
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
