@@ -130,6 +130,13 @@ mod subscription;
 mod tenant;
 mod throttle;
 
+// What the public interface is made of, in the versions that it is made of.
+#[doc(no_inline)]
+pub use rust_decimal;
+#[cfg(feature = "sql")]
+#[doc(no_inline)]
+pub use sea_query;
+
 pub use change::RowChange;
 pub use credit::{
     Answer, Balance, Cause, CauseKind, Change, DeductError, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold,

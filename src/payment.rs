@@ -90,6 +90,7 @@ impl TransferChange {
 
 /// Why a transfer is not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ConfirmError {
     /// The operator lacks the privilege, or the account is closed or of unknown standing.
     #[error(transparent)]

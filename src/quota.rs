@@ -92,6 +92,7 @@ impl<'de> Deserialize<'de> for ThrottleScope {
 
 /// Why a quota or the name of a throttle scope is not sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum QuotaError {
     /// The name of a throttle scope is malformed.
     #[error("a throttle scope has 1 to 32 characters a-z, 0-9, _ and -")]

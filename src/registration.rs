@@ -197,6 +197,7 @@ impl RegistrationChange {
 
 /// Why nobody is registered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum RegistrationError {
     /// The identity has an account already.
     #[error("this identity has an account already")]
@@ -205,7 +206,7 @@ pub enum RegistrationError {
     #[error("the idempotency key was used before with another request")]
     KeyReused,
     /// The payment method is not enabled.
-    #[error("payment by {} is coming soon", .0.as_str())]
+    #[error("payment by {0} is coming soon")]
     ComingSoon(PaymentMethod),
     /// The plan cannot be chosen.
     #[error("the plan is not offered")]

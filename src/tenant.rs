@@ -1,6 +1,7 @@
 //! The facts about a tenant that a host loads before it asks: plain data, trusted from the host's store, proof of nothing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,7 @@ use crate::quota::{QuotaSet, ThrottleScope};
 use crate::subscription::{PaymentMethod, Subscription};
 
 /// Why an account is suspended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SuspensionCause {
     /// A payment is overdue. A confirmed payment lifts it, and the billing route stays open.
     PaymentOverdue,
@@ -66,6 +66,12 @@ impl AccountStatus {
     /// From a stored text: total, since whatever it does not know is `Unknown`.
     pub fn from_text(text: &str) -> Self {
         Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
+    }
+}
+
+impl fmt::Display for AccountStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -231,6 +231,7 @@ impl Passage {
 
 /// Why a request did not pass the throttle. Nothing was charged.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Throttled {
     /// 429: the quota is spent for now.
     #[error("{0}")]

@@ -33,6 +33,7 @@ pub struct HoldRequest {
 
 /// Why credits cannot be held.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum HoldError {
     /// The access has run out; the gate must be asked again.
     #[error("the access that was granted has run out")]
@@ -86,6 +87,7 @@ pub type DeductError = HoldError;
 
 /// Why a hold cannot be settled.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SettleError {
     /// The cost is more than was held, and the overage policy does not allow it. The hold stays open.
     #[error("the cost is {cost} credits, and {held} were held")]
@@ -126,6 +128,7 @@ impl Explained for SettleError {
 
 /// Why a hold cannot be released.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ReleaseError {
     /// The hold was settled.
     #[error("the hold is settled already")]
@@ -146,6 +149,7 @@ impl Explained for ReleaseError {
 
 /// Why a grant is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum GrantError {
     /// The amount is zero, or the grant would never live.
     #[error("a grant is more than nothing, and takes effect before it expires")]

@@ -16,6 +16,7 @@ use crate::subscription::{Effect, Transition};
 /// What kind of event a grant came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum CauseKind {
     /// A new identity registered.
     Registration,

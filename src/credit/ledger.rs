@@ -16,6 +16,7 @@ use crate::money::Credits;
 /// What happened to a wallet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Event {
     /// Credits were granted; they are free at once, or scheduled.
     Granted {

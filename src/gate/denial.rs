@@ -8,6 +8,7 @@ use crate::tenant::SuspensionCause;
 
 /// Why a presented credential was not accepted, as the host's authentication found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum CredentialFailure {
     /// Not in the form of any credential.
     #[error("it is malformed")]
@@ -38,6 +39,7 @@ impl CredentialFailure {
 
 /// Why the gate refused. The variants stand in the order in which they are checked; the first that fits is the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum Denial {
     /// 401: a credential was presented and failed.
     #[error("the credential was not accepted: {0}")]

@@ -29,6 +29,7 @@ pub enum Dialect {
 
 /// Why a statement cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// An identifier is of another kind than the column that was declared for it.
     #[error("an identifier is of another kind than the column that holds it")]
