@@ -93,6 +93,7 @@
 //! # Features
 //! - `sql` (default): `table!`, scopes and statements, rendered by sea-query.
 //! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
+//! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
 //!
 //! Enabling a feature never changes a decision.
 #![cfg_attr(not(feature = "sql"), allow(rustdoc::broken_intra_doc_links))]
@@ -111,9 +112,15 @@
     clippy::unwrap_used
 )]
 
+#[cfg(feature = "actix")]
+pub mod actix;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod change;
 mod credit;
 mod gate;
+#[cfg(any(feature = "axum", feature = "actix"))]
+mod http;
 mod id;
 #[cfg(doc)]
 pub mod manual;
@@ -148,6 +155,8 @@ pub use gate::{
     Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, Operator,
     Principal, Privilege, Privileges, Route, WriteAccess, admit, validate_account_and_plan,
 };
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayGrantCredits, RequestHead};
 pub use id::{AccountId, ApiKeyId, IdError, IdKind, PlanId, SiteId, SubscriptionId, UserId};
 pub use money::{AmountError, Credits, Currency, Money};
 pub use payment::{

@@ -1,0 +1,118 @@
+//! The smallest service on actix-web that is guarded: two tenants in memory, one route that reads and one that writes.
+//!
+//! ```sh
+//! cargo run --example actix_minimal --features actix
+//! curl -i localhost:3000/notes                                            # 401: who are you?
+//! curl -i localhost:3000/notes -H 'Authorization: Bearer stolen'          # 401: not that
+//! curl -i localhost:3000/notes -H 'Authorization: Bearer ada'             # 200: Ada's notes
+//! curl -i localhost:3000/notes -H 'Authorization: Bearer bob'             # 402: Bob's plan has ended
+//! curl -i localhost:3000/notes -H 'Authorization: Bearer ada' \
+//!     -H 'Content-Type: application/json' -d '"Buy milk"'                 # 200; the fourth in a minute 429
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use actix_web::web::{self, Json};
+use actix_web::{App, HttpServer};
+use bailiwick::actix::{Passed, install};
+use bailiwick::{
+    Access, Account, AccountId, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision,
+    Gatekeeper, Interval, Money, PaymentMethod, Plan, Policy, Principal, Problem, Quota, RequestHead, Tenant, Throttle,
+    ThrottleCapacity, ThrottleScope, WriteAccess, throttle_scope,
+};
+use chrono::{DateTime, Utc};
+
+const WRITE: ThrottleScope = throttle_scope!("write");
+
+struct Host {
+    principals: HashMap<&'static str, Principal>,
+    tenants: HashMap<AccountId, Tenant>,
+    notes: Mutex<HashMap<AccountId, Vec<String>>>,
+    policy: Policy,
+    throttle: Throttle,
+}
+
+impl Gatekeeper for Host {
+    type Error = Problem;
+
+    async fn evidence(&self, head: &RequestHead<'_>) -> Result<Evidence, Problem> {
+        Ok(match head.bearer().map(|token| token.map(|token| self.principals.get(token))) {
+            Ok(Some(Some(principal))) => Evidence::Verified(principal.clone()),
+            Ok(Some(None)) => Evidence::Failed(CredentialFailure::Unknown),
+            Ok(None) => Evidence::Nothing,
+            Err(failure) => Evidence::Failed(failure),
+        })
+    }
+
+    async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, Problem> {
+        Ok(principal.account().and_then(|account| self.tenants.get(account)).cloned())
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the edge of the service is where time comes in")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    fn observe(&self, head: &RequestHead<'_>, _: &Evidence, decision: &GateDecision) {
+        println!("{} {}: {}", head.method(), head.path(), decision.label());
+    }
+}
+
+async fn list(access: Access, host: web::Data<Host>) -> Json<Vec<String>> {
+    Json(host.notes.lock().unwrap().get(access.account()).cloned().unwrap_or_default())
+}
+
+async fn add(
+    access: WriteAccess,
+    host: web::Data<Host>,
+    Json(note): Json<String>,
+) -> Result<Passed<Json<String>>, Problem> {
+    let passage = host.throttle.check(&access, WRITE, host.now())?;
+    host.notes.lock().unwrap().entry(access.account().clone()).or_default().push(note.clone());
+    Ok(Passed(passage, Json(note)))
+}
+
+/// A tenant in good standing, if its plan is active.
+fn tenant(id: i64, active: bool) -> anyhow::Result<(AccountId, Tenant)> {
+    let plan = Plan {
+        id: id.into(),
+        active,
+        price: Money::new("0".parse()?, Currency::EUR)?,
+        interval: Interval::MONTHLY,
+        credits_per_month: Credits::ZERO,
+        needs_subscription: false,
+        quotas: BTreeMap::from([(WRITE, Quota::new(3, 60)?.into())]),
+    };
+    let (status, payment_method) = (AccountStatus::Active, PaymentMethod::BankTransfer);
+    let account = Account { id: id.into(), status, payment_method, version: 1 };
+    Ok((id.into(), Tenant { account, plan: Some(plan.into()), subscription: None, sites: [].into() }))
+}
+
+fn main() -> anyhow::Result<()> {
+    let host = Arc::new(Host {
+        principals: HashMap::from([("ada", 1), ("bob", 2)].map(|(token, id)| {
+            (token, Principal::session(id.into()).of_account(id.into())) // a real host verifies a signature or a digest
+        })),
+        tenants: HashMap::from([tenant(1, true)?, tenant(2, false)?]),
+        notes: Mutex::default(),
+        policy: Policy::default(),
+        throttle: Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1000 }),
+    });
+    let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
+    let app = move || {
+        App::new()
+            .configure(install(host.clone()))
+            .app_data(web::Data::from(host.clone()))
+            .route("/notes", web::get().to(list))
+            .route("/notes", web::post().to(add))
+    };
+    let server = HttpServer::new(app).bind((Ipv4Addr::LOCALHOST, port))?;
+    println!("http://{}", server.addrs()[0]);
+    Ok(actix_web::rt::System::new().block_on(server.run())?)
+}
