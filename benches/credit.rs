@@ -40,7 +40,7 @@ fn wallet(grants: u32) -> Wallet {
     let operator = admit(Route::Operator(privilege), &evidence, Some(&tenant(1)), at(0));
     let operator = operator.into_result().unwrap().into_operator().unwrap();
     (0..grants).fold(Wallet::open(7.into(), at(0)), |wallet, number| {
-        let cause = Cause::promotion(&operator, &format!("grant-{number}").parse().unwrap()).unwrap();
+        let cause = Cause::promotion(&operator, &7.into(), &format!("grant-{number}").parse().unwrap()).unwrap();
         match wallet.grant(&cause, GrantTerms::forever(Credits::whole(1000)), None, at(0)).unwrap() {
             Answer::Fresh(change) => change.wallet().clone(),
             Answer::Replayed(_) => unreachable!(),
@@ -198,8 +198,12 @@ fn hold_and_settle(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    let request =
-        HoldRequest { key: "request-1".parse().unwrap(), quote: prices.quote("unit", 5).unwrap(), time_to_live: LIFE };
+    let request = HoldRequest {
+        key: "request-1".parse().unwrap(),
+        quote: prices.quote("unit", 5).unwrap(),
+        time_to_live: LIFE,
+        fingerprint: None,
+    };
     for grants in [1, 4, 16] {
         let wallet = wallet(grants);
         group.bench_function(format!("bailiwick, {grants} grants"), |bencher| {

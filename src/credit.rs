@@ -20,7 +20,7 @@ mod wallet;
 use crate::money::Credits;
 
 pub use command::{DeductError, GrantError, HoldError, HoldRequest, ReleaseError, SettleError};
-pub use grant::{Cause, CauseKind, Grant, GrantTerms};
+pub use grant::{Cause, CauseError, CauseKind, Grant, GrantTerms};
 pub use hold::{Hold, HoldRecord, Slice};
 pub use ledger::{Event, LedgerEntry};
 pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed};

@@ -223,6 +223,9 @@ impl Policy {
                     AccountStatus::Suspended(SuspensionCause::PaymentOverdue) => {}
                     status => check_standing(status)?,
                 }
+                if principal.sites().is_some() {
+                    return Err(Denial::AccountWideForbidden.into());
+                }
                 Ok(Admission::Billing(BillingAccess::grant(principal, &tenant.account)))
             }
             Route::Operator(privilege) => {

@@ -40,7 +40,7 @@
 //!     host.throttle.check(&access, AI, now)?;
 //!     // On whose credit? Only a fresh hold may run the expensive call.
 //!     let quote = host.prices.quote("article", 150)?;
-//!     let request = HoldRequest { key: "request-1".parse()?, quote, time_to_live: TimeDelta::minutes(2) };
+//!     let request = HoldRequest { key: "request-1".parse()?, quote, time_to_live: TimeDelta::minutes(2), fingerprint: None };
 //!     let held = match host.wallet.clone().hold(&access, &request, None, now)? {
 //!         Answer::Fresh(change) => change, // the host writes it, and takes the hold when it is committed
 //!         Answer::Replayed(earlier) => { earlier.receipt()?; return Ok(()) }
@@ -69,7 +69,7 @@
 //! # let staff = Principal::session(1.into()).of_account(1.into()).with_privileges([privilege].into_iter().collect());
 //! # let operator = admit(Route::Operator(privilege), &Evidence::Verified(staff), Some(&tenant(1)), now);
 //! # let operator = operator.into_result()?.into_operator()?;
-//! # let cause = Cause::promotion(&operator, &"welcome".parse()?)?;
+//! # let cause = Cause::promotion(&operator, &7.into(), &"welcome".parse()?)?;
 //! # let wallet = Wallet::open(7.into(), now);
 //! # let Answer::Fresh(granted) = wallet.grant(&cause, GrantTerms::forever(Credits::whole(50)), None, now)? else { panic!() };
 //! # let host = Host {
@@ -146,10 +146,10 @@ pub use sea_query;
 
 pub use change::RowChange;
 pub use credit::{
-    Answer, Balance, Cause, CauseKind, Change, DeductError, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold,
-    HoldError, HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, Outcome, OutcomeWrite, Price,
-    PriceError, PriceList, Quote, Receipt, ReleaseError, ReplayError, Replayed, Rounding, SettleError, Slice, Wallet,
-    WalletError,
+    Answer, Balance, Cause, CauseError, CauseKind, Change, DeductError, Ended, Event, Grant, GrantError, GrantTerms,
+    Held, Hold, HoldError, HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, Outcome, OutcomeWrite,
+    Price, PriceError, PriceList, Quote, Receipt, ReleaseError, ReplayError, Replayed, Rounding, SettleError, Slice,
+    Wallet, WalletError,
 };
 pub use gate::{
     Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, Operator,

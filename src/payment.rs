@@ -14,6 +14,7 @@ use crate::credit::{Answer, Cause, Change, GrantError, Wallet, WalletError};
 use crate::gate::{Denial, Operator, Privilege};
 use crate::id::{AccountId, SubscriptionId, UserId};
 use crate::money::{Credits, Money};
+use crate::period::{Interval, IntervalUnit};
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
 use crate::subscription::{Effect, PaymentMethod, RecordedPayment, Refusal, Subscription, Transition};
@@ -128,6 +129,9 @@ pub enum ConfirmError {
     /// The plan needs a subscription and the account has none.
     #[error("the plan needs a subscription, and the account has none")]
     SubscriptionMissing,
+    /// The plan is paid by days or weeks, and its credits are a month's: which payment brings them is not decided yet.
+    #[error("a plan that is paid by days or weeks cannot bring a month's credits by bank transfer")]
+    IntervalTooShort,
     /// The subscription is for another plan than the account's.
     #[error("the subscription is for another plan than the account's")]
     PlanMismatch,
@@ -146,13 +150,14 @@ impl Explained for ConfirmError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::ByPayer => Code::ConfirmedByPayer,
+            Self::ByPayer => Code::OwnAccount,
             Self::ComingSoon => Code::PaymentMethodComingSoon,
             Self::Conflict { .. } => Code::TransferConflict,
             Self::Currency { .. } => Code::CurrencyMismatch,
             Self::BelowPrice { .. } => Code::TransferInvalid,
             Self::SubscriptionMissing => Code::SubscriptionMissing,
             Self::PlanMismatch => Code::PlanMismatch,
+            Self::IntervalTooShort => Code::TransferInvalid,
             Self::Refused(refusal) => refusal.code(),
             Self::Grant(error) => error.code(),
             Self::Wallet(error) => error.code(),
@@ -166,7 +171,8 @@ impl Policy {
     ///
     /// The credits are those of every month that the paid period opens, so twelve times a month's on a yearly plan, and
     /// they come at once. A suspension for an overdue payment is lifted; one for any other cause stays, and the payment counts all the same.
-    /// A transfer above the price is recorded with its full amount and pays one period.
+    /// A transfer above the price is recorded with its full amount and pays one period. The period continues the last one if
+    /// the payment comes while tenants are still admitted, slack and grace included, so that no service is free.
     pub fn confirm_bank_transfer(
         &self,
         operator: &Operator,
@@ -189,19 +195,23 @@ impl Policy {
             return if same { Ok(Answer::Replayed(prior)) } else { Err(ConfirmError::conflict(transfer)) };
         }
         self.check_payment(&plan, transfer)?;
+        if is_short(plan.interval) && !plan.credits_per_month.is_zero() {
+            return Err(ConfirmError::IntervalTooShort);
+        }
         let status = paid_standing(account.status)?;
         check_rows(&account, &plan, subscription.as_ref(), &wallet)?;
 
         let payment = RecordedPayment {
             interval: plan.interval,
-            slack: self.renewal_slack(),
+            slack: self.longest_admission(),
             method: PaymentMethod::BankTransfer,
             external_id: Some(transfer.transaction().to_string()),
         };
         let paid = subscription.map(|subscription| subscription.record_payment(payment, now)).transpose()?;
         let months = paid.as_ref().map_or(1, months_due);
         let credits = plan.credits_per_month.checked_mul(months).ok_or(WalletError::AmountOverflow)?;
-        let cause = Cause::bank_transfer(transfer.receiving_account().as_str(), transfer.transaction().as_str());
+        let cause =
+            Cause::bank_transfer(&account.id, transfer.receiving_account().as_str(), transfer.transaction().as_str());
         let wallet = wallet.top_up(&cause, credits, now)?;
         let subscription = paid.map(Transition::into_change);
         let record = ConfirmedTransfer {
@@ -267,6 +277,11 @@ fn check_rows(
         _ => {}
     }
     if *wallet.account() == account.id { Ok(()) } else { Err(WalletError::Mismatch.into()) }
+}
+
+/// Whether several periods may begin within one month.
+fn is_short(interval: Interval) -> bool {
+    matches!(interval.unit, IntervalUnit::Day | IntervalUnit::Week)
 }
 
 /// How many months' credits a payment brings: the months that start within the period it opened.

@@ -225,6 +225,11 @@ impl Policy {
         self.renewal_slack
     }
 
+    /// How long after the end of a paid period a tenant may be admitted at all: the slack, or the grace if that is longer.
+    pub(crate) fn longest_admission(&self) -> TimeDelta {
+        self.past_due_grace.map_or(self.renewal_slack, |(grace, _)| grace.max(self.renewal_slack))
+    }
+
     /// Whether a payment method is enabled; what is not is "coming soon".
     pub fn is_enabled(&self, method: PaymentMethod) -> bool {
         match method {

@@ -116,7 +116,7 @@ codes! {
     // Subscription, payment, registration.
     TransitionRefused "transition_refused" 409 "The subscription's status does not allow this", "Look at the subscription's status, then choose what it allows.";
     PaymentMethodComingSoon "payment_method_coming_soon" 422 "This payment method is coming soon", "Choose one of the payment methods that are enabled.";
-    ConfirmedByPayer "confirmed_by_payer" 403 "A transfer cannot be confirmed by someone of the account that it credits", "Let an operator of another account confirm it.";
+    OwnAccount "own_account" 403 "An operator cannot credit an account of their own", "Let an operator of another account do it.";
     TransferConflict "transfer_conflict" 409 "This transfer was confirmed before with other facts", "Compare the bank statement with the confirmed transfer.";
     TransferInvalid "transfer_invalid" 422 "The transfer's facts are not sound", "Correct the transfer's identifier, payer or amount.";
     CurrencyMismatch "currency_mismatch" 422 "The transfer is in another currency than the plan", "Ask the payer to transfer in the plan's currency.";
@@ -124,6 +124,7 @@ codes! {
     RegistrationInvalid "registration_invalid" 422 "The registration is not complete or not sound", "Correct the registration as the detail says.";
     // What a client learns of a fault of the host's own.
     WalletMismatch "wallet_mismatch" 500 "The service made a mistake", "Try again later; if it stays, contact support.";
+    UpstreamUnavailable "upstream_unavailable" 503 "A service that this needs is not available", "Try again later.";
     Internal "internal" 500 "The service made a mistake", "Try again later; if it stays, contact support.";
 }
 
@@ -288,7 +289,7 @@ fn sentence(message: &str) -> String {
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            AmountError, ConfirmError, Denial, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
+            AmountError, CauseError, ConfirmError, Denial, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
             QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError,
             ThrottleKeyError, Throttled, TransferError, WalletError,
         }

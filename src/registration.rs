@@ -108,7 +108,7 @@ pub struct Registration {
     pub subscription: SubscriptionId,
 }
 
-/// What became of a registration: a row that is unique by its request key.
+/// What became of a registration: a row that is unique by its subject and request key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registered {
     /// The request's key.
@@ -145,7 +145,7 @@ pub struct SubjectRecord {
 /// What the host loads before it registers.
 #[derive(Clone, Debug, Default)]
 pub struct RegistrationFacts {
-    /// The registration with the same request key, if there is one.
+    /// The registration of the same subject with the same request key, if there is one. Keys of strangers do not meet.
     pub by_key: Option<Registered>,
     /// The registry's row of the same subject, if there is one.
     pub by_subject: Option<SubjectRecord>,
@@ -189,7 +189,7 @@ impl RegistrationChange {
         &self.subject
     }
 
-    /// The registration to insert, under UNIQUE (key). A clash means: load again and ask again. It names the owner.
+    /// The registration to insert, under UNIQUE (subject, key). A clash means: load again and ask again. It names the owner.
     pub fn registered(&self) -> &Registered {
         &self.registered
     }
@@ -269,7 +269,7 @@ impl Policy {
             site: Site { id: request.site.clone(), account: request.account.clone() },
             subscription: request.plan.needs_subscription.then(|| new_subscription(request, now)),
             wallet: Wallet::open(request.account.clone(), now).top_up(
-                &Cause::registration(&request.subject),
+                &Cause::registration(&request.account, &request.subject),
                 credits,
                 now,
             )?,

@@ -24,7 +24,7 @@ fn access(overage: Overage) -> Access {
 }
 
 fn cause(key: &str) -> Cause {
-    Cause::promotion(&operator(Privilege::GrantCredits), &key.parse().unwrap()).unwrap()
+    Cause::promotion(&operator(Privilege::GrantCredits), &ACCOUNT.into(), &key.parse().unwrap()).unwrap()
 }
 
 fn prices() -> PriceList {
@@ -104,6 +104,7 @@ impl Host {
             key: key(number),
             quote: prices().quote("unit", units).unwrap(),
             time_to_live: TimeDelta::try_seconds(life).unwrap(),
+            fingerprint: None,
         };
         let prior = self.prior(&Outcome::spend_key(&request.key));
         match self.wallet.clone().hold(&self.access, &request, prior.as_ref(), at(now)) {
@@ -509,6 +510,7 @@ fn c8_a_hold_is_good_for_its_own_wallet_only() {
         key: key(2),
         quote: prices().quote("unit", 0).unwrap(),
         time_to_live: TimeDelta::try_seconds(1).unwrap(),
+        fingerprint: None,
     };
     let refused = foreign.hold(&host.access, &request, None, at(1));
     assert_eq!(refused, Err(HoldError::Wallet(WalletError::Mismatch)));
@@ -523,6 +525,7 @@ fn c4_a_host_that_forgets_the_prior_outcome_is_refused() {
         key: key(1),
         quote: prices().quote("unit", 1).unwrap(),
         time_to_live: TimeDelta::try_seconds(1).unwrap(),
+        fingerprint: None,
     };
     let twice = host.wallet.clone().hold(&host.access, &request, None, at(1));
     assert_eq!(twice, Err(HoldError::Wallet(WalletError::Mismatch)));
@@ -564,12 +567,32 @@ fn a_stored_wallet_that_does_not_add_up_is_not_loaded() {
         ("/grants/0/held", "4"),
         ("/holds/0/amount", "4"),
         ("/balance/debt", "1"),
+        ("/grants/0/amount", "9"),
+        ("/holds/0/slices/0/amount", "4"),
+        ("/holds/0/slices/0/grant", "grant/promotion/unknown"),
     ] {
         let mut damaged = sound.clone();
         *damaged.pointer_mut(pointer).unwrap() = value.into();
         let error = serde_json::from_value::<Wallet>(damaged).unwrap_err();
         assert!(error.to_string().contains("does not add up"), "{pointer}: {error}");
     }
+    // What adds up by counting for nothing: a second grant of the same name, a second hold of the same key.
+    for (list, zeroed) in [("grants", vec!["amount", "free", "held"]), ("holds", vec!["amount"])] {
+        let mut doubled = sound.clone();
+        let mut again = doubled[list][0].clone();
+        zeroed.iter().for_each(|field| again[field] = "0".into());
+        if list == "holds" {
+            again["slices"] = serde_json::json!([]);
+        } else {
+            again["scheduled"] = true.into();
+            again["effective_at"] = serde_json::to_value(at(50)).unwrap();
+        }
+        doubled[list].as_array_mut().unwrap().push(again);
+        assert!(serde_json::from_value::<Wallet>(doubled).is_err(), "{list}");
+    }
+    let mut scheduled = sound;
+    scheduled["grants"][0]["scheduled"] = true.into();
+    assert!(serde_json::from_value::<Wallet>(scheduled).is_err());
 }
 
 #[test]
@@ -615,8 +638,12 @@ fn a_refusal_says_what_is_missing() {
     for life in [0, -1, 367 * 86_400] {
         assert_eq!(host.hold(1, 1, life, 0), "hold_time_invalid");
     }
-    let unprivileged = Cause::promotion(&operator(Privilege::ConfirmPayments), &key(1));
-    assert_eq!(unprivileged, Err(Denial::PrivilegeMissing(Privilege::GrantCredits)));
+    let unprivileged = Cause::promotion(&operator(Privilege::ConfirmPayments), &ACCOUNT.into(), &key(1));
+    assert_eq!(unprivileged, Err(CauseError::Denied(Denial::PrivilegeMissing(Privilege::GrantCredits))));
+    let own = Cause::promotion(&operator(Privilege::GrantCredits), &1.into(), &key(1));
+    assert_eq!(own, Err(CauseError::OwnAccount), "an operator gives nothing to an account of their own");
+    let other = Wallet::open(8.into(), at(0)).grant(&cause("for-seven"), GrantTerms::forever(credits(1)), None, at(0));
+    assert_eq!(other, Err(GrantError::Wallet(WalletError::Mismatch)), "a cause is good for one account");
 }
 
 proptest! {

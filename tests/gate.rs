@@ -265,7 +265,8 @@ proptest! {
         prop_assert_eq!(&session, &key);
     }
 
-    /// A principal bound to sites is admitted only if one of them is the account's. An empty list means none.
+    /// A principal bound to sites is admitted only if one of them is the account's, and never to its billing. An empty
+    /// list means none.
     #[test]
     fn g2_binding_to_sites_only_narrows(
         tenant in tenants(), principal in principals(), policy in policies(), route in routes(), now in instants(),
@@ -273,7 +274,9 @@ proptest! {
         let free = ask(policy, route, &gate::Principal { sites: None, ..principal.clone() }, &tenant, now);
         let bound = ask(policy, route, &principal, &tenant, now);
         let misses = principal.sites.as_ref().is_some_and(|sites| !sites.iter().any(|site| tenant.sites.contains(site)));
-        if misses && free.admission == "tenant" {
+        if principal.sites.is_some() && free.admission == "billing" {
+            prop_assert_eq!(bound.code, "account_wide_forbidden");
+        } else if misses && free.admission == "tenant" {
             prop_assert_eq!(bound, gate::Answer { code: "site_not_in_account", admission: "", writable: false, ..free });
         } else if misses && free.code == "payment_past_due" {
             prop_assert!(["payment_past_due", "site_not_in_account"].contains(&bound.code));
@@ -649,7 +652,7 @@ fn g7_every_combination_agrees_with_the_model() {
     let mut codes = results.map(|(_, codes)| codes).concat();
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 24, "every denial of the gate was met, and admission: {codes:?}");
+    assert_eq!(codes.len(), 25, "every denial of the gate was met, and admission: {codes:?}");
 }
 
 /// Every denial has a code of its own, one of three statuses, a message and a remedy.

@@ -477,13 +477,14 @@ const FROZEN: &[(&str, u16)] = &[
     ("operation_unknown", 400),
     ("transition_refused", 409),
     ("payment_method_coming_soon", 422),
-    ("confirmed_by_payer", 403),
+    ("own_account", 403),
     ("transfer_conflict", 409),
     ("transfer_invalid", 422),
     ("currency_mismatch", 422),
     ("already_registered", 409),
     ("registration_invalid", 422),
     ("wallet_mismatch", 500),
+    ("upstream_unavailable", 503),
     ("internal", 500),
 ];
 

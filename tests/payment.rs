@@ -97,7 +97,7 @@ fn b5_a_confirmed_transfer_opens_the_service_and_tops_up_once() {
 
         // Confirmed again, with other spelling, proof and operator: the same answer, nothing to write.
         let again = BankTransfer::new(
-            " de02120300000000202051 ".parse().unwrap(),
+            " de02 1203 0000 0000 2020 51 ".parse().unwrap(),
             " tx-1".parse().unwrap(),
             euros(49),
             "wayne limited",
@@ -205,6 +205,24 @@ fn b5_a_year_brings_the_credits_of_twelve_months_and_another_plan_is_refused() {
     let other = Plan { id: 2.into(), ..plan(49, true) };
     let refused = confirm(&transfer("tx-1", 49), TransferFacts { plan: Arc::new(other), ..facts() });
     assert_eq!(refused, Err(ConfirmError::PlanMismatch));
+}
+
+#[test]
+fn b5_no_service_is_free_and_no_week_brings_a_month() {
+    // Seven days of grace, paid on the sixth: the next period starts where the last one ended.
+    let grace = GraceSettings { seconds: 7 * 86_400, mode: GraceMode::Full };
+    let settings = PolicySettings { past_due_grace: Some(grace), ..PolicySettings::default() };
+    let late = facts(AccountStatus::Active, SubscriptionStatus::PastDue);
+    let end = late.subscription.as_ref().unwrap().current_period.unwrap().end;
+    let now = end + chrono::TimeDelta::try_days(6).unwrap();
+    let operator = operator(Privilege::ConfirmPayments);
+    let confirmed = Policy::load(settings).unwrap().confirm_bank_transfer(&operator, &transfer("tx-1", 49), late, now);
+    assert_eq!(fresh(confirmed).subscription().unwrap().row().current_period.unwrap().start, end);
+
+    let weekly = Interval { unit: IntervalUnit::Week, count: std::num::NonZeroU16::MIN };
+    let plan = Arc::new(Plan { interval: weekly, ..plan(49, true) });
+    let facts = TransferFacts { plan, ..facts(AccountStatus::Active, SubscriptionStatus::Active) };
+    assert_eq!(confirm(&transfer("tx-1", 49), facts), Err(ConfirmError::IntervalTooShort));
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn subject(number: u8) -> Subject {
 struct Host {
     accounts: BTreeMap<AccountId, Account>,
     wallets: BTreeMap<AccountId, Wallet>,
-    registered: BTreeMap<IdempotencyKey, Registered>,
+    registered: BTreeMap<(Subject, IdempotencyKey), Registered>,
     subjects: BTreeMap<Subject, SubjectRecord>,
     next: i64,
 }
@@ -41,7 +41,7 @@ impl Host {
             subscription: self.next.into(),
         };
         let facts = RegistrationFacts {
-            by_key: self.registered.get(&request.key).cloned(),
+            by_key: self.registered.get(&(subject, request.key.clone())).cloned(),
             by_subject: self.subjects.get(&subject).cloned(),
         };
         match policy().register(&request, facts, at(0))? {
@@ -54,7 +54,7 @@ impl Host {
                 let stored = self.subjects.get(&subject).map_or(0, |record| record.version);
                 assert_eq!(change.subject().expected_version(), stored);
                 self.subjects.insert(subject, change.subject().row().clone());
-                assert!(self.registered.insert(request.key, registered.clone()).is_none());
+                assert!(self.registered.insert((subject, request.key), registered.clone()).is_none());
                 Ok(Answer::Fresh(registered))
             }
         }
@@ -96,17 +96,17 @@ proptest! {
                     }
                 }
                 Step::Register { key, subject: number, price } => {
-                    let payload = (number, price);
+                    let payload = price;
                     let plan = Plan { id: (price + 1).into(), ..plan(price, price > 0) };
                     let live = host.subjects.get(&subject(number)).is_some_and(|record| record.account.is_some());
-                    let known = answers.get(&key).cloned();
+                    let known = answers.get(&(number, key)).cloned();
                     match (host.register(key, subject(number), plan), known) {
                         (Ok(Answer::Fresh(registered)), None) => {
                             prop_assert!(!live);
                             if !registered.credits.is_zero() {
                                 *seeded.entry(subject(number)).or_default() += 1;
                             }
-                            answers.insert(key, (payload, registered));
+                            answers.insert((number, key), (payload, registered));
                         }
                         (Ok(Answer::Replayed(registered)), Some((earlier, first))) => {
                             prop_assert_eq!(payload, earlier);

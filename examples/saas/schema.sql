@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS outcomes (
     outcome TEXT NOT NULL,
     PRIMARY KEY (account_id, key)
 ) STRICT;
--- The three registries that are unique over all tenants; subjects outlive their accounts, so they reference none.
+-- The registries that are unique over all tenants; subjects outlive their accounts, so they reference none.
 CREATE TABLE IF NOT EXISTS transfers (
     receiving_account TEXT NOT NULL,
     transaction_id TEXT NOT NULL,
@@ -58,8 +58,10 @@ CREATE TABLE IF NOT EXISTS transfers (
     PRIMARY KEY (receiving_account, transaction_id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS registrations (
-    key TEXT PRIMARY KEY,
-    record TEXT NOT NULL
+    subject TEXT NOT NULL,
+    key TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (subject, key)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS subjects (
     subject TEXT PRIMARY KEY,

@@ -29,6 +29,8 @@ pub struct HoldRequest {
     pub quote: Quote,
     /// How long the credits are kept aside: more than nothing, at most 366 days.
     pub time_to_live: TimeDelta,
+    /// A digest of what else the request says, such as its body. The same key with another digest is another request.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 /// Why credits cannot be held.
@@ -193,7 +195,7 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Hold>, Replayed>, HoldError> {
         self.check_access(access, now)?;
-        let intent = Intent::hold(&request.quote, request.time_to_live);
+        let intent = Intent::hold(request);
         let key = Outcome::spend_key(&request.key);
         if let Some(prior) = prior {
             check_prior(prior, &self, &key)?;
@@ -209,7 +211,7 @@ impl Wallet {
         }
         let mut draft = Draft::begin(self, now)?;
         let expires_at = Some(request.time_to_live)
-            .filter(|life| *life > TimeDelta::zero() && life.num_days() <= LONGEST_HOLD_DAYS)
+            .filter(|life| *life > TimeDelta::zero() && Some(*life) <= TimeDelta::try_days(LONGEST_HOLD_DAYS))
             .and_then(|life| draft.now.checked_add_signed(life))
             .ok_or(HoldError::TimeInvalid)?;
         draft.hold(access, request.key.clone(), &request.quote, expires_at)?;
@@ -319,6 +321,9 @@ impl Wallet {
         prior: Option<&Outcome>,
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Grant>, Grant>, GrantError> {
+        if cause.account != *self.account() {
+            return Err(WalletError::Mismatch.into());
+        }
         let intent = Intent::Grant { cause: cause.kind, amount: terms.amount, priority: terms.priority };
         if let Some(prior) = prior {
             check_prior(prior, &self, cause.key())?;

@@ -22,7 +22,11 @@ impl Draft {
         let mut draft = Self { expected_version: wallet.version, wallet, now, entries: Vec::new() };
         while let Some(at) = draft.wallet.next_boundary().filter(|at| *at <= now) {
             while let Some(event) = draft.wallet.due_at(at) {
-                draft.record(at, event)?;
+                draft.record(at, event.clone())?;
+                // Every event removes its own cause; one that does not would go on for ever.
+                if draft.wallet.due_at(at) == Some(event) {
+                    return Err(WalletError::Inexact);
+                }
             }
             draft.repay(at)?;
         }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::outcome::IdempotencyKey;
 use crate::gate::{Denial, Operator, Privilege};
+use crate::id::AccountId;
 use crate::money::Credits;
 use crate::period::Period;
+use crate::problem::{Code, Explained};
 use crate::subscription::{Effect, Transition};
 
 /// What kind of event a grant came from.
@@ -28,49 +31,81 @@ pub enum CauseKind {
     Period,
 }
 
-/// The proof that credits are due: only a registration, a confirmed payment, a month of a subscription or an
+/// The proof that credits are due to an account: only a registration, a confirmed payment, a month of a subscription or an
 /// operator with the privilege makes one.
 /// Its key makes the grant happen once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
+    pub(super) account: AccountId,
     pub(super) kind: CauseKind,
     pub(super) key: Arc<str>,
 }
 
 impl Cause {
-    /// Credits that nobody paid for. The operator must have been admitted under [`Privilege::GrantCredits`].
-    pub fn promotion(operator: &Operator, key: &IdempotencyKey) -> Result<Self, Denial> {
+    /// Credits for an account that nobody paid for. The operator must have been admitted under
+    /// [`Privilege::GrantCredits`], and belong to another account.
+    pub fn promotion(operator: &Operator, account: &AccountId, key: &IdempotencyKey) -> Result<Self, CauseError> {
         operator.check(Privilege::GrantCredits)?;
-        Ok(Self { kind: CauseKind::Promotion, key: format!("grant/promotion/{key}").into() })
+        if operator.account() == account {
+            return Err(CauseError::OwnAccount);
+        }
+        let key = format!("grant/promotion/{key}").into();
+        Ok(Self { account: account.clone(), kind: CauseKind::Promotion, key })
     }
 
     /// The credits of one month, if the transition opened it: see [`Effect::CreditsDue`](crate::Effect::CreditsDue). The
-    /// key is the subscription and the start of the month, so that no month is granted twice.
+    /// key is the subscription and the start of the month, so that no month is granted twice. Write the transition in the
+    /// same transaction: one that was never written has paid for nothing.
     pub fn month(transition: &Transition, month: Period) -> Option<Self> {
         let opens = |effect: &Effect| match effect {
             Effect::CreditsDue { period, anchor } => period.months(*anchor).any(|due| due == month),
             _ => false,
         };
-        let (subscription, start) = (&transition.subscription().id, month.start.timestamp_micros());
-        let key = || format!("grant/period/{subscription}/{start}").into();
-        transition.effects().any(opens).then(|| Self { kind: CauseKind::Period, key: key() })
+        let (subscription, start) = (transition.subscription(), month.start.timestamp_micros());
+        transition.effects().any(opens).then(|| Self {
+            account: subscription.account.clone(),
+            kind: CauseKind::Period,
+            key: format!("grant/period/{}/{start}", subscription.id).into(),
+        })
     }
 
     /// The first credits of a verified identity: one key for each identity, whatever becomes of its accounts.
-    pub(crate) fn registration(subject: &dyn fmt::Display) -> Self {
-        Self { kind: CauseKind::Registration, key: format!("grant/registration/{subject}").into() }
+    pub(crate) fn registration(account: &AccountId, subject: &dyn fmt::Display) -> Self {
+        let key = format!("grant/registration/{subject}").into();
+        Self { account: account.clone(), kind: CauseKind::Registration, key }
     }
 
     /// The credits of a confirmed transfer. The length keeps two pairs of references from sharing a key.
-    pub(crate) fn bank_transfer(receiving_account: &str, transaction: &str) -> Self {
+    pub(crate) fn bank_transfer(account: &AccountId, receiving_account: &str, transaction: &str) -> Self {
         let length = receiving_account.len();
         let key = format!("grant/transfer/{length}/{receiving_account}/{transaction}").into();
-        Self { kind: CauseKind::BankTransfer, key }
+        Self { account: account.clone(), kind: CauseKind::BankTransfer, key }
     }
 
     /// The stored key of the grant's outcome, which is the grant's identifier too.
     pub fn key(&self) -> &str {
         &self.key
+    }
+}
+
+/// Why there is no cause for credits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CauseError {
+    /// The operator lacks the privilege.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The operator belongs to the account that would be credited.
+    #[error("an operator cannot credit an account of their own")]
+    OwnAccount,
+}
+
+impl Explained for CauseError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Denied(denial) => denial.code(),
+            Self::OwnAccount => Code::OwnAccount,
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::command::HoldRequest;
 use super::grant::{CauseKind, Grant};
 use super::price::Quote;
 use crate::id::AccountId;
@@ -81,17 +82,18 @@ impl fmt::Debug for IdempotencyKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(super) enum Intent {
-    Hold { operation: Arc<str>, quantity: u64, time_to_live_micros: Option<i64> },
+    Hold { operation: Arc<str>, quantity: u64, time_to_live_micros: Option<i64>, fingerprint: Option<[u8; 32]> },
     Deduct { operation: Arc<str>, quantity: u64 },
     Grant { cause: CauseKind, amount: Credits, priority: u8 },
 }
 
 impl Intent {
-    pub(super) fn hold(quote: &Quote, time_to_live: TimeDelta) -> Self {
+    pub(super) fn hold(request: &HoldRequest) -> Self {
         Self::Hold {
-            operation: quote.operation_name().clone(),
-            quantity: quote.quantity(),
-            time_to_live_micros: time_to_live.num_microseconds(),
+            operation: request.quote.operation_name().clone(),
+            quantity: request.quote.quantity(),
+            time_to_live_micros: request.time_to_live.num_microseconds(),
+            fingerprint: request.fingerprint,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The wallet: its grants, its open holds, and the balance that always adds up.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -111,6 +112,14 @@ impl Funds {
         }
     }
 
+    /// Whether its parts can be parts of it: what is scheduled is neither free nor held, and lives at all.
+    fn is_sound(&self) -> bool {
+        let used = self.free.checked_add(self.held);
+        !self.grant.amount.is_zero()
+            && !self.grant.is_expired_at(self.grant.effective_at)
+            && used.is_some_and(|used| used <= self.grant.amount && (!self.scheduled || used.is_zero()))
+    }
+
     fn is_spent(&self) -> bool {
         !self.scheduled && self.free.is_zero() && self.held.is_zero()
     }
@@ -131,6 +140,7 @@ impl Funds {
 ///         key: "request-1".parse()?,
 ///         quote: prices.quote("article", 100)?, // 3 credits at most
 ///         time_to_live: TimeDelta::minutes(2),
+///         fingerprint: None,
 ///     };
 ///     // The host reads the wallet, then the outcome of the key; there is none yet.
 ///     let Answer::Fresh(held) = wallet.hold(access, &request, None, now)? else { unreachable!() };
@@ -165,7 +175,7 @@ impl Funds {
 /// # let privilege = Privilege::GrantCredits;
 /// # let staff = Principal::session(1.into()).of_account(1.into()).with_privileges([privilege].into_iter().collect());
 /// # let operator = admit(Route::Operator(privilege), &Evidence::Verified(staff), Some(&tenant(1)), now);
-/// # let cause = Cause::promotion(&operator.into_result()?.into_operator()?, &"welcome".parse()?)?;
+/// # let cause = Cause::promotion(&operator.into_result()?.into_operator()?, &7.into(), &"welcome".parse()?)?;
 /// # let grant = Wallet::open(7.into(), now).grant(&cause, GrantTerms::forever(Credits::whole(5)), None, now)?;
 /// # let Answer::Fresh(granted) = grant else { panic!() };
 /// # let access = validate_account_and_plan(&Principal::session(2.into()).of_account(7.into()), Some(&tenant(7)), now)?;
@@ -387,7 +397,15 @@ impl Wallet {
             let slices = self.holds.iter().flat_map(|hold| &hold.slices);
             total(slices.filter(|slice| slice.grant == *id).map(|slice| slice.amount))
         };
+        let keys: BTreeSet<&IdempotencyKey> = self.holds.iter().map(|hold| &hold.key).collect();
+        let ids: BTreeSet<&Arc<str>> = self.grants.iter().map(|funds| &funds.grant.id).collect();
+        let slices = |hold: &HoldRecord| total(hold.slices.iter().map(|slice| slice.amount));
         self.balance.is_exact()
+            && keys.len() == self.holds.len()
+            && ids.len() == self.grants.len()
+            && self.grants.iter().all(Funds::is_sound)
+            && self.holds.iter().all(|hold| slices(hold) == Some(hold.amount))
+            && self.holds.iter().flat_map(|hold| &hold.slices).all(|slice| ids.contains(&slice.grant))
             && total(scheduled) == Some(self.balance.scheduled)
             && total(self.grants.iter().map(|funds| funds.free)) == Some(self.balance.free)
             && total(self.holds.iter().map(|hold| hold.amount)) == Some(self.balance.held)

@@ -15,8 +15,8 @@ const LONGEST_REFERENCE: usize = 64;
 /// The most characters of a payer's name or of a proof's address.
 const LONGEST_TEXT: usize = 500;
 
-/// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters, trimmed and in upper
-/// case, so that one transfer typed in two ways is one transfer.
+/// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters, without spaces and in
+/// upper case, so that one transfer is one, whether an account is typed as `DE02 1203 0000` or as `de0212030000`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BankReference(Arc<str>);
@@ -32,9 +32,8 @@ impl FromStr for BankReference {
     type Err = TransferError;
 
     fn from_str(text: &str) -> Result<Self, TransferError> {
-        let text = text.trim();
-        let printable = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-        if text.is_empty() || text.len() > LONGEST_REFERENCE || !printable {
+        let text: String = text.split(' ').collect();
+        if text.is_empty() || text.len() > LONGEST_REFERENCE || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TransferError::Reference);
         }
         Ok(Self(text.to_ascii_uppercase().into()))

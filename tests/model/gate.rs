@@ -148,6 +148,10 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
     }
     // billing route; operator route
     if route == Route::Billing {
+        // a principal bound to sites cannot act for the whole account
+        if principal.sites.is_some() {
+            return denied("account_wide_forbidden");
+        }
         return admitted("billing", false);
     }
     if let Route::Operator(_) = route {

@@ -4,11 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use bailiwick::{
-    Access, Covers, Delete, Held, HoldRequest, NotFound, Passage, Read, Receipt, Scope, Select, Site, SiteId, Update,
-    Write, WriteAccess,
+    Access, Covers, Delete, Held, Hold, HoldRequest, NotFound, Passage, Read, Receipt, Scope, Select, Site, SiteId,
+    Update, Write, WriteAccess,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::error::AppError;
 use super::extract::{Json, Path, Query, RequestKey};
@@ -35,6 +36,14 @@ pub struct Draft {
     site: SiteId,
     title: Title,
     words: Words,
+}
+
+impl Draft {
+    /// A digest of all that it says; site and number hold no space, so its parts stay apart.
+    fn fingerprint(&self) -> [u8; 32] {
+        let Self { site, title: Title(title), words: Words(words) } = self;
+        Sha256::digest(format!("{site} {words} {title}")).into()
+    }
 }
 
 /// 1 to 200 characters.
@@ -80,14 +89,25 @@ pub async fn write(
     Json(draft): Json<Draft>,
 ) -> Result<Response, AppError> {
     let now = app.now();
-    let site = access.write().site(draft.site)?; // 403 before anything is charged
+    let site = access.write().site(draft.site.clone())?; // 403 before anything is charged
     let passage = app.throttle.check(&access, AI, now)?; // 429 with RateLimit headers
-    let quote = app.prices.quote("article", draft.words.0)?;
-    let request = HoldRequest { key, quote, time_to_live: HOLD_LIFE };
+    let request = HoldRequest {
+        key,
+        quote: app.prices.quote("article", draft.words.0)?,
+        time_to_live: HOLD_LIFE,
+        fingerprint: Some(draft.fingerprint()), // the same key with another draft is another request: 422
+    };
     let hold = match app.store.hold(&access, &request, now).await? {
         Held::Fresh(hold) => hold, // only a fresh hold may run the call; without credits there is none: 402
         Held::Replayed(earlier) => return answer(&app, &site, earlier.receipt()?, &passage).await, // the same answer
     };
+    // In a task of its own: a client that hangs up drops its handler, but no call that has begun.
+    let receipt = tokio::spawn(write_and_settle(app.clone(), site.clone(), hold, draft)).await??;
+    answer(&app, &site, receipt, &passage).await
+}
+
+/// The expensive call and the one end of its hold.
+async fn write_and_settle(app: App, site: Scope<Site, Write>, hold: Hold, draft: Draft) -> Result<Receipt, AppError> {
     let text = match app.writer.write(&draft.title.0, draft.words.0).await {
         Ok(text) => text,
         Err(out_of_order) => {
@@ -98,12 +118,11 @@ pub async fn write(
     let cost = app.prices.quote("article", text.words)?.price();
     let insert = site
         .insert::<Article>()
-        .set(Article::REQUEST, request.key.as_str())
+        .set(Article::REQUEST, hold.key().as_str())
         .set(Article::TITLE, draft.title.0)
         .set(Article::BODY, text.body)
-        .set(Article::CREATED_AT, now);
-    let receipt = app.store.settle(hold, cost, insert, app.now()).await?; // ledger and article in one transaction
-    answer(&app, &site, receipt, &passage).await
+        .set(Article::CREATED_AT, app.now());
+    app.store.settle(hold, cost, insert, app.now()).await // ledger and article in one transaction
 }
 
 /// What a request has made, whether just now or before.

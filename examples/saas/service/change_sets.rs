@@ -45,7 +45,8 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let plan: Plan = parse(facts)?.ok_or(NotFound)?;
-        // The transaction is the only writer, so the next identifiers are nobody else's.
+        // The transaction is the only writer, so nobody else takes these. A service that deletes accounts must not give
+        // their identifiers out again: use AUTOINCREMENT, or random identifiers.
         let (account, owner, site): (i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT coalesce(max(id), 0) + 1 FROM accounts), (SELECT coalesce(max(id), 0) + 1 FROM users), \
              (SELECT coalesce(max(id), 0) + 1 FROM sites)",
@@ -62,10 +63,12 @@ impl Store {
             site: site.into(),
             subscription: account.into(),
         };
-        let by_key: Option<(String,)> = sqlx::query_as("SELECT record FROM registrations WHERE key = ?")
-            .bind(request.key.as_str())
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let by_key: Option<(String,)> =
+            sqlx::query_as("SELECT record FROM registrations WHERE subject = ? AND key = ?")
+                .bind(request.subject.to_string())
+                .bind(request.key.as_str())
+                .fetch_optional(&mut *transaction)
+                .await?;
         let by_subject: Option<(String,)> = sqlx::query_as("SELECT record FROM subjects WHERE subject = ?")
             .bind(request.subject.to_string())
             .fetch_optional(&mut *transaction)
@@ -103,7 +106,8 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         guard(done.rows_affected())?;
-        sqlx::query("INSERT INTO registrations (key, record) VALUES (?, ?)")
+        sqlx::query("INSERT INTO registrations (subject, key, record) VALUES (?, ?, ?)")
+            .bind(registered.subject.to_string())
             .bind(registered.key.as_str())
             .bind(serde_json::to_string(&registered)?)
             .execute(&mut *transaction)

@@ -5,6 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bailiwick::{Code, Problem};
+use tokio::task::JoinError;
 
 use super::writer::OutOfOrder;
 
@@ -39,7 +40,13 @@ impl From<serde_json::Error> for AppError {
 
 impl From<OutOfOrder> for AppError {
     fn from(_: OutOfOrder) -> Self {
-        Self::Fault(anyhow::anyhow!("the writer is out of order"))
+        Self::new(Code::UpstreamUnavailable, "The writer is out of order. Nothing was charged.")
+    }
+}
+
+impl From<JoinError> for AppError {
+    fn from(error: JoinError) -> Self {
+        Self::Fault(error.into())
     }
 }
 
@@ -56,7 +63,8 @@ impl From<JsonRejection> for AppError {
 
 impl From<PathRejection> for AppError {
     fn from(rejection: PathRejection) -> Self {
-        Self::new(Code::IdInvalid, rejection.body_text())
+        tracing::debug!(%rejection, "path");
+        Self::new(Code::IdInvalid, "The address does not hold an identifier of this kind.")
     }
 }
 

@@ -186,5 +186,5 @@ fn gift(account: i64, now: DateTime<Utc>) -> anyhow::Result<Cause> {
     let tenant = Tenant { account: own, plan: None, subscription: None, sites: [].into() };
     let route = Route::Operator(Privilege::GrantCredits);
     let admission = bailiwick::admit(route, &Evidence::Verified(staff), Some(&tenant), now).into_result()?;
-    Ok(Cause::promotion(&admission.into_operator()?, &format!("seed-{account}").parse()?)?)
+    Ok(Cause::promotion(&admission.into_operator()?, &account.into(), &format!("seed-{account}").parse()?)?)
 }

@@ -84,9 +84,14 @@ impl Store {
                 SqlitePoolOptions::new().connect_with(options.journal_mode(SqliteJournalMode::Wal)).await?
             }
             None => {
-                // A database in memory lives as long as its one connection.
+                // A database in memory lives as long as its one connection. It is not pinged before use: a request that is
+                // dropped in mid-ping, since its client hung up, would take the connection with it.
                 let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
-                let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+                let pool = SqlitePoolOptions::new()
+                    .max_connections(1)
+                    .idle_timeout(None)
+                    .max_lifetime(None)
+                    .test_before_acquire(false);
                 pool.connect_with(options).await?
             }
         };
