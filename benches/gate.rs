@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use bailiwick::{
-    Account, AccountId, AccountStatus, ApiKeyId, CreditPolicy, Credits, Currency, Evidence, Interval, Money,
-    PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Route, SiteId, Subscription, SubscriptionStatus,
-    Tenant, UserId,
+    Account, AccountId, AccountStatus, ApiKeyId, Credential, CreditPolicy, Credits, Currency, Evidence, Interval,
+    Money, PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Route, SiteId, Subscription,
+    SubscriptionStatus, Tenant, UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -16,6 +16,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 #[allow(dead_code, reason = "what matters is that it is made")]
 struct ByHand {
     account: AccountId,
+    credential: Credential,
     user: Option<UserId>,
     sites: Arc<[SiteId]>,
     bound: Option<Arc<[SiteId]>>,
@@ -73,6 +74,7 @@ fn by_hand(slack: &Slack, who: &Principal, tenant: Option<&Tenant>, now: DateTim
     }
     Ok(ByHand {
         account: own.clone(),
+        credential: who.credential().clone(),
         user: who.user().cloned(),
         sites: tenant.sites.clone(),
         bound: who.sites().cloned(),

@@ -3,6 +3,7 @@
 
 mod access;
 mod denial;
+mod job;
 mod principal;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::tenant::{AccountStatus, Plan, SuspensionCause, Tenant};
 pub(crate) use access::Reach;
 pub use access::{Access, BillingAccess, Operator, WriteAccess};
 pub use denial::{CredentialFailure, Denial};
+pub use job::JobTenant;
 pub use principal::{Credential, Principal, Privilege, Privileges};
 
 /// What a route demands, declared where the route is declared, never guessed from its path.
@@ -324,8 +326,7 @@ fn later(instant: DateTime<Utc>, length: TimeDelta) -> DateTime<Utc> {
 fn own_tenant<'a>(principal: &Principal, tenant: Option<&'a Tenant>) -> Result<&'a Tenant, Denial> {
     let own = principal.account().ok_or(Denial::AccountMissing)?;
     let tenant = tenant.ok_or(Denial::AccountMissing)?;
-    let foreign = tenant.subscription.as_ref().is_some_and(|subscription| subscription.account != *own);
-    if tenant.account.id != *own || foreign { Err(Denial::AccountMismatch) } else { Ok(tenant) }
+    if tenant.account.id != *own || tenant.mixes_accounts() { Err(Denial::AccountMismatch) } else { Ok(tenant) }
 }
 
 fn check_standing(status: AccountStatus) -> Result<(), Denial> {

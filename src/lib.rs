@@ -118,6 +118,8 @@ pub mod actix;
 pub mod axum;
 mod change;
 mod credit;
+#[cfg(feature = "sql")]
+pub mod danger;
 mod gate;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod http;
@@ -152,8 +154,8 @@ pub use credit::{
     Wallet, WalletError,
 };
 pub use gate::{
-    Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, Operator,
-    Principal, Privilege, Privileges, Route, WriteAccess, admit, validate_account_and_plan,
+    Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, JobTenant,
+    Operator, Principal, Privilege, Privileges, Route, WriteAccess, admit, validate_account_and_plan,
 };
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayGrantCredits, RequestHead};
@@ -164,7 +166,7 @@ pub use payment::{
 };
 pub use period::{Interval, IntervalUnit, Period};
 pub use policy::{
-    CreditPolicy, GraceMode, GraceSettings, Overage, Policy, PolicyError, PolicySettings, ThrottleBypass,
+    CreditPolicy, FailureMode, GraceMode, GraceSettings, Overage, Policy, PolicyError, PolicySettings, ThrottleBypass,
 };
 pub use problem::{Code, Explained, Problem, Severity};
 pub use quota::{Quota, QuotaError, QuotaSet, ThrottleScope};

@@ -3,6 +3,9 @@
 #[doc = include_str!("manual/invariants.md")]
 pub mod invariants {}
 
+#[doc = include_str!("manual/codes.md")]
+pub mod codes {}
+
 #[doc = include_str!("manual/threat_model.md")]
 pub mod threat_model {}
 

@@ -1,6 +1,8 @@
 //! The numbers that a host may choose. They are checked once, when they are loaded; the default is the strictest.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod settings;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +12,10 @@ use thiserror::Error;
 
 use crate::money::Credits;
 use crate::problem::{Code, Explained};
+use crate::quota::ThrottleScope;
 use crate::subscription::PaymentMethod;
+
+pub use settings::{GraceSettings, PolicySettings};
 
 /// The longest grace or slack: a leap year.
 const LONGEST_SECONDS: u64 = 366 * 86_400;
@@ -27,16 +32,6 @@ pub enum GraceMode {
     ReadOnly,
 }
 
-/// How long after the first failed payment a tenant is still admitted, and to what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GraceSettings {
-    /// Length in seconds, from `past_due_since`.
-    pub seconds: u64,
-    /// What may be done.
-    pub mode: GraceMode,
-}
-
 /// What a settlement may do when the cost turns out higher than what was held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,9 +46,19 @@ pub enum Overage {
     Debt(Credits),
 }
 
+/// What happens in a throttle scope while the store of its rate state cannot be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureMode {
+    /// Requests pass uncounted: for what matters less than being available.
+    Open,
+    /// Requests are refused: for log-in, registration and whatever costs money.
+    #[default]
+    Closed,
+}
+
 /// The part of a policy that governs wallets. An access carries it, so that a hold is made under the gate's policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CreditPolicy {
     /// The most holds that one wallet may have open: 1 to 4096.
     pub max_open_holds: u16,
@@ -71,50 +76,12 @@ impl Default for CreditPolicy {
     }
 }
 
-/// A policy as it is written down, in JSON, TOML or any other format of serde. [`Policy::load`] checks it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PolicySettings {
-    /// Says that this is no production service. Whatever weakens protection demands it.
-    pub development: bool,
-    /// How long after the end of a paid period a tenant is still admitted, in seconds: room for a late webhook.
-    pub renewal_slack_seconds: u64,
-    /// Grace for a payment that is past due. Without it, past due is refused.
-    pub past_due_grace: Option<GraceSettings>,
-    /// The payment methods that are enabled. All others are "coming soon".
-    pub payment_methods: BTreeSet<PaymentMethod>,
-    /// Credits that a new identity is given once, at registration.
-    pub registration_credits: Credits,
-    /// Wallets.
-    pub credit: CreditPolicy,
-    /// Lets a developer bypass the throttle, by a typed value with a reason. Demands `development`.
-    pub throttle_bypass: bool,
-    /// Fields that no policy has, as they were found in the file; loading reports each of them.
-    #[serde(flatten, skip_serializing)]
-    pub unknown: BTreeMap<String, serde::de::IgnoredAny>,
-}
-
-impl Default for PolicySettings {
-    fn default() -> Self {
-        Self {
-            development: false,
-            renewal_slack_seconds: 0,
-            past_due_grace: None,
-            payment_methods: BTreeSet::from([PaymentMethod::BankTransfer]),
-            registration_credits: Credits::ZERO,
-            credit: CreditPolicy::default(),
-            throttle_bypass: false,
-            unknown: BTreeMap::new(),
-        }
-    }
-}
-
 /// Everything that is wrong with a policy, each with the field that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct PolicyError(Vec<(String, &'static str)>);
 
 impl PolicyError {
-    /// Each fault as the field's name and what is wrong with it.
+    /// Each fault as the field's path, such as `credit.overage`, and what is wrong with it.
     pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(field, fault)| (field.as_str(), *fault))
     }
@@ -143,9 +110,10 @@ impl Explained for PolicyError {
 /// }"#)?;
 /// let policy = Policy::load(settings)?;
 ///
-/// let wrong: PolicySettings = serde_json::from_str(r#"{ "throttle_bypass": true, "graec": 1 }"#)?;
-/// let fields: Vec<String> = Policy::load(wrong).unwrap_err().faults().map(|(field, _)| field.to_owned()).collect();
-/// assert_eq!(fields, ["graec", "throttle_bypass"]);
+/// let wrong: PolicySettings = serde_json::from_str(r#"{ "throttle_bypass": true, "credit": { "overage": 1 }, "graec": 1 }"#)?;
+/// let error = Policy::load(wrong).unwrap_err();
+/// let fields: Vec<&str> = error.faults().map(|(field, _)| field).collect();
+/// assert_eq!(fields, ["graec", "credit.overage", "throttle_bypass"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +123,7 @@ pub struct Policy {
     payment_methods: EnabledMethods,
     pub(crate) registration_credits: Credits,
     pub(crate) credit: CreditPolicy,
+    throttle_failure: BTreeMap<ThrottleScope, FailureMode>,
     throttle_bypass: bool,
 }
 
@@ -179,13 +148,13 @@ impl Policy {
         payment_methods: EnabledMethods { stripe: false, paypal: false, bank_transfer: true },
         registration_credits: Credits::ZERO,
         credit: CreditPolicy::STRICTEST,
+        throttle_failure: BTreeMap::new(),
         throttle_bypass: false,
     };
 
     /// Checks settings and reports all their faults at once, each with its field.
     pub fn load(settings: PolicySettings) -> Result<Self, PolicyError> {
-        let mut faults: Vec<(String, &'static str)> =
-            settings.unknown.keys().map(|field| (field.clone(), "no policy has such a field")).collect();
+        let mut faults = settings.unread.clone();
         let mut fault = |field: &str, is_wrong: bool, what| {
             if is_wrong {
                 faults.push((field.to_owned(), what));
@@ -197,7 +166,9 @@ impl Policy {
             fault("past_due_grace.seconds", grace.seconds > LONGEST_SECONDS, too_long);
             fault("past_due_grace.seconds", grace.seconds == 0, "zero: leave the grace out instead");
         }
-        fault("payment_methods", settings.payment_methods.is_empty(), "empty: nobody could pay");
+        let no_method = settings.payment_methods.is_empty()
+            && !settings.unread.iter().any(|(path, _)| path.starts_with("payment_methods"));
+        fault("payment_methods", no_method, "empty: nobody could pay");
         let holds = settings.credit.max_open_holds;
         fault("credit.max_open_holds", holds == 0 || holds > MOST_OPEN_HOLDS, "not 1 to 4096");
         fault("throttle_bypass", settings.throttle_bypass && !settings.development, "demands `development`");
@@ -216,6 +187,7 @@ impl Policy {
             },
             registration_credits: settings.registration_credits,
             credit: settings.credit,
+            throttle_failure: settings.throttle_failure,
             throttle_bypass: settings.throttle_bypass,
         }
     }
@@ -237,6 +209,12 @@ impl Policy {
             PaymentMethod::Paypal => self.payment_methods.paypal,
             PaymentMethod::BankTransfer => self.payment_methods.bank_transfer,
         }
+    }
+
+    /// What a host does in a throttle scope while the store that it shares rate state in cannot be asked. A quota that is
+    /// spent is refused in either mode: this is about not knowing.
+    pub fn failure_mode(&self, scope: ThrottleScope) -> FailureMode {
+        self.throttle_failure.get(&scope).copied().unwrap_or_default()
     }
 
     /// Makes the only thing that passes the throttle unasked, for a reason that is recorded. `None` unless the policy

@@ -116,7 +116,7 @@ codes! {
     // Subscription, payment, registration.
     TransitionRefused "transition_refused" 409 "The subscription's status does not allow this", "Look at the subscription's status, then choose what it allows.";
     PaymentMethodComingSoon "payment_method_coming_soon" 422 "This payment method is coming soon", "Choose one of the payment methods that are enabled.";
-    OwnAccount "own_account" 403 "An operator cannot credit an account of their own", "Let an operator of another account do it.";
+    OwnAccount "own_account" 403 "An operator cannot do this for an account of their own", "Let an operator of another account do it.";
     TransferConflict "transfer_conflict" 409 "This transfer was confirmed before with other facts", "Compare the bank statement with the confirmed transfer.";
     TransferInvalid "transfer_invalid" 422 "The transfer's facts are not sound", "Correct the transfer's identifier, payer or amount.";
     CurrencyMismatch "currency_mismatch" 422 "The transfer is in another currency than the plan", "Ask the payer to transfer in the plan's currency.";
@@ -300,9 +300,9 @@ macro_rules! from_refusals {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __from_refusals {
-    ($error:ty => $from_problem:expr; $($refusal:ident,)*) => {$(
-        impl From<$crate::$refusal> for $error {
-            fn from(refusal: $crate::$refusal) -> Self {
+    ($error:ty => $from_problem:expr; $($($refusal:ident)::+,)*) => {$(
+        impl From<$crate::$($refusal)::+> for $error {
+            fn from(refusal: $crate::$($refusal)::+) -> Self {
                 ($from_problem)($crate::Problem::from(refusal))
             }
         }
@@ -314,7 +314,7 @@ macro_rules! __from_refusals {
 #[macro_export]
 macro_rules! __from_sql_refusals {
     ($error:ty => $from_problem:expr) => {
-        $crate::__from_refusals! { $error => $from_problem; BuildError, NotFound, }
+        $crate::__from_refusals! { $error => $from_problem; BuildError, NotFound, danger::CrossTenantError, }
     };
 }
 

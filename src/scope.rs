@@ -55,7 +55,8 @@ impl Mode for Write {}
 
 /// The way into a tenant's rows. It has no statements: open the account or a site first.
 ///
-/// It comes from [`Access::read`] and [`WriteAccess::write`] alone, and is owned and `'static`.
+/// It comes from [`Access::read`], [`WriteAccess::write`] and, audited, from
+/// [`CrossTenant::read`](crate::danger::CrossTenant::read) alone, and is owned and `'static`.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Entry<M> {
@@ -67,20 +68,20 @@ pub struct Entry<M> {
 impl Access {
     /// The way into the tenant's rows, for reading.
     pub fn read(&self) -> Entry<Read> {
-        Entry::of(self)
+        Entry::of(&self.account, &self.reach)
     }
 }
 
 impl WriteAccess {
     /// The way into the tenant's rows, for reading and writing.
     pub fn write(&self) -> Entry<Write> {
-        Entry::of(self)
+        Entry::of(&self.account, &self.reach)
     }
 }
 
 impl<M: Mode> Entry<M> {
-    fn of(access: &Access) -> Self {
-        Self { account: access.account.clone(), reach: access.reach.clone(), mode: PhantomData }
+    pub(crate) fn of(account: &AccountId, reach: &Reach) -> Self {
+        Self { account: account.clone(), reach: reach.clone(), mode: PhantomData }
     }
 
     /// The whole account: its account-level tables, and the site-level tables of all its sites.

@@ -140,3 +140,10 @@ pub struct Tenant {
     /// Its sites.
     pub sites: Arc<[SiteId]>,
 }
+
+impl Tenant {
+    /// Whether the subscription is another account's: then the rows were loaded by mistake.
+    pub(crate) fn mixes_accounts(&self) -> bool {
+        self.subscription.as_ref().is_some_and(|subscription| subscription.account != self.account.id)
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Denial, Principal, Privilege, Standing};
+use super::{Credential, Denial, Principal, Privilege, Standing};
 use crate::id::{AccountId, SiteId, UserId};
 use crate::policy::CreditPolicy;
 use crate::tenant::{Account, Plan};
@@ -17,11 +17,12 @@ use crate::tenant::{Account, Plan};
 #[derive(Clone, Debug)]
 pub struct Access {
     pub(crate) account: AccountId,
-    user: Option<UserId>,
+    pub(super) credential: Credential,
+    pub(super) user: Option<UserId>,
     pub(crate) reach: Reach,
     plan: Arc<Plan>,
     pub(crate) credit: CreditPolicy,
-    writable: bool,
+    pub(super) writable: bool,
     valid_until: Option<DateTime<Utc>>,
 }
 
@@ -29,6 +30,7 @@ impl Access {
     pub(super) fn grant(principal: &Principal, standing: Standing<'_>, credit: CreditPolicy) -> Self {
         Self {
             account: standing.tenant.account.id.clone(),
+            credential: principal.credential().clone(),
             user: principal.user().cloned(),
             reach: Reach { sites: standing.tenant.sites.clone(), bound: principal.sites().cloned() },
             plan: standing.plan.clone(),
@@ -41,6 +43,11 @@ impl Access {
     /// The account that may be acted for.
     pub fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// The kind of credential that was presented, for the audit log.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// The person who acts; `None` for an API key.
@@ -93,8 +100,19 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    /// All of an account that has these sites.
+    #[cfg(feature = "sql")]
+    pub(crate) fn whole(sites: Arc<[SiteId]>) -> Self {
+        Self { sites, bound: None }
+    }
+
     pub(crate) fn contains(&self, site: &SiteId) -> bool {
         self.sites.contains(site) && self.bound.as_ref().is_none_or(|bound| bound.contains(site))
+    }
+
+    /// The sites of the account that a bound principal reaches; `None` if it is not bound.
+    pub(super) fn bound_sites(&self) -> Option<Arc<[SiteId]>> {
+        self.bound.as_ref().map(|bound| bound.iter().filter(|site| self.sites.contains(site)).cloned().collect())
     }
 
     pub(crate) fn is_bound(&self) -> bool {
@@ -137,22 +155,36 @@ impl BillingAccess {
     }
 }
 
-/// The proof that a principal may operate the service under one stored privilege. It opens no tenant's rows.
+/// The proof that a principal may operate the service under one stored privilege. It opens no tenant's rows by itself.
 #[derive(Clone, Debug)]
 pub struct Operator {
     account: AccountId,
+    credential: Credential,
     user: Option<UserId>,
     privilege: Privilege,
+    #[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "only rows are bound to sites"))]
+    bound_to_sites: bool,
 }
 
 impl Operator {
     pub(super) fn grant(principal: &Principal, account: &Account, privilege: Privilege) -> Self {
-        Self { account: account.id.clone(), user: principal.user().cloned(), privilege }
+        Self {
+            account: account.id.clone(),
+            credential: principal.credential().clone(),
+            user: principal.user().cloned(),
+            privilege,
+            bound_to_sites: principal.sites().is_some(),
+        }
     }
 
     /// The account that the operator belongs to.
     pub fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// The kind of credential that the operator presented, for the audit log.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// The person who acts; `None` for an API key.
@@ -168,5 +200,11 @@ impl Operator {
     /// Fails unless the operator was admitted under this very privilege.
     pub(crate) fn check(&self, privilege: Privilege) -> Result<(), Denial> {
         if self.privilege == privilege { Ok(()) } else { Err(Denial::PrivilegeMissing(privilege)) }
+    }
+
+    /// Whether the operator's credential is bound to sites of its own account.
+    #[cfg(feature = "sql")]
+    pub(crate) fn is_bound_to_sites(&self) -> bool {
+        self.bound_to_sites
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, ApiKeyId, SiteId, UserId};
 
 /// The kind of credential that a principal presented. It goes to the audit log; no decision depends on it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Credential {
     /// A session cookie.
     Session,
@@ -26,17 +27,20 @@ pub enum Privilege {
     ConfirmPayments,
     /// May grant credits that nobody paid for.
     GrantCredits,
+    /// May read another tenant's rows, one account at a time, for a reason that is recorded.
+    CrossTenants,
 }
 
 impl Privilege {
     /// Every privilege.
-    pub const ALL: [Self; 2] = [Self::ConfirmPayments, Self::GrantCredits];
+    pub const ALL: [Self; 3] = [Self::ConfirmPayments, Self::GrantCredits, Self::CrossTenants];
 
     /// The text to store.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ConfirmPayments => "confirm_payments",
             Self::GrantCredits => "grant_credits",
+            Self::CrossTenants => "cross_tenants",
         }
     }
 
@@ -57,17 +61,19 @@ impl fmt::Display for Privilege {
 pub struct Privileges {
     confirm_payments: bool,
     grant_credits: bool,
+    cross_tenants: bool,
 }
 
 impl Privileges {
     /// No privilege at all.
-    pub const NONE: Self = Self { confirm_payments: false, grant_credits: false };
+    pub const NONE: Self = Self { confirm_payments: false, grant_credits: false, cross_tenants: false };
 
     /// Whether a privilege is among them.
     pub const fn contains(self, privilege: Privilege) -> bool {
         match privilege {
             Privilege::ConfirmPayments => self.confirm_payments,
             Privilege::GrantCredits => self.grant_credits,
+            Privilege::CrossTenants => self.cross_tenants,
         }
     }
 }
@@ -79,6 +85,7 @@ impl FromIterator<Privilege> for Privileges {
             match privilege {
                 Privilege::ConfirmPayments => all.confirm_payments = true,
                 Privilege::GrantCredits => all.grant_credits = true,
+                Privilege::CrossTenants => all.cross_tenants = true,
             }
         }
         all
@@ -104,7 +111,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    fn new(credential: Credential, user: Option<UserId>) -> Self {
+    pub(super) fn new(credential: Credential, user: Option<UserId>) -> Self {
         Self { credential, user, account: None, sites: None, privileges: Privileges::NONE }
     }
 

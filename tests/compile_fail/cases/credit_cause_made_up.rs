@@ -1,5 +1,6 @@
 //! Credits are granted for a cause, and a cause cannot be made up.
 
 fn main() {
-    let _ = bailiwick::Cause { kind: bailiwick::CauseKind::BankTransfer, key: "grant/transfer/1".into() };
+    let kind = bailiwick::CauseKind::BankTransfer;
+    let _ = bailiwick::Cause { account: 7.into(), kind, key: "grant/transfer/1".into() };
 }
