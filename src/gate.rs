@@ -5,6 +5,8 @@ mod access;
 mod denial;
 mod job;
 mod principal;
+#[cfg(feature = "tracing")]
+mod trace;
 
 use std::sync::Arc;
 
@@ -37,6 +39,20 @@ pub enum Route {
     Billing,
     /// Operates the service itself, under a privilege.
     Operator(Privilege),
+}
+
+impl Route {
+    /// A label for logs and counters: a word of a fixed few.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Authenticated => "authenticated",
+            Self::TenantRead => "tenant_read",
+            Self::TenantWrite => "tenant_write",
+            Self::Billing => "billing",
+            Self::Operator(_) => "operator",
+        }
+    }
 }
 
 /// What a request presented for a credential, as the host's authentication found it.
@@ -122,7 +138,8 @@ impl GateDecision {
         self.result.as_ref().err().map(|refusal| &refusal.denial)
     }
 
-    /// A label for logs and counters: `admitted`, or the denial's code.
+    /// A label for logs and counters: `admitted`, or the denial's code. A counter by this and by [`Route::label`] stays
+    /// small, however many tenants there are.
     pub fn label(&self) -> &'static str {
         self.denial().map_or("admitted", |denial| denial.code().as_str())
     }

@@ -92,6 +92,7 @@
 //!
 //! # Features
 //! - `sql` (default): `table!`, scopes and statements, rendered by sea-query.
+//! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks for it.
 //! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
 //! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
 //!

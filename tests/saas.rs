@@ -570,6 +570,41 @@ fn whatever_is_sent_the_answer_is_a_problem_and_nothing_is_written() {
 }
 
 #[test]
+fn the_metrics_count_admissions_and_denials_by_code_and_name_nobody() {
+    let service = Service::start();
+    let metrics = || {
+        let answer = service.send("GET", "/metrics", &[], b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{answer:?}");
+        answer.text
+    };
+    let count = |route: &str, code: &str| {
+        let line = format!("gate_decisions_total{{route=\"{route}\",code=\"{code}\"}} ");
+        metrics().lines().find_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    assert_eq!((count("tenant_read", "admitted"), count("tenant_read", "account_suspended")), (0, 0));
+
+    assert_eq!(service.ask(&service.session(seed::ACME), "GET", "/articles", None, None).status, 200);
+    for bearer in [service.session(seed::INITECH), seed::api_key(seed::INITECH)] {
+        assert_eq!(service.ask(&bearer, "GET", "/articles", None, None).status, 403);
+    }
+    assert_eq!(service.ask("nonsense", "DELETE", "/articles/1", None, None).status, 401);
+    // Refused by the throttle's or the wallet's word, not by the gate's: that is an admission still.
+    assert_eq!(service.write(seed::UMBRELLA, "poor", 60).status, 402);
+    for (route, code, times) in [
+        ("tenant_read", "admitted", 1),
+        ("tenant_read", "account_suspended", 2),
+        ("tenant_write", "credential_rejected", 1),
+        ("tenant_write", "admitted", 1),
+        ("billing", "admitted", 0),
+    ] {
+        assert_eq!(count(route, code), times, "{route} {code}: {}", metrics());
+    }
+    let series = metrics().lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(series, 4, "one for each route and code, none for a tenant");
+}
+
+#[test]
 fn a_file_keeps_what_was_written() {
     let file = std::env::temp_dir().join(format!("bailiwick-saas-{}.db", std::process::id()));
     for round in 0..2 {

@@ -132,6 +132,9 @@ Paste the lines above into a shell, then try, in this order:
   curl -i {address}/register -H 'Idempotency-Key: newcomer' \
        --json '{{ "email": "someone@example.com", "plan": {free}, "payment_method": "bank_transfer" }}'
 
+  # what the gate answered to all of it, counted by route and code
+  curl {address}/metrics
+
 Ctrl-C stops it."#,
         initech_site = seed::site(initech),
         umbrella_site = seed::site(seed::UMBRELLA),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use bailiwick::{
-    Access, Admission, BillingAccess, Code, Evidence, IdempotencyKey, Operator, Privilege, Route, Severity, WriteAccess,
+    Access, Admission, BillingAccess, Code, Evidence, IdempotencyKey, Operator, Privilege, Route, WriteAccess,
 };
 use serde::de::DeserializeOwned;
 
@@ -13,7 +13,7 @@ use super::error::AppError;
 use super::{API, App};
 
 impl App {
-    /// Asks the gate about a request, logs its answer, and throttles whoever reaches a tenant's rows.
+    /// Asks the gate about a request, logs and counts its answer, and throttles whoever reaches a tenant's rows.
     async fn admit(&self, parts: &Parts, route: Route) -> Result<Admission, AppError> {
         let now = self.now();
         let evidence = self.auth.evidence(&parts.headers, &self.store).await?;
@@ -22,14 +22,10 @@ impl App {
             _ => None,
         };
         let decision = self.policy.admit(route, &evidence, tenant.as_ref(), now);
-        let (code, path) = (decision.label(), parts.uri.path());
-        let account = tenant.as_ref().map(|tenant| tenant.account.id.to_string());
-        let failure = decision.credential_failure().map(|failure| failure.to_string());
-        match decision.severity() {
-            Severity::Info => tracing::info!(code, path, account, failure, "gate"),
-            Severity::Warning => tracing::warn!(code, path, account, failure, "gate"),
-            Severity::Error => tracing::error!(code, path, account, failure, "gate"),
-        }
+        let account = tenant.as_ref().map(|tenant| &tenant.account.id);
+        tracing::info_span!("request", method = %parts.method, path = parts.uri.path())
+            .in_scope(|| decision.trace(route, account));
+        self.metrics.count(route, &decision);
         let admission = decision.into_result()?;
         if let Admission::Tenant(access) = &admission {
             self.throttle.check(access, API, now)?;

@@ -7,6 +7,7 @@ mod change_sets;
 mod error;
 mod extract;
 mod ledger;
+mod metrics;
 pub mod seed;
 mod store;
 mod tables;
@@ -24,6 +25,7 @@ use bailiwick::{
 use chrono::{DateTime, Utc};
 
 pub use auth::Auth;
+use metrics::Metrics;
 pub use store::Store;
 pub use writer::Writer;
 
@@ -45,6 +47,7 @@ pub struct Shared {
     pub store: Store,
     pub auth: Auth,
     pub writer: Writer,
+    metrics: Metrics,
     policy: Policy,
     prices: PriceList,
     throttle: Throttle,
@@ -68,6 +71,7 @@ impl App {
             store,
             auth: Auth::new()?,
             writer: Writer::default(),
+            metrics: Metrics::new(),
             policy: Policy::load(settings)?,
             prices: serde_json::from_str(include_str!("../prices.json"))?,
             throttle: Throttle::new(ThrottleCapacity { accounts: 100_000, addresses: 100_000 }),
@@ -83,6 +87,7 @@ impl App {
             .route("/articles", get(articles::list).post(articles::write))
             .route("/articles/{id}", patch(articles::edit).delete(articles::delete))
             .route("/billing/confirm-bank-transfer", post(accounts::confirm_bank_transfer))
+            .route("/metrics", get(metrics::show))
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
