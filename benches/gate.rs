@@ -53,7 +53,7 @@ fn by_hand(slack: &Slack, who: &Principal, tenant: Option<&Tenant>, now: DateTim
     let Some(plan) = tenant.plan.as_ref().filter(|plan| plan.active) else { return Err(Refused::Plan) };
     let valid_until = match &tenant.subscription {
         _ if !plan.needs_subscription => None,
-        Some(subscription) if subscription.account == *own => {
+        Some(subscription) if subscription.account == *own && subscription.plan == plan.id => {
             let until = match (subscription.status, subscription.trial_end, subscription.current_period) {
                 (SubscriptionStatus::Trialing, Some(end), _) => end,
                 (SubscriptionStatus::Active, _, Some(period)) if subscription.cancel_at_period_end => period.end,
