@@ -703,6 +703,18 @@ fn g7_every_denial_is_explained() {
     }
 }
 
+/// An access reaches the account's own sites, and of these only the ones that its principal is bound to.
+#[test]
+fn g2_an_access_tells_which_sites_it_reaches() {
+    let tenant = facts::tenant(&good_tenant());
+    for (bound, reached) in [(None, [true, true, false]), (Some(vec![2, 9]), [false, true, false])] {
+        let principal = session(&gate::Principal { sites: bound.clone(), ..member() });
+        let access = validate_account_and_plan(&principal, Some(&tenant), facts::instant(0)).unwrap();
+        assert_eq!([1, 2, 9].map(|site| access.reaches(&site.into())), reached, "{bound:?}");
+        assert_eq!(access.is_bound_to_sites(), bound.is_some());
+    }
+}
+
 /// An access that is carried past its time says so.
 #[test]
 fn g4_an_access_knows_when_it_has_run_out() {

@@ -56,6 +56,9 @@ impl Cause {
     /// The credits of one month, if the transition opened it: see [`Effect::CreditsDue`](crate::Effect::CreditsDue). The
     /// key is the subscription and the start of the month, so that no month is granted twice. Write the transition in the
     /// same transaction: one that was never written has paid for nothing.
+    ///
+    /// Months are counted from the anchor. A payment later than the slack starts a new one, so on a plan that is paid by
+    /// days or weeks it opens a month again; give such plans no credits by the month.
     pub fn month(transition: &Transition, month: Period) -> Option<Self> {
         let opens = |effect: &Effect| match effect {
             Effect::CreditsDue { period, anchor } => period.months(*anchor).any(|due| due == month),
