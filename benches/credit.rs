@@ -28,7 +28,13 @@ fn tenant(id: i64) -> Tenant {
         quotas: BTreeMap::new(),
     };
     let status = AccountStatus::Active;
-    let account = Account { id: id.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
+    let account = Account {
+        id: id.into(),
+        status,
+        payment_method: PaymentMethod::BankTransfer,
+        version: 1,
+        privileges: Privileges::from_iter([Privilege::GrantCredits]),
+    };
     Tenant { account, plan: Some(plan.into()), subscription: None, sites: [].into() }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bailiwick::{
     Account, AccountId, AccountStatus, ApiKeyId, Credential, CreditPolicy, Credits, Currency, Evidence, Interval,
-    Money, PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Route, SiteId, Subscription,
+    Money, PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Privileges, Route, SiteId, Subscription,
     SubscriptionStatus, Tenant, UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -120,6 +120,7 @@ fn tenant() -> Tenant {
             status: AccountStatus::Active,
             payment_method: PaymentMethod::BankTransfer,
             version: 1,
+            privileges: Privileges::NONE,
         },
         plan: Some(Arc::new(plan)),
         subscription: Some(subscription),

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use bailiwick::{
-    Account, AccountStatus, Credits, Currency, Dialect, Interval, Money, PaymentMethod, Plan, Principal, Scope, Site,
-    Tenant, Write, validate_account_and_plan,
+    Account, AccountStatus, Credits, Currency, Dialect, Interval, Money, PaymentMethod, Plan, Principal, Privileges,
+    Scope, Site, Tenant, Write, validate_account_and_plan,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use sea_query::{
@@ -45,6 +45,7 @@ fn site() -> Scope<Site, Write> {
         status: AccountStatus::Active,
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
+        privileges: Privileges::NONE,
     };
     let tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
     let principal = Principal::session(1.into()).of_account(7.into());

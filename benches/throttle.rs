@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick::{
-    Access, Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Principal, Quota,
-    QuotaSet, Tenant, Throttle, ThrottleCapacity, ThrottleScope, gcra, throttle_scope, validate_account_and_plan,
+    Access, Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Principal, Privileges,
+    Quota, QuotaSet, Tenant, Throttle, ThrottleCapacity, ThrottleScope, gcra, throttle_scope,
+    validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -113,6 +114,7 @@ fn accesses(quotas: &QuotaSet, text: bool) -> Vec<Access> {
                 status: AccountStatus::Active,
                 payment_method: PaymentMethod::BankTransfer,
                 version: 1,
+                privileges: Privileges::NONE,
             },
             plan: Some(plan.clone()),
             subscription: None,

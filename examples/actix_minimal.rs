@@ -19,8 +19,8 @@ use actix_web::{App, HttpServer};
 use bailiwick::actix::{Passed, install};
 use bailiwick::{
     Access, Account, AccountId, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision,
-    Gatekeeper, Interval, Money, PaymentMethod, Plan, Policy, Principal, Problem, Quota, RequestHead, Tenant, Throttle,
-    ThrottleCapacity, ThrottleScope, WriteAccess, throttle_scope,
+    Gatekeeper, Interval, Money, PaymentMethod, Plan, Policy, Principal, Privileges, Problem, Quota, RequestHead,
+    Tenant, Throttle, ThrottleCapacity, ThrottleScope, WriteAccess, throttle_scope,
 };
 use chrono::{DateTime, Utc};
 
@@ -90,7 +90,7 @@ fn tenant(id: i64, active: bool) -> anyhow::Result<(AccountId, Tenant)> {
         quotas: BTreeMap::from([(WRITE, Quota::new(3, 60)?.into())]),
     };
     let (status, payment_method) = (AccountStatus::Active, PaymentMethod::BankTransfer);
-    let account = Account { id: id.into(), status, payment_method, version: 1 };
+    let account = Account { id: id.into(), status, payment_method, version: 1, privileges: Privileges::NONE };
     Ok((id.into(), Tenant { account, plan: Some(plan.into()), subscription: None, sites: [].into() }))
 }
 

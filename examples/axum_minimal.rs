@@ -20,8 +20,8 @@ use axum::routing::get;
 use bailiwick::axum::{Json, method_not_allowed, not_found};
 use bailiwick::{
     Access, Account, AccountId, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision,
-    Gatekeeper, Interval, Money, Passage, PaymentMethod, Plan, Policy, Principal, Problem, Quota, RequestHead, Tenant,
-    Throttle, ThrottleCapacity, ThrottleScope, WriteAccess, throttle_scope,
+    Gatekeeper, Interval, Money, Passage, PaymentMethod, Plan, Policy, Principal, Privileges, Problem, Quota,
+    RequestHead, Tenant, Throttle, ThrottleCapacity, ThrottleScope, WriteAccess, throttle_scope,
 };
 use chrono::{DateTime, Utc};
 
@@ -91,7 +91,7 @@ fn tenant(id: i64, active: bool) -> anyhow::Result<(AccountId, Tenant)> {
         quotas: BTreeMap::from([(WRITE, Quota::new(3, 60)?.into())]),
     };
     let (status, payment_method) = (AccountStatus::Active, PaymentMethod::BankTransfer);
-    let account = Account { id: id.into(), status, payment_method, version: 1 };
+    let account = Account { id: id.into(), status, payment_method, version: 1, privileges: Privileges::NONE };
     Ok((id.into(), Tenant { account, plan: Some(plan.into()), subscription: None, sites: [].into() }))
 }
 

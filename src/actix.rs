@@ -91,7 +91,8 @@ use ::actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, ResponseErr
 use crate::credit::IdempotencyKey;
 use crate::gate::{Access, Admission, BillingAccess, Principal, Route, WriteAccess};
 use crate::http::{
-    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayGrantCredits, RequestHead, admit, for_each_admitted,
+    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead, admit,
+    for_each_admitted,
 };
 use crate::problem::{Code, Problem};
 use crate::throttle::Passage;

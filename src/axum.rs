@@ -113,7 +113,8 @@ use serde::de::DeserializeOwned;
 use crate::credit::IdempotencyKey;
 use crate::gate::{Access, BillingAccess, Principal, WriteAccess};
 use crate::http::{
-    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayGrantCredits, RequestHead, admit, for_each_admitted,
+    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead, admit,
+    for_each_admitted,
 };
 use crate::problem::{Code, Problem};
 use crate::throttle::Passage;

@@ -11,8 +11,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::gate::{Credential, Denial, Operator, Privilege, Reach};
+use crate::gate::{Credential, Denial, Operator, Reach};
 use crate::id::{AccountId, UserId};
+use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
 use crate::scope::{Entry, Read};
 use crate::tenant::Tenant;
@@ -28,11 +29,13 @@ const LONGEST_REASON: usize = 500;
 /// ```
 /// use bailiwick::danger::CrossTenant;
 /// use bailiwick::{Evidence, Principal, Privilege, Route, Tenant, admit};
-/// # use bailiwick::{Account, AccountStatus, PaymentMethod};
+/// # use bailiwick::{Account, AccountStatus, PaymentMethod, Privileges};
+/// # let staff = Privileges::from_iter([Privilege::CrossTenants]);
 /// # let now = "2026-01-01T00:00:00Z".parse()?;
 /// # let tenant = |id: i64| {
 /// #     let status = AccountStatus::Active;
-/// #     let account = Account { id: id.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
+/// #     let payment_method = PaymentMethod::BankTransfer;
+/// #     let account = Account { id: id.into(), status, payment_method, version: 1, privileges: staff };
 /// #     Tenant { account, plan: None, subscription: None, sites: [12.into()].into() }
 /// # };
 /// # let (staff, customer): (Tenant, Tenant) = (tenant(1), tenant(7));

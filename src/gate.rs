@@ -13,6 +13,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::policy::{GraceMode, Policy};
+use crate::privilege::Privilege;
 use crate::problem::Severity;
 use crate::subscription::{Subscription, SubscriptionStatus};
 use crate::tenant::{AccountStatus, Plan, SuspensionCause, Tenant};
@@ -22,7 +23,7 @@ pub(crate) use access::Reach;
 pub use access::{Access, BillingAccess, Operator, WriteAccess};
 pub use denial::{CredentialFailure, Denial};
 pub use job::JobTenant;
-pub use principal::{Credential, Principal, Privilege, Privileges};
+pub use principal::{Credential, Principal};
 
 /// What a route demands, declared where the route is declared, never guessed from its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -253,6 +254,9 @@ impl Policy {
                 }
                 let tenant = own_tenant(principal, tenant)?;
                 check_standing(tenant.account.status)?;
+                if !tenant.account.privileges.contains(privilege) {
+                    return Err(Denial::PrivilegeMissing(privilege).into());
+                }
                 Ok(Admission::Operator(Operator::grant(principal, &tenant.account, privilege)))
             }
         }

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 
 use crate::credit::IdempotencyKey;
 use crate::gate::{
-    Access, Admission, BillingAccess, CredentialFailure, Denial, Evidence, GateDecision, Operator, Principal,
-    Privilege, Route, WriteAccess,
+    Access, Admission, BillingAccess, CredentialFailure, Denial, Evidence, GateDecision, Operator, Principal, Route,
+    WriteAccess,
 };
 use crate::policy::Policy;
+use crate::privilege::Privilege;
 use crate::problem::{Code, Problem};
 use crate::tenant::Tenant;
 use crate::throttle::Throttled;
@@ -26,7 +27,7 @@ use crate::throttle::Throttled;
 /// | [`Access`] | [`Route::TenantRead`] |
 /// | [`WriteAccess`] | [`Route::TenantWrite`] |
 /// | [`BillingAccess`] | [`Route::Billing`] |
-/// | [`MayConfirmPayments`], [`MayGrantCredits`] | [`Route::Operator`] under that [`Privilege`] |
+/// | [`MayConfirmPayments`], [`MayCrossTenants`], [`MayGrantCredits`] | [`Route::Operator`] under that [`Privilege`] |
 ///
 /// [`IdempotencyKey`] is an argument too, for the header of that name. Each argument asks the gate, so a handler takes
 /// one of the table.
@@ -180,6 +181,10 @@ pub struct MayConfirmPayments(pub Operator);
 #[derive(Clone, Debug)]
 pub struct MayGrantCredits(pub Operator);
 
+/// An operator who was admitted under [`Privilege::CrossTenants`].
+#[derive(Clone, Debug)]
+pub struct MayCrossTenants(pub Operator);
+
 /// What a handler takes as an argument, and so declares its route by.
 pub(crate) trait Admitted: Sized {
     const ROUTE: Route;
@@ -243,10 +248,20 @@ impl Admitted for MayGrantCredits {
     }
 }
 
+impl Admitted for MayCrossTenants {
+    const ROUTE: Route = Route::Operator(Privilege::CrossTenants);
+
+    fn of(admission: Admission) -> Result<Self, Denial> {
+        admission.into_operator().map(Self)
+    }
+}
+
 /// Runs a macro once for every argument that asks the gate.
 macro_rules! for_each_admitted {
     ($run:ident) => {
-        $run! { Anyone, Principal, Access, WriteAccess, BillingAccess, MayConfirmPayments, MayGrantCredits }
+        $run! {
+            Anyone, Principal, Access, WriteAccess, BillingAccess, MayConfirmPayments, MayCrossTenants, MayGrantCredits
+        }
     };
 }
 pub(crate) use for_each_admitted;

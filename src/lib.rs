@@ -60,9 +60,10 @@
 //! #     id: 1.into(), active: true, price: Money::new("0".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
 //! #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: [(AI, Quota::new(6, 60)?.into())].into(),
 //! # };
-//! # let status = AccountStatus::Active;
+//! # let (status, staff) = (AccountStatus::Active, Privileges::from_iter([Privilege::GrantCredits]));
 //! # let tenant = |id: i64| {
-//! #     let account = Account { id: id.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
+//! #     let payment_method = PaymentMethod::BankTransfer;
+//! #     let account = Account { id: id.into(), status, payment_method, version: 1, privileges: staff };
 //! #     Tenant { account, plan: Some(plan.clone().into()), subscription: None, sites: [12.into()].into() }
 //! # };
 //! # let privilege = Privilege::GrantCredits;
@@ -131,6 +132,7 @@ mod money;
 mod payment;
 mod period;
 mod policy;
+mod privilege;
 mod problem;
 mod quota;
 mod registration;
@@ -156,10 +158,10 @@ pub use credit::{
 };
 pub use gate::{
     Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, JobTenant,
-    Operator, Principal, Privilege, Privileges, Route, WriteAccess, admit, validate_account_and_plan,
+    Operator, Principal, Route, WriteAccess, admit, validate_account_and_plan,
 };
 #[cfg(any(feature = "axum", feature = "actix"))]
-pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayGrantCredits, RequestHead};
+pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead};
 pub use id::{AccountId, ApiKeyId, IdError, IdKind, PlanId, SiteId, SubscriptionId, UserId};
 pub use money::{AmountError, Credits, Currency, Money};
 pub use payment::{
@@ -169,6 +171,7 @@ pub use period::{Interval, IntervalUnit, Period};
 pub use policy::{
     CreditPolicy, FailureMode, GraceMode, GraceSettings, Overage, Policy, PolicyError, PolicySettings, ThrottleBypass,
 };
+pub use privilege::{Privilege, Privileges};
 pub use problem::{Code, Explained, Problem, Severity};
 pub use quota::{Quota, QuotaError, QuotaSet, ThrottleScope};
 pub use registration::{

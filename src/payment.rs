@@ -11,11 +11,12 @@ use thiserror::Error;
 
 use crate::change::RowChange;
 use crate::credit::{Answer, Cause, Change, GrantError, Wallet, WalletError};
-use crate::gate::{Denial, Operator, Privilege};
+use crate::gate::{Denial, Operator};
 use crate::id::{AccountId, SubscriptionId, UserId};
 use crate::money::{Credits, Money};
 use crate::period::{Interval, IntervalUnit};
 use crate::policy::Policy;
+use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
 use crate::subscription::{Effect, PaymentMethod, RecordedPayment, Refusal, Subscription, Transition};
 use crate::tenant::{Account, AccountStatus, Plan, SuspensionCause};

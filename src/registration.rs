@@ -14,6 +14,7 @@ use crate::credit::{Answer, Cause, Change, GrantError, IdempotencyKey, Wallet, W
 use crate::id::{AccountId, PlanId, SiteId, SubscriptionId, UserId};
 use crate::money::Credits;
 use crate::policy::Policy;
+use crate::privilege::Privileges;
 use crate::problem::{Code, Explained};
 use crate::subscription::{PaymentMethod, Subscription};
 use crate::tenant::{Account, AccountStatus, Plan, Site};
@@ -292,7 +293,13 @@ impl Policy {
 /// Who must pay first, waits for that payment; who need not, begins at once.
 fn new_account(request: &Registration) -> Account {
     let status = if request.plan.needs_subscription { AccountStatus::PendingPayment } else { AccountStatus::Active };
-    Account { id: request.account.clone(), status, payment_method: request.payment_method, version: 1 }
+    Account {
+        id: request.account.clone(),
+        status,
+        payment_method: request.payment_method,
+        version: 1,
+        privileges: Privileges::NONE,
+    }
 }
 
 fn new_subscription(request: &Registration, now: DateTime<Utc>) -> Subscription {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, PlanId, SiteId};
 use crate::money::{Credits, Money};
 use crate::period::Interval;
+use crate::privilege::Privileges;
 use crate::quota::{QuotaSet, ThrottleScope};
 use crate::subscription::{PaymentMethod, Subscription};
 
@@ -98,6 +99,11 @@ pub struct Account {
     pub payment_method: PaymentMethod,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
+    /// What its members may hold of power over the service itself, stored one by one: none, for every customer. An
+    /// operator needs the privilege here and as a principal, so a word that slipped into a customer's row of users grants
+    /// nothing. A row from before there was such a field has none.
+    #[serde(default = "Privileges::none")]
+    pub privileges: Privileges,
 }
 
 /// A site: a property of an account. As a type parameter it marks the site level of a scope or a table.

@@ -53,7 +53,7 @@ pub struct ThrottleCapacity {
 /// # use std::collections::BTreeMap;
 /// # use std::sync::Arc;
 /// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan};
-/// # use bailiwick::{Principal, Problem, Tenant, validate_account_and_plan};
+/// # use bailiwick::{Principal, Privileges, Problem, Tenant, validate_account_and_plan};
 /// use bailiwick::{throttle_scope, Quota, Throttle, ThrottleCapacity, ThrottleScope};
 ///
 /// const AI: ThrottleScope = throttle_scope!("ai");
@@ -66,6 +66,7 @@ pub struct ThrottleCapacity {
 /// # };
 /// # let account = Account {
 /// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
+/// #     privileges: Privileges::NONE,
 /// # };
 /// # let tenant = Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: [].into() };
 /// # let principal = Principal::session(1.into()).of_account(7.into());

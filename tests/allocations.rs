@@ -50,6 +50,7 @@ fn the_counter_counts() {
 #[test]
 fn the_gate_allocates_nothing() {
     let tenant = facts::tenant(&gate::Tenant {
+        privileges: vec![],
         account: 7,
         status: "active",
         plan: Some(gate::Plan { active: true, needs_subscription: true }),

@@ -5,7 +5,7 @@ mod support;
 use bailiwick::danger::{AuditRecord, CrossTenant, CrossTenantError};
 use bailiwick::*;
 use proptest::prelude::*;
-use support::{account, at, operator_of, tenant};
+use support::{account, at, operator_of, staff, tenant};
 
 bailiwick::table! {
     struct Sites: Account in "sites" {
@@ -42,7 +42,7 @@ fn values(statement: &Statement) -> String {
 /// An operator by any credential, admitted under a privilege.
 fn admitted(principal: Principal, own: i64, privilege: Privilege) -> Operator {
     let principal = principal.of_account(own.into()).with_privileges([privilege].into_iter().collect());
-    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&tenant(own)), at(0));
+    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&staff(own)), at(0));
     decision.into_result().unwrap().into_operator().unwrap()
 }
 

@@ -78,6 +78,7 @@ fn good_tenant() -> gate::Tenant {
             past_due_since: Some(15 * SECOND),
         }),
         sites: vec![1, 2],
+        privileges: vec!["confirm_payments"],
     }
 }
 
@@ -133,10 +134,12 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
         prop::option::weighted(0.9, (prop::bool::weighted(0.9), prop::bool::weighted(0.9))),
         prop::option::weighted(0.9, subscriptions),
         subsequence(vec![1, 2], 0..=2),
+        subsequence(PRIVILEGES.to_vec(), 0..=2),
     )
-        .prop_map(|(account, status, plan, subscription, sites)| gate::Tenant {
+        .prop_map(|(account, status, plan, subscription, sites, privileges)| gate::Tenant {
             account,
             status,
+            privileges,
             plan: plan.map(|(active, needs_subscription)| gate::Plan { active, needs_subscription }),
             subscription,
             sites,
@@ -320,13 +323,24 @@ proptest! {
         let [plain, mighty] = [vec![], held.clone()].map(|privileges| session(&gate::Principal { privileges, ..principal.clone() }));
         for route in [Route::TenantRead, Route::TenantWrite, Route::Billing] {
             let [without, with] = [&plain, &mighty].map(|principal| {
-                format!("{:?}", policy.admit(route, &Evidence::Verified(principal.clone()), Some(&tenant), now))
+                let decision = policy.admit(route, &Evidence::Verified(principal.clone()), Some(&tenant), now);
+                let said = format!("{decision:?}");
+                // An access shows the privileges; all else that it says is the same.
+                match decision.into_result() {
+                    Ok(Admission::Tenant(access)) => said.replacen(&format!("{:?}", access.privileges()), "", 1),
+                    _ => said,
+                }
             });
             prop_assert_eq!(without, with);
         }
         for privilege in Privilege::ALL {
             let decision = policy.admit(Route::Operator(privilege), &Evidence::Verified(mighty.clone()), Some(&tenant), now);
-            prop_assert_eq!(decision.label() == "privilege_missing", !held.contains(&privilege.as_str()));
+            let is_held = held.contains(&privilege.as_str());
+            prop_assert!(is_held || decision.label() == "privilege_missing");
+            // The account's own privileges are asked for last, where nothing else is against it.
+            let is_effective = is_held && tenant.account.privileges.contains(privilege);
+            prop_assert!(is_effective || decision.denial().is_some());
+            prop_assert!(!is_effective || decision.label() != "privilege_missing");
             if let Ok(operator) = decision.into_result().and_then(Admission::into_operator) {
                 prop_assert_eq!(operator.privilege(), privilege);
                 prop_assert_eq!(operator.account().as_integer(), principal.account);
@@ -498,7 +512,7 @@ fn g7_a_suspension_names_its_cause() {
 fn g3_an_admission_is_good_for_its_own_route_only() {
     let principal = gate::Principal { privileges: PRIVILEGES.to_vec(), ..member() };
     let evidence = Evidence::Verified(session(&principal));
-    let tenant = facts::tenant(&good_tenant());
+    let tenant = facts::tenant(&gate::Tenant { privileges: PRIVILEGES.to_vec(), ..good_tenant() });
     for route in ROUTES {
         let admission =
             || admit(facts::route(route), &evidence, Some(&tenant), facts::instant(0)).into_result().unwrap();
@@ -543,6 +557,26 @@ fn g5_privileges_are_stored_words() {
     }
 }
 
+/// What is shown is what is stored for the principal and its account both; stored facts without such a field have none.
+#[test]
+fn g5_an_access_shows_the_privileges_that_count() {
+    let stored = [Privilege::ConfirmPayments, Privilege::CrossTenants];
+    let mut tenant = facts::tenant(&good_tenant());
+    tenant.account.privileges = stored.into_iter().collect();
+    let person = Principal::session(1.into()).of_account(OWN.into());
+    let person = person.with_privileges([Privilege::ConfirmPayments, Privilege::GrantCredits].into_iter().collect());
+    let shown = |tenant: &Tenant| {
+        let access = validate_account_and_plan(&person, Some(tenant), facts::instant(0)).unwrap();
+        access.privileges().iter().collect::<Vec<Privilege>>()
+    };
+    assert_eq!(shown(&tenant), [Privilege::ConfirmPayments]);
+
+    let mut old = serde_json::to_value(&tenant).unwrap();
+    assert_eq!(old["account"]["privileges"], serde_json::json!(["confirm_payments", "cross_tenants"]));
+    old["account"].as_object_mut().unwrap().remove("privileges");
+    assert_eq!(shown(&serde_json::from_value(old).unwrap()), []);
+}
+
 /// The functions without a policy decide as the default policy does.
 #[test]
 fn the_free_functions_use_the_default_policy() {
@@ -582,7 +616,9 @@ fn every_tenant() -> Vec<Option<gate::Tenant>> {
         for plan in plans {
             let plan = plan.map(|(active, needs_subscription)| gate::Plan { active, needs_subscription });
             for subscription in every_subscription() {
-                all.push(Some(gate::Tenant { status, plan, subscription, ..good_tenant() }));
+                for privileges in [vec![], vec!["confirm_payments"]] {
+                    all.push(Some(gate::Tenant { status, plan, subscription, privileges, ..good_tenant() }));
+                }
             }
         }
     }

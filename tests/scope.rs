@@ -5,8 +5,8 @@ mod model;
 
 use bailiwick::{
     Access, Account, AccountStatus, BuildError, Code, Column, Credits, Currency, Denial, Dialect, Entry, Explained,
-    Filter, Global, Insert, Interval, Money, NoKey, NotFound, PaymentMethod, Plan, Principal, Problem, Read, Scope,
-    Site, SiteId, Statement, Table, Tenant, Update, Write, WriteAccess, validate_account_and_plan,
+    Filter, Global, Insert, Interval, Money, NoKey, NotFound, PaymentMethod, Plan, Principal, Privileges, Problem,
+    Read, Scope, Site, SiteId, Statement, Table, Tenant, Update, Write, WriteAccess, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{Condition, Draft, Reach, Relation, Row, SortKey, World};
@@ -85,6 +85,7 @@ fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteA
         status: AccountStatus::Active,
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
+        privileges: Privileges::NONE,
     };
     let tenant = Tenant { account: facts, plan: Some(plan.into()), subscription: None, sites: ids(sites).into() };
     let principal = Principal::session(1.into()).of_account(account.parse().unwrap());

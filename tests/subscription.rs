@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bailiwick::{
     Account, AccountStatus, AfterRetries, AfterTrial, Code, Command, CommandKind, Credits, Currency, Effect, Explained,
-    Interval, IntervalUnit, Money, PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Problem,
+    Interval, IntervalUnit, Money, PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Privileges, Problem,
     RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus as Status, Tenant, Transition,
     transition,
 };
@@ -482,6 +482,7 @@ impl Gate {
             status: AccountStatus::Active,
             payment_method: PaymentMethod::BankTransfer,
             version: 1,
+            privileges: Privileges::NONE,
         };
         let tenant = Tenant {
             account,

@@ -52,6 +52,7 @@ fn tenant(account: i64, quotas: &QuotaSet) -> Tenant {
         status: AccountStatus::Active,
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
+        privileges: Privileges::NONE,
     };
     Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: [12.into()].into() }
 }

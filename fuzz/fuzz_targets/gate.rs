@@ -40,6 +40,7 @@ struct Loaded {
     plan: Option<(bool, bool)>,
     subscription: Option<Subscribed>,
     sites: Vec<u8>,
+    privilege: bool,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -152,6 +153,7 @@ impl Input {
                 past_due_since: facts.past_due_since.as_ref().map(When::instant),
             }),
             sites: ids(&tenant.sites),
+            privileges: tenant.privilege.then_some("confirm_payments").into_iter().collect(),
         })
     }
 }

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::outcome::IdempotencyKey;
-use crate::gate::{Denial, Operator, Privilege};
+use crate::gate::{Denial, Operator};
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::period::Period;
+use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
 use crate::subscription::{Effect, Transition};
 

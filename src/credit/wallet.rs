@@ -169,6 +169,7 @@ impl Funds {
 /// # let tenant = |id: i64| Tenant {
 /// #     account: Account {
 /// #         id: id.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
+/// #         privileges: Privileges::from_iter([Privilege::GrantCredits]),
 /// #     },
 /// #     plan: Some(plan.clone().into()), subscription: None, sites: [].into(),
 /// # };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Credential, Denial, Principal, Privilege, Standing};
+use super::{Credential, Denial, Principal, Standing};
 use crate::id::{AccountId, SiteId, UserId};
 use crate::policy::CreditPolicy;
+use crate::privilege::{Privilege, Privileges};
 use crate::tenant::{Account, Plan};
 
 /// The proof that the gate admitted a principal to a tenant. It opens the tenant's rows for reading, and the tenant's
@@ -20,6 +21,7 @@ pub struct Access {
     pub(super) credential: Credential,
     pub(super) user: Option<UserId>,
     pub(crate) reach: Reach,
+    privileges: Privileges,
     plan: Arc<Plan>,
     pub(crate) credit: CreditPolicy,
     pub(super) writable: bool,
@@ -33,6 +35,7 @@ impl Access {
             credential: principal.credential().clone(),
             user: principal.user().cloned(),
             reach: Reach { sites: standing.tenant.sites.clone(), bound: principal.sites().cloned() },
+            privileges: principal.privileges().intersection(standing.tenant.account.privileges),
             plan: standing.plan.clone(),
             credit,
             writable: standing.writable,
@@ -58,6 +61,12 @@ impl Access {
     /// The account's plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The privileges that are stored for the principal and for its account both: what an operator's route would admit
+    /// it to. They open nothing here; a page may show by them what else there is.
+    pub fn privileges(&self) -> Privileges {
+        self.privileges
     }
 
     /// Whether a site is the account's, and among those that the principal is bound to, if it is bound to any.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Privilege;
+use crate::privilege::Privilege;
 use crate::problem::{Code, Explained, Problem, Severity};
 use crate::tenant::SuspensionCause;
 
@@ -47,7 +47,7 @@ pub enum Denial {
     /// 401: none was presented.
     #[error("this needs a credential, and none was presented")]
     CredentialMissing,
-    /// 403: the principal lacks the stored privilege.
+    /// 403: the principal lacks the stored privilege; or, checked where the account's standing is, its account does.
     #[error("this needs the privilege {0}")]
     PrivilegeMissing(Privilege),
     /// 403: the principal belongs to no account, or its account was not found.

@@ -27,14 +27,15 @@ use crate::tenant::Tenant;
 ///
 /// ```
 /// use bailiwick::{Denial, JobTenant, Policy, Principal, SuspensionCause, validate_account_and_plan};
-/// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Tenant};
+/// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Privileges, Tenant};
 /// # let now = "2026-01-01T00:00:00Z".parse()?;
 /// # let plan = Plan {
 /// #     id: 1.into(), active: true, price: Money::new(0.into(), Currency::EUR)?, interval: Interval::MONTHLY,
 /// #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: Default::default(),
 /// # };
 /// # let status = AccountStatus::Active;
-/// # let account = Account { id: 7.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
+/// # let payment_method = PaymentMethod::BankTransfer;
+/// # let account = Account { id: 7.into(), status, payment_method, version: 1, privileges: Privileges::NONE };
 /// # let mut tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
 /// let key = Principal::api_key(3.into()).of_account(7.into()).bound_to_sites([12.into()]);
 /// let access = validate_account_and_plan(&key, Some(&tenant), now)?;

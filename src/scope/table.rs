@@ -234,13 +234,14 @@ const fn is_plain(name: &str) -> bool {
 ///     ));
 ///     Ok(())
 /// }
-/// # use bailiwick::{Account, AccountStatus, PaymentMethod, Plan, Principal, Tenant, validate_account_and_plan};
+/// # use bailiwick::{Account, AccountStatus, PaymentMethod, Plan, Principal, Privileges, Tenant, validate_account_and_plan};
 /// # let plan = Plan {
 /// #     id: 1.into(), active: true, price: bailiwick::Money::new(0.into(), bailiwick::Currency::EUR)?, interval: bailiwick::Interval::MONTHLY,
 /// #     credits_per_month: bailiwick::Credits::ZERO, needs_subscription: false, quotas: Default::default(),
 /// # };
 /// # let account = Account {
 /// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
+/// #     privileges: Privileges::NONE,
 /// # };
 /// # let tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
 /// # let person = Principal::session(1.into()).of_account(7.into());

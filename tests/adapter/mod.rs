@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bailiwick::{
     Access, Account, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision, Gatekeeper, Interval,
-    Money, PaymentMethod, Plan, Policy, PolicySettings, Principal, Privilege, Problem, Quota, RequestHead,
+    Money, PaymentMethod, Plan, Policy, PolicySettings, Principal, Privilege, Privileges, Problem, Quota, RequestHead,
     Subscription, SubscriptionStatus, SuspensionCause, Tenant, Throttle, ThrottleCapacity, ThrottleScope, Throttled,
     throttle_scope,
 };
@@ -94,7 +94,13 @@ impl Gatekeeper for Host {
         };
         let status =
             if is(SUSPENDED) { AccountStatus::Suspended(SuspensionCause::Abuse) } else { AccountStatus::Active };
-        let account = Account { id: id.clone(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
+        let account = Account {
+            id: id.clone(),
+            status,
+            payment_method: PaymentMethod::BankTransfer,
+            version: 1,
+            privileges: [Privilege::ConfirmPayments].into_iter().collect(),
+        };
         let since = if is(IN_GRACE) { TimeDelta::zero() } else { TimeDelta::try_days(2).unwrap() };
         let mut subscription =
             Subscription::new(1.into(), id.clone(), 1.into(), PaymentMethod::BankTransfer, self.now());

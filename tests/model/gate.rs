@@ -35,6 +35,7 @@ pub struct Tenant {
     pub account: i64,
     /// The account's standing, as the stored text.
     pub status: &'static str,
+    pub privileges: Vec<&'static str>,
     pub plan: Option<Plan>,
     pub subscription: Option<Subscription>,
     pub sites: Vec<i64>,
@@ -154,7 +155,11 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
         }
         return admitted("billing", false);
     }
-    if let Route::Operator(_) = route {
+    if let Route::Operator(privilege) = route {
+        // operator route, and the account lacks the stored privilege
+        if !tenant.privileges.contains(&privilege) {
+            return denied("privilege_missing");
+        }
         return admitted("operator", false);
     }
     // account awaiting its first payment

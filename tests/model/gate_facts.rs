@@ -51,13 +51,15 @@ fn sites(ids: &[i64]) -> Arc<[SiteId]> {
     ids.iter().copied().map(SiteId::from).collect()
 }
 
+fn privileges(words: &[&str]) -> Privileges {
+    words.iter().filter_map(|word| Privilege::from_text(word)).collect()
+}
+
 /// The same principal by each kind of credential: a session, a signed token, an API key.
 pub fn principals(facts: &model::Principal) -> [Principal; 3] {
     [Principal::session(UserId::from(1)), Principal::jwt(UserId::from(1)), Principal::api_key(ApiKeyId::from(1))].map(
         |principal| {
-            let privileges: Privileges =
-                facts.privileges.iter().filter_map(|text| Privilege::from_text(text)).collect();
-            let principal = principal.with_privileges(privileges);
+            let principal = principal.with_privileges(privileges(&facts.privileges));
             let principal = match facts.account {
                 Some(account) => principal.of_account(account.into()),
                 None => principal,
@@ -77,6 +79,7 @@ pub fn tenant(facts: &model::Tenant) -> Tenant {
             status: AccountStatus::from_text(facts.status),
             payment_method: PaymentMethod::BankTransfer,
             version: 1,
+            privileges: privileges(&facts.privileges),
         },
         plan: facts.plan.map(|plan| Arc::new(self::plan(plan))),
         subscription: facts.subscription.map(subscription),

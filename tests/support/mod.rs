@@ -33,13 +33,26 @@ pub fn plan(price: i64, needs_subscription: bool) -> Plan {
 }
 
 pub fn account(id: i64, status: AccountStatus) -> Account {
-    Account { id: id.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 }
+    Account {
+        id: id.into(),
+        status,
+        payment_method: PaymentMethod::BankTransfer,
+        version: 1,
+        privileges: Privileges::NONE,
+    }
 }
 
 /// An account in good standing on a free plan.
 pub fn tenant(id: i64) -> Tenant {
     let plan = Some(Arc::new(plan(0, false)));
     Tenant { account: account(id, AccountStatus::Active), plan, subscription: None, sites: Arc::new([]) }
+}
+
+/// An account that holds every privilege, so that its members' own decide.
+pub fn staff(id: i64) -> Tenant {
+    let mut staff = tenant(id);
+    staff.account.privileges = Privilege::ALL.into_iter().collect();
+    staff
 }
 
 /// An operator of account 1.
@@ -50,6 +63,6 @@ pub fn operator(privilege: Privilege) -> Operator {
 pub fn operator_of(account: i64, privilege: Privilege) -> Operator {
     let privileges = Privileges::from_iter([privilege]);
     let principal = Principal::session(2.into()).of_account(account.into()).with_privileges(privileges);
-    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&tenant(account)), at(0));
+    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&staff(account)), at(0));
     decision.into_result().unwrap().into_operator().unwrap()
 }

@@ -6,7 +6,7 @@ pub mod cedar;
 
 use std::sync::Arc;
 
-use bailiwick::{
+use bailiwick::{Privileges, 
     Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Period, Plan, Principal, Subscription,
     SubscriptionStatus, SuspensionCause, Tenant, UserId,
 };
@@ -65,7 +65,7 @@ pub fn paid(account: i64) -> Facts {
                 id: account.into(),
                 status: AccountStatus::Active,
                 payment_method: PaymentMethod::BankTransfer,
-                version: 1,
+                version: 1, privileges: Privileges::NONE,
             },
             plan: Some(Arc::new(plan)),
             subscription: Some(subscription),

@@ -17,6 +17,8 @@ const DAY: TimeDelta = TimeDelta::new(86_400, 0).unwrap();
 
 /// The service's own staff.
 pub const STAFF: i64 = 1;
+/// What its members may hold. Each holds what is stored for the person, too, and customers' accounts hold nothing.
+const STAFF_PRIVILEGES: [Privilege; 2] = [Privilege::ConfirmPayments, Privilege::GrantCredits];
 /// Paid up, with credits and an API key.
 pub const ACME: i64 = 2;
 /// Paid up: the neighbour.
@@ -98,7 +100,13 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
             CYBERDYNE => (PRO, AccountStatus::Active, Some(SubscriptionStatus::Canceled)),
             _ => (PRO, AccountStatus::Active, Some(SubscriptionStatus::Active)),
         };
-        let account = Account { id: id.into(), status, payment_method: PaymentMethod::BankTransfer, version: 1 };
+        let account = Account {
+            id: id.into(),
+            status,
+            payment_method: PaymentMethod::BankTransfer,
+            version: 1,
+            privileges: if id == STAFF { STAFF_PRIVILEGES.into_iter().collect() } else { Privileges::NONE },
+        };
         insert_account(&mut transaction, &account, &plan.into()).await.map_err(planting)?;
         sqlx::query("INSERT INTO users (id, account_id, privileges) VALUES (?, ?, ?)")
             .bind(user(id).as_integer())
@@ -182,6 +190,7 @@ fn gift(account: i64, now: DateTime<Utc>) -> anyhow::Result<Cause> {
         status: AccountStatus::Active,
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
+        privileges: STAFF_PRIVILEGES.into_iter().collect(),
     };
     let tenant = Tenant { account: own, plan: None, subscription: None, sites: [].into() };
     let route = Route::Operator(Privilege::GrantCredits);
