@@ -2,6 +2,7 @@
 //! the kind of credential.
 
 mod access;
+mod deadline;
 mod denial;
 mod job;
 mod principal;
@@ -21,6 +22,7 @@ use crate::tenant::{AccountStatus, Plan, SuspensionCause, Tenant};
 #[cfg(feature = "sql")]
 pub(crate) use access::Reach;
 pub use access::{Access, BillingAccess, Operator, WriteAccess};
+use deadline::Deadline;
 pub use denial::{CredentialFailure, Denial};
 pub use job::JobTenant;
 pub use principal::{Credential, Principal};
@@ -118,7 +120,7 @@ pub struct GateDecision {
 #[derive(Clone, Debug)]
 struct TimedDenial {
     denial: Denial,
-    until: Option<DateTime<Utc>>,
+    until: Option<Deadline>,
 }
 
 /// Almost every denial stays as it is until other facts are loaded, however much time passes.
@@ -161,7 +163,7 @@ impl GateDecision {
         match &self.result {
             Ok(Admission::Tenant(access)) => access.valid_until(),
             Ok(_) => None,
-            Err(refusal) => refusal.until,
+            Err(refusal) => refusal.until.map(Deadline::instant),
         }
     }
 }
@@ -262,6 +264,8 @@ impl Policy {
         }
     }
 
+    // Inlined, here and below, so that the access is made in its place: copying the parts of it costs as much as deciding.
+    #[inline(always)]
     fn check_tenant<'a>(
         &self,
         principal: &Principal,
@@ -285,6 +289,7 @@ impl Policy {
         Ok(standing)
     }
 
+    #[inline(always)]
     fn check_subscription<'a>(
         &self,
         tenant: &'a Tenant,
@@ -300,11 +305,14 @@ impl Policy {
             return Err(Denial::PlanMismatch);
         }
         let (until, mode, ended) = match subscription.status {
-            SubscriptionStatus::Trialing => (subscription.trial_end, GraceMode::Full, Denial::TrialEnded),
+            SubscriptionStatus::Trialing => {
+                let until = subscription.trial_end.map(|end| Deadline::new(end, TimeDelta::zero()));
+                (until, GraceMode::Full, Denial::TrialEnded)
+            }
             SubscriptionStatus::Active => (self.paid_until(subscription), GraceMode::Full, Denial::PeriodEnded),
             SubscriptionStatus::PastDue => {
                 let grace = self.past_due_grace.zip(subscription.past_due_since);
-                let until = grace.map(|((length, _), since)| later(since, length));
+                let until = grace.map(|((length, _), since)| Deadline::new(since, length));
                 let mode = self.past_due_grace.map_or(GraceMode::ReadOnly, |(_, mode)| mode);
                 (until, mode, Denial::PaymentPastDue)
             }
@@ -316,7 +324,7 @@ impl Policy {
             SubscriptionStatus::Unknown => return Err(Denial::SubscriptionStatusUnknown),
         };
         match until {
-            Some(until) if now < until => {
+            Some(until) if until.is_ahead(now) => {
                 Ok(Standing { tenant, plan, writable: mode == GraceMode::Full, until: Some(until) })
             }
             _ => Err(ended),
@@ -324,9 +332,9 @@ impl Policy {
     }
 
     /// The end of the paid period, with the slack for a renewal that is on its way. What ends, ends exactly there.
-    fn paid_until(&self, subscription: &Subscription) -> Option<DateTime<Utc>> {
-        let end = subscription.current_period?.end;
-        Some(if subscription.cancel_at_period_end { end } else { later(end, self.renewal_slack) })
+    fn paid_until(&self, subscription: &Subscription) -> Option<Deadline> {
+        let slack = if subscription.cancel_at_period_end { TimeDelta::zero() } else { self.renewal_slack };
+        subscription.current_period.map(|period| Deadline::new(period.end, slack))
     }
 }
 
@@ -335,12 +343,7 @@ struct Standing<'a> {
     tenant: &'a Tenant,
     plan: &'a Arc<Plan>,
     writable: bool,
-    until: Option<DateTime<Utc>>,
-}
-
-/// An instant later by a length, or the calendar's last one: a host may write "for ever" as the latest date it has.
-fn later(instant: DateTime<Utc>, length: TimeDelta) -> DateTime<Utc> {
-    instant.checked_add_signed(length).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    until: Option<Deadline>,
 }
 
 /// The principal's own tenant. Rows of two accounts in one tenant were loaded by mistake, so none of them is believed.

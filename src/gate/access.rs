@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::deadline::Deadline;
 use super::{Credential, Denial, Principal, Standing};
 use crate::id::{AccountId, SiteId, UserId};
 use crate::policy::CreditPolicy;
@@ -25,10 +26,11 @@ pub struct Access {
     plan: Arc<Plan>,
     pub(crate) credit: CreditPolicy,
     pub(super) writable: bool,
-    valid_until: Option<DateTime<Utc>>,
+    until: Option<Deadline>,
 }
 
 impl Access {
+    #[inline(always)]
     pub(super) fn grant(principal: &Principal, standing: Standing<'_>, credit: CreditPolicy) -> Self {
         Self {
             account: standing.tenant.account.id.clone(),
@@ -39,7 +41,7 @@ impl Access {
             plan: standing.plan.clone(),
             credit,
             writable: standing.writable,
-            valid_until: standing.until,
+            until: standing.until,
         }
     }
 
@@ -86,12 +88,12 @@ impl Access {
 
     /// The earliest instant at which the gate may answer otherwise; `None` if only other facts can change it.
     pub fn valid_until(&self) -> Option<DateTime<Utc>> {
-        self.valid_until
+        self.until.map(Deadline::instant)
     }
 
     /// Whether the access still holds at `now`. Whatever is charged asks this again.
     pub fn is_valid_at(&self, now: DateTime<Utc>) -> bool {
-        self.valid_until.is_none_or(|until| now < until)
+        self.until.is_none_or(|until| until.is_ahead(now))
     }
 
     /// The access that may write as well. Fails with [`Denial::PaymentPastDue`] in a grace time that is read-only.

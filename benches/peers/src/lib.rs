@@ -6,9 +6,9 @@ pub mod cedar;
 
 use std::sync::Arc;
 
-use bailiwick::{Privileges, 
-    Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Period, Plan, Principal, Subscription,
-    SubscriptionStatus, SuspensionCause, Tenant, UserId,
+use bailiwick::{
+    Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Period, Plan, Principal, Privileges,
+    Subscription, SubscriptionStatus, SuspensionCause, Tenant, UserId,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -65,7 +65,8 @@ pub fn paid(account: i64) -> Facts {
                 id: account.into(),
                 status: AccountStatus::Active,
                 payment_method: PaymentMethod::BankTransfer,
-                version: 1, privileges: Privileges::NONE,
+                version: 1,
+                privileges: Privileges::NONE,
             },
             plan: Some(Arc::new(plan)),
             subscription: Some(subscription),
