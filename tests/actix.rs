@@ -14,8 +14,8 @@ use actix_web::{App, Error, HttpServer};
 use adapter::{AI, Host, LARGEST_BODY, name};
 use bailiwick::actix::{Passed, body_problem, install, method_not_allowed};
 use bailiwick::{
-    Access, Anyone, BillingAccess, Gatekeeper, IdempotencyKey, MayConfirmPayments, MayGrantCredits, Principal, Problem,
-    WriteAccess,
+    Access, Anyone, BillingAccess, Gatekeeper, IdempotencyKey, MayConfirmPayments, MayCrossTenants, MayGrantCredits,
+    Principal, Problem, WriteAccess,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,10 @@ async fn confirm(MayConfirmPayments(operator): MayConfirmPayments) -> String {
     format!("{} {}", operator.privilege(), operator.account())
 }
 
+async fn cross(MayCrossTenants(operator): MayCrossTenants) -> String {
+    format!("{} {}", operator.privilege(), operator.account())
+}
+
 async fn grant(MayGrantCredits(operator): MayGrantCredits) -> String {
     format!("{} {}", operator.privilege(), operator.account())
 }
@@ -98,6 +102,7 @@ fn run(listener: TcpListener, host: Arc<Host>) {
             .service(resource("/articles/{id}").route(web::get().to(article)))
             .service(resource("/billing").route(web::get().to(billing)))
             .service(resource("/confirm").route(web::post().to(confirm)))
+            .service(resource("/cross").route(web::post().to(cross)))
             .service(resource("/grant").route(web::post().to(grant)))
             .service(web::scope("/nested").service(resource("/articles").route(web::get().to(read))))
             .service(resource("/guarded").route(web::get().to(async || "guarded")).wrap(from_fn(guard)))

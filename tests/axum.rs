@@ -14,8 +14,8 @@ use axum::routing::{get, post};
 use axum::{Router, serve};
 use bailiwick::axum::{Json, Path, Query, method_not_allowed, not_found};
 use bailiwick::{
-    Access, Anyone, BillingAccess, Gatekeeper, IdempotencyKey, MayConfirmPayments, MayGrantCredits, Passage, Principal,
-    Problem, WriteAccess,
+    Access, Anyone, BillingAccess, Gatekeeper, IdempotencyKey, MayConfirmPayments, MayCrossTenants, MayGrantCredits,
+    Passage, Principal, Problem, WriteAccess,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,10 @@ async fn confirm(MayConfirmPayments(operator): MayConfirmPayments) -> String {
     format!("{} {}", operator.privilege(), operator.account())
 }
 
+async fn cross(MayCrossTenants(operator): MayCrossTenants) -> String {
+    format!("{} {}", operator.privilege(), operator.account())
+}
+
 async fn grant(MayGrantCredits(operator): MayGrantCredits) -> String {
     format!("{} {}", operator.privilege(), operator.account())
 }
@@ -93,6 +97,7 @@ fn run(listener: TcpListener, host: App) {
         .route("/articles/{id}", get(article))
         .route("/billing", get(billing))
         .route("/confirm", post(confirm))
+        .route("/cross", post(cross))
         .route("/grant", post(grant))
         .nest("/nested", Router::new().route("/articles", get(read)))
         .merge(guarded)

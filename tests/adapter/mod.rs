@@ -306,7 +306,7 @@ pub fn a1_what_is_forbidden_is_403_and_what_is_owed_is_402(service: &Service) {
         }
         assert_eq!(service.get(&format!("user-{user}"), "/me").text, format!("user {user}"));
     }
-    for (user, path) in [(GOOD, "/confirm"), (GOOD, "/grant"), (OPERATOR, "/grant")] {
+    for (user, path) in [(GOOD, "/confirm"), (GOOD, "/grant"), (OPERATOR, "/grant"), (OPERATOR, "/cross")] {
         let answer = service.post(user, path);
         assert_eq!((answer.status, &*answer.code()), (403, "privilege_missing"));
     }
@@ -455,8 +455,18 @@ fn is_good(values: &[Vec<u8>]) -> bool {
 
 pub fn a3_odd_input_is_refused_and_nothing_but_a_credential_opens(service: &Service) {
     let path = prop_oneof![
-        select(vec!["/public", "/me", "/articles", "/billing", "/confirm", "/grant", "/guarded", "/nested/articles"])
-            .prop_map(str::to_owned),
+        select(vec![
+            "/public",
+            "/me",
+            "/articles",
+            "/billing",
+            "/confirm",
+            "/cross",
+            "/grant",
+            "/guarded",
+            "/nested/articles"
+        ])
+        .prop_map(str::to_owned),
         "/articles/([0-9]{1,30}|[a-z0-9%._~+:@-]{1,20})(\\?page=[a-z0-9%&=+-]{0,12})?",
         "/[a-z0-9%/._~?&=+:@$,;-]{0,40}",
     ];
