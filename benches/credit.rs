@@ -26,6 +26,7 @@ fn tenant(id: i64) -> Tenant {
         credits_per_month: Credits::ZERO,
         needs_subscription: false,
         quotas: BTreeMap::new(),
+        concurrency: Default::default(),
     };
     let status = AccountStatus::Active;
     let account = Account {

@@ -98,6 +98,7 @@ fn tenant() -> Tenant {
         credits_per_month: Credits::whole(100),
         needs_subscription: true,
         quotas: [].into(),
+        concurrency: Default::default(),
     };
     let subscription = Subscription {
         id: 1.into(),

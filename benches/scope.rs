@@ -39,6 +39,7 @@ fn site() -> Scope<Site, Write> {
         credits_per_month: Credits::ZERO,
         needs_subscription: false,
         quotas: Default::default(),
+        concurrency: Default::default(),
     };
     let account = Account {
         id: 7.into(),

@@ -105,6 +105,7 @@ fn accesses(quotas: &QuotaSet, text: bool) -> Vec<Access> {
         credits_per_month: Credits::ZERO,
         needs_subscription: false,
         quotas: [throttle_scope!("api"), AI, throttle_scope!("export")].map(|scope| (scope, quotas.clone())).into(),
+        concurrency: Default::default(),
     });
     let access = |account: u32| {
         let id = if text { format!("acct_{account}").parse().unwrap() } else { i64::from(account).into() };

@@ -89,6 +89,7 @@ fn tenant(id: i64, active: bool) -> anyhow::Result<(AccountId, Tenant)> {
         credits_per_month: Credits::ZERO,
         needs_subscription: false,
         quotas: BTreeMap::from([(WRITE, Quota::new(3, 60)?.into())]),
+        concurrency: Default::default(),
     };
     let (status, payment_method) = (AccountStatus::Active, PaymentMethod::BankTransfer);
     let account = Account { id: id.into(), status, payment_method, version: 1, privileges: Privileges::NONE };

@@ -208,7 +208,7 @@ impl ResponseError for Problem {
 }
 
 /// A response that tells the client of its quotas: the headers of a [`Passage`], with any other response.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Passed<R>(pub Passage, pub R);
 
 impl<R: Responder> Responder for Passed<R> {

@@ -243,4 +243,6 @@ identifiers! {
     PlanId;
     /// A subscription of an account to a plan.
     SubscriptionId;
+    /// A lease of a concurrency limit, unique in its account and throttle scope: a request's identifier, say.
+    LeaseId;
 }

@@ -59,6 +59,7 @@
 //! # let plan = Plan {
 //! #     id: 1.into(), active: true, price: Money::new("0".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
 //! #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: [(AI, Quota::new(6, 60)?.into())].into(),
+//! #     concurrency: Default::default(),
 //! # };
 //! # let (status, staff) = (AccountStatus::Active, Privileges::from_iter([Privilege::GrantCredits]));
 //! # let tenant = |id: i64| {
@@ -95,6 +96,7 @@
 //! - `sql` (default): `table!`, scopes and statements, rendered by sea-query.
 //! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks for it.
 //! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
+//! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a [`ThrottleKey`].
 //! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
 //!
 //! Enabling a feature never changes a decision.
@@ -123,6 +125,8 @@ mod credit;
 #[cfg(feature = "sql")]
 pub mod danger;
 mod gate;
+#[cfg(feature = "governor")]
+mod governor;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod http;
 mod id;
@@ -162,7 +166,7 @@ pub use gate::{
 };
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead};
-pub use id::{AccountId, ApiKeyId, IdError, IdKind, PlanId, SiteId, SubscriptionId, UserId};
+pub use id::{AccountId, ApiKeyId, IdError, IdKind, LeaseId, PlanId, SiteId, SubscriptionId, UserId};
 pub use money::{AmountError, Credits, Currency, Money};
 pub use payment::{
     BankReference, BankTransfer, ConfirmError, ConfirmedTransfer, TransferChange, TransferError, TransferFacts,
@@ -173,7 +177,7 @@ pub use policy::{
 };
 pub use privilege::{Privilege, Privileges};
 pub use problem::{Code, Explained, Problem, Severity};
-pub use quota::{Quota, QuotaError, QuotaSet, ThrottleScope};
+pub use quota::{ConcurrencyLimit, Quota, QuotaError, QuotaSet, ThrottleScope};
 pub use registration::{
     Registered, Registration, RegistrationChange, RegistrationError, RegistrationFacts, Subject, SubjectError,
     SubjectRecord,
@@ -190,15 +194,21 @@ pub use subscription::{
 };
 pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};
 pub use throttle::{
-    Exceeded, HeaderDialect, Passage, Throttle, ThrottleCapacity, ThrottleKey, ThrottleKeyError, ThrottleSubject,
-    Throttled,
+    Exceeded, ForwardedError, HeaderDialect, Lease, Passage, QuotaReport, Throttle, ThrottleCapacity, ThrottleKey,
+    ThrottleKeyError, ThrottleSubject, Throttled, TrustedHops,
 };
 
 /// The throttle's pure decision, for hosts that keep rate state in a store of their own: read the state, decide, write it
 /// back under the store's guard.
 pub mod gcra {
-    pub use crate::throttle::gcra::{Decision, GcraState, Limits, Verdict, decide, decide_within, reprice};
-    pub use crate::throttle::states::{Decisions, GcraStates, decide_all};
+    pub use crate::throttle::gcra::{Decision, GcraState, Limits, Verdict, decide, decide_within, refund, reprice};
+    pub use crate::throttle::states::{Decisions, GcraStates, decide_all, refund_all};
+}
+
+/// How many may be at work at once, decided purely, for hosts that keep leases in a store of their own: read them,
+/// [`acquire`](concurrency::acquire) or release, write them back under the store's guard.
+pub mod concurrency {
+    pub use crate::throttle::lease::{Acquisition, Leases, acquire};
 }
 
 /// What `table!` expands to needs these; they grant nothing, and no one else should name them.

@@ -211,10 +211,14 @@ impl Policy {
         }
     }
 
-    /// What a host does in a throttle scope while the store that it shares rate state in cannot be asked. A quota that is
-    /// spent is refused in either mode: this is about not knowing.
+    /// What a request meets in a throttle scope while its rate state cannot be known: see
+    /// [`pass_uncounted`](Self::pass_uncounted) and [`Throttle::with_failure_modes`](crate::Throttle::with_failure_modes).
     pub fn failure_mode(&self, scope: ThrottleScope) -> FailureMode {
         self.throttle_failure.get(&scope).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn failure_modes(&self) -> &BTreeMap<ThrottleScope, FailureMode> {
+        &self.throttle_failure
     }
 
     /// Makes the only thing that passes the throttle unasked, for a reason that is recorded. `None` unless the policy

@@ -97,6 +97,7 @@ codes! {
     AccountWideForbidden "account_wide_forbidden" 403 "A credential bound to sites cannot reach the whole account", "Name a site, or use a credential that is not bound to sites.";
     // Throttle.
     QuotaExceeded "quota_exceeded" 429 "The quota is spent for now", "Wait as long as Retry-After says, then send the request again.";
+    TooManyAtOnce "too_many_at_once" 429 "As many requests as the plan allows are at work already", "Wait until one of them has ended, then send the request again.";
     CostExceedsBurst "cost_exceeds_burst" 422 "The request costs more than the quota can ever allow at once", "Split the request into smaller ones, or choose a larger plan.";
     QuotaMissing "quota_missing" 403 "The plan does not include this operation", "Choose a plan that includes it.";
     ThrottleFull "throttle_full" 503 "Too many callers are being tracked at once", "Wait a moment, then send the request again.";
@@ -289,7 +290,7 @@ fn sentence(message: &str) -> String {
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            AmountError, CauseError, ConfirmError, Denial, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
+            AmountError, CauseError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
             QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError,
             ThrottleKeyError, Throttled, TransferError, WalletError,
         }

@@ -106,6 +106,9 @@ pub enum QuotaError {
     /// More than 10^9 cells a second.
     #[error("a quota allows more than a cell a nanosecond")]
     TooFast,
+    /// A concurrency limit of none, or of leases that last no time or longer than a day.
+    #[error("a concurrency limit is 1 to 1000 at once, each for 1 to 86400 seconds")]
+    Concurrency,
     /// A set of quotas is empty, has more than four, or has two with one period.
     #[error("a throttle scope has one to four quotas, each with a period of its own")]
     Set,
@@ -254,5 +257,66 @@ impl TryFrom<Vec<Quota>> for QuotaSet {
 impl From<QuotaSet> for Vec<Quota> {
     fn from(set: QuotaSet) -> Self {
         set.0
+    }
+}
+
+/// How many requests of an account may be at work at once in a throttle scope, and how long each may take. Each holds a
+/// lease; one that is never returned, since its process died, ends by itself.
+///
+/// ```
+/// use bailiwick::ConcurrencyLimit;
+/// let limit = ConcurrencyLimit::new(4, 120)?; // four at once, two minutes each
+/// assert_eq!((limit.at_once(), limit.seconds()), (4, 120));
+/// # Ok::<(), bailiwick::QuotaError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ConcurrencyText", into = "ConcurrencyText")]
+pub struct ConcurrencyLimit {
+    at_once: u16,
+    seconds: u32,
+}
+
+impl ConcurrencyLimit {
+    /// The most leases at once.
+    pub const MOST: u16 = 1000;
+    /// The longest time that a lease lasts, in seconds: a day.
+    pub const LONGEST_SECONDS: u32 = 86_400;
+
+    /// 1 to 1000 at once, each for 1 to 86,400 seconds. Fails with [`QuotaError::Concurrency`] otherwise.
+    pub const fn new(at_once: u16, seconds: u32) -> Result<Self, QuotaError> {
+        let is_sound = at_once >= 1 && at_once <= Self::MOST && seconds >= 1 && seconds <= Self::LONGEST_SECONDS;
+        if is_sound { Ok(Self { at_once, seconds }) } else { Err(QuotaError::Concurrency) }
+    }
+
+    /// The most leases at once.
+    pub const fn at_once(&self) -> u16 {
+        self.at_once
+    }
+
+    /// How long a lease lasts that is not returned, in seconds.
+    pub const fn seconds(&self) -> u32 {
+        self.seconds
+    }
+}
+
+/// A concurrency limit as it is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConcurrencyText {
+    at_once: u16,
+    seconds: u32,
+}
+
+impl TryFrom<ConcurrencyText> for ConcurrencyLimit {
+    type Error = QuotaError;
+
+    fn try_from(text: ConcurrencyText) -> Result<Self, QuotaError> {
+        Self::new(text.at_once, text.seconds)
+    }
+}
+
+impl From<ConcurrencyLimit> for ConcurrencyText {
+    fn from(limit: ConcurrencyLimit) -> Self {
+        Self { at_once: limit.at_once, seconds: limit.seconds }
     }
 }

@@ -10,7 +10,7 @@ use crate::id::{AccountId, PlanId, SiteId};
 use crate::money::{Credits, Money};
 use crate::period::Interval;
 use crate::privilege::Privileges;
-use crate::quota::{QuotaSet, ThrottleScope};
+use crate::quota::{ConcurrencyLimit, QuotaSet, ThrottleScope};
 use crate::subscription::{PaymentMethod, Subscription};
 
 /// Why an account is suspended.
@@ -132,6 +132,9 @@ pub struct Plan {
     pub needs_subscription: bool,
     /// What is throttled, and how fast it may go. What is not named here is not included in the plan.
     pub quotas: BTreeMap<ThrottleScope, QuotaSet>,
+    /// How many requests may be at work at once. What is not named here cannot be leased.
+    #[serde(default)]
+    pub concurrency: BTreeMap<ThrottleScope, ConcurrencyLimit>,
 }
 
 /// Everything about a tenant that the gate asks for, as the host loaded it for this request.

@@ -1,43 +1,54 @@
-//! The throttle: how fast an account may go. A pure decision ([`gcra`](crate::gcra)) over a small state, injective keys
-//! for shared stores, and a bounded map in process.
+//! The throttle: how fast an account may go, and how much of it at once. Pure decisions ([`gcra`](crate::gcra),
+//! [`concurrency`](crate::concurrency)) over small states, injective keys for shared stores, and a bounded map in process.
 
+mod client;
 pub(crate) mod gcra;
 mod headers;
 mod key;
+pub(crate) mod lease;
+mod passage;
 mod room;
+mod scopes;
 pub(crate) mod states;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use thiserror::Error;
 
 use crate::gate::Access;
 use crate::id::AccountId;
-use crate::policy::ThrottleBypass;
-use crate::problem::{Code, Explained, Problem};
-use crate::quota::{QuotaSet, ThrottleScope};
-use gcra::Verdict;
+use crate::policy::{FailureMode, Policy, ThrottleBypass};
+use crate::quota::{Quota, QuotaSet, ThrottleScope};
 use headers::Report;
-use key::Address;
+use key::{Address, Place, Subject};
+use lease::{LeaseRoom, Refused};
+use passage::Passed;
 use room::Room;
+use scopes::{ScopeNumber, Scopes};
 use states::Answers;
 
+pub use client::{ForwardedError, TrustedHops};
 pub use headers::HeaderDialect;
 pub use key::{ThrottleKey, ThrottleKeyError, ThrottleSubject};
+pub use lease::Lease;
+pub use passage::{Exceeded, Passage, QuotaReport, Throttled};
 
-/// How many keys a [`Throttle`] holds at most: its bound on memory, some 256 bytes a key. A key takes room from its
-/// first request until it has drained and its place is needed.
+/// How many keys a [`Throttle`] holds at most: its bound on memory. A key with one quota takes some 100 bytes, with
+/// several some 250; it takes room from its first request until it has drained and its place is needed.
 ///
 /// Keys are spread over shards of 512 and more by a seeded hash, so a room may turn a new key away from some nine
 /// tenths of its size on. Allow for twice the accounts and addresses that are busy within the longest of their quotas'
 /// windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThrottleCapacity {
-    /// Accounts, counted once for each throttle scope that they use.
+    /// Accounts, counted once for each throttle scope that they use. As many keys of users, API keys and sites again have
+    /// a room of their own, and so have leases.
     pub accounts: u32,
-    /// Addresses, counted likewise. An attacker can choose these, so they have a room of their own.
+    /// Addresses, counted likewise. An attacker can choose these, so they have a room of their own; what comes from an
+    /// address to an account has another, as large.
     pub addresses: u32,
 }
 
@@ -63,6 +74,7 @@ pub struct ThrottleCapacity {
 /// #     id: 1.into(), active: true, price: Money::new("49".parse()?, Currency::EUR)?,
 /// #     interval: Interval::MONTHLY, credits_per_month: Credits::ZERO,
 /// #     needs_subscription: false, quotas: BTreeMap::from([(AI, Quota::new(2, 60)?.into())]),
+/// #     concurrency: Default::default(),
 /// # };
 /// # let account = Account {
 /// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
@@ -83,24 +95,48 @@ pub struct ThrottleCapacity {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Throttle {
+    scopes: Scopes,
     accounts: Room<AccountId>,
+    members: Room<Subject>,
     addresses: Room<Address>,
+    attempts: Room<Subject>,
+    leases: Arc<LeaseRoom>,
     dialect: HeaderDialect,
+    when_full: BTreeMap<ThrottleScope, FailureMode>,
+}
+
+/// What is asked of a room.
+#[derive(Clone, Copy)]
+enum Ask {
+    Charge(u32),
+    Peek,
+    Refund(u32),
 }
 
 impl Throttle {
-    /// A throttle with room for so many keys, that speaks the draft's headers.
+    /// A throttle with room for so many keys, that speaks the draft's headers, and refuses new keys when it is full.
     pub fn new(capacity: ThrottleCapacity) -> Self {
         Self {
+            scopes: Scopes::default(),
             accounts: Room::new(capacity.accounts),
+            members: Room::new(capacity.accounts),
             addresses: Room::new(capacity.addresses),
+            attempts: Room::new(capacity.addresses),
+            leases: Arc::new(LeaseRoom::new(capacity.accounts)),
             dialect: HeaderDialect::default(),
+            when_full: BTreeMap::new(),
         }
     }
 
     /// The same throttle with other headers.
     pub fn with_dialect(self, dialect: HeaderDialect) -> Self {
         Self { dialect, ..self }
+    }
+
+    /// The same throttle, where new keys pass uncounted when it is full in the scopes whose
+    /// [`failure_mode`](Policy::failure_mode) is open. What attackers can fill had better stay closed.
+    pub fn with_failure_modes(self, policy: &Policy) -> Self {
+        Self { when_full: policy.failure_modes().clone(), ..self }
     }
 
     /// Charges one cell to the account's quotas for a scope, all or none.
@@ -122,17 +158,15 @@ impl Throttle {
         cost: u32,
         now: DateTime<Utc>,
     ) -> Result<Passage, Throttled> {
-        if !access.is_valid_at(now) {
-            return Err(Throttled::AccessExpired);
-        }
-        let quotas = access.plan().quotas.get(&scope).ok_or(Throttled::QuotaMissing(scope))?;
-        let (now, cost) = (gcra::nanos(now), cost.max(1));
-        let answers = self.accounts.charge(scope, access.account().clone(), quotas.as_slice(), now, cost);
+        let quotas = quotas(access, scope, now)?;
+        let number = self.number(scope)?;
+        let cost = cost.max(1);
+        let answers = self.accounts.charge(number, access.account().clone(), quotas.as_slice(), gcra::nanos(now), cost);
         self.explain(scope, quotas, cost, answers)
     }
 
     /// Charges one cell to an address: for log-in, registration and whatever else comes before a credential. IPv6 is
-    /// cut to its /64. Take the address from the connection, or from a proxy that is trusted.
+    /// cut to its /64. Take the address from the connection, or through [`TrustedHops`].
     ///
     /// # Errors
     /// [`Throttled::QuotaExceeded`], [`Throttled::Full`].
@@ -143,8 +177,87 @@ impl Throttle {
         quotas: &QuotaSet,
         now: DateTime<Utc>,
     ) -> Result<Passage, Throttled> {
-        let answers = self.addresses.charge(scope, address.into(), quotas.as_slice(), gcra::nanos(now), 1);
+        let number = self.number(scope)?;
+        let answers = self.addresses.charge(number, address.into(), quotas.as_slice(), gcra::nanos(now), 1);
         self.explain(scope, quotas, 1, answers)
+    }
+
+    /// Charges any key: a user, an API key or a site within an account, or what comes from one address to an account,
+    /// under quotas that the host chooses. It stands beside the plan's quotas and replaces none of them. The key of an
+    /// account as a whole is the bucket of [`check`](Self::check), that of an address the one of
+    /// [`check_address`](Self::check_address). A cost of zero counts as one.
+    ///
+    /// # Errors
+    /// [`Throttled::CostExceedsBurst`], [`Throttled::QuotaExceeded`], [`Throttled::Full`].
+    pub fn check_key(
+        &self,
+        key: &ThrottleKey,
+        quotas: &QuotaSet,
+        cost: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Passage, Throttled> {
+        let cost = cost.max(1);
+        let answers = self.ask(key, quotas.as_slice(), now, Ask::Charge(cost))?;
+        self.explain(key.scope(), quotas, cost, answers)
+    }
+
+    /// What is left of the account's quotas for a scope. Nothing is charged.
+    ///
+    /// # Errors
+    /// [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`].
+    pub fn peek(&self, access: &Access, scope: ThrottleScope, now: DateTime<Utc>) -> Result<QuotaReport, Throttled> {
+        let quotas = quotas(access, scope, now)?;
+        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
+        self.peek_key(&key, quotas, now)
+    }
+
+    /// What is left of a key's quotas. Nothing is charged.
+    ///
+    /// # Errors
+    /// [`Throttled::Full`] for the 65,537th throttle scope.
+    pub fn peek_key(&self, key: &ThrottleKey, quotas: &QuotaSet, now: DateTime<Utc>) -> Result<QuotaReport, Throttled> {
+        let answers = self.ask(key, quotas.as_slice(), now, Ask::Peek)?.ok_or(Throttled::Full)?;
+        Ok(QuotaReport(self.report(key.scope(), answers)))
+    }
+
+    /// Gives back what a passage of this account was charged, for work that was not done: a call that failed, say. What
+    /// has drained since is not given back again. A passage is given back once, since it is taken; what passes in a
+    /// window, less what is given back in it, keeps the quota's bound. `None` if nothing had been charged.
+    pub fn refund(&self, access: &Access, passage: Passage, now: DateTime<Utc>) -> Option<QuotaReport> {
+        let scope = passage.scope()?;
+        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
+        self.refund_key(&key, access.plan().quotas.get(&scope)?, passage, now)
+    }
+
+    /// Gives back what a passage of this key was charged: see [`refund`](Self::refund). `None` for another scope's passage.
+    pub fn refund_key(
+        &self,
+        key: &ThrottleKey,
+        quotas: &QuotaSet,
+        passage: Passage,
+        now: DateTime<Utc>,
+    ) -> Option<QuotaReport> {
+        let cost = passage.cost().filter(|_| passage.scope() == Some(key.scope()))?;
+        let answers = self.ask(key, quotas.as_slice(), now, Ask::Refund(cost)).ok()??;
+        Some(QuotaReport(self.report(key.scope(), answers)))
+    }
+
+    /// Takes one of the places that the plan has for work at once in a scope. It is returned when the lease is dropped,
+    /// and ends by itself after the time that the plan states.
+    ///
+    /// # Errors
+    /// In this order: [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`], [`Throttled::Full`],
+    /// [`Throttled::TooManyAtOnce`].
+    pub fn acquire(&self, access: &Access, scope: ThrottleScope, now: DateTime<Utc>) -> Result<Lease, Throttled> {
+        if !access.is_valid_at(now) {
+            return Err(Throttled::AccessExpired);
+        }
+        let limit = access.plan().concurrency.get(&scope).ok_or(Throttled::QuotaMissing(scope))?;
+        let number = self.number(scope)?;
+        self.leases.acquire(access.account(), number, limit, now).map_err(|refused| match refused {
+            Refused::Full => Throttled::Full,
+            Refused::Exceeded(acquisition) => Throttled::too_many_at_once(scope, limit, &acquisition, now),
+        })
     }
 
     /// Passes without charging, by leave that only a development policy gives. The passage carries the reason; log it.
@@ -152,17 +265,53 @@ impl Throttle {
         Passage(Passed::Bypassed(bypass.clone()))
     }
 
-    /// How many accounts' keys are held.
+    /// How many accounts' keys are held, those of their users, API keys and sites among them.
     pub fn tracked_accounts(&self) -> usize {
-        self.accounts.len()
+        self.accounts.len().saturating_add(self.members.len())
     }
 
-    /// How many addresses' keys are held.
+    /// How many addresses' keys are held, those of addresses at an account among them.
     pub fn tracked_addresses(&self) -> usize {
-        self.addresses.len()
+        self.addresses.len().saturating_add(self.attempts.len())
+    }
+
+    /// How many accounts hold leases, counted once for each throttle scope.
+    pub fn tracked_leases(&self) -> usize {
+        self.leases.len()
     }
 
     #[inline]
+    fn number(&self, scope: ThrottleScope) -> Result<ScopeNumber, Throttled> {
+        self.scopes.number(scope).ok_or(Throttled::Full)
+    }
+
+    /// Puts a question to the room that the key lives in.
+    fn ask(
+        &self,
+        key: &ThrottleKey,
+        quotas: &[Quota],
+        now: DateTime<Utc>,
+        ask: Ask,
+    ) -> Result<Option<Answers>, Throttled> {
+        let (number, now) = (self.number(key.scope())?, gcra::nanos(now));
+        Ok(match key.subject() {
+            Subject::Address(address) => self.addresses.ask(number, address, quotas, now, ask),
+            Subject::Account { account, member: None, place: None } => {
+                self.accounts.ask(number, account, quotas, now, ask)
+            }
+            subject @ Subject::Account { place: Some(Place::Address(_)), .. } => {
+                self.attempts.ask(number, subject, quotas, now, ask)
+            }
+            subject => self.members.ask(number, subject, quotas, now, ask),
+        })
+    }
+
+    fn report(&self, scope: ThrottleScope, answers: Answers) -> Report {
+        Report { scope, dialect: self.dialect, answers }
+    }
+
+    // Inlined, as what it calls is, so that the passage is made in its place.
+    #[inline(always)]
     fn explain(
         &self,
         scope: ThrottleScope,
@@ -170,16 +319,31 @@ impl Throttle {
         cost: u32,
         answers: Option<Answers>,
     ) -> Result<Passage, Throttled> {
-        let answers = answers.ok_or(Throttled::Full)?;
-        let report = Report { scope, dialect: self.dialect, answers };
-        match answers.verdict() {
-            Verdict::Allowed => Ok(Passage(Passed::Charged(report))),
-            Verdict::Exceeded => Err(Throttled::QuotaExceeded(Box::new(Exceeded(report)))),
-            Verdict::CostExceedsBurst => {
-                let burst = quotas.as_slice().iter().map(|quota| quota.burst()).min().unwrap_or_default();
-                Err(Throttled::CostExceedsBurst { cost, burst })
-            }
+        match answers {
+            Some(answers) => passage::explain(self.report(scope, answers), quotas, cost),
+            None => passage::uncounted(self.when_full.get(&scope).copied(), Throttled::Full),
         }
+    }
+}
+
+/// The plan's quotas for a scope, if the access holds.
+#[inline]
+fn quotas(access: &Access, scope: ThrottleScope, now: DateTime<Utc>) -> Result<&QuotaSet, Throttled> {
+    if !access.is_valid_at(now) {
+        return Err(Throttled::AccessExpired);
+    }
+    access.plan().quotas.get(&scope).ok_or(Throttled::QuotaMissing(scope))
+}
+
+impl Policy {
+    /// What a request meets in a throttle scope while the store that the host shares rate state in cannot be asked: it
+    /// passes uncounted where the policy says [`Open`](FailureMode::Open). A quota that is spent is refused in either
+    /// mode: this is about not knowing.
+    ///
+    /// # Errors
+    /// [`Throttled::StoreUnavailable`] where the policy says [`Closed`](FailureMode::Closed), and where it says nothing.
+    pub fn pass_uncounted(&self, scope: ThrottleScope) -> Result<Passage, Throttled> {
+        passage::uncounted(Some(self.failure_mode(scope)), Throttled::StoreUnavailable)
     }
 }
 
@@ -188,131 +352,8 @@ impl fmt::Debug for Throttle {
         f.debug_struct("Throttle")
             .field("tracked_accounts", &self.tracked_accounts())
             .field("tracked_addresses", &self.tracked_addresses())
+            .field("tracked_leases", &self.tracked_leases())
             .field("dialect", &self.dialect)
-            .finish()
-    }
-}
-
-/// A request that passed the throttle.
-#[derive(Clone, Debug)]
-pub struct Passage(Passed);
-
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "it lives for one request, on the stack; boxing would allocate")]
-enum Passed {
-    Charged(Report),
-    Bypassed(ThrottleBypass),
-}
-
-impl Passage {
-    /// The response headers that tell the client of its quotas. A bypass has none.
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
-        match &self.0 {
-            Passed::Charged(report) => report.headers(),
-            Passed::Bypassed(_) => Vec::new(),
-        }
-    }
-
-    /// Cells that would pass at once after this request; `None` for a bypass.
-    pub fn remaining(&self) -> Option<u32> {
-        match &self.0 {
-            Passed::Charged(report) => report.answers.iter().map(|decision| decision.remaining()).min(),
-            Passed::Bypassed(_) => None,
-        }
-    }
-
-    /// Why the throttle was bypassed, if it was.
-    pub fn bypass_reason(&self) -> Option<&str> {
-        match &self.0 {
-            Passed::Charged(_) => None,
-            Passed::Bypassed(bypass) => Some(bypass.reason()),
-        }
-    }
-}
-
-/// Why a request did not pass the throttle. Nothing was charged.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Throttled {
-    /// 429: the quota is spent for now.
-    #[error("{0}")]
-    QuotaExceeded(Box<Exceeded>),
-    /// 422: the cost is more than the quota's burst, so it can never pass at once.
-    #[error("the request costs {cost} cells, and no more than {burst} can ever pass at once")]
-    CostExceedsBurst {
-        /// What was asked for.
-        cost: u32,
-        /// The least burst among the scope's quotas.
-        burst: u32,
-    },
-    /// 403: the plan has no quota for the scope, so it does not include it.
-    #[error("the plan does not include {0}")]
-    QuotaMissing(ThrottleScope),
-    /// 403: the access that the gate granted has run out.
-    #[error("the access that was granted has run out")]
-    AccessExpired,
-    /// 503: no room for a new key, and none that is held has drained.
-    #[error("too many callers are being tracked at once")]
-    Full,
-}
-
-impl Explained for Throttled {
-    fn code(&self) -> Code {
-        match self {
-            Self::QuotaExceeded(_) => Code::QuotaExceeded,
-            Self::CostExceedsBurst { .. } => Code::CostExceedsBurst,
-            Self::QuotaMissing(_) => Code::QuotaMissing,
-            Self::AccessExpired => Code::AccessExpired,
-            Self::Full => Code::ThrottleFull,
-        }
-    }
-
-    fn decorate(&self, problem: Problem) -> Problem {
-        match self {
-            Self::QuotaExceeded(exceeded) => {
-                let problem = exceeded.0.violated().fold(problem, Problem::with_violated_policy);
-                exceeded.headers().into_iter().fold(problem, |problem, (name, value)| problem.with_header(name, value))
-            }
-            _ => problem,
-        }
-    }
-}
-
-/// A quota that is spent for now: until when, and what to tell the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exceeded(Report);
-
-impl Exceeded {
-    /// The scope whose quota is spent.
-    pub fn scope(&self) -> ThrottleScope {
-        self.0.scope
-    }
-
-    /// The earliest instant at which the same request passes if no others come between.
-    pub fn retry_at(&self) -> DateTime<Utc> {
-        self.0.answers.retry_at().unwrap_or(DateTime::UNIX_EPOCH)
-    }
-
-    /// Seconds until then, rounded up.
-    pub fn retry_after_seconds(&self) -> u64 {
-        self.0.answers.retry_after_seconds().unwrap_or_default()
-    }
-
-    /// The names of the quota policies that refused, as the headers have them.
-    pub fn violated_policies(&self) -> impl Iterator<Item = String> {
-        self.0.violated()
-    }
-
-    /// The response headers: those that tell of the quotas, and `Retry-After`.
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
-        self.0.headers()
-    }
-}
-
-impl fmt::Display for Exceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.retry_after_seconds();
-        let plural = if seconds == 1 { "" } else { "s" };
-        write!(f, "the quota for {} is spent; try again in {seconds} second{plural}", self.scope())
+            .finish_non_exhaustive()
     }
 }

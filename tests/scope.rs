@@ -79,6 +79,7 @@ fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteA
         credits_per_month: Credits::ZERO,
         needs_subscription: false,
         quotas: Default::default(),
+        concurrency: Default::default(),
     };
     let facts = Account {
         id: account.parse().unwrap(),

@@ -472,6 +472,7 @@ impl Gate {
             credits_per_month: Credits::ZERO,
             needs_subscription: true,
             quotas: Default::default(),
+            concurrency: Default::default(),
         };
         Self { policy: Policy::load(settings).unwrap(), plan: Arc::new(plan) }
     }

@@ -1,7 +1,7 @@
 //! The throttle's invariants T1 to T10, through the public interface.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use bailiwick::gcra::{self, GcraState, GcraStates, Limits, Verdict};
 use bailiwick::{
-    Access, Account, AccountId, AccountStatus, ApiKeyId, Code, Credits, Currency, HeaderDialect, Interval, Money,
-    PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Privilege, Privileges, Problem, Quota, QuotaSet,
-    SiteId, Subscription, SubscriptionStatus, Tenant, Throttle, ThrottleCapacity, ThrottleKey, ThrottleScope,
-    ThrottleSubject, Throttled, UserId, throttle_scope, validate_account_and_plan,
+    Access, Account, AccountStatus, Code, Credits, Currency, HeaderDialect, Interval, Money, PaymentMethod, Period,
+    Plan, Policy, PolicySettings, Principal, Privilege, Privileges, Problem, Quota, QuotaSet, SiteId, Subscription,
+    SubscriptionStatus, Tenant, Throttle, ThrottleCapacity, ThrottleScope, Throttled, throttle_scope,
+    validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::RateLimiter;
 use governor::clock::{Clock, FakeRelativeClock};
 use proptest::prelude::*;
+use sfv::{BareItem, Key, List, ListEntry, Parser};
 
 const AI: ThrottleScope = throttle_scope!("ai");
 const SECOND: i64 = 1_000_000_000;
@@ -46,6 +47,7 @@ fn tenant(account: i64, quotas: &QuotaSet) -> Tenant {
         credits_per_month: Credits::ZERO,
         needs_subscription: false,
         quotas: [(AI, quotas.clone())].into(),
+        concurrency: Default::default(),
     };
     let account = Account {
         id: account.into(),
@@ -87,156 +89,6 @@ fn any_set() -> impl Strategy<Value = QuotaSet> {
             .collect();
         quotas.prop_map(|quotas| set(&quotas))
     })
-}
-
-// T1, T2: keys.
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Owner {
-    Account(AccountId),
-    User(AccountId, UserId),
-    ApiKey(AccountId, ApiKeyId),
-    Site(AccountId, SiteId),
-    Address(IpAddr),
-}
-
-impl Owner {
-    fn key(&self, scope: ThrottleScope) -> ThrottleKey {
-        let subject = match self {
-            Self::Account(account) => ThrottleSubject::Account(account),
-            Self::User(account, user) => ThrottleSubject::User(account, user),
-            Self::ApiKey(account, key) => ThrottleSubject::ApiKey(account, key),
-            Self::Site(account, site) => ThrottleSubject::Site(account, site),
-            Self::Address(address) => ThrottleSubject::Address(*address),
-        };
-        ThrottleKey::derive(scope, subject)
-    }
-
-    fn of_another_kind(self) -> Self {
-        let text = |id: &dyn ToString| id.to_string();
-        match self {
-            Self::Account(account) => Self::User(account.clone(), text(&account).parse().unwrap()),
-            Self::User(account, user) => Self::ApiKey(account, text(&user).parse().unwrap()),
-            Self::ApiKey(account, key) => Self::Site(account, text(&key).parse().unwrap()),
-            Self::Site(account, site) => Self::User(account, text(&site).parse().unwrap()),
-            Self::Address(address) => Self::Account(text(&address).parse().unwrap()),
-        }
-    }
-
-    /// Which addresses are one, said another way than in the crate: by their octets.
-    fn canonical(self) -> Self {
-        let Self::Address(IpAddr::V6(v6)) = self else { return self };
-        match v6.octets() {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, a, b, c, d] => Self::Address(Ipv4Addr::new(a, b, c, d).into()),
-            [a, b, c, d, e, f, g, h, ..] => {
-                Self::Address(Ipv6Addr::from([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]).into())
-            }
-        }
-    }
-}
-
-fn any_scope() -> impl Strategy<Value = ThrottleScope> {
-    let name =
-        prop_oneof![Just("ai".to_owned()), Just("user".to_owned()), Just("address".to_owned()), "[a-z0-9_-]{1,32}"];
-    name.prop_map(|name| ThrottleScope::new(&name).unwrap())
-}
-
-fn any_text() -> impl Strategy<Value = String> {
-    const TRICKY: [&str; 13] =
-        ["7", "a", ":", "ai", "7:ai", "ai:user:5", "user:5", "5", "address", "192.0.2.1", "::", "/64", "throttle:"];
-    prop_oneof![proptest::sample::select(&TRICKY[..]).prop_map(str::to_owned), "[!-z|~]{1,64}"]
-}
-
-fn any_address() -> impl Strategy<Value = IpAddr> {
-    prop_oneof![
-        any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
-        any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).to_ipv6_mapped().into()),
-        any::<u128>().prop_map(|bits| Ipv6Addr::from_bits(bits).into()),
-        (0_u128..3, 0_u128..3).prop_map(|(high, low)| Ipv6Addr::from_bits(high << 64 | low).into()),
-        Just(Ipv4Addr::new(192, 0, 2, 1).into()),
-    ]
-}
-
-fn any_owner() -> impl Strategy<Value = Owner> {
-    prop_oneof![
-        any_text().prop_map(|a| Owner::Account(a.parse().unwrap())),
-        (any_text(), any_text()).prop_map(|(a, b)| Owner::User(a.parse().unwrap(), b.parse().unwrap())),
-        (any_text(), any_text()).prop_map(|(a, b)| Owner::ApiKey(a.parse().unwrap(), b.parse().unwrap())),
-        (any_text(), any_text()).prop_map(|(a, b)| Owner::Site(a.parse().unwrap(), b.parse().unwrap())),
-        any_address().prop_map(Owner::Address),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn t1_keys_are_injective(
-        (a, b) in (any_scope(), any_owner(), any_scope(), any_owner(), any::<[bool; 2]>()).prop_map(
-            // Half of the pairs differ in the scope alone, or in the kind of the subject alone.
-            |(scope, owner, other_scope, other, [same_scope, same_owner])| {
-                let other_scope = if same_scope { scope } else { other_scope };
-                let other = if same_owner { owner.clone().of_another_kind() } else { other };
-                ((scope, owner), (other_scope, other))
-            },
-        ),
-    ) {
-        let (one, other) = (a.1.key(a.0), b.1.key(b.0));
-        let same = (a.0, a.1.canonical()) == (b.0, b.1.canonical());
-        prop_assert_eq!(one == other, same);
-        prop_assert_eq!(one.to_string() == other.to_string(), same);
-    }
-
-    #[test]
-    fn t1_the_text_of_a_key_has_an_inverse(scope in any_scope(), owner in any_owner()) {
-        let key = owner.key(scope);
-        prop_assert_eq!(key.to_string().parse::<ThrottleKey>(), Ok(key.clone()));
-        prop_assert_eq!(key.scope(), scope);
-    }
-
-    #[test]
-    fn t1_a_text_that_parses_is_the_text_of_its_key(
-        text in prop_oneof![
-            "throttle:\\{[0-9:a]{0,3}\\}:(ai|user)?(:(user|site|api_key|x):[0-9:]{0,3})?",
-            "throttle:address:ai:[0-9a-f:./]{0,12}",
-            "[ -~]{0,40}",
-        ],
-    ) {
-        if let Ok(key) = text.parse::<ThrottleKey>() {
-            prop_assert_eq!(key.to_string(), text);
-        }
-    }
-
-    #[test]
-    fn t2_keys_are_bounded_printable_and_tagged(scope in any_scope(), owner in any_owner()) {
-        let key = owner.key(scope);
-        let text = key.to_string();
-        prop_assert!(text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic()));
-        // As Redis Cluster does it: what is between the first brace and the next closing one, if anything is.
-        let tag = text.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag.to_owned());
-        prop_assert_eq!(tag, key.account().map(ToString::to_string));
-        prop_assert_eq!(key.account().is_none(), matches!(owner, Owner::Address(_)));
-    }
-
-    #[test]
-    fn t2_addresses_are_cut_to_the_block_of_one_customer(high in any::<u64>(), one: u64, other: u64, v4: u32) {
-        let v6 = |low: u64| Owner::Address(Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)).into());
-        prop_assume!(high != 0);
-        prop_assert_eq!(v6(one).key(AI), v6(other).key(AI));
-        let next = Owner::Address(Ipv6Addr::from_bits(u128::from(high ^ 1) << 64 | u128::from(one)).into());
-        prop_assert_ne!(v6(one).key(AI), next.key(AI));
-        let v4 = Ipv4Addr::from_bits(v4);
-        prop_assert_eq!(Owner::Address(v4.into()).key(AI), Owner::Address(v4.to_ipv6_mapped().into()).key(AI));
-        prop_assert_ne!(Owner::Address(v4.into()).key(AI), Owner::Account(v4.to_string().parse().unwrap()).key(AI));
-    }
-}
-
-#[test]
-fn t2_the_longest_key_fits() {
-    let longest = "~".repeat(64);
-    let owner = Owner::ApiKey(longest.parse().unwrap(), longest.parse().unwrap());
-    let text = owner.key(ThrottleScope::new(&"s".repeat(32)).unwrap()).to_string();
-    assert_eq!(text.len(), 9 + 66 + 1 + 32 + 1 + 7 + 1 + 64);
 }
 
 #[test]
@@ -715,20 +567,17 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
 
 // T9: when to come back.
 
-/// Items of a list of RFC 9651 whose members are strings with integer parameters, read by a parser of our own.
+/// The members of a list of RFC 9651, each a string with integer parameters.
 fn parse_list(text: &str) -> Vec<(String, HashMap<String, u64>)> {
-    let items = text.split(',').map(|item| {
-        let mut parts = item.trim().split(';');
-        let name = parts.next().unwrap().strip_prefix('"').unwrap().strip_suffix('"').unwrap();
-        assert!(name.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\'));
-        let parameter = |part: &str| {
-            let (key, value) = part.split_once('=').unwrap();
-            assert!(key.bytes().all(|b| b.is_ascii_lowercase()) && value.len() <= 15);
-            (key.to_owned(), value.parse().unwrap())
+    let list: List = Parser::new(text).parse().unwrap();
+    let members = list.into_iter().map(|member| {
+        let ListEntry::Item(item) = member else { panic!("an inner list: {text}") };
+        let parameter = |(key, value): (Key, BareItem)| {
+            (key.as_str().to_owned(), u64::try_from(i64::from(value.as_integer().unwrap())).unwrap())
         };
-        (name.to_owned(), parts.map(parameter).collect())
+        (item.bare_item.as_string().unwrap().as_str().to_owned(), item.params.into_iter().map(parameter).collect())
     });
-    items.collect()
+    members.collect()
 }
 
 fn header<'a>(headers: &'a [(&'static str, String)], name: &str) -> Option<&'a str> {

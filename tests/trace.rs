@@ -49,6 +49,7 @@ impl Subscriber for Events {
 
 fn tenant(status: &'static str) -> Tenant {
     facts::tenant(&gate::Tenant {
+        privileges: vec![],
         account: 7,
         status,
         plan: Some(gate::Plan { active: true, needs_subscription: false }),

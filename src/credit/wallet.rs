@@ -165,6 +165,7 @@ impl Funds {
 /// # let plan = Plan {
 /// #     id: 1.into(), active: true, price: Money::new("0".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
 /// #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: Default::default(),
+/// #     concurrency: Default::default(),
 /// # };
 /// # let tenant = |id: i64| Tenant {
 /// #     account: Account {

@@ -32,6 +32,7 @@ use crate::tenant::Tenant;
 /// # let plan = Plan {
 /// #     id: 1.into(), active: true, price: Money::new(0.into(), Currency::EUR)?, interval: Interval::MONTHLY,
 /// #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: Default::default(),
+/// #     concurrency: Default::default(),
 /// # };
 /// # let status = AccountStatus::Active;
 /// # let payment_method = PaymentMethod::BankTransfer;

@@ -255,6 +255,23 @@ pub fn reprice(limits: &Limits, quota: &Quota, stored: GcraState, now: DateTime<
     Asked::new(*limits, quota, Some(stored), nanos(now), 0).answer(false).state()
 }
 
+/// Gives back `cost` cells that were charged and not used: what they have left to drain, so never more than the whole
+/// backlog. What passes in a window, less what is given back in it, keeps the quota's bound. The host gives back what it
+/// charged, once.
+///
+/// ```
+/// use bailiwick::{gcra, Quota};
+/// let quota = Quota::new(2, 20)?; // two in twenty seconds
+/// let now = "2026-01-01T00:00:00Z".parse()?;
+/// let charged = gcra::decide(&quota, None, now, 2).state();
+/// let state = gcra::refund(&gcra::Limits::default(), &quota, charged, now, 1);
+/// assert_eq!(gcra::decide(&quota, Some(state), now, 0).remaining(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn refund(limits: &Limits, quota: &Quota, stored: GcraState, now: DateTime<Utc>, cost: u32) -> GcraState {
+    Asked::new(*limits, quota, Some(stored), nanos(now), cost).refunded()
+}
+
 /// A quota that was asked for some cells, before it is known whether they are charged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
@@ -278,6 +295,13 @@ impl<'a> Asked<'a> {
     /// The same question about a backlog that was found before.
     pub(super) fn again(quota: &'a Quota, backlog: i64, now: i64, cost: u32) -> Self {
         Self { quota, now, backlog, is_changed: false, cost }
+    }
+
+    /// The state once the cells were given back: no more than what is left to drain.
+    pub(super) fn refunded(&self) -> GcraState {
+        let cells = self.quota.interval_nanos().saturating_mul(self.cost.into());
+        let backlog = self.backlog.saturating_sub(cells).max(0);
+        GcraState { tat: self.now.saturating_add(backlog), t: self.quota.interval_nanos() }
     }
 
     /// How long the backlog would be with the cells in it. Within the burst, so only asked once the cost is.

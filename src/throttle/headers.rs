@@ -26,7 +26,7 @@ pub enum HeaderDialect {
 }
 
 /// The quotas of a scope as one decision left them: what the headers are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) scope: ThrottleScope,
     pub(super) dialect: HeaderDialect,
@@ -42,6 +42,11 @@ impl Report {
         };
         headers.extend(self.answers.retry_after_seconds().map(|seconds| ("Retry-After", seconds.to_string())));
         headers
+    }
+
+    /// Cells that would pass at once, of all the quotas.
+    pub(super) fn remaining(&self) -> u32 {
+        self.answers.iter().map(|decision| decision.remaining()).min().unwrap_or_default()
     }
 
     fn draft(&self) -> Vec<(&'static str, String)> {

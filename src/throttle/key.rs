@@ -21,9 +21,20 @@ pub enum ThrottleSubject<'a> {
     ApiKey(&'a AccountId, &'a ApiKeyId),
     /// One site of an account.
     Site(&'a AccountId, &'a SiteId),
-    /// An address that nobody has logged in from yet. Take it from the connection or from a proxy that is trusted,
-    /// never from a header that a client can set.
+    /// One person at one site of an account.
+    UserAtSite(&'a AccountId, &'a UserId, &'a SiteId),
+    /// One API key at one site of an account.
+    ApiKeyAtSite(&'a AccountId, &'a ApiKeyId, &'a SiteId),
+    /// An address that nobody has logged in from yet. Take it from the connection, or through
+    /// [`TrustedHops`](crate::TrustedHops); never from a header that a client can set.
     Address(IpAddr),
+    /// What comes from one address to an account: log-ins, of which neither another address nor another account should
+    /// suffer.
+    AccountFrom(&'a AccountId, IpAddr),
+    /// What comes from one address for one person of an account.
+    UserFrom(&'a AccountId, &'a UserId, IpAddr),
+    /// What comes from one address by one API key of an account.
+    ApiKeyFrom(&'a AccountId, &'a ApiKeyId, IpAddr),
 }
 
 /// The bucket that a request is charged to: a throttle scope and a subject.
@@ -34,14 +45,15 @@ pub enum ThrottleSubject<'a> {
 /// | subject | text |
 /// |---|---|
 /// | account 7 | `throttle:{7}:ai` |
-/// | user 5 of account 7 | `throttle:{7}:ai:user:5` |
-/// | API key 3 of account 7 | `throttle:{7}:ai:api_key:3` |
-/// | site 12 of account 7 | `throttle:{7}:ai:site:12` |
+/// | user 5 of account 7 | `throttle:{7}:ai:user:{5}` |
+/// | API key 3 of account 7, at site 12 | `throttle:{7}:ai:api_key:{3}:site:{12}` |
+/// | site 12 of account 7 | `throttle:{7}:ai:site:{12}` |
+/// | user 5 of account 7, from 192.0.2.1 | `throttle:{7}:ai:user:{5}:address:192.0.2.1` |
 /// | address 192.0.2.1 | `throttle:address:ai:192.0.2.1` |
 /// | address 2001:db8::1 | `throttle:address:ai:2001:db8::/64` |
 ///
-/// Identifiers hold no braces and scopes no colons, so the text can be read in one way only. The braces are the hash
-/// tag of Redis Cluster: all keys of one account live on one node. A key of an address has none.
+/// Identifiers hold no braces and scopes no colons, so the text can be read in one way only. The first braces are the
+/// hash tag of Redis Cluster: all keys of one account live on one node. A key of an address alone has none.
 ///
 /// An IPv6 address is cut to its /64, the smallest block that a network hands to one customer; an IPv4 address that is
 /// mapped into IPv6 is that IPv4 address.
@@ -59,11 +71,20 @@ pub struct ThrottleKey {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Subject {
-    Account(AccountId),
-    User(AccountId, UserId),
-    ApiKey(AccountId, ApiKeyId),
-    Site(AccountId, SiteId),
+pub(super) enum Subject {
+    Account { account: AccountId, member: Option<Member>, place: Option<Place> },
+    Address(Address),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Member {
+    User(UserId),
+    ApiKey(ApiKeyId),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    Site(SiteId),
     Address(Address),
 }
 
@@ -71,8 +92,8 @@ enum Subject {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Address {
     V4(Ipv4Addr),
-    /// The lower 64 bits are zero.
-    V6(Ipv6Addr),
+    /// The upper 64 bits. As bytes, so that a key is no larger than it must be.
+    V6([u8; 8]),
 }
 
 impl From<IpAddr> for Address {
@@ -80,7 +101,10 @@ impl From<IpAddr> for Address {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => Self::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
         }
     }
 }
@@ -89,7 +113,9 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::V4(address) => write!(f, "{address}"),
-            Self::V6(address) => write!(f, "{address}/64"),
+            Self::V6(block) => {
+                write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(u64::from_be_bytes(*block)) << 64))
+            }
         }
     }
 }
@@ -109,14 +135,23 @@ impl ThrottleKey {
     /// The key of a subject in a scope.
     #[inline]
     pub fn derive(scope: ThrottleScope, subject: ThrottleSubject<'_>) -> Self {
-        let subject = match subject {
-            ThrottleSubject::Account(account) => Subject::Account(account.clone()),
-            ThrottleSubject::User(account, user) => Subject::User(account.clone(), user.clone()),
-            ThrottleSubject::ApiKey(account, key) => Subject::ApiKey(account.clone(), key.clone()),
-            ThrottleSubject::Site(account, site) => Subject::Site(account.clone(), site.clone()),
-            ThrottleSubject::Address(address) => Subject::Address(address.into()),
+        let user = |id: &UserId| Some(Member::User(id.clone()));
+        let key = |id: &ApiKeyId| Some(Member::ApiKey(id.clone()));
+        let site = |id: &SiteId| Some(Place::Site(id.clone()));
+        let from = |address: IpAddr| Some(Place::Address(address.into()));
+        let (account, member, place) = match subject {
+            ThrottleSubject::Address(address) => return Self { scope, subject: Subject::Address(address.into()) },
+            ThrottleSubject::Account(account) => (account, None, None),
+            ThrottleSubject::User(account, id) => (account, user(id), None),
+            ThrottleSubject::ApiKey(account, id) => (account, key(id), None),
+            ThrottleSubject::Site(account, at) => (account, None, site(at)),
+            ThrottleSubject::UserAtSite(account, id, at) => (account, user(id), site(at)),
+            ThrottleSubject::ApiKeyAtSite(account, id, at) => (account, key(id), site(at)),
+            ThrottleSubject::AccountFrom(account, address) => (account, None, from(address)),
+            ThrottleSubject::UserFrom(account, id, address) => (account, user(id), from(address)),
+            ThrottleSubject::ApiKeyFrom(account, id, address) => (account, key(id), from(address)),
         };
-        Self { scope, subject }
+        Self { scope, subject: Subject::Account { account: account.clone(), member, place } }
     }
 
     /// The scope.
@@ -124,27 +159,36 @@ impl ThrottleKey {
         self.scope
     }
 
-    /// The account whose bucket it is; `None` for an address.
+    /// The account whose bucket it is; `None` for an address alone.
     pub fn account(&self) -> Option<&AccountId> {
         match &self.subject {
-            Subject::Account(account)
-            | Subject::User(account, _)
-            | Subject::ApiKey(account, _)
-            | Subject::Site(account, _) => Some(account),
+            Subject::Account { account, .. } => Some(account),
             Subject::Address(_) => None,
         }
+    }
+
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
     }
 }
 
 impl fmt::Display for ThrottleKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scope = self.scope;
-        match &self.subject {
-            Subject::Account(account) => write!(f, "throttle:{{{account}}}:{scope}"),
-            Subject::User(account, user) => write!(f, "throttle:{{{account}}}:{scope}:user:{user}"),
-            Subject::ApiKey(account, key) => write!(f, "throttle:{{{account}}}:{scope}:api_key:{key}"),
-            Subject::Site(account, site) => write!(f, "throttle:{{{account}}}:{scope}:site:{site}"),
-            Subject::Address(address) => write!(f, "throttle:address:{scope}:{address}"),
+        let (account, member, place) = match &self.subject {
+            Subject::Address(address) => return write!(f, "throttle:address:{scope}:{address}"),
+            Subject::Account { account, member, place } => (account, member, place),
+        };
+        write!(f, "throttle:{{{account}}}:{scope}")?;
+        match member {
+            None => {}
+            Some(Member::User(user)) => write!(f, ":user:{{{user}}}")?,
+            Some(Member::ApiKey(key)) => write!(f, ":api_key:{{{key}}}")?,
+        }
+        match place {
+            None => Ok(()),
+            Some(Place::Site(site)) => write!(f, ":site:{{{site}}}"),
+            Some(Place::Address(address)) => write!(f, ":address:{address}"),
         }
     }
 }
@@ -167,26 +211,34 @@ impl FromStr for ThrottleKey {
 }
 
 fn parse(text: &str) -> Option<ThrottleKey> {
-    if let Some(address) = text.strip_prefix("address:") {
-        let (scope, address) = address.split_once(':')?;
-        let address = address.strip_suffix("/64").unwrap_or(address).parse().ok()?;
+    if let Some(rest) = text.strip_prefix("address:") {
+        let (scope, address) = rest.split_once(':')?;
         let scope = ThrottleScope::new(scope).ok()?;
-        return Some(ThrottleKey::derive(scope, ThrottleSubject::Address(address)));
+        return Some(ThrottleKey { scope, subject: Subject::Address(parse_address(address)?) });
     }
     let (account, rest) = text.strip_prefix('{')?.split_once("}:")?;
-    let account = account.parse().ok()?;
-    let (scope, subject) = match rest.split_once(':') {
-        None => (rest, Subject::Account(account)),
-        Some((scope, member)) => {
-            let (kind, id) = member.split_once(':')?;
-            let subject = match kind {
-                "user" => Subject::User(account, id.parse().ok()?),
-                "api_key" => Subject::ApiKey(account, id.parse().ok()?),
-                "site" => Subject::Site(account, id.parse().ok()?),
-                _ => return None,
-            };
-            (scope, subject)
-        }
+    let (scope, rest) = rest.split_at_checked(rest.find(':').unwrap_or(rest.len()))?;
+    let (member, rest) = match (braced(rest, ":user:{"), braced(rest, ":api_key:{")) {
+        (Some((user, rest)), _) => (Some(Member::User(user.parse().ok()?)), rest),
+        (_, Some((key, rest))) => (Some(Member::ApiKey(key.parse().ok()?)), rest),
+        (None, None) => (None, rest),
     };
+    let place = match (braced(rest, ":site:{"), rest.strip_prefix(":address:")) {
+        (Some((site, "")), _) => Some(Place::Site(site.parse().ok()?)),
+        (_, Some(address)) => Some(Place::Address(parse_address(address)?)),
+        _ if rest.is_empty() => None,
+        _ => return None,
+    };
+    let subject = Subject::Account { account: account.parse().ok()?, member, place };
     Some(ThrottleKey { scope: ThrottleScope::new(scope).ok()?, subject })
+}
+
+/// What is between a prefix that ends in a brace and the closing brace, and what comes after that.
+fn braced<'a>(text: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
+    text.strip_prefix(prefix)?.split_once('}')
+}
+
+fn parse_address(text: &str) -> Option<Address> {
+    let address: IpAddr = text.strip_suffix("/64").unwrap_or(text).parse().ok()?;
+    Some(address.into())
 }

@@ -1,6 +1,7 @@
 //! Several quotas of one scope, decided together: all are charged, or none is.
 
 use std::num::NonZeroU32;
+use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -57,43 +58,147 @@ impl GcraStates {
     }
 }
 
-/// The states of one key in process: most have one quota, and need no more room than that.
-#[derive(Clone, Debug)]
-pub(super) enum Slots {
-    One(Option<Slot>),
-    More(Box<[Option<Slot>; QuotaSet::MOST]>),
+/// The states of one key in process. Most have one quota, and need no more room than that.
+#[derive(Clone)]
+pub(super) enum Held {
+    One(OneHeld),
+    More(Box<MoreHeld>),
 }
 
-impl Slots {
-    /// No states yet, with room for so many quotas.
-    pub(super) fn new(quotas: usize) -> Self {
-        if quotas > 1 { Self::More(Box::default()) } else { Self::One(None) }
-    }
+/// A slot, and the greatest burst that it was charged under. Its state was written under no greater one, so what that
+/// cannot explain comes from a clock that was set back.
+#[derive(Clone, Copy)]
+pub(super) struct OneHeld {
+    seconds: NonZeroU32,
+    largest_burst: u32,
+    tat: i64,
+    t: i64,
+}
 
-    /// The slots, at least as many as there are quotas.
+#[derive(Clone)]
+pub(super) struct MoreHeld {
+    slots: [Option<Slot>; QuotaSet::MOST],
+    largest_burst: u32,
+}
+
+fn limits(largest_burst: u32) -> Limits {
+    Limits::default().with_largest_burst(largest_burst)
+}
+
+fn largest(quotas: &[Quota]) -> u32 {
+    quotas.iter().map(Quota::burst).max().unwrap_or_default()
+}
+
+impl Held {
+    /// The answer to a key that is new, and what is to be held of it, if anything is.
     #[inline]
-    pub(super) fn for_quotas(&mut self, quotas: usize) -> &mut [Option<Slot>] {
-        if let (Self::One(slot), true) = (&*self, quotas > 1) {
-            *self = Self::More(Box::new([*slot, None, None, None]));
-        }
-        match self {
-            Self::One(slot) => std::slice::from_mut(slot),
-            Self::More(slots) => slots.as_mut_slice(),
+    pub(super) fn first(quotas: &[Quota], now: i64, cost: u32) -> (Answers, Option<Self>) {
+        let mut slots = [None; QuotaSet::MOST];
+        let answers = decide_slots(limits(largest(quotas)), quotas, &mut slots, now, cost, Brief::of(quotas));
+        let held = if answers.must_store() { Self::of(slots, largest(quotas)) } else { None };
+        (answers, held)
+    }
+
+    fn of(slots: [Option<Slot>; QuotaSet::MOST], largest_burst: u32) -> Option<Self> {
+        match slots {
+            [None, None, None, None] => None,
+            [Some(Slot { seconds, tat, t }), None, None, None] => {
+                Some(Self::One(OneHeld { seconds, largest_burst, tat, t }))
+            }
+            slots => Some(Self::More(Box::new(MoreHeld { slots, largest_burst }))),
         }
     }
 
-    /// Cuts what no burst within the limits explains, as a decision would.
-    pub(super) fn correct(&mut self, limits: Limits, now: i64) {
-        for slot in self.for_quotas(1).iter_mut().flatten() {
-            let longest = now.saturating_add(limits.longest_backlog(0, slot.t));
-            if slot.tat > longest.saturating_add(limits.max_skew()) {
-                slot.tat = longest;
+    /// Decides, and keeps what is to be stored.
+    #[inline]
+    pub(super) fn decide(&mut self, quotas: &[Quota], now: i64, cost: u32) -> Answers {
+        if let (Self::One(held), [quota]) = (&mut *self, quotas) {
+            return held.decide(quota, now, cost);
+        }
+        self.update(quotas, |limits, slots| decide_slots(limits, quotas, slots, now, cost, Brief::of(quotas)))
+    }
+
+    /// The answer to nothing: what is left.
+    pub(super) fn peek(&self, quotas: &[Quota], now: i64) -> Answers {
+        let (mut slots, largest_burst) = self.slots();
+        decide_slots(limits(largest_burst.max(largest(quotas))), quotas, &mut slots, now, 0, Brief::of(quotas))
+    }
+
+    /// Gives cells back, and tells what is left then.
+    pub(super) fn refund(&mut self, quotas: &[Quota], now: i64, cost: u32) -> Answers {
+        // What is told of it equals a peek.
+        Answers {
+            must_store: false,
+            ..self.update(quotas, |limits, slots| refund_slots(limits, quotas, slots, now, cost))
+        }
+    }
+
+    fn update(&mut self, quotas: &[Quota], change: impl FnOnce(Limits, &mut [Option<Slot>]) -> Answers) -> Answers {
+        let (mut slots, largest_burst) = self.slots();
+        let largest_burst = largest_burst.max(largest(quotas));
+        let answers = change(limits(largest_burst), &mut slots);
+        if answers.must_store() {
+            match self {
+                Self::More(held) => **held = MoreHeld { slots, largest_burst },
+                Self::One(_) => *self = Self::of(slots, largest_burst).unwrap_or_else(|| self.clone()),
+            }
+        }
+        answers
+    }
+
+    fn slots(&self) -> ([Option<Slot>; QuotaSet::MOST], u32) {
+        match self {
+            Self::One(held) => ([Some(held.slot()), None, None, None], held.largest_burst),
+            Self::More(held) => (held.slots, held.largest_burst),
+        }
+    }
+
+    /// Whether the states are drained, on clocks that are behind this one by the skew too: only then is their absence
+    /// the same to every caller. What no burst explains is cut first, as a decision would, so that a clock that ran
+    /// ahead does not keep a key for good.
+    pub(super) fn is_drained(&mut self, now: i64) -> bool {
+        let cut = |tat: &mut i64, t: i64, largest_burst: u32| {
+            let limits = limits(largest_burst);
+            let longest = now.saturating_add(limits.longest_backlog(0, t));
+            if *tat > longest.saturating_add(limits.max_skew()) {
+                *tat = longest;
+            }
+            *tat <= now.saturating_sub(limits.max_skew())
+        };
+        match self {
+            Self::One(OneHeld { tat, t, largest_burst, .. }) => cut(tat, *t, *largest_burst),
+            // Each is cut, whether or not another has drained.
+            Self::More(held) => {
+                let mut is_drained = true;
+                for slot in held.slots.iter_mut().flatten() {
+                    is_drained &= cut(&mut slot.tat, slot.t, held.largest_burst);
+                }
+                is_drained
             }
         }
     }
+}
 
-    pub(super) fn is_drained(&mut self, now: i64) -> bool {
-        self.for_quotas(1).iter().flatten().all(|slot| slot.tat <= now)
+impl OneHeld {
+    /// As [`decide_slots`] does for one slot and one quota, whose period the slot takes over; put together at once, since
+    /// most checks come here.
+    #[inline(always)]
+    fn decide(&mut self, quota: &Quota, now: i64, cost: u32) -> Answers {
+        let largest_burst = self.largest_burst.max(quota.burst());
+        let own = Asked::new(limits(largest_burst), quota, Some(self.slot().state()), now, cost);
+        let verdict = own.verdict();
+        let answer = own.answer(verdict == Verdict::Allowed);
+        let must_store = answer.must_store();
+        if must_store {
+            let state = answer.state();
+            let seconds = NonZeroU32::new(quota.seconds()).unwrap_or(self.seconds);
+            *self = Self { seconds, largest_burst, tat: state.tat_nanos(), t: state.interval_nanos() };
+        }
+        Answers { now, cost, verdict, must_store, told: Brief::One([Some((*quota, answer.backlog()))]) }
+    }
+
+    fn slot(self) -> Slot {
+        Slot { seconds: self.seconds, tat: self.tat, t: self.t }
     }
 }
 
@@ -155,18 +260,74 @@ impl From<GcraStates> for Vec<Slot> {
     }
 }
 
+/// A quota, and what is left to drain once its state is written.
+type Told = Option<(Quota, i64)>;
+
+/// What is told of quotas where nothing may be allocated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Inline([Told; QuotaSet::MOST]);
+
+impl Deref for Inline {
+    type Target = [Told];
+
+    fn deref(&self) -> &[Told] {
+        &self.0
+    }
+}
+
+impl DerefMut for Inline {
+    fn deref_mut(&mut self) -> &mut [Told] {
+        &mut self.0
+    }
+}
+
+/// What is told of a key's quotas in process. It is moved from hand to hand, so it is no larger than most need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Brief {
+    One([Told; 1]),
+    More(Box<[Told; QuotaSet::MOST]>),
+}
+
+impl Brief {
+    #[inline]
+    fn of(quotas: &[Quota]) -> Self {
+        if quotas.len() > 1 { Self::More(Box::default()) } else { Self::One([None]) }
+    }
+}
+
+impl Deref for Brief {
+    type Target = [Told];
+
+    #[inline]
+    fn deref(&self) -> &[Told] {
+        match self {
+            Self::One(told) => told,
+            Self::More(told) => &**told,
+        }
+    }
+}
+
+impl DerefMut for Brief {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [Told] {
+        match self {
+            Self::One(told) => told,
+            Self::More(told) => &mut **told,
+        }
+    }
+}
+
 /// What was decided about the quotas of a set, without the states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answers {
+pub(super) struct Answers<B = Brief> {
     now: i64,
     cost: u32,
     verdict: Verdict,
     must_store: bool,
-    /// Each quota, and what is left to drain once the states are written.
-    backlogs: [Option<(Quota, i64)>; QuotaSet::MOST],
+    told: B,
 }
 
-impl Answers {
+impl<B: Deref<Target = [Told]>> Answers<B> {
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict
     }
@@ -175,22 +336,13 @@ impl Answers {
         self.must_store
     }
 
-    /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
-    #[inline]
-    fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
-        let answer = own.answer(self.verdict == Verdict::Allowed);
-        if answer.must_store() {
-            *slot = Slot::new(answer.quota().seconds(), answer.state());
-            self.must_store = true;
-        }
-        if let Some(told) = self.backlogs.get_mut(place) {
-            *told = Some((*answer.quota(), answer.backlog()));
-        }
+    pub(super) fn cost(&self) -> u32 {
+        self.cost
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Decision> {
         let is_charged = self.verdict == Verdict::Allowed;
-        self.backlogs.iter().flatten().map(move |(quota, backlog)| {
+        self.told.iter().flatten().map(move |(quota, backlog)| {
             // What was charged is in the backlog already.
             let cost = if is_charged { 0 } else { self.cost };
             Asked::again(quota, *backlog, self.now, cost).answer(false)
@@ -208,11 +360,26 @@ impl Answers {
     }
 }
 
+impl<B: DerefMut<Target = [Told]>> Answers<B> {
+    /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
+    #[inline]
+    fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
+        let answer = own.answer(self.verdict == Verdict::Allowed);
+        if answer.must_store() {
+            *slot = Slot::new(answer.quota().seconds(), answer.state());
+            self.must_store = true;
+        }
+        if let Some(told) = self.told.get_mut(place) {
+            *told = Some((*answer.quota(), answer.backlog()));
+        }
+    }
+}
+
 /// The explained answer about all quotas of a set, with the states to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Decisions {
-    answers: Answers,
+    answers: Answers<Inline>,
     states: GcraStates,
 }
 
@@ -276,23 +443,23 @@ pub fn decide_all(
     cost: u32,
 ) -> Decisions {
     let mut states = stored.copied().unwrap_or_default();
-    let answers = decide_slots(*limits, quotas.as_slice(), &mut states.0, nanos(now), cost);
+    let answers = decide_slots(*limits, quotas.as_slice(), &mut states.0, nanos(now), cost, Inline::default());
     Decisions { answers, states }
 }
 
 /// Decides, and writes into the slots what is to be stored. There are at least as many slots as quotas.
 #[inline]
-pub(super) fn decide_slots(
+fn decide_slots<B: DerefMut<Target = [Told]>>(
     limits: Limits,
     quotas: &[Quota],
     slots: &mut [Option<Slot>],
     now: i64,
     cost: u32,
-) -> Answers {
+    told: B,
+) -> Answers<B> {
     align(slots, quotas);
     let ask = |quota, slot: &Option<Slot>| Asked::new(limits, quota, slot.map(Slot::state), now, cost);
-    let mut answers =
-        Answers { now, cost, verdict: Verdict::Allowed, must_store: false, backlogs: [None; QuotaSet::MOST] };
+    let mut answers = Answers { now, cost, verdict: Verdict::Allowed, must_store: false, told };
     // Most scopes have one quota, which need not be asked twice.
     if let ([quota], [slot, ..]) = (quotas, &mut *slots) {
         let own = ask(quota, slot);
@@ -310,4 +477,30 @@ pub(super) fn decide_slots(
         answers.take(place, ask(quota, slot), slot);
     }
     answers
+}
+
+/// Gives cells back to every quota, and writes into the slots what is left.
+fn refund_slots(limits: Limits, quotas: &[Quota], slots: &mut [Option<Slot>], now: i64, cost: u32) -> Answers {
+    align(slots, quotas);
+    for (quota, slot) in quotas.iter().zip(&mut *slots) {
+        if let Some(held) = slot {
+            let state = Asked::new(limits, quota, Some(held.state()), now, cost).refunded();
+            *slot = Slot::new(quota.seconds(), state);
+        }
+    }
+    Answers { must_store: true, ..decide_slots(limits, quotas, slots, now, 0, Brief::of(quotas)) }
+}
+
+/// Gives back what `cost` cells have left to drain, to all the quotas of a set: see [`refund`](super::gcra::refund).
+/// The states are to be written, in place of those that were read.
+pub fn refund_all(
+    limits: &Limits,
+    quotas: &QuotaSet,
+    stored: &GcraStates,
+    now: DateTime<Utc>,
+    cost: u32,
+) -> GcraStates {
+    let mut states = *stored;
+    let _ = refund_slots(*limits, quotas.as_slice(), &mut states.0, nanos(now), cost);
+    states
 }

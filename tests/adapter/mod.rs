@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bailiwick::{
     Access, Account, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision, Gatekeeper, Interval,
-    Money, PaymentMethod, Plan, Policy, PolicySettings, Principal, Privilege, Privileges, Problem, Quota, RequestHead,
+    Money, PaymentMethod, Plan, Policy, PolicySettings, Principal, Privilege, Problem, Quota, RequestHead,
     Subscription, SubscriptionStatus, SuspensionCause, Tenant, Throttle, ThrottleCapacity, ThrottleScope, Throttled,
     throttle_scope,
 };
@@ -91,6 +91,7 @@ impl Gatekeeper for Host {
             credits_per_month: Credits::ZERO,
             needs_subscription: is(PAST_DUE) || is(IN_GRACE),
             quotas: BTreeMap::from([(AI, quota(2)), (API, quota(if is(SLOW) { 1 } else { 100_000 }))]),
+            concurrency: Default::default(),
         };
         let status =
             if is(SUSPENDED) { AccountStatus::Suspended(SuspensionCause::Abuse) } else { AccountStatus::Active };

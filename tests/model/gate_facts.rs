@@ -96,6 +96,7 @@ fn plan(facts: model::Plan) -> Plan {
         credits_per_month: Credits::whole(100),
         needs_subscription: facts.needs_subscription,
         quotas: BTreeMap::new(),
+        concurrency: Default::default(),
     }
 }
 

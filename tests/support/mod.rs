@@ -29,6 +29,7 @@ pub fn plan(price: i64, needs_subscription: bool) -> Plan {
         credits_per_month: credits(500),
         needs_subscription,
         quotas: BTreeMap::new(),
+        concurrency: Default::default(),
     }
 }
 

@@ -42,6 +42,7 @@ pub fn paid(account: i64) -> Facts {
         credits_per_month: Credits::whole(100),
         needs_subscription: true,
         quotas: [].into(),
+        concurrency: Default::default(),
     };
     let subscription = Subscription {
         id: account.into(),

@@ -167,6 +167,7 @@ fn plan(id: i64, active: bool, needs_subscription: bool) -> anyhow::Result<Plan>
         credits_per_month: Credits::whole(if needs_subscription { 500 } else { 0 }),
         needs_subscription,
         quotas: [(API, quota(600, 100)?), (AI, quota(6, 3)?)].into(),
+        concurrency: Default::default(),
     })
 }
 

@@ -1,0 +1,138 @@
+//! Whose address it is, where proxies stand between the client and the service.
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use crate::problem::{Code, Explained};
+
+/// How many proxies in front of the service are trusted to name the one before them. Each of them appends, so that many
+/// entries from the right are theirs; whatever stands further left is the client's own word and is never read.
+///
+/// ```
+/// use bailiwick::TrustedHops;
+/// let proxy = "10.0.0.1".parse()?;
+/// let header: [&[u8]; 1] = [b"8.8.8.8, 192.0.2.7"]; // the client wrote 8.8.8.8, the proxy appended what it saw
+/// assert_eq!(TrustedHops::new(1).x_forwarded_for(proxy, header)?, "192.0.2.7".parse::<std::net::IpAddr>()?);
+/// assert_eq!(TrustedHops::NONE.x_forwarded_for(proxy, header)?, proxy, "nobody is trusted");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TrustedHops(u8);
+
+/// Why the client's address is not known. Refuse the request, or throttle by the peer: then all that come through the
+/// proxy share one bucket. Never take the client's word instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ForwardedError {
+    /// Fewer entries than trusted proxies: the request came around one of them.
+    #[error("the request did not come through every trusted proxy")]
+    HopMissing,
+    /// The entry of the last trusted proxy names no address, or the header is malformed.
+    #[error("the address that a trusted proxy forwarded cannot be read")]
+    Malformed,
+}
+
+impl Explained for ForwardedError {
+    fn code(&self) -> Code {
+        Code::InputInvalid
+    }
+}
+
+impl TrustedHops {
+    /// No proxy is trusted: the client is the peer of the connection.
+    pub const NONE: Self = Self(0);
+
+    /// So many proxies, each of which appends to the header.
+    pub const fn new(proxies: u8) -> Self {
+        Self(proxies)
+    }
+
+    /// The client by `X-Forwarded-For`. `values` are all its lines, in their order; `peer` is the connection's.
+    ///
+    /// # Errors
+    /// [`ForwardedError::HopMissing`], [`ForwardedError::Malformed`].
+    pub fn x_forwarded_for<'a, V>(self, peer: IpAddr, values: V) -> Result<IpAddr, ForwardedError>
+    where
+        V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
+    {
+        match self.entry(values)? {
+            None => Ok(peer),
+            Some(entry) => parse_node(entry).ok_or(ForwardedError::Malformed),
+        }
+    }
+
+    /// The client by `Forwarded` (RFC 7239), as [`x_forwarded_for`](Self::x_forwarded_for). An obfuscated or unknown
+    /// node has no address, and is malformed here.
+    pub fn forwarded<'a, V>(self, peer: IpAddr, values: V) -> Result<IpAddr, ForwardedError>
+    where
+        V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
+    {
+        match self.entry(values)? {
+            None => Ok(peer),
+            Some(entry) => parse_element(entry).ok_or(ForwardedError::Malformed),
+        }
+    }
+
+    /// The entry of the last trusted proxy, counted from the right; `None` if no proxy is trusted.
+    ///
+    /// It is split at every comma, quoted or not, and what it is split into must have its quotes in pairs and no escapes:
+    /// else a quote that the client left open would swallow an entry, and a comma in what a proxy quotes of the client's
+    /// (`host="…"`) would make one up.
+    fn entry<'a, V>(self, values: V) -> Result<Option<&'a str>, ForwardedError>
+    where
+        V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
+    {
+        let mut entries = values.into_iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
+        let mut last = None;
+        for _ in 0..self.0 {
+            let entry = entries.next().ok_or(ForwardedError::HopMissing)?;
+            let quotes = entry.iter().filter(|byte| **byte == b'"').count();
+            if !quotes.is_multiple_of(2) || entry.contains(&b'\\') {
+                return Err(ForwardedError::Malformed);
+            }
+            last = Some(entry);
+        }
+        let text = last.map(std::str::from_utf8).transpose().map_err(|_| ForwardedError::Malformed)?;
+        Ok(text.map(trim))
+    }
+}
+
+/// Without the white space that RFC 9110 allows around a list's members.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// `for=192.0.2.1;proto=https`, in any order, with one `for`.
+fn parse_element(element: &str) -> Option<IpAddr> {
+    let mut nodes = element.split(';').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        trim(name).eq_ignore_ascii_case("for").then(|| trim(value))
+    });
+    let (node, more) = (nodes.next()?, nodes.next());
+    let is_quoted = node.starts_with('"');
+    let node = if is_quoted { node.strip_prefix('"')?.strip_suffix('"')? } else { node };
+    if more.is_some() { None } else { parse_node(node) }
+}
+
+/// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+fn parse_node(node: &str) -> Option<IpAddr> {
+    if let Some(rest) = node.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        return if is_port { address.parse().ok().map(IpAddr::V6) } else { None };
+    }
+    match node.split_once(':') {
+        Some((address, port)) if !port.contains(':') => {
+            if is_port(port) {
+                address.parse().ok().map(IpAddr::V4)
+            } else {
+                None
+            }
+        }
+        _ => node.parse().ok(),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
