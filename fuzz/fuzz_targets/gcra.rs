@@ -72,7 +72,9 @@ fn course(quota: &Quota, requests: &[(u32, u8, u32)]) {
 }
 
 fn any_state(quota: &Quota, (tat, t): (i64, i64), now: i64, cost: u32) {
-    let (now, limits) = (DateTime::from_timestamp_nanos(now), Limits::default().with_largest_burst(quota.burst()));
+    // Within the years that nanoseconds reach; what is beyond them is taken as their end.
+    let now = DateTime::from_timestamp_nanos(now % 8_000_000_000_000_000_000);
+    let limits = Limits::default().with_largest_burst(quota.burst());
     let decision = gcra::decide_within(&limits, quota, Some(GcraState::from_parts(tat, t)), now, cost);
     let _ = (decision.reset_at(), decision.next_at(), decision.remaining(), decision.retry_after_seconds());
     // What blocks is the burst at the stored interval, or at the quota's own, whichever is longer.
