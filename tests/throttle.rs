@@ -865,11 +865,11 @@ fn t3_threads_that_hammer_one_key_share_its_burst() {
             passed.fetch_add(cells, Ordering::Relaxed);
         }
     };
-    std::thread::scope(|threads| (0..8).for_each(|_| drop(threads.spawn(|| hammer(0)))));
+    std::thread::scope(|threads| (0..16).for_each(|_| drop(threads.spawn(|| hammer(0)))));
     assert_eq!(passed.swap(0, Ordering::Relaxed), 500);
     // Then the 200 that the minute has left, and what drains from it within half a second.
     std::thread::scope(|threads| {
-        for thread in 0..8 {
+        for thread in 0..16 {
             let hammer = &hammer;
             threads.spawn(move || hammer(thread * 70));
         }
@@ -883,7 +883,7 @@ fn t3_threads_that_bring_new_keys_share_each_burst() {
     let accesses: Vec<Access> = (0..500).map(|account| access(account, &quotas)).collect();
     let passed = AtomicU32::new(0);
     std::thread::scope(|threads| {
-        for _ in 0..8 {
+        for _ in 0..16 {
             threads.spawn(|| {
                 let cells = accesses.iter().filter(|access| throttle.check(access, AI, at(START)).is_ok()).count();
                 passed.fetch_add(u32::try_from(cells).unwrap(), Ordering::Relaxed);
