@@ -190,8 +190,8 @@ pub use subscription::{
 };
 pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};
 pub use throttle::{
-    Exceeded, HeaderDialect, Passage, Throttle, ThrottleCapacity, ThrottleKey, ThrottleKeyError, ThrottleSubject,
-    Throttled,
+    Exceeded, HeaderDialect, Passage, SharedCheck, SharedError, Throttle, ThrottleCapacity, ThrottleKey,
+    ThrottleKeyError, ThrottleSubject, Throttled,
 };
 
 /// The throttle's pure decision, for hosts that keep rate state in a store of their own: read the state, decide, write it

@@ -290,7 +290,7 @@ macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
             AmountError, CauseError, ConfirmError, Denial, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
-            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError,
+            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SharedError, SubjectError,
             ThrottleKeyError, Throttled, TransferError, WalletError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }

@@ -1,10 +1,11 @@
 //! The throttle: how fast an account may go. A pure decision ([`gcra`](crate::gcra)) over a small state, injective keys
-//! for shared stores, and a bounded map in process.
+//! for shared stores with the texts that decide there, and a bounded map in process.
 
 pub(crate) mod gcra;
 mod headers;
 mod key;
 mod room;
+mod shared;
 pub(crate) mod states;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use states::Answers;
 
 pub use headers::HeaderDialect;
 pub use key::{ThrottleKey, ThrottleKeyError, ThrottleSubject};
+pub use shared::{SharedCheck, SharedError};
 
 /// How many keys a [`Throttle`] holds at most: its bound on memory, some 256 bytes a key. A key takes room from its
 /// first request until it has drained and its place is needed.
@@ -47,7 +49,7 @@ pub struct ThrottleCapacity {
 /// for a new key, keys that have drained give way and no others do, and if none has, the new key is refused.
 ///
 /// Clocks of callers may differ by a second. Several processes share a quota only through a shared store, under the
-/// text of a [`ThrottleKey`]: see [`gcra`](crate::gcra).
+/// text of a [`ThrottleKey`]: see [`SharedCheck`].
 ///
 /// ```
 /// # use std::collections::BTreeMap;
@@ -170,15 +172,26 @@ impl Throttle {
         cost: u32,
         answers: Option<Answers>,
     ) -> Result<Passage, Throttled> {
-        let answers = answers.ok_or(Throttled::Full)?;
-        let report = Report { scope, dialect: self.dialect, answers };
-        match answers.verdict() {
-            Verdict::Allowed => Ok(Passage(Passed::Charged(report))),
-            Verdict::Exceeded => Err(Throttled::QuotaExceeded(Box::new(Exceeded(report)))),
-            Verdict::CostExceedsBurst => {
-                let burst = quotas.as_slice().iter().map(|quota| quota.burst()).min().unwrap_or_default();
-                Err(Throttled::CostExceedsBurst { cost, burst })
-            }
+        explained(scope, self.dialect, quotas, cost, answers.ok_or(Throttled::Full)?)
+    }
+}
+
+/// What was decided, as a client is told it.
+#[inline]
+fn explained(
+    scope: ThrottleScope,
+    dialect: HeaderDialect,
+    quotas: &QuotaSet,
+    cost: u32,
+    answers: Answers,
+) -> Result<Passage, Throttled> {
+    let report = Report { scope, dialect, answers };
+    match answers.verdict() {
+        Verdict::Allowed => Ok(Passage(Passed::Charged(report))),
+        Verdict::Exceeded => Err(Throttled::QuotaExceeded(Box::new(Exceeded(report)))),
+        Verdict::CostExceedsBurst => {
+            let burst = quotas.as_slice().iter().map(|quota| quota.burst()).min().unwrap_or_default();
+            Err(Throttled::CostExceedsBurst { cost, burst })
         }
     }
 }

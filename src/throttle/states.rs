@@ -167,6 +167,13 @@ pub(super) struct Answers {
 }
 
 impl Answers {
+    /// What a shared store decided and wrote: each quota, and what is left to drain.
+    pub(super) fn of_store(now: i64, cost: u32, verdict: Verdict, quotas: &[Quota], backlogs: &[i64]) -> Self {
+        let mut told = quotas.iter().copied().zip(backlogs.iter().copied());
+        let backlogs = std::array::from_fn(|_| told.next());
+        Self { now, cost, verdict, must_store: false, backlogs }
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict
     }
