@@ -1,5 +1,8 @@
 -- The throttle's states and its decision, for PostgreSQL from version 14. It can be run again.
 
+-- Several processes may run this at once, as they start: IF NOT EXISTS alone lets one of them fail.
+DO $bailiwick$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('bailiwick_throttle')); END $bailiwick$;
+
 CREATE TABLE IF NOT EXISTS bailiwick_throttle (
     key text COLLATE "C" PRIMARY KEY,
     -- For each quota: its period in seconds, the theoretical arrival time and the emission interval in nanoseconds.
