@@ -698,6 +698,31 @@ fn t3_no_window_lets_more_through_under_concurrency() {
     }
 }
 
+/// A check that waits for the row's lock is decided at the time when it has it, not when it came.
+#[test]
+fn t3_the_time_is_read_under_the_lock() {
+    let Some(server) = Postgres::start() else { return };
+    let (mut first, mut second) = (OnPostgres::connect(&server), OnPostgres::connect(&server));
+    let check = SharedCheck::of_key(key(7), &set(&[quota(1, 3600)]), 1);
+    first.execute("BEGIN");
+    assert!(first.check(&check).is_ok());
+    let answered = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| second.ask(&check));
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(!waiting.is_finished());
+        first.execute("COMMIT");
+        waiting.join().unwrap()
+    });
+    assert!(is_exceeded(&first.read(&check, &answered)));
+    let query = sqlx::query_scalar("SELECT answer[1] FROM bailiwick_throttle");
+    let told: i64 = first.runtime.block_on(query.fetch_one(&mut first.connection)).unwrap();
+    assert_eq!(told, first.time(&answered));
+    let exceeded = first.read(&check, &answered).unwrap_err();
+    let SharedError::Throttled(Throttled::QuotaExceeded(exceeded)) = exceeded else { panic!() };
+    // The first came half a second before the second was decided.
+    assert!(exceeded.retry_at() < at(told) + TimeDelta::seconds(3600) - TimeDelta::milliseconds(400));
+}
+
 fn name(server: &Server) -> &'static str {
     match server {
         Server::Redis(_) => "Redis",
