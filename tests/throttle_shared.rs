@@ -1,4 +1,5 @@
 //! The throttle in shared stores, on real servers: the same decisions as the pure function's, and its invariants.
+#![allow(clippy::disallowed_methods, reason = "the servers go by the clock")]
 
 mod servers;
 

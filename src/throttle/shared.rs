@@ -29,8 +29,9 @@ macro_rules! server_time {
 /// step, by the clock of the server: the clocks of the processes do not matter.
 ///
 /// - **Redis** from version 5, and what speaks its protocol and runs its scripts: `EVALSHA` or `EVAL` of
-///   [`REDIS_SCRIPT`](Self::REDIS_SCRIPT). A check touches one key, and on Redis Cluster all keys of one account share a
-///   hash tag. A key expires once it has drained. What a failover of Redis loses of its writes is refilled.
+///   [`REDIS_SCRIPT`](Self::REDIS_SCRIPT). A check touches one key; on Redis Cluster all keys of one account share a
+///   hash tag. A key expires once it has drained. Whatever else Redis loses, by eviction, restart or failover, is
+///   refilled.
 /// - **PostgreSQL** from version 14: [`POSTGRES_SCHEMA`](Self::POSTGRES_SCHEMA) once, then
 ///   [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT). It locks the key's row, so run it in a transaction of its own,
 ///   as a client does that opens none. Delete drained rows from time to time:

@@ -1,6 +1,7 @@
 //! Real servers for tests: each private to the test that starts it, in a directory of its own, reached through a Unix
 //! socket there, and gone when it is dropped.
 #![allow(dead_code, reason = "each test file uses what it needs")]
+#![allow(clippy::disallowed_methods, reason = "a server takes its time to start")]
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
