@@ -194,8 +194,8 @@ pub use subscription::{
 };
 pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};
 pub use throttle::{
-    Exceeded, ForwardedError, HeaderDialect, Lease, Passage, QuotaReport, Throttle, ThrottleCapacity, ThrottleKey,
-    ThrottleKeyError, ThrottleSubject, Throttled, TrustedHops,
+    Exceeded, ForwardedError, HeaderDialect, Lease, Passage, QuotaReport, SharedCheck, SharedError, Throttle,
+    ThrottleCapacity, ThrottleKey, ThrottleKeyError, ThrottleSubject, Throttled, TrustedHops,
 };
 
 /// The throttle's pure decision, for hosts that keep rate state in a store of their own: read the state, decide, write it

@@ -290,8 +290,9 @@ fn sentence(message: &str) -> String {
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            AmountError, CauseError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, KeyError, PolicyError, PriceError,
-            QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError, SubjectError,
+            AmountError, CauseError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, KeyError,
+            PolicyError, PriceError, QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError,
+            SharedError, SubjectError,
             ThrottleKeyError, Throttled, TransferError, WalletError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }

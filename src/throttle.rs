@@ -1,5 +1,6 @@
 //! The throttle: how fast an account may go, and how much of it at once. Pure decisions ([`gcra`](crate::gcra),
-//! [`concurrency`](crate::concurrency)) over small states, injective keys for shared stores, and a bounded map in process.
+//! [`concurrency`](crate::concurrency)) over small states, injective keys for shared stores with the texts that decide
+//! there, and a bounded map in process.
 
 mod client;
 pub(crate) mod gcra;
@@ -9,6 +10,7 @@ pub(crate) mod lease;
 mod passage;
 mod room;
 mod scopes;
+mod shared;
 pub(crate) mod states;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ pub use headers::HeaderDialect;
 pub use key::{ThrottleKey, ThrottleKeyError, ThrottleSubject};
 pub use lease::Lease;
 pub use passage::{Exceeded, Passage, QuotaReport, Throttled};
+pub use shared::{SharedCheck, SharedError};
 
 /// How many keys a [`Throttle`] holds at most: its bound on memory. A key with one quota takes some 100 bytes, with
 /// several some 250; it takes room from its first request until it has drained and its place is needed.
@@ -58,7 +61,7 @@ pub struct ThrottleCapacity {
 /// for a new key, keys that have drained give way and no others do, and if none has, the new key is refused.
 ///
 /// Clocks of callers may differ by a second. Several processes share a quota only through a shared store, under the
-/// text of a [`ThrottleKey`]: see [`gcra`](crate::gcra).
+/// text of a [`ThrottleKey`]: see [`SharedCheck`].
 ///
 /// ```
 /// # use std::collections::BTreeMap;

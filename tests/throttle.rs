@@ -871,7 +871,7 @@ fn t3_threads_that_hammer_one_key_share_its_burst() {
     std::thread::scope(|threads| {
         for thread in 0..16 {
             let hammer = &hammer;
-            threads.spawn(move || hammer(thread * 70));
+            threads.spawn(move || hammer(thread * 30));
         }
     });
     assert!((200..=205).contains(&passed.load(Ordering::Relaxed)));

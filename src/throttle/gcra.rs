@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::quota::Quota;
 
 /// Nanoseconds in a second.
-const SECOND: i64 = 1_000_000_000;
+pub(super) const SECOND: i64 = 1_000_000_000;
 /// No quota takes longer to drain than 400 days: see [`Quota::window_nanos`].
 const LONGEST_WINDOW: i64 = 400 * 86_400 * SECOND;
 /// Times are taken within these bounds, some four years short of what 64 bits can hold (the years 1682 and 2257), so
@@ -106,9 +106,14 @@ impl Limits {
         self.max_skew
     }
 
+    /// The greatest burst that a state can have been written under, if it is known.
+    pub(super) fn greatest_burst(self, own_burst: u32) -> Option<u32> {
+        self.largest_burst.map(|largest| largest.max(own_burst))
+    }
+
     /// The longest backlog that charging alone can leave, at an emission interval of `t`.
     pub(super) fn longest_backlog(self, own_burst: u32, t: i64) -> i64 {
-        self.largest_burst.map_or(LONGEST_WINDOW, |largest| i64::from(largest.max(own_burst)).saturating_mul(t))
+        self.greatest_burst(own_burst).map_or(LONGEST_WINDOW, |burst| i64::from(burst).saturating_mul(t))
     }
 }
 

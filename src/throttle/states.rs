@@ -327,6 +327,17 @@ pub(super) struct Answers<B = Brief> {
     told: B,
 }
 
+impl Answers {
+    /// What a shared store decided and wrote: each quota, and what is left to drain.
+    pub(super) fn of_store(now: i64, cost: u32, verdict: Verdict, quotas: &[Quota], backlogs: &[i64]) -> Self {
+        let mut told = Brief::of(quotas);
+        for (place, own) in told.iter_mut().zip(quotas.iter().copied().zip(backlogs.iter().copied())) {
+            *place = Some(own);
+        }
+        Self { now, cost, verdict, must_store: false, told }
+    }
+}
+
 impl<B: Deref<Target = [Told]>> Answers<B> {
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict
