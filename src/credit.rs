@@ -8,24 +8,34 @@
 //! 3. write the wallet over [`Change::expected_version`] (0: insert it), append the entries, write the outcome under
 //!    UNIQUE (account, key), commit; if a guard misses, begin again at 1.
 
-mod command;
+mod allowance;
+mod balance;
 mod draft;
+mod explain;
+mod funds;
 mod grant;
+mod granting;
 mod hold;
 mod ledger;
 mod outcome;
 mod price;
+mod spending;
+mod stored;
 mod wallet;
 
 use crate::money::Credits;
 
-pub use command::{DeductError, GrantError, HoldError, HoldRequest, ReleaseError, SettleError};
-pub use grant::{Cause, CauseError, CauseKind, Grant, GrantTerms};
+pub use allowance::{Allowance, AllowanceError};
+pub use balance::Balance;
+pub use explain::AccountStatement;
+pub use grant::{Cause, CauseError, CauseKind, Grant, GrantTerms, Rollover};
+pub use granting::{GrantError, RefundError, RevokeError};
 pub use hold::{Hold, HoldRecord, Slice};
-pub use ledger::{Event, LedgerEntry};
-pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed};
-pub use price::{Price, PriceError, PriceList, Quote, Rounding};
-pub use wallet::{Balance, Wallet, WalletError};
+pub use ledger::{Event, LedgerEntry, LedgerError, LedgerFault};
+pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
+pub use price::{Price, PriceError, PriceList, Quote, Rounding, Tier};
+pub use spending::{DeductError, HoldError, HoldRequest, ReleaseError, SettleError};
+pub use wallet::{Wallet, WalletError};
 
 /// What a command answers: something new that must be written, or what the same command answered before.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -155,10 +155,11 @@ pub use sea_query;
 
 pub use change::RowChange;
 pub use credit::{
-    Answer, Balance, Cause, CauseError, CauseKind, Change, DeductError, Ended, Event, Grant, GrantError, GrantTerms,
-    Held, Hold, HoldError, HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, Outcome, OutcomeWrite,
-    Price, PriceError, PriceList, Quote, Receipt, ReleaseError, ReplayError, Replayed, Rounding, SettleError, Slice,
-    Wallet, WalletError,
+    AccountStatement, Allowance, AllowanceError, Answer, Balance, Cause, CauseError, CauseKind, Change, DeductError,
+    Ended, Event, Grant, GrantError, GrantTerms, Held, Hold, HoldError, HoldRecord, HoldRequest, IdempotencyKey,
+    KeyError, LedgerEntry, LedgerError, LedgerFault, Outcome, OutcomeWrite, Price, PriceError, PriceList, Quote,
+    Receipt, RefundError, ReleaseError, ReplayError, Replayed, Revocation, RevokeError, Rollover, Rounding,
+    SettleError, Slice, Tier, Wallet, WalletError,
 };
 pub use gate::{
     Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, JobTenant,
@@ -173,7 +174,8 @@ pub use payment::{
 };
 pub use period::{Interval, IntervalUnit, Period};
 pub use policy::{
-    CreditPolicy, FailureMode, GraceMode, GraceSettings, Overage, Policy, PolicyError, PolicySettings, ThrottleBypass,
+    CreditPolicy, FailureMode, GraceMode, GraceSettings, LateSettle, Overage, Policy, PolicyError, PolicySettings,
+    ThrottleBypass,
 };
 pub use privilege::{Privilege, Privileges};
 pub use problem::{Code, Explained, Problem, Severity};

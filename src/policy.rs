@@ -46,6 +46,19 @@ pub enum Overage {
     Debt(Credits),
 }
 
+/// What a settlement may do that comes after its hold has expired: the hold stays expired, and a late settlement is a new
+/// charge that is linked to it, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateSettle {
+    /// Refuse it: what the call cost is the service's loss.
+    Refuse,
+    /// Charge what is available, no more.
+    Available,
+    /// Charge it all; what is not there becomes a debt, up to this limit.
+    Debt(Credits),
+}
+
 /// What happens in a throttle scope while the store of its rate state cannot be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,10 +77,22 @@ pub struct CreditPolicy {
     pub max_open_holds: u16,
     /// What a settlement above its hold does.
     pub overage: Overage,
+    /// What a settlement after its hold's end does.
+    pub late_settle: LateSettle,
+    /// For how many seconds after its hold's end a settlement may come late.
+    pub late_settle_seconds: u32,
+    /// For how many seconds refunded credits live at the least.
+    pub refund_life_seconds: u32,
 }
 
 impl CreditPolicy {
-    const STRICTEST: Self = Self { max_open_holds: 256, overage: Overage::Reject };
+    const STRICTEST: Self = Self {
+        max_open_holds: 256,
+        overage: Overage::Reject,
+        late_settle: LateSettle::Refuse,
+        late_settle_seconds: 3_600,
+        refund_life_seconds: 30 * 86_400,
+    };
 }
 
 impl Default for CreditPolicy {
@@ -171,6 +196,12 @@ impl Policy {
         fault("payment_methods", no_method, "empty: nobody could pay");
         let holds = settings.credit.max_open_holds;
         fault("credit.max_open_holds", holds == 0 || holds > MOST_OPEN_HOLDS, "not 1 to 4096");
+        for (field, seconds) in [
+            ("credit.late_settle_seconds", settings.credit.late_settle_seconds),
+            ("credit.refund_life_seconds", settings.credit.refund_life_seconds),
+        ] {
+            fault(field, u64::from(seconds) > LONGEST_SECONDS, too_long);
+        }
         fault("throttle_bypass", settings.throttle_bypass && !settings.development, "demands `development`");
         if faults.is_empty() { Ok(Self::unchecked(settings)) } else { Err(PolicyError(faults)) }
     }

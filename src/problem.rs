@@ -107,6 +107,8 @@ codes! {
     KeyReused "idempotency_key_reused" 422 "The idempotency key was used before with another request", "Send a new key with a new request.";
     RequestInProgress "request_in_progress" 409 "The same request is still being worked on", "Wait a moment, then send the same request again.";
     HoldExpired "hold_expired" 409 "The hold expired before it was settled", "Send the request again with a new key.";
+    LessThanDrawn "less_than_drawn" 409 "The total is less than what was drawn already", "Settle with at least what was drawn.";
+    RefundInvalid "refund_invalid" 422 "No more can be given back than was charged", "Correct the total of the refunds.";
     HoldReleased "hold_released" 409 "The hold was released", "Send the request again with a new key.";
     HoldSettled "hold_settled" 409 "The hold is already settled", "Read the receipt that the first request was given.";
     HoldTimeInvalid "hold_time_invalid" 422 "A hold lasts more than no time and at most 366 days", "Choose a duration within that range.";
@@ -290,9 +292,9 @@ fn sentence(message: &str) -> String {
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            AmountError, CauseError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, KeyError,
-            PolicyError, PriceError, QuotaError, Refusal, RegistrationError, ReleaseError, ReplayError, SettleError,
-            SharedError, SubjectError,
+            AllowanceError, AmountError, CauseError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, KeyError, LedgerError,
+            PolicyError, PriceError, QuotaError, RefundError, Refusal, RegistrationError, ReleaseError, ReplayError,
+            RevokeError, SettleError, SharedError, SubjectError,
             ThrottleKeyError, Throttled, TransferError, WalletError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }

@@ -91,7 +91,7 @@ fn both_formats_say_the_same() {
     assert_eq!(settings.past_due_grace, Some(GraceSettings { seconds: 604_800, mode: GraceMode::ReadOnly }));
     assert_eq!(settings.registration_credits, Credits::from_micros(2_500_000).unwrap());
     let overage = Overage::Debt(Credits::whole(10));
-    assert_eq!(settings.credit, CreditPolicy { max_open_holds: 16, overage });
+    assert_eq!(settings.credit, CreditPolicy { max_open_holds: 16, overage, ..CreditPolicy::default() });
     assert_eq!(policy.renewal_slack().num_seconds(), 3600);
     assert!(policy.is_enabled(PaymentMethod::Stripe) && !policy.is_enabled(PaymentMethod::Paypal));
 

@@ -823,7 +823,7 @@ fn t10_drained_rows_are_swept() {
 // What needs no server.
 
 #[test]
-fn t11_what_needs_no_store_is_refused_before_it() {
+fn what_needs_no_store_is_refused_before_it() {
     let plan = set(&[quota(5, 60), quota(3, 3600)]);
     let access = access(7, &plan, at(START));
     let other = throttle_scope!("other");
@@ -842,7 +842,7 @@ fn t11_what_needs_no_store_is_refused_before_it() {
 }
 
 #[test]
-fn t11_a_malformed_answer_is_an_error() {
+fn a_malformed_answer_is_an_error() {
     let one = SharedCheck::of_key(key(7), &set(&[quota(2, 60)]), 1);
     let two = SharedCheck::of_key(key(7), &set(&[quota(2, 60), quota(3, 3600)]), 1);
     let (now, cell) = (START, 30 * SECOND);

@@ -21,17 +21,22 @@ impl Draft {
         let now = now.max(wallet.as_of);
         let mut draft = Self { expected_version: wallet.version, wallet, now, entries: Vec::new() };
         while let Some(at) = draft.wallet.next_boundary().filter(|at| *at <= now) {
-            while let Some(event) = draft.wallet.due_at(at) {
-                draft.record(at, event.clone())?;
-                // Every event removes its own cause; one that does not would go on for ever.
-                if draft.wallet.due_at(at) == Some(event) {
-                    return Err(WalletError::Inexact);
-                }
-            }
-            draft.repay(at)?;
+            draft.record_due(at)?;
         }
         draft.wallet.as_of = now;
         Ok(draft)
+    }
+
+    /// Records what is due at an instant, and repays debt from what has become free by it.
+    fn record_due(&mut self, at: DateTime<Utc>) -> Result<(), WalletError> {
+        while let Some(event) = self.wallet.due_at(at) {
+            self.record(at, event.clone())?;
+            // Every event removes its own cause; one that does not would go on for ever.
+            if self.wallet.due_at(at) == Some(event) {
+                return Err(WalletError::Inexact);
+            }
+        }
+        self.repay(at)
     }
 
     /// Applies an event and enters it into the ledger.
@@ -57,9 +62,9 @@ impl Draft {
         self.record(at, Event::DebtRepaid { slices })
     }
 
-    /// Ends the command: debt is repaid from what has become free, and the version moves on.
+    /// Ends the command: what it has made due happens, debt is repaid from what has become free, and the version moves on.
     pub(super) fn finish<T>(mut self, outcome: Option<OutcomeWrite>, result: T) -> Result<Change<T>, WalletError> {
-        self.repay(self.now)?;
+        self.record_due(self.now)?;
         self.wallet.version = self.expected_version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
         let Self { wallet, expected_version, entries, .. } = self;
         Ok(Change { expected_version, wallet, entries, outcome, result })

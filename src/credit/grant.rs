@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::outcome::IdempotencyKey;
 use crate::gate::{Denial, Operator};
-use crate::id::AccountId;
+use crate::id::{AccountId, SubscriptionId};
 use crate::money::Credits;
 use crate::period::Period;
 use crate::privilege::Privilege;
@@ -30,6 +30,10 @@ pub enum CauseKind {
     Promotion,
     /// A month of a trial or of a paid period began.
     Period,
+    /// What the month before had left.
+    Rollover,
+    /// A charge was given back.
+    Refund,
 }
 
 /// The proof that credits are due to an account: only a registration, a confirmed payment, a month of a subscription or an
@@ -58,19 +62,30 @@ impl Cause {
     /// key is the subscription and the start of the month, so that no month is granted twice. Write the transition in the
     /// same transaction: one that was never written has paid for nothing.
     ///
+    /// A change of plan is a cause for every month of the current period again: [`Wallet::grant`](crate::Wallet::grant)
+    /// adds what the larger plan brings more, once.
+    ///
     /// Months are counted from the anchor. A payment later than the slack starts a new one, so on a plan that is paid by
     /// days or weeks it opens a month again; give such plans no credits by the month.
     pub fn month(transition: &Transition, month: Period) -> Option<Self> {
+        let subscription = transition.subscription();
         let opens = |effect: &Effect| match effect {
             Effect::CreditsDue { period, anchor } => period.months(*anchor).any(|due| due == month),
+            Effect::PlanChanged { .. } => subscription
+                .current_period
+                .is_some_and(|period| period.months(subscription.anchor).any(|due| due == month)),
             _ => false,
         };
-        let (subscription, start) = (transition.subscription(), month.start.timestamp_micros());
         transition.effects().any(opens).then(|| Self {
             account: subscription.account.clone(),
             kind: CauseKind::Period,
-            key: format!("grant/period/{}/{start}", subscription.id).into(),
+            key: Self::month_key(&subscription.id, month).into(),
         })
+    }
+
+    /// The stored key of a month's grant, for what rolls over from it: see [`Rollover`].
+    pub fn month_key(subscription: &SubscriptionId, month: Period) -> String {
+        format!("grant/period/{subscription}/{}", month.start.timestamp_micros())
     }
 
     /// The first credits of a verified identity: one key for each identity, whatever becomes of its accounts.
@@ -113,8 +128,28 @@ impl Explained for CauseError {
     }
 }
 
+/// What a new period takes over from the one before: `min(maximum, max(minimum, left))`, as OpenMeter has it, granted
+/// anew when the period's own grant takes effect and what was left has expired. What holds had pinned by then, and give
+/// back later, lapses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollover {
+    /// The key of the grant of the period before: [`Cause::month_key`].
+    pub from: Arc<str>,
+    /// At least so much, even if nothing was left.
+    pub minimum: Credits,
+    /// At most so much.
+    pub maximum: Credits,
+}
+
+impl Rollover {
+    pub(super) fn amount(&self, left: Credits) -> Credits {
+        self.maximum.min(left.max(self.minimum))
+    }
+}
+
 /// How much is granted, and when it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantTerms {
     /// How much; more than zero.
     pub amount: Credits,
@@ -124,12 +159,22 @@ pub struct GrantTerms {
     pub effective_at: Option<DateTime<Utc>>,
     /// The first instant at which it no longer lives; `None` for ever.
     pub expires_at: Option<DateTime<Utc>>,
+    /// What it takes over from the period before.
+    pub rollover: Option<Rollover>,
 }
 
 impl GrantTerms {
+    /// A middling priority.
+    pub const PRIORITY: u8 = 100;
+
+    /// Credits of one month: they live for its length.
+    pub fn month(amount: Credits, month: Period) -> Self {
+        Self { effective_at: Some(month.start), expires_at: Some(month.end), ..Self::forever(amount) }
+    }
+
     /// Credits that live at once and for ever, with a middling priority.
     pub fn forever(amount: Credits) -> Self {
-        Self { amount, priority: 100, effective_at: None, expires_at: None }
+        Self { amount, priority: Self::PRIORITY, effective_at: None, expires_at: None, rollover: None }
     }
 }
 
@@ -148,6 +193,9 @@ pub struct Grant {
     pub effective_at: DateTime<Utc>,
     /// The first instant at which it no longer lives; `None` for ever.
     pub expires_at: Option<DateTime<Utc>>,
+    /// What it takes over from the period before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollover: Option<Rollover>,
 }
 
 impl Grant {

@@ -26,14 +26,23 @@ pub struct HoldRecord {
     pub key: IdempotencyKey,
     /// What it is for.
     pub operation: Arc<str>,
-    /// How much is set aside.
+    /// How much was set aside at first.
     pub amount: Credits,
-    /// From which grants, in the order in which they will be spent.
+    /// How much of it was drawn already.
+    pub drawn: Credits,
+    /// What is still set aside: from which grants, in the order in which they will be spent.
     pub slices: Vec<Slice>,
     /// The first instant at which it is no longer open.
     pub expires_at: DateTime<Utc>,
     /// What a cost beyond it may do.
     pub overage: Overage,
+}
+
+impl HoldRecord {
+    /// What is still set aside.
+    pub fn left(&self) -> Credits {
+        self.amount.saturating_sub(self.drawn)
+    }
 }
 
 /// The proof that credits are set aside for one expensive call. Only a wallet makes it, once for each key; it can be

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
+use super::balance::Balance;
 use super::grant::Grant;
 use super::hold::{HoldRecord, Slice};
 use super::outcome::IdempotencyKey;
-use super::wallet::Balance;
+use super::wallet::{Wallet, WalletError};
 use crate::id::AccountId;
 use crate::money::Credits;
+use crate::problem::{Code, Explained};
 
 /// What happened to a wallet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,20 +36,38 @@ pub enum Event {
         /// The hold, with the slices of grants that it pins.
         hold: HoldRecord,
     },
+    /// A part of a hold was charged; the hold stays open.
+    Drawn {
+        /// The hold's key.
+        hold: IdempotencyKey,
+        /// What was charged to the hold now.
+        amount: Credits,
+    },
     /// A hold ended with a charge; what was not charged went back to its grants.
     Settled {
         /// The hold's key.
         hold: IdempotencyKey,
         /// What the operation cost.
         cost: Credits,
-        /// What was charged to the hold.
+        /// What was charged to the hold, what had been drawn before included.
         captured: Credits,
         /// What was charged beyond the hold, from free credits.
         beyond: Vec<Slice>,
         /// What was charged beyond that, as a debt.
         debt: Credits,
     },
-    /// A hold ended without a charge.
+    /// An expired hold's operation was charged after all, from free credits.
+    SettledLate {
+        /// The hold's key.
+        hold: IdempotencyKey,
+        /// What the operation cost.
+        cost: Credits,
+        /// What was charged, from free credits.
+        slices: Vec<Slice>,
+        /// What was charged beyond that, as a debt.
+        debt: Credits,
+    },
+    /// A hold ended; what had not been drawn of it went back to its grants.
     Released {
         /// The hold's key.
         hold: IdempotencyKey,
@@ -61,6 +82,22 @@ pub enum Event {
         /// The grant's identifier.
         grant: Arc<str>,
         /// What was free of it.
+        amount: Credits,
+    },
+    /// A grant was taken back: what was free or scheduled of it, now; what holds pin of it, when they return it.
+    Revoked {
+        /// The grant's identifier.
+        grant: Arc<str>,
+        /// What was free or scheduled of it.
+        amount: Credits,
+    },
+    /// What the period before had left was granted again, within the bounds of the new period's grant.
+    RolledOver {
+        /// The new period's grant.
+        grant: Arc<str>,
+        /// What had been left.
+        left: Credits,
+        /// What was granted of it.
         amount: Credits,
     },
     /// Free credits repaid debt.
@@ -86,4 +123,95 @@ pub struct LedgerEntry {
     pub event: Event,
     /// The balance after it.
     pub balance: Balance,
+}
+
+/// The first entry of a ledger that is wrong, and how. What comes before it is sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("entry {sequence} of the ledger is wrong: {fault}")]
+pub struct LedgerError {
+    /// The sequence number that the entry has, or should have.
+    pub sequence: u64,
+    /// What is wrong with it.
+    pub fault: LedgerFault,
+}
+
+/// What is wrong with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LedgerFault {
+    /// Its number does not follow the one before: an entry is missing, doubled or out of order.
+    #[error("its number does not follow the one before")]
+    Sequence,
+    /// It belongs to another account.
+    #[error("it belongs to another account")]
+    Account,
+    /// It took effect before the entry before it.
+    #[error("it took effect before the entry before it")]
+    Time,
+    /// What it says cannot have happened to the wallet as it was then.
+    #[error("it cannot have happened to the wallet as it was then")]
+    Event,
+    /// Its balance is not the one that its event leads to.
+    #[error("its balance is not the one that its event leads to")]
+    Balance,
+}
+
+impl Explained for LedgerError {
+    fn code(&self) -> Code {
+        Code::WalletMismatch
+    }
+}
+
+impl Wallet {
+    /// The wallet that a ledger adds up to, from its first entry, checking every one: its number, its account, its time,
+    /// its event and its balance. It equals the stored wallet but for the version, which is 0, and `as_of`, which is that
+    /// of the last entry; [`advance`](Self::advance) gives the view at a later time.
+    ///
+    /// The entries come one by one, so a ledger of any length takes the memory of one wallet.
+    ///
+    /// # Errors
+    /// The first entry that is wrong, with its sequence number.
+    ///
+    /// ```
+    /// # use bailiwick::{LedgerEntry, Wallet};
+    /// fn audit(stored: &Wallet, ledger: Vec<LedgerEntry>) -> Result<(), String> {
+    ///     let replayed = Wallet::replay(stored.account(), ledger).map_err(|error| error.to_string())?;
+    ///     if replayed.equals_but_for_version(stored) { Ok(()) } else { Err("the wallet is not its ledger".to_owned()) }
+    /// }
+    /// # let wallet = Wallet::open(7.into(), "2026-01-01T00:00:00Z".parse()?);
+    /// # audit(&wallet, vec![])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replay(account: &AccountId, entries: impl IntoIterator<Item = LedgerEntry>) -> Result<Self, LedgerError> {
+        let mut wallet = Self::open(account.clone(), DateTime::<Utc>::MIN_UTC);
+        for entry in entries {
+            let sequence = wallet.sequence.saturating_add(1);
+            let wrong = |fault| LedgerError { sequence, fault };
+            if entry.sequence != sequence {
+                return Err(wrong(LedgerFault::Sequence));
+            }
+            if entry.account != *account {
+                return Err(wrong(LedgerFault::Account));
+            }
+            if entry.at < wallet.as_of {
+                return Err(wrong(LedgerFault::Time));
+            }
+            let applied: Result<(), WalletError> = wallet.apply(&entry.event, entry.at);
+            applied.map_err(|_| wrong(LedgerFault::Event))?;
+            if wallet.balance != entry.balance || !wallet.balance.adds_up() {
+                return Err(wrong(LedgerFault::Balance));
+            }
+            (wallet.sequence, wallet.as_of) = (sequence, entry.at);
+        }
+        Ok(wallet)
+    }
+
+    /// Whether two wallets are one but for the version of the row and the time up to which they were advanced.
+    pub fn equals_but_for_version(&self, other: &Self) -> bool {
+        let Self { account, version: _, as_of: _, sequence, balance, grants, holds, lapses } = self;
+        (account, sequence, balance, grants, lapses)
+            == (&other.account, &other.sequence, &other.balance, &other.grants, &other.lapses)
+            && holds.len() == other.holds.len()
+            && holds.iter().all(|hold| other.holds.contains(hold))
+    }
 }

@@ -8,11 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::command::HoldRequest;
 use super::grant::{CauseKind, Grant};
 use super::price::Quote;
+use super::spending::HoldRequest;
+use super::wallet::WalletError;
 use crate::id::AccountId;
 use crate::money::Credits;
+use crate::policy::LateSettle;
 use crate::problem::{Code, Explained};
 
 /// The most characters of an idempotency key.
@@ -85,6 +87,7 @@ pub(super) enum Intent {
     Hold { operation: Arc<str>, quantity: u64, time_to_live_micros: Option<i64>, fingerprint: Option<[u8; 32]> },
     Deduct { operation: Arc<str>, quantity: u64 },
     Grant { cause: CauseKind, amount: Credits, priority: u8 },
+    Revoke,
 }
 
 impl Intent {
@@ -97,6 +100,11 @@ impl Intent {
         }
     }
 
+    /// The same grant, whatever its amount.
+    pub(super) fn is_of_grant(&self, kind: CauseKind, by: u8) -> bool {
+        matches!(self, Self::Grant { cause, priority, .. } if (*cause, *priority) == (kind, by))
+    }
+
     pub(super) fn deduct(quote: &Quote) -> Self {
         Self::Deduct { operation: quote.operation_name().clone(), quantity: quote.quantity() }
     }
@@ -106,10 +114,43 @@ impl Intent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(super) enum State {
-    Pending,
-    Settled(Receipt),
+    /// A hold that nobody has ended: open in the wallet, or expired.
+    Pending(Pending),
+    Settled {
+        receipt: Receipt,
+        /// Until when the credits that paid would have lived.
+        paid_with: Life,
+        /// How much was given back since.
+        refunded: Credits,
+    },
     Released,
     Granted(Grant),
+    Revoked(Revocation),
+}
+
+/// What must be known of a hold once the wallet has forgotten it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pending {
+    pub(super) operation: Arc<str>,
+    /// What was drawn of it, and until when the credits that paid would have lived.
+    pub(super) drawn: Credits,
+    pub(super) paid_with: Life,
+    /// What a late settlement may do, and the first instant at which it comes too late.
+    pub(super) late: LateSettle,
+    pub(super) late_until: DateTime<Utc>,
+}
+
+/// How long credits live; of several, the longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Life {
+    /// No credits, or a debt.
+    None,
+    /// To this instant, exclusively.
+    Until(DateTime<Utc>),
+    /// For ever.
+    Forever,
 }
 
 /// What a command answered, to be stored under UNIQUE (account, key) for as long as the ledger.
@@ -132,10 +173,31 @@ impl Outcome {
         &self.key
     }
 
+    /// Fails unless this is the outcome of an account under a key.
+    pub(super) fn check(&self, account: &AccountId, key: &str) -> Result<(), WalletError> {
+        if self.account == *account && self.key == key { Ok(()) } else { Err(WalletError::Mismatch) }
+    }
+
+    /// The stored key of a grant's revocation.
+    pub fn revoke_key(grant: &str) -> String {
+        format!("revoke/{grant}")
+    }
+
     /// The stored key of a hold or a deduction with this idempotency key. Clients' keys and the crate's own never meet.
     pub fn spend_key(key: &IdempotencyKey) -> String {
         format!("spend/{key}")
     }
+}
+
+/// What was taken back of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// The grant's identifier.
+    pub grant: Arc<str>,
+    /// What was free or scheduled of it, and is taken back now.
+    pub revoked: Credits,
+    /// What open holds pin of it: spent if they are settled, taken back when they return it.
+    pub pinned: Credits,
 }
 
 /// How an outcome is to be written.

@@ -29,16 +29,31 @@ pub enum Rounding {
     HalfEven,
 }
 
-/// The price of one operation: `base + per_unit * quantity`, at least `minimum`.
+/// A stretch of units with a price of its own: those from the end of the tier before up to `up_to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// The last unit of the tier.
+    pub up_to: u64,
+    /// What each unit of it costs; at most 12 decimal places.
+    #[serde(deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    pub per_unit: Decimal,
+}
+
+/// The price of one operation: `base`, each unit at the price of its tier and those beyond the last tier at `per_unit`, at
+/// least `minimum`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// What every call costs, whatever its quantity; at most 12 decimal places.
     #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
     pub base: Decimal,
-    /// What each unit costs; at most 12 decimal places.
+    /// What each unit costs; at most 12 decimal places. Where there are tiers, each unit beyond the last of them.
     #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
     pub per_unit: Decimal,
+    /// Stretches of units with prices of their own, in ascending order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<Tier>,
     /// What a call costs at least.
     #[serde(default = "zero")]
     pub minimum: Credits,
@@ -53,13 +68,30 @@ fn zero() -> Credits {
 
 impl Price {
     fn is_sound(&self) -> bool {
-        [self.base, self.per_unit].into_iter().all(|price| {
-            price >= Decimal::ZERO && price.normalize().scale() <= PLACES && price <= Decimal::from(LARGEST)
+        let prices = [self.base, self.per_unit].into_iter().chain(self.tiers.iter().map(|tier| tier.per_unit));
+        let ends = || self.tiers.iter().map(|tier| tier.up_to);
+        ends().zip(ends().skip(1)).all(|(end, next)| end < next)
+            && ends().all(|end| end > 0)
+            && prices.into_iter().all(|price| {
+                price >= Decimal::ZERO && price.normalize().scale() <= PLACES && price <= Decimal::from(LARGEST)
+            })
+    }
+
+    /// How many units are charged at which price, in order; none of no units.
+    fn parts(&self, quantity: u64) -> impl Iterator<Item = (u64, Decimal)> {
+        let last = std::iter::once((u64::MAX, self.per_unit));
+        let mut counted = 0_u64;
+        self.tiers.iter().map(|tier| (tier.up_to, tier.per_unit)).chain(last).filter_map(move |(end, per_unit)| {
+            let units = quantity.min(end).saturating_sub(counted);
+            counted = counted.max(end);
+            (units > 0).then_some((units, per_unit))
         })
     }
 
     fn of(&self, quantity: u64) -> Option<Credits> {
-        let sum = self.per_unit.checked_mul(quantity.into())?.checked_add(self.base)?;
+        let sum = self
+            .parts(quantity)
+            .try_fold(self.base, |sum, (units, per_unit)| sum.checked_add(per_unit.checked_mul(units.into())?))?;
         let strategy = match self.rounding {
             Rounding::Up => RoundingStrategy::AwayFromZero,
             Rounding::Down => RoundingStrategy::ToZero,
@@ -76,8 +108,10 @@ pub enum PriceError {
     /// The list has no such operation.
     #[error("the price list has no operation {0:?}; it has {1}")]
     OperationUnknown(String, String),
-    /// A price is negative, too large or has more than 12 decimal places.
-    #[error("the price of {0:?} is not from 0 to 10^12 with at most {PLACES} decimal places")]
+    /// A price is negative, too large or has more than 12 decimal places, or tiers are not in ascending order.
+    #[error(
+        "the price of {0:?} is not from 0 to 10^12 with at most {PLACES} decimal places, its tiers in ascending order"
+    )]
     PriceInvalid(String),
     /// The price of so many units cannot be held.
     #[error("the price of {1} units of {0:?} is too large")]
@@ -103,6 +137,10 @@ impl Explained for PriceError {
 /// assert_eq!(quote.price().to_string(), "4");
 /// assert_eq!(quote.to_string(), "article: 1 + 150 * 0.02 = 4 credits");
 /// assert!(prices.quote("poem", 1).is_err());
+///
+/// let tiers = r#"{ "image": { "tiers": [{ "up_to": 10, "per_unit": "2" }], "per_unit": "1.5" } }"#;
+/// let quote = serde_json::from_str::<PriceList>(tiers)?.quote("image", 12)?;
+/// assert_eq!(quote.to_string(), "image: 0 + 10 * 2 + 2 * 1.5 = 23 credits");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +155,7 @@ impl PriceList {
             PriceError::OperationUnknown(operation.to_owned(), known.join(", "))
         })?;
         let total = price.of(quantity).ok_or_else(|| PriceError::TooLarge(operation.to_string(), quantity))?;
-        Ok(Quote { operation: operation.clone(), quantity, price: *price, total })
+        Ok(Quote { operation: operation.clone(), quantity, price: price.clone(), total })
     }
 }
 
@@ -171,7 +209,14 @@ impl Quote {
 impl fmt::Display for Quote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, quantity, price, total } = self;
-        write!(f, "{operation}: {} + {quantity} * {} = {total} credits", price.base, price.per_unit)?;
+        write!(f, "{operation}: {}", price.base)?;
+        if price.tiers.is_empty() {
+            write!(f, " + {quantity} * {}", price.per_unit)?;
+        }
+        for (units, per_unit) in price.parts(*quantity).filter(|_| !price.tiers.is_empty()) {
+            write!(f, " + {units} * {per_unit}")?;
+        }
+        write!(f, " = {total} credits")?;
         if !price.minimum.is_zero() && *total == price.minimum { f.write_str(" (the minimum)") } else { Ok(()) }
     }
 }

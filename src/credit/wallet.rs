@@ -1,17 +1,19 @@
 //! The wallet: its grants, its open holds, and the balance that always adds up.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::balance::Balance;
 use super::draft::Draft;
-use super::grant::Grant;
+use super::funds::{Funds, Lapse};
+use super::grant::{CauseKind, Grant};
 use super::hold::{HoldRecord, Slice};
 use super::ledger::Event;
-use super::outcome::IdempotencyKey;
+use super::outcome::{IdempotencyKey, Life};
+use super::stored::Stored;
 use super::{Change, add, take};
 use crate::id::AccountId;
 use crate::money::Credits;
@@ -37,91 +39,6 @@ impl Explained for WalletError {
             Self::Mismatch | Self::Inexact => Code::WalletMismatch,
             Self::AmountOverflow => Code::AmountOverflow,
         }
-    }
-}
-
-/// Where a wallet's credits are. At every moment
-/// `granted = scheduled + free + held + spent + expired + revoked - debt`, exactly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Balance {
-    /// All that was ever granted.
-    pub granted: Credits,
-    /// Granted, and not yet in effect.
-    pub scheduled: Credits,
-    /// In effect, and neither held nor spent.
-    pub free: Credits,
-    /// Set aside by open holds.
-    pub held: Credits,
-    /// Charged, debt included.
-    pub spent: Credits,
-    /// Run out unspent.
-    pub expired: Credits,
-    /// Taken back. Nothing takes credits back yet.
-    pub revoked: Credits,
-    /// Charged beyond what there was. While there is debt, nothing is free.
-    pub debt: Credits,
-}
-
-impl Balance {
-    const ZERO: Self = Self {
-        granted: Credits::ZERO,
-        scheduled: Credits::ZERO,
-        free: Credits::ZERO,
-        held: Credits::ZERO,
-        spent: Credits::ZERO,
-        expired: Credits::ZERO,
-        revoked: Credits::ZERO,
-        debt: Credits::ZERO,
-    };
-
-    /// What can be held now: `free - debt`, or nothing while there is debt.
-    pub fn available(&self) -> Credits {
-        self.free.saturating_sub(self.debt)
-    }
-
-    /// Whether `free - debt` covers an amount. While there is debt, it covers not even nothing.
-    pub fn covers(&self, amount: Credits) -> bool {
-        self.debt.is_zero() && amount <= self.free
-    }
-
-    fn is_exact(&self) -> bool {
-        let parts = [self.scheduled, self.free, self.held, self.spent, self.expired, self.revoked];
-        let sum: i128 = parts.iter().map(|part| i128::from(part.micros())).sum();
-        i128::from(self.granted.micros()).checked_add(self.debt.micros().into()) == Some(sum)
-            && (self.free.is_zero() || self.debt.is_zero())
-    }
-}
-
-/// A grant as it stands in a wallet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Funds {
-    #[serde(flatten)]
-    grant: Grant,
-    scheduled: bool,
-    free: Credits,
-    held: Credits,
-}
-
-impl Funds {
-    /// The next instant at which the grant changes by itself.
-    fn boundary(&self) -> Option<DateTime<Utc>> {
-        if self.scheduled {
-            Some(self.grant.effective_at)
-        } else {
-            self.grant.expires_at.filter(|_| !self.free.is_zero())
-        }
-    }
-
-    /// Whether its parts can be parts of it: what is scheduled is neither free nor held, and lives at all.
-    fn is_sound(&self) -> bool {
-        let used = self.free.checked_add(self.held);
-        !self.grant.amount.is_zero()
-            && !self.grant.is_expired_at(self.grant.effective_at)
-            && used.is_some_and(|used| used <= self.grant.amount && (!self.scheduled || used.is_zero()))
-    }
-
-    fn is_spent(&self) -> bool {
-        !self.scheduled && self.free.is_zero() && self.held.is_zero()
     }
 }
 
@@ -188,14 +105,16 @@ impl Funds {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct Wallet {
-    account: AccountId,
+    pub(super) account: AccountId,
     pub(super) version: u64,
     pub(super) as_of: DateTime<Utc>,
     pub(super) sequence: u64,
-    balance: Balance,
+    pub(super) balance: Balance,
     /// In burn order.
-    grants: Vec<Funds>,
-    holds: Vec<HoldRecord>,
+    pub(super) grants: Vec<Funds>,
+    pub(super) holds: Vec<HoldRecord>,
+    /// What periods had left, the latest last.
+    pub(super) lapses: Vec<Lapse>,
 }
 
 impl Wallet {
@@ -209,6 +128,7 @@ impl Wallet {
             balance: Balance::ZERO,
             grants: Vec::new(),
             holds: Vec::new(),
+            lapses: Vec::new(),
         }
     }
 
@@ -269,6 +189,29 @@ impl Wallet {
         slices
     }
 
+    /// A grant's own identifier, what is free or scheduled of it, and what holds pin; `None` if nothing is left, or it was
+    /// taken back before.
+    pub(super) fn left_of(&self, id: &str) -> Option<(Arc<str>, Credits, Credits)> {
+        let funds = self.grants.iter().find(|funds| *funds.grant.id == *id && !funds.revoked)?;
+        let left = if funds.scheduled { funds.grant.amount } else { funds.free };
+        Some((funds.grant.id.clone(), left, funds.held))
+    }
+
+    /// How long the longest of these slices live, of as much of them as is taken first.
+    pub(super) fn life_of(&self, slices: &[Slice], amount: Credits) -> Life {
+        let (mut missing, mut life) = (amount, Life::None);
+        for slice in slices {
+            if missing.is_zero() {
+                break;
+            }
+            missing = missing.saturating_sub(slice.amount);
+            let funds = self.grants.iter().find(|funds| funds.grant.id == slice.grant);
+            let own = funds.map_or(Life::None, |funds| funds.grant.expires_at.map_or(Life::Forever, Life::Until));
+            life = life.max(own);
+        }
+        life
+    }
+
     /// Applies an event: the one place in which a wallet changes.
     pub(super) fn apply(&mut self, event: &Event, at: DateTime<Utc>) -> Result<(), WalletError> {
         match event {
@@ -294,23 +237,19 @@ impl Wallet {
                 self.holds.push(hold.clone());
                 Ok(())
             }
+            Event::Drawn { hold, amount } => self.draw_slices(hold, *amount),
             Event::Settled { hold, captured, beyond, debt, .. } => {
                 self.end_hold(hold, *captured, at)?;
-                self.spend_free(beyond)?;
-                for slice in beyond {
-                    add(&mut self.balance.spent, slice.amount)?;
-                }
-                add(&mut self.balance.spent, *debt)?;
-                add(&mut self.balance.debt, *debt)
+                self.charge(beyond, *debt)
             }
-            Event::Released { hold } | Event::HoldExpired { hold } => self.end_hold(hold, Credits::ZERO, at),
-            Event::GrantExpired { grant, amount } => {
-                take(&mut find(&mut self.grants, grant)?.free, *amount)?;
-                take(&mut self.balance.free, *amount)?;
-                add(&mut self.balance.expired, *amount)?;
-                self.drop_spent();
-                Ok(())
+            Event::SettledLate { slices, debt, .. } => self.charge(slices, *debt),
+            Event::Released { hold } | Event::HoldExpired { hold } => {
+                let drawn = self.open_hold(hold).map_or(Credits::ZERO, |hold| hold.drawn);
+                self.end_hold(hold, drawn, at)
             }
+            Event::GrantExpired { grant, amount } => self.expire(grant, *amount),
+            Event::Revoked { grant, amount } => self.revoke_funds(grant, *amount),
+            Event::RolledOver { grant, amount, .. } => self.roll_over(grant, *amount, at),
             Event::DebtRepaid { slices } => {
                 self.spend_free(slices)?;
                 slices.iter().try_for_each(|slice| take(&mut self.balance.debt, slice.amount))
@@ -322,42 +261,108 @@ impl Wallet {
         if self.grants.iter().any(|funds| funds.grant.id == grant.id) {
             return Err(WalletError::Mismatch);
         }
-        let scheduled = at < grant.effective_at;
-        let (part, free) = if scheduled {
-            (&mut self.balance.scheduled, Credits::ZERO)
-        } else {
-            (&mut self.balance.free, grant.amount)
-        };
-        add(part, grant.amount)?;
+        let funds = Funds::new(grant, at);
+        add(if funds.scheduled { &mut self.balance.scheduled } else { &mut self.balance.free }, grant.amount)?;
         add(&mut self.balance.granted, grant.amount)?;
         let place = self.grants.partition_point(|funds| funds.grant.burn_order(grant).is_lt());
-        self.grants.insert(place, Funds { grant: grant.clone(), scheduled, free, held: Credits::ZERO });
+        self.grants.insert(place, funds);
         Ok(())
     }
 
-    /// Ends a hold: `captured` of it is spent, slice by slice in order; the rest goes back to its own grants, and
-    /// lapses where a grant has expired meanwhile.
+    /// Spends a part of a hold, slice by slice in order. The rest stays set aside.
+    fn draw_slices(&mut self, key: &IdempotencyKey, amount: Credits) -> Result<(), WalletError> {
+        let hold = self.holds.iter_mut().find(|hold| hold.key == *key).ok_or(WalletError::Inexact)?;
+        let mut missing = amount;
+        for slice in &mut hold.slices {
+            let part = slice.amount.min(missing);
+            take(&mut slice.amount, part)?;
+            take(&mut missing, part)?;
+            take(&mut find(&mut self.grants, &slice.grant)?.held, part)?;
+        }
+        hold.slices.retain(|slice| !slice.amount.is_zero());
+        add(&mut hold.drawn, amount)?;
+        take(&mut self.balance.held, amount)?;
+        add(&mut self.balance.spent, amount)?;
+        self.drop_spent();
+        if missing.is_zero() { Ok(()) } else { Err(WalletError::Inexact) }
+    }
+
+    /// Ends a hold: `captured` of it is spent in all, what was drawn before included, slice by slice in order. The rest
+    /// goes back to its own grants; it lapses where a grant has expired meanwhile, and is revoked where one was.
     fn end_hold(&mut self, key: &IdempotencyKey, captured: Credits, at: DateTime<Utc>) -> Result<(), WalletError> {
+        let drawn = self.open_hold(key).ok_or(WalletError::Inexact)?.drawn;
+        self.draw_slices(key, captured.checked_sub(drawn).ok_or(WalletError::Inexact)?)?;
         let place = self.holds.iter().position(|hold| hold.key == *key).ok_or(WalletError::Inexact)?;
-        let hold = self.holds.swap_remove(place);
-        let mut captured = captured;
-        for slice in &hold.slices {
-            let spent = slice.amount.min(captured);
-            let rest = slice.amount.saturating_sub(spent);
-            captured = captured.saturating_sub(spent);
-            let funds = find(&mut self.grants, &slice.grant)?;
-            take(&mut funds.held, slice.amount)?;
-            take(&mut self.balance.held, slice.amount)?;
-            add(&mut self.balance.spent, spent)?;
-            if funds.grant.is_expired_at(at) {
-                add(&mut self.balance.expired, rest)?;
+        for Slice { grant, amount } in self.holds.swap_remove(place).slices {
+            let funds = find(&mut self.grants, &grant)?;
+            take(&mut funds.held, amount)?;
+            take(&mut self.balance.held, amount)?;
+            if funds.revoked {
+                add(&mut self.balance.revoked, amount)?;
+            } else if funds.grant.is_expired_at(at) {
+                add(&mut self.balance.expired, amount)?;
             } else {
-                add(&mut funds.free, rest)?;
-                add(&mut self.balance.free, rest)?;
+                add(&mut funds.free, amount)?;
+                add(&mut self.balance.free, amount)?;
             }
         }
         self.drop_spent();
-        if captured.is_zero() { Ok(()) } else { Err(WalletError::Inexact) }
+        Ok(())
+    }
+
+    /// Charges free credits, and a debt beyond them.
+    fn charge(&mut self, slices: &[Slice], debt: Credits) -> Result<(), WalletError> {
+        self.spend_free(slices)?;
+        for slice in slices {
+            add(&mut self.balance.spent, slice.amount)?;
+        }
+        add(&mut self.balance.spent, debt)?;
+        add(&mut self.balance.debt, debt)
+    }
+
+    fn expire(&mut self, grant: &Arc<str>, amount: Credits) -> Result<(), WalletError> {
+        let funds = find(&mut self.grants, grant)?;
+        take(&mut funds.free, amount)?;
+        take(&mut self.balance.free, amount)?;
+        add(&mut self.balance.expired, amount)?;
+        if funds.is_periodic() {
+            self.lapses.push(Lapse { grant: grant.clone(), left: amount });
+            let too_many = self.lapses.len().saturating_sub(Lapse::MOST);
+            self.lapses.drain(..too_many);
+        }
+        self.drop_spent();
+        Ok(())
+    }
+
+    fn revoke_funds(&mut self, grant: &Arc<str>, amount: Credits) -> Result<(), WalletError> {
+        let funds = find(&mut self.grants, grant)?;
+        if funds.scheduled {
+            take(&mut self.balance.scheduled, amount)?;
+        } else {
+            take(&mut funds.free, amount)?;
+            take(&mut self.balance.free, amount)?;
+        }
+        (funds.scheduled, funds.revoked, funds.rolls_over) = (false, true, false);
+        add(&mut self.balance.revoked, amount)?;
+        self.drop_spent();
+        Ok(())
+    }
+
+    fn roll_over(&mut self, into: &Arc<str>, amount: Credits, at: DateTime<Utc>) -> Result<(), WalletError> {
+        let funds = find(&mut self.grants, into)?;
+        funds.rolls_over = false;
+        let rollover = funds.grant.rollover.as_ref().ok_or(WalletError::Inexact)?;
+        self.lapses.retain(|lapse| lapse.grant != rollover.from);
+        let grant = Grant {
+            id: format!("{into}/rollover").into(),
+            cause: CauseKind::Rollover,
+            amount,
+            effective_at: at,
+            rollover: None,
+            ..funds.grant.clone()
+        };
+        self.drop_spent();
+        if amount.is_zero() { Ok(()) } else { self.fund(&grant, at) }
     }
 
     fn spend_free(&mut self, slices: &[Slice]) -> Result<(), WalletError> {
@@ -376,7 +381,12 @@ impl Wallet {
     /// The next instant at which time alone changes the wallet.
     pub(super) fn next_boundary(&self) -> Option<DateTime<Utc>> {
         let holds = self.holds.iter().map(|hold| hold.expires_at);
-        holds.chain(self.grants.iter().filter_map(Funds::boundary)).min()
+        // What rolls over waits for the end of the grant before, even if all that is left of that is pinned.
+        let rollovers = self.grants.iter().filter_map(Funds::due_rollover);
+        let ends = rollovers.filter_map(|rollover| {
+            self.grants.iter().find(|funds| funds.grant.id == rollover.from).and_then(|funds| funds.grant.expires_at)
+        });
+        holds.chain(self.grants.iter().filter_map(Funds::boundary)).chain(ends).min()
     }
 
     /// What happens at one instant, one event at a time: holds run out, grants run out, grants take effect.
@@ -388,61 +398,26 @@ impl Wallet {
         if let Some(funds) = self.grants.iter().find(expired) {
             return Some(Event::GrantExpired { grant: funds.grant.id.clone(), amount: funds.free });
         }
-        let effective = self.grants.iter().find(|funds| funds.scheduled && funds.grant.effective_at <= at)?;
-        Some(Event::TookEffect { grant: effective.grant.id.clone() })
+        if let Some(funds) = self.grants.iter().find(|funds| funds.scheduled && funds.grant.effective_at <= at) {
+            return Some(Event::TookEffect { grant: funds.grant.id.clone() });
+        }
+        self.due_rollover(at)
     }
 
-    /// Whether every part adds up to the balance, and the balance to itself.
-    fn is_exact(&self) -> bool {
-        let scheduled = self.grants.iter().filter(|funds| funds.scheduled).map(|funds| funds.grant.amount);
-        let pinned = |id: &Arc<str>| {
-            let slices = self.holds.iter().flat_map(|hold| &hold.slices);
-            total(slices.filter(|slice| slice.grant == *id).map(|slice| slice.amount))
+    /// What rolls over into a grant that is in effect, once the one before has nothing left that could still be spent.
+    fn due_rollover(&self, at: DateTime<Utc>) -> Option<Event> {
+        let lives = |from: &Arc<str>| {
+            self.grants.iter().any(|funds| funds.grant.id == *from && !funds.grant.is_expired_at(at) && !funds.revoked)
         };
-        let keys: BTreeSet<&IdempotencyKey> = self.holds.iter().map(|hold| &hold.key).collect();
-        let ids: BTreeSet<&Arc<str>> = self.grants.iter().map(|funds| &funds.grant.id).collect();
-        let slices = |hold: &HoldRecord| total(hold.slices.iter().map(|slice| slice.amount));
-        self.balance.is_exact()
-            && keys.len() == self.holds.len()
-            && ids.len() == self.grants.len()
-            && self.grants.iter().all(Funds::is_sound)
-            && self.holds.iter().all(|hold| slices(hold) == Some(hold.amount))
-            && self.holds.iter().flat_map(|hold| &hold.slices).all(|slice| ids.contains(&slice.grant))
-            && total(scheduled) == Some(self.balance.scheduled)
-            && total(self.grants.iter().map(|funds| funds.free)) == Some(self.balance.free)
-            && total(self.holds.iter().map(|hold| hold.amount)) == Some(self.balance.held)
-            && self.grants.iter().all(|funds| pinned(&funds.grant.id) == Some(funds.held))
-            && self.grants.iter().zip(self.grants.iter().skip(1)).all(|(a, b)| a.grant.burn_order(&b.grant).is_lt())
+        self.grants.iter().find_map(|funds| {
+            let rollover = funds.due_rollover().filter(|rollover| !lives(&rollover.from))?;
+            let lapse = self.lapses.iter().find(|lapse| lapse.grant == rollover.from);
+            let left = lapse.map_or(Credits::ZERO, |lapse| lapse.left);
+            Some(Event::RolledOver { grant: funds.grant.id.clone(), left, amount: rollover.amount(left) })
+        })
     }
-}
-
-fn total(mut parts: impl Iterator<Item = Credits>) -> Option<Credits> {
-    parts.try_fold(Credits::ZERO, Credits::checked_add)
 }
 
 fn find<'a>(grants: &'a mut [Funds], id: &Arc<str>) -> Result<&'a mut Funds, WalletError> {
     grants.iter_mut().find(|funds| funds.grant.id == *id).ok_or(WalletError::Inexact)
-}
-
-/// A wallet as it is read, before it is believed.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    account: AccountId,
-    version: u64,
-    as_of: DateTime<Utc>,
-    sequence: u64,
-    balance: Balance,
-    grants: Vec<Funds>,
-    holds: Vec<HoldRecord>,
-}
-
-impl TryFrom<Stored> for Wallet {
-    type Error = WalletError;
-
-    fn try_from(stored: Stored) -> Result<Self, WalletError> {
-        let Stored { account, version, as_of, sequence, balance, grants, holds } = stored;
-        let wallet = Self { account, version, as_of, sequence, balance, grants, holds };
-        if wallet.is_exact() { Ok(wallet) } else { Err(WalletError::Inexact) }
-    }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::{CreditPolicy, FailureMode, GraceMode, Overage};
+use super::{CreditPolicy, FailureMode, GraceMode, LateSettle, Overage};
 use crate::money::Credits;
 use crate::quota::ThrottleScope;
 use crate::subscription::PaymentMethod;
@@ -110,6 +110,9 @@ struct GraceText {
 struct CreditText {
     max_open_holds: Field<u16>,
     overage: Field<Overage>,
+    late_settle: Field<LateSettle>,
+    late_settle_seconds: Field<u32>,
+    refund_life_seconds: Field<u32>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -160,6 +163,8 @@ impl Faults {
         self.unknown("credit.", credit.unknown);
         let strict = CreditPolicy::default();
         let overage = "none of `reject`, `cap`, `available` and { `debt`: credits }";
+        let late = "none of `refuse`, `available` and { `debt`: credits }";
+        let seconds = |faults: &mut Self, name: &str, field, default| faults.read(name, field, WHOLE, default);
         CreditPolicy {
             max_open_holds: self.read(
                 "credit.max_open_holds",
@@ -168,6 +173,19 @@ impl Faults {
                 strict.max_open_holds,
             ),
             overage: self.read("credit.overage", credit.overage, overage, strict.overage),
+            late_settle: self.read("credit.late_settle", credit.late_settle, late, strict.late_settle),
+            late_settle_seconds: seconds(
+                self,
+                "credit.late_settle_seconds",
+                credit.late_settle_seconds,
+                strict.late_settle_seconds,
+            ),
+            refund_life_seconds: seconds(
+                self,
+                "credit.refund_life_seconds",
+                credit.refund_life_seconds,
+                strict.refund_life_seconds,
+            ),
         }
     }
 

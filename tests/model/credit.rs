@@ -11,6 +11,31 @@ pub enum Overage {
     Debt(i64),
 }
 
+/// What a settlement after its hold's end may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    Refuse,
+    Available,
+    Debt(i64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub overage: Overage,
+    pub late: Late,
+    pub late_seconds: i64,
+    pub refund_life: i64,
+    pub most_holds: usize,
+}
+
+/// How long credits live: nothing, to a second, for ever. Ordered so that the greatest lives longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Life {
+    Nothing,
+    Until(i64),
+    Forever,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Totals {
     pub granted: i64,
@@ -19,6 +44,7 @@ pub struct Totals {
     pub held: i64,
     pub spent: i64,
     pub expired: i64,
+    pub revoked: i64,
     pub debt: i64,
 }
 
@@ -30,50 +56,43 @@ struct Grant {
     expires: Option<i64>,
     scheduled: i64,
     free: i64,
+    revoked: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Hold {
+    amount: i64,
+    /// What is left of it.
     slices: Vec<(String, i64)>,
     expires: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    Pending,
-    Settled { cost: i64, charged: i64 },
+enum End {
+    Pending { drawn: i64, paid_with: Life, late_until: i64 },
+    Settled { cost: i64, charged: i64, paid_with: Life, refunded: i64 },
     Released,
 }
 
 #[derive(Clone, Debug)]
 pub struct Model {
     pub now: i64,
-    overage: Overage,
-    most_holds: usize,
+    policy: Policy,
     grants: Vec<Grant>,
     holds: BTreeMap<u8, Hold>,
     /// What each key was used for, and what became of it.
-    pub keys: BTreeMap<u8, (String, End)>,
+    keys: BTreeMap<u8, (String, End)>,
     granted: i64,
     spent: i64,
     expired: i64,
+    revoked: i64,
     debt: i64,
 }
 
 impl Model {
-    pub fn new(overage: Overage, most_holds: usize) -> Self {
-        Self {
-            now: 0,
-            overage,
-            most_holds,
-            grants: vec![],
-            holds: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            granted: 0,
-            spent: 0,
-            expired: 0,
-            debt: 0,
-        }
+    pub fn new(policy: Policy) -> Self {
+        let (grants, holds, keys) = (vec![], BTreeMap::new(), BTreeMap::new());
+        Self { now: 0, policy, grants, holds, keys, granted: 0, spent: 0, expired: 0, revoked: 0, debt: 0 }
     }
 
     pub fn totals(&self) -> Totals {
@@ -84,6 +103,7 @@ impl Model {
             held: self.holds.values().flat_map(|h| &h.slices).map(|s| s.1).sum(),
             spent: self.spent,
             expired: self.expired,
+            revoked: self.revoked,
             debt: self.debt,
         }
     }
@@ -99,7 +119,7 @@ impl Model {
             let now = self.now;
             let over: Vec<u8> = self.holds.iter().filter(|(_, h)| h.expires == now).map(|(k, _)| *k).collect();
             for key in over {
-                self.give_back(key, 0);
+                self.give_back(key);
             }
             for grant in &mut self.grants {
                 if grant.expires == Some(now) {
@@ -118,12 +138,12 @@ impl Model {
     }
 
     fn repay(&mut self) {
-        let paid = self.draw(self.debt).iter().map(|s| s.1).sum::<i64>();
+        let paid = self.take(self.debt).iter().map(|s| s.1).sum::<i64>();
         self.debt -= paid;
     }
 
     /// Takes up to `amount` out of free credits in burn order.
-    fn draw(&mut self, mut amount: i64) -> Vec<(String, i64)> {
+    fn take(&mut self, mut amount: i64) -> Vec<(String, i64)> {
         self.grants.sort_by_key(|g| (g.priority, g.expires.unwrap_or(i64::MAX), g.effective, g.id.clone()));
         let mut slices = vec![];
         for grant in &mut self.grants {
@@ -137,17 +157,38 @@ impl Model {
         slices
     }
 
-    /// Ends a hold: `captured` of it is spent, the rest goes home or lapses.
-    fn give_back(&mut self, key: u8, mut captured: i64) {
+    fn life(&self, slices: &[(String, i64)]) -> Life {
+        let expiry = |id: &String| self.grants.iter().find(|g| g.id == *id).expect("the grant").expires;
+        slices.iter().map(|(id, _)| expiry(id).map_or(Life::Forever, Life::Until)).max().unwrap_or(Life::Nothing)
+    }
+
+    /// Spends the first `amount` of what a hold has left, and says how long that would have lived.
+    fn spend_hold(&mut self, key: u8, mut amount: i64) -> Life {
+        let hold = self.holds.get_mut(&key).expect("an open hold");
+        let mut spent = vec![];
+        for slice in &mut hold.slices {
+            let part = slice.1.min(amount);
+            slice.1 -= part;
+            amount -= part;
+            if part > 0 {
+                spent.push((slice.0.clone(), part));
+            }
+        }
+        assert_eq!(amount, 0, "no more than there is");
+        self.spent += spent.iter().map(|s| s.1).sum::<i64>();
+        self.life(&spent)
+    }
+
+    /// Ends a hold: what is left goes home, lapses or is revoked.
+    fn give_back(&mut self, key: u8) {
         for (id, amount) in self.holds.remove(&key).expect("an open hold").slices {
-            let spent = captured.min(amount);
-            captured -= spent;
-            self.spent += spent;
             let grant = self.grants.iter_mut().find(|g| g.id == id).expect("the grant");
-            if grant.expires.is_some_and(|end| end <= self.now) {
-                self.expired += amount - spent;
+            if grant.revoked {
+                self.revoked += amount;
+            } else if grant.expires.is_some_and(|end| end <= self.now) {
+                self.expired += amount;
             } else {
-                grant.free += amount - spent;
+                grant.free += amount;
             }
         }
     }
@@ -159,8 +200,23 @@ impl Model {
         }
         self.granted += amount;
         let (scheduled, free) = if effective > self.now { (amount, 0) } else { (0, amount) };
-        self.grants.push(Grant { id: id.to_owned(), priority, effective, expires, scheduled, free });
+        let id = id.to_owned();
+        self.grants.push(Grant { id, priority, effective, expires, scheduled, free, revoked: false });
         self.repay();
+        "fresh"
+    }
+
+    pub fn revoke(&mut self, id: &str) -> &'static str {
+        let pinned: i64 = self.holds.values().flat_map(|h| &h.slices).filter(|s| s.0 == id).map(|s| s.1).sum();
+        let Some(grant) = self.grants.iter_mut().find(|g| g.id == id) else { return "not_found" };
+        if grant.revoked {
+            return "revoked";
+        }
+        if grant.free + grant.scheduled + pinned == 0 {
+            return "not_found";
+        }
+        self.revoked += grant.free + grant.scheduled;
+        (grant.free, grant.scheduled, grant.revoked) = (0, 0, true);
         "fresh"
     }
 
@@ -171,75 +227,125 @@ impl Model {
                 _ if *earlier != intent => "idempotency_key_reused",
                 End::Settled { .. } => "settled",
                 End::Released => "released",
-                End::Pending if self.is_open(key) => "pending",
-                End::Pending => "expired",
+                End::Pending { .. } if self.is_open(key) => "pending",
+                End::Pending { .. } => "expired",
             };
         }
-        if self.holds.len() >= self.most_holds {
+        if self.holds.len() >= self.policy.most_holds {
             return "too_many_holds";
         }
-        if self.totals().free - self.debt < units {
+        if self.totals().free - self.debt < units || self.debt > 0 {
             return "credits_insufficient";
         }
-        let slices = self.draw(units);
-        self.holds.insert(key, Hold { slices, expires: self.now + life });
-        self.keys.insert(key, (intent, End::Pending));
+        let slices = self.take(units);
+        let expires = self.now + life;
+        self.holds.insert(key, Hold { amount: units, slices, expires });
+        let late_until = expires + self.policy.late_seconds;
+        self.keys.insert(key, (intent, End::Pending { drawn: 0, paid_with: Life::Nothing, late_until }));
         "fresh"
     }
 
-    fn charge(&mut self, key: u8, cost: i64) -> Option<i64> {
-        let held: i64 = self.holds[&key].slices.iter().map(|s| s.1).sum();
-        let excess = (cost - held).max(0);
-        let free = self.totals().free;
-        let (from_free, debt) = match self.overage {
-            _ if excess == 0 => (0, 0),
-            Overage::Reject => return None,
-            Overage::Cap => (0, 0),
-            Overage::Available => (excess.min(free), 0),
-            Overage::Debt(limit) => {
-                let debt = (excess - free).max(0);
-                if self.debt + debt > limit {
-                    return None;
-                }
-                (excess - debt, debt)
-            }
+    fn end_of(&self, key: u8) -> End {
+        self.keys[&key].1.clone()
+    }
+
+    fn set_end(&mut self, key: u8, end: End) {
+        self.keys.get_mut(&key).expect("the key").1 = end;
+    }
+
+    pub fn draw(&mut self, key: u8, total: i64) -> &'static str {
+        let (drawn, paid_with, late_until) = match self.end_of(key) {
+            End::Settled { .. } => return "hold_settled",
+            End::Released => return "hold_released",
+            End::Pending { .. } if !self.is_open(key) => return "hold_expired",
+            End::Pending { drawn, paid_with, late_until } => (drawn, paid_with, late_until),
         };
-        let captured = cost.min(held);
-        self.give_back(key, captured);
-        self.draw(from_free);
+        if total <= drawn {
+            return "drawn";
+        }
+        if total > self.holds[&key].amount {
+            return "cost_exceeds_hold";
+        }
+        let paid_with = self.spend_hold(key, total - drawn).max(paid_with);
+        self.set_end(key, End::Pending { drawn: total, paid_with, late_until });
+        "fresh"
+    }
+
+    /// What free credits and a debt up to a limit come to; `None` if they do not reach.
+    fn beyond(&self, amount: i64, limit: i64) -> Option<(i64, i64)> {
+        let from_free = amount.min(self.totals().free);
+        let debt = amount - from_free;
+        (self.debt + debt <= limit).then_some((from_free, debt))
+    }
+
+    fn charge(&mut self, from_free: i64, debt: i64) -> Life {
+        let slices = self.take(from_free);
         self.spent += from_free + debt;
         self.debt += debt;
-        self.repay();
-        Some(captured + from_free + debt)
+        self.life(&slices)
     }
 
     pub fn settle(&mut self, key: u8, cost: i64) -> &'static str {
-        match self.keys[&key].1.clone() {
+        let (drawn, mut paid_with, late_until) = match self.end_of(key) {
             End::Settled { cost: earlier, .. } if earlier == cost => return "settled",
             End::Settled { .. } => return "hold_settled",
             End::Released => return "hold_released",
-            End::Pending if !self.is_open(key) => return "hold_expired",
-            End::Pending => {}
+            End::Pending { drawn, paid_with, late_until } => (drawn, paid_with, late_until),
+        };
+        if cost < drawn {
+            return "less_than_drawn";
         }
-        match self.charge(key, cost) {
-            None => "cost_exceeds_hold",
-            Some(charged) => {
-                self.keys.get_mut(&key).expect("the key").1 = End::Settled { cost, charged };
-                "fresh"
+        let charged = if self.is_open(key) {
+            let amount = self.holds[&key].amount;
+            let excess = (cost - amount).max(0);
+            let (from_free, debt) = match self.policy.overage {
+                _ if excess == 0 => (0, 0),
+                Overage::Reject => return "cost_exceeds_hold",
+                Overage::Cap => (0, 0),
+                Overage::Available => (excess.min(self.totals().free), 0),
+                Overage::Debt(limit) => match self.beyond(excess, limit) {
+                    Some(parts) => parts,
+                    None => return "cost_exceeds_hold",
+                },
+            };
+            let captured = cost.min(amount);
+            paid_with = paid_with.max(self.spend_hold(key, captured - drawn));
+            // What is charged beyond the hold does not come from what the hold gives back, or after it: it gives back
+            // only where nothing is beyond it.
+            paid_with = paid_with.max(self.charge(from_free, debt));
+            self.give_back(key);
+            captured + from_free + debt
+        } else {
+            if self.now >= late_until {
+                return "hold_expired";
             }
-        }
+            let due = cost - drawn;
+            let (from_free, debt) = match self.policy.late {
+                Late::Refuse => return "hold_expired",
+                Late::Available => (due.min(self.totals().free), 0),
+                Late::Debt(limit) => match self.beyond(due, limit) {
+                    Some(parts) => parts,
+                    None => return "credits_insufficient",
+                },
+            };
+            paid_with = paid_with.max(self.charge(from_free, debt));
+            drawn + from_free + debt
+        };
+        self.repay();
+        self.set_end(key, End::Settled { cost, charged, paid_with, refunded: 0 });
+        "fresh"
     }
 
     pub fn release(&mut self, key: u8) -> &'static str {
-        match &self.keys[&key].1 {
+        match self.end_of(key) {
             End::Settled { .. } => return "hold_settled",
             End::Released => return "released",
-            End::Pending if !self.is_open(key) => return "expired",
-            End::Pending => {}
+            End::Pending { .. } if !self.is_open(key) => return "expired",
+            End::Pending { .. } => {}
         }
-        self.give_back(key, 0);
+        self.give_back(key);
         self.repay();
-        self.keys.get_mut(&key).expect("the key").1 = End::Released;
+        self.set_end(key, End::Released);
         "fresh"
     }
 
@@ -248,15 +354,35 @@ impl Model {
         if let Some((earlier, _)) = self.keys.get(&key) {
             return if *earlier == intent { "settled" } else { "idempotency_key_reused" };
         }
-        if self.holds.len() >= self.most_holds {
+        if self.holds.len() >= self.policy.most_holds {
             return "too_many_holds";
         }
-        if self.totals().free - self.debt < units {
+        if self.totals().free - self.debt < units || self.debt > 0 {
             return "credits_insufficient";
         }
-        let spent: i64 = self.draw(units).iter().map(|s| s.1).sum();
-        self.spent += spent;
-        self.keys.insert(key, (intent, End::Settled { cost: units, charged: spent }));
+        let paid_with = self.charge(units, 0);
+        self.keys.insert(key, (intent, End::Settled { cost: units, charged: units, paid_with, refunded: 0 }));
         "fresh"
+    }
+
+    pub fn refund(&mut self, key: u8, total: i64) -> &'static str {
+        let Some((_, End::Settled { cost, charged, paid_with, refunded })) = self.keys.get(&key).cloned() else {
+            return "refund_invalid";
+        };
+        if total > charged {
+            return "refund_invalid";
+        }
+        if total <= refunded {
+            return "refunded";
+        }
+        let least = self.now + self.policy.refund_life;
+        let expires = match paid_with {
+            Life::Nothing => Some(least),
+            Life::Until(end) => Some(end.max(least)),
+            Life::Forever => None,
+        };
+        self.set_end(key, End::Settled { cost, charged, paid_with, refunded: total });
+        let id = format!("spend/request-{key}/refund/{total}000000");
+        self.grant(&id, total - refunded, 100, self.now, expires)
     }
 }

@@ -1,6 +1,8 @@
 //! Facts that several test files need.
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub mod host;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,0 +1,596 @@
+//! The awkward cases of credit, each decided and named; the ledger replayed; a wallet explained; allowances.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bailiwick::*;
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use support::host::{ACCOUNT, Host, cause, credit_policy, key, prices};
+use support::{at, credits, operator, operator_of};
+
+fn living(amount: i64, until: i64) -> GrantTerms {
+    GrantTerms { expires_at: Some(at(until)), ..GrantTerms::forever(credits(amount)) }
+}
+
+fn late(late_settle: LateSettle) -> Host {
+    Host::under(CreditPolicy { late_settle, ..credit_policy(Overage::Reject) })
+}
+
+fn balance(host: &Host, now: i64) -> Balance {
+    host.wallet.balance_at(at(now)).unwrap()
+}
+
+fn receipt(host: &Host, number: u8) -> serde_json::Value {
+    serde_json::to_value(host.prior(&Outcome::spend_key(&key(number))).unwrap()).unwrap()["state"]["receipt"].clone()
+}
+
+// Late settlements.
+
+#[test]
+fn c3_a_late_settlement_is_refused_unless_the_policy_says_otherwise() {
+    let mut host = late(LateSettle::Refuse);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    host.hold(1, 4, 10, 0);
+    assert_eq!(host.settle(1, 4, 10), "hold_expired");
+    assert_eq!(balance(&host, 10).free, credits(10));
+}
+
+#[test]
+fn c3_a_late_settlement_is_a_new_charge_once_and_within_its_grace() {
+    for (policy, now, cost, answer, charged) in [
+        (LateSettle::Available, 10, 4, "fresh", 4),
+        (LateSettle::Available, 14, 25, "fresh", 10),
+        (LateSettle::Available, 15, 4, "hold_expired", 0),
+        (LateSettle::Debt(credits(5)), 12, 13, "fresh", 13),
+        (LateSettle::Debt(credits(5)), 12, 16, "credits_insufficient", 0),
+    ] {
+        let mut host = late(policy);
+        host.grant("first", GrantTerms::forever(credits(10)), 0);
+        host.hold(1, 4, 10, 0);
+        assert_eq!(host.settle(1, cost, now), answer, "{policy:?} at {now}");
+        assert_eq!(balance(&host, now).spent, credits(charged), "{policy:?}");
+        if answer == "fresh" {
+            // It is linked to the hold, and done once: the same key answers from now on.
+            assert!(matches!(&host.ledger.last().unwrap().event, Event::SettledLate { hold, .. } if *hold == key(1)));
+            assert_eq!(host.settle(1, cost, now + 100), "settled");
+            assert_eq!(host.settle(1, cost + 1, now), "hold_settled");
+            assert_eq!(host.hold(1, 4, 10, now), "settled");
+            assert_eq!(receipt(&host, 1)["charged"], charged.to_string());
+        }
+    }
+}
+
+#[test]
+fn c3_a_late_settlement_counts_what_was_drawn_in_time() {
+    let mut host = late(LateSettle::Available);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    host.hold(1, 8, 10, 0);
+    assert_eq!(host.draw(1, 5, 3), "fresh");
+    assert_eq!(balance(&host, 10), Balance { free: credits(5), spent: credits(5), ..balance(&host, 10) });
+    assert_eq!(host.settle(1, 4, 11), "less_than_drawn");
+    assert_eq!(host.settle(1, 7, 11), "fresh");
+    assert_eq!(balance(&host, 11).spent, credits(7));
+    assert_eq!(receipt(&host, 1)["charged"], "7");
+}
+
+// Draws.
+
+#[test]
+fn c3_draws_state_their_total_and_race_with_a_release() {
+    let mut host = Host::new(Overage::Debt(credits(100)));
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    host.hold(1, 6, 100, 0);
+    assert_eq!(host.draw(1, 2, 1), "fresh");
+    assert_eq!(host.draw(1, 2, 1), "drawn", "the same draw again");
+    assert_eq!(host.draw(1, 1, 1), "drawn", "an earlier one that comes late");
+    assert_eq!(host.draw(1, 6, 2), "fresh");
+    assert_eq!(host.draw(1, 7, 2), "cost_exceeds_hold", "beyond the hold only a settlement goes");
+    assert_eq!(host.hold(2, 4, 100, 2), "fresh");
+    assert_eq!(host.draw(2, 1, 2), "fresh");
+    // Whichever comes first: a release gives back what was not drawn by then, and a draw after it is refused.
+    assert_eq!(host.release(2, 3), "fresh");
+    assert_eq!(host.draw(2, 3, 3), "hold_released");
+    assert_eq!(
+        balance(&host, 3),
+        Balance { free: credits(3), spent: credits(7), held: credits(0), ..balance(&host, 3) }
+    );
+    assert_eq!(host.settle(1, 6, 3), "fresh", "all of it was drawn");
+    assert_eq!(balance(&host, 3).spent, credits(7));
+}
+
+#[test]
+fn c3_settling_for_nothing_is_legal_and_gives_everything_back() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    host.hold(1, 6, 100, 0);
+    assert_eq!(host.settle(1, 0, 1), "fresh");
+    assert_eq!(balance(&host, 1).free, credits(10));
+    assert_eq!(host.refund(1, 1, 1), "refund_invalid");
+    assert_eq!(host.refund(1, 0, 1), "refunded");
+}
+
+// A grant that ends under a hold.
+
+#[test]
+fn c6_a_grant_that_expires_under_a_hold_can_still_be_settled_and_what_comes_back_lapses() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("short", living(10, 5), 0);
+    host.hold(1, 8, 100, 0);
+    assert_eq!(balance(&host, 6), Balance { expired: credits(2), held: credits(8), ..balance(&host, 6) });
+    assert_eq!(host.draw(1, 1, 6), "fresh");
+    assert_eq!(host.settle(1, 5, 7), "fresh");
+    assert_eq!(balance(&host, 7), Balance { expired: credits(5), spent: credits(5), ..balance(&host, 7) });
+}
+
+// Refunds.
+
+#[test]
+fn c9_refunds_state_their_total_and_never_exceed_the_charge() {
+    let mut host = Host::new(Overage::Cap);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    host.hold(1, 6, 100, 0);
+    assert_eq!(host.refund(1, 1, 0), "refund_invalid", "it is not settled yet");
+    // It cost nine, and six were charged.
+    host.settle(1, 9, 1);
+    assert_eq!(host.refund(1, 2, 2), "fresh");
+    assert_eq!(host.refund(1, 2, 2), "refunded", "the same again");
+    assert_eq!(host.refund(1, 7, 2), "refund_invalid");
+    assert_eq!(host.refund(1, 6, 2), "fresh");
+    let now = balance(&host, 2);
+    assert_eq!(
+        (now.free, now.spent, now.granted),
+        (credits(10), credits(6), credits(16)),
+        "what was spent stays spent"
+    );
+    // What was released has nothing to give back, and neither has a grant.
+    host.hold(2, 1, 100, 2);
+    host.release(2, 2);
+    assert_eq!(host.refund(2, 1, 2), "refund_invalid");
+    let granted = host.prior("grant/promotion/first").unwrap();
+    let refused = host.wallet.clone().refund(&host.policy, credits(1), &granted, at(2));
+    assert_eq!(refused.unwrap_err(), RefundError::NotSettled);
+    let foreign = Wallet::open(8.into(), at(0)).refund(&host.policy, credits(1), &granted, at(2));
+    assert_eq!(foreign.unwrap_err(), RefundError::Wallet(WalletError::Mismatch));
+}
+
+/// It lives as long as the longest of the credits that had paid, and at least as long as the policy says: six seconds.
+#[test]
+fn c9_a_refund_lives_on_when_its_grant_has_expired() {
+    for (ends, refunded_at, lives_until) in [(100, 10, Some(100)), (5, 10, Some(16)), (12, 10, Some(16))] {
+        let mut host = Host::new(Overage::Reject);
+        host.grant("short", living(10, ends), 0);
+        host.hold(1, 4, 100, 0);
+        host.settle(1, 4, 1);
+        assert_eq!(host.refund(1, 4, refunded_at), "fresh");
+        let grant = host.prior(&Outcome::spend_key(&key(1))).unwrap();
+        assert!(serde_json::to_string(&grant).unwrap().contains(r#""refunded":"4""#));
+        let Event::Granted { grant } = &host.ledger.last().unwrap().event else { panic!("a grant is last") };
+        assert_eq!((grant.cause, grant.expires_at), (CauseKind::Refund, lives_until.map(at)));
+    }
+    // Of two that paid, one lives for ever.
+    let mut host = Host::new(Overage::Reject);
+    host.grant("short", living(3, 50), 0);
+    host.grant("long", GrantTerms::forever(credits(3)), 0);
+    host.deduct(1, 5, 0);
+    host.refund(1, 1, 1);
+    assert!(matches!(&host.ledger.last().unwrap().event, Event::Granted { grant } if grant.expires_at.is_none()));
+}
+
+#[test]
+fn c9_a_refund_repays_debt_first() {
+    let mut host = Host::new(Overage::Debt(credits(20)));
+    host.grant("first", GrantTerms::forever(credits(5)), 0);
+    host.hold(1, 5, 100, 0);
+    host.settle(1, 15, 1);
+    assert_eq!(balance(&host, 1).debt, credits(10));
+    assert_eq!(host.refund(1, 12, 2), "fresh");
+    assert_eq!((balance(&host, 2).debt, balance(&host, 2).free), (credits(0), credits(2)));
+}
+
+// Revocations.
+
+#[test]
+fn c1_a_revocation_takes_what_is_left_and_never_goes_below_zero() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("fraud", GrantTerms::forever(credits(10)), 0);
+    host.deduct(1, 4, 0);
+    assert_eq!(host.revoke("grant/promotion/fraud", 1), "fresh");
+    let now = balance(&host, 1);
+    assert_eq!((now.free, now.revoked, now.spent, now.debt), (credits(0), credits(6), credits(4), credits(0)));
+    assert_eq!(host.revoke("grant/promotion/fraud", 2), "revoked");
+    assert_eq!(host.revoke("grant/promotion/unknown", 2), "not_found");
+    // A grant that is scheduled never takes effect.
+    let terms = GrantTerms { effective_at: Some(at(50)), ..GrantTerms::forever(credits(3)) };
+    host.grant("later", terms, 2);
+    assert_eq!(host.revoke("grant/promotion/later", 3), "fresh");
+    let later = balance(&host, 60);
+    assert_eq!((later.scheduled, later.free, later.revoked), (credits(0), credits(0), credits(9)));
+}
+
+#[test]
+fn c6_what_holds_pin_of_a_revoked_grant_is_spent_if_settled_else_revoked() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("short", living(10, 20), 0);
+    for (number, units) in [(1, 3), (2, 4)] {
+        host.hold(number, units, 100, 0);
+    }
+    assert_eq!(host.revoke("grant/promotion/short", 1), "fresh");
+    assert_eq!(
+        balance(&host, 1),
+        Balance { revoked: credits(3), held: credits(7), free: credits(0), ..balance(&host, 1) }
+    );
+    assert_eq!(host.settle(1, 2, 2), "fresh");
+    // Even though the grant has expired by then.
+    assert_eq!(host.release(2, 30), "fresh");
+    let now = balance(&host, 30);
+    assert_eq!((now.spent, now.revoked, now.expired), (credits(2), credits(8), credits(0)));
+}
+
+#[test]
+fn a_revocation_needs_the_privilege_and_another_account() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    let id = "grant/promotion/first";
+    let revoke = |operator: &Operator| host.wallet.clone().revoke(operator, id, None, at(1)).map(|_| ());
+    let denied = RevokeError::Denied(Denial::PrivilegeMissing(Privilege::GrantCredits));
+    assert_eq!(revoke(&operator(Privilege::ConfirmPayments)), Err(denied));
+    assert_eq!(revoke(&operator_of(ACCOUNT, Privilege::GrantCredits)), Err(RevokeError::OwnAccount));
+    assert_eq!(revoke(&operator(Privilege::GrantCredits)), Ok(()));
+}
+
+// Months: upgrades and rollover.
+
+fn paid(start: i64) -> Transition {
+    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(start));
+    let method = PaymentMethod::BankTransfer;
+    let payment = RecordedPayment { interval: Interval::MONTHLY, slack: TimeDelta::zero(), method, external_id: None };
+    new.record_payment(payment, at(start)).unwrap()
+}
+
+fn grant(host: &mut Host, cause: &Cause, terms: GrantTerms, now: i64) -> Option<Credits> {
+    let prior = host.prior(cause.key());
+    match host.wallet.clone().grant(cause, terms, prior.as_ref(), at(now)).unwrap() {
+        Answer::Fresh(change) => Some(host.write(change).amount),
+        Answer::Replayed(_) => None,
+    }
+}
+
+#[test]
+fn b3_an_upgrade_grants_the_difference_once_and_a_downgrade_refills_nothing() {
+    let mut host = Host::new(Overage::Reject);
+    let paid = paid(0);
+    let month = paid.subscription().current_period.unwrap();
+    let first = Cause::month(&paid, month).unwrap();
+    assert_eq!(grant(&mut host, &first, GrantTerms::month(credits(100), month), 0), Some(credits(100)));
+    host.deduct(1, 90, 1);
+
+    let upgraded = paid.subscription().clone().apply(Command::ChangePlan { plan: 2.into() }, at(2)).unwrap();
+    let again = Cause::month(&upgraded, month).unwrap();
+    assert_eq!(again.key(), first.key());
+    assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(250), month), 2), Some(credits(150)));
+    assert_eq!(balance(&host, 2).free, credits(160));
+    // Down, and up again; the same once more; and the month's first grant, repeated.
+    for amount in [100, 250, 250, 100, 0] {
+        assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(amount), month), 3), None, "{amount}");
+    }
+    assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(300), month), 4), Some(credits(50)));
+    assert_eq!(balance(&host, 4).granted, credits(300));
+    // All of it ends with the month.
+    let end = month.end.timestamp() - at(0).timestamp();
+    assert_eq!(balance(&host, end).free, credits(0));
+    assert_eq!(balance(&host, end).expired, credits(210));
+    // A month that the plan change did not open is no cause.
+    let other = Period { start: month.end, end: month.end + TimeDelta::try_days(30).unwrap() };
+    assert_eq!(Cause::month(&upgraded, other), None);
+}
+
+/// `min(maximum, max(minimum, left))`, once the month before has ended.
+#[test]
+fn c5_what_a_month_had_left_rolls_over_within_its_bounds() {
+    for (spent, minimum, maximum, rolled) in [(30, 0, 50, 50), (80, 0, 50, 20), (95, 10, 50, 10), (100, 0, 50, 0)] {
+        for early in [true, false] {
+            let mut host = Host::new(Overage::Reject);
+            let first = paid(0);
+            let month = first.subscription().current_period.unwrap();
+            let end = month.end.timestamp() - at(0).timestamp();
+            let cause = Cause::month(&first, month).unwrap();
+            grant(&mut host, &cause, GrantTerms::month(credits(100), month), 0);
+            host.deduct(1, spent, 1);
+
+            let method = PaymentMethod::BankTransfer;
+            let slack = TimeDelta::try_days(3).unwrap();
+            let payment = RecordedPayment { interval: Interval::MONTHLY, slack, method, external_id: None };
+            // Paid a day early the next month is scheduled, paid a day late it begins at once.
+            let day = if early { -86_400 } else { 86_400 };
+            let second = first.subscription().clone().record_payment(payment, at(end + day)).unwrap();
+            let next = second.effects().find_map(|effect| match effect {
+                Effect::CreditsDue { period, .. } => Some(*period),
+                _ => None,
+            });
+            let next = next.unwrap();
+            assert_eq!(next.start, month.end);
+            let rollover = Rollover {
+                from: Cause::month_key(&9.into(), month).into(),
+                minimum: credits(minimum),
+                maximum: credits(maximum),
+            };
+            let terms = GrantTerms { rollover: Some(rollover), ..GrantTerms::month(credits(100), next) };
+            grant(&mut host, &Cause::month(&second, next).unwrap(), terms, end + day);
+
+            let later = balance(&host, end + 2 * 86_400);
+            assert_eq!(later.free, credits(100 + rolled), "{spent} {minimum} {maximum} {early}");
+            assert_eq!(later.expired, credits(100 - i64::try_from(spent).unwrap()));
+            assert_eq!(later.granted, credits(200 + rolled));
+            // And only once.
+            host.wallet = host
+                .wallet
+                .clone()
+                .advance(at(end + 3 * 86_400))
+                .map(|change| {
+                    host.write(change);
+                    host.wallet.clone()
+                })
+                .unwrap();
+            assert_eq!(balance(&host, end + 3 * 86_400).granted, credits(200 + rolled));
+        }
+    }
+}
+
+// Amounts at the limits.
+
+#[test]
+fn c11_sums_beyond_the_range_are_refused_and_change_nothing() {
+    let most: Credits = "1000000000000".parse().unwrap();
+    let mut host = Host::new(Overage::Debt(most));
+    assert_eq!(host.grant("all", GrantTerms::forever(most), 0), "fresh");
+    assert_eq!(host.grant("more", GrantTerms::forever("0.000001".parse().unwrap()), 0), "amount_overflow");
+    assert_eq!(host.hold(1, 1_000_000_000_000, 10, 0), "fresh");
+    let prior = host.prior(&Outcome::spend_key(&key(1)));
+    let tiny = "0.000001".parse().unwrap();
+    let settled = host.wallet.clone().settle(&host.holds[&1], tiny, prior.as_ref(), at(1)).unwrap();
+    let Answer::Fresh(change) = settled else { panic!("settled before") };
+    assert_eq!(change.wallet().balance().free.to_string(), "999999999999.999999");
+    assert_eq!(host.wallet.balance().held, most);
+}
+
+// The ledger.
+
+fn busy_ledger() -> Host {
+    let mut host =
+        Host::under(CreditPolicy { late_settle: LateSettle::Available, ..credit_policy(Overage::Debt(credits(50))) });
+    host.grant("first", living(40, 30), 0);
+    host.grant("second", GrantTerms { effective_at: Some(at(8)), ..GrantTerms::forever(credits(30)) }, 0);
+    host.hold(1, 10, 5, 0);
+    host.hold(2, 20, 100, 1);
+    host.draw(2, 5, 2);
+    host.settle(2, 70, 3);
+    host.settle(1, 3, 6);
+    host.grant("third", living(50, 60), 9);
+    host.hold(3, 12, 100, 10);
+    host.revoke("grant/promotion/third", 11);
+    host.release(3, 12);
+    host.refund(2, 5, 13);
+    host.deduct(4, 1, 70);
+    host
+}
+
+#[test]
+fn c7_a_ledger_replays_to_the_stored_wallet_from_every_prefix() {
+    let host = busy_ledger();
+    assert!(host.ledger.len() > 15);
+    let replayed = Wallet::replay(&ACCOUNT.into(), host.ledger.clone()).unwrap();
+    assert!(replayed.equals_but_for_version(&host.wallet));
+    for length in 0..=host.ledger.len() {
+        let prefix = Wallet::replay(&ACCOUNT.into(), host.ledger[..length].to_vec()).unwrap();
+        let expected = host.ledger[..length].last().map(|entry| entry.balance);
+        assert_eq!(expected.unwrap_or(prefix.balance()), prefix.balance());
+        // And it is a wallet that a store could hold, but for the moment before a debt is repaid.
+        let (free, debt) = (prefix.balance().free, prefix.balance().debt);
+        if free.is_zero() || debt.is_zero() {
+            let text = serde_json::to_string(&prefix).unwrap();
+            assert_eq!(serde_json::from_str::<Wallet>(&text).unwrap(), prefix);
+        }
+    }
+}
+
+#[test]
+fn c7_the_first_wrong_entry_of_a_damaged_ledger_is_named() {
+    let host = busy_ledger();
+    let fault = |damage: &dyn Fn(&mut Vec<LedgerEntry>)| {
+        let mut ledger = host.ledger.clone();
+        damage(&mut ledger);
+        let error = Wallet::replay(&ACCOUNT.into(), ledger).unwrap_err();
+        assert_eq!(Problem::from(error).status(), 500);
+        (error.sequence, error.fault)
+    };
+    assert_eq!(fault(&|ledger| drop(ledger.remove(3))), (4, LedgerFault::Sequence));
+    assert_eq!(fault(&|ledger| ledger.insert(5, ledger[4].clone())), (6, LedgerFault::Sequence));
+    assert_eq!(fault(&|ledger| ledger.swap(6, 7)), (7, LedgerFault::Sequence));
+    assert_eq!(fault(&|ledger| ledger[2].account = 8.into()), (3, LedgerFault::Account));
+    assert_eq!(fault(&|ledger| ledger[9].at = at(-1)), (10, LedgerFault::Time));
+    assert_eq!(fault(&|ledger| ledger[8].balance.free = credits(999)), (9, LedgerFault::Balance));
+    assert_eq!(fault(&|ledger| ledger[2].event = ledger[0].event.clone()), (3, LedgerFault::Event));
+    let error = LedgerError { sequence: 4, fault: LedgerFault::Sequence };
+    assert_eq!(error.to_string(), "entry 4 of the ledger is wrong: its number does not follow the one before");
+}
+
+proptest! {
+    /// Any single change to any entry's amounts or times is found, or leads to the same wallet.
+    #[test]
+    fn c7_no_damaged_amount_goes_unnoticed(place in 0..12_usize, micros in 1..5_000_000_i64, part in 0..4_u8) {
+        let host = busy_ledger();
+        let mut ledger = host.ledger.clone();
+        let balance = &mut ledger[place].balance;
+        let field = match part {
+            0 => &mut balance.free,
+            1 => &mut balance.spent,
+            2 => &mut balance.granted,
+            _ => &mut balance.held,
+        };
+        *field = field.checked_add(Credits::from_micros(micros).unwrap()).unwrap();
+        let error = Wallet::replay(&ACCOUNT.into(), ledger).unwrap_err();
+        prop_assert_eq!(error, LedgerError { sequence: place as u64 + 1, fault: LedgerFault::Balance });
+    }
+}
+
+// A wallet explained.
+
+#[test]
+fn a_refusal_says_when_there_is_enough() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", living(10, 50), 0);
+    host.grant("second", GrantTerms { effective_at: Some(at(30)), ..GrantTerms::forever(credits(8)) }, 0);
+    host.hold(1, 7, 20, 0);
+    let covered = |amount: i64| host.wallet.covered_at(credits(amount), at(1)).unwrap();
+    assert_eq!(covered(3), Some(at(1)));
+    assert_eq!(covered(10), Some(at(20)), "when the hold runs out");
+    assert_eq!(covered(18), Some(at(30)), "when the second takes effect, before the first expires");
+    assert_eq!(covered(19), None);
+    let refused = host.wallet.check(&host.access, &prices().quote("unit", 12).unwrap(), at(1)).unwrap_err();
+    assert!(matches!(refused, HoldError::Insufficient { covered_at: Some(when), .. } if when == at(30)));
+    assert!(
+        refused.to_string().contains("and 3 are available; enough will be there at 2027-01-15T08:00:30Z"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_statement_adds_up_and_reads_as_a_table() {
+    let host = busy_ledger();
+    let (before, lines): (Vec<_>, Vec<_>) = host.ledger.iter().cloned().partition(|entry| entry.at < at(2));
+    let lines: Vec<LedgerEntry> = lines.into_iter().filter(|entry| entry.at < at(14)).collect();
+    let period = Period { start: at(2), end: at(14) };
+    let statement = AccountStatement::new(before.last(), lines.clone(), period).unwrap();
+    assert_eq!(statement.opening(), before.last().unwrap().balance);
+    assert_eq!(statement.closing(), lines.last().unwrap().balance);
+    let net = |balance: &Balance| balance.free.micros() - balance.debt.micros();
+    let sum: i64 = statement.lines().map(|(_, change)| change).sum();
+    assert_eq!(net(&statement.opening()) + sum, net(&statement.closing()));
+
+    let text = statement.to_string();
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(rows.len(), lines.len() + 2);
+    assert!(rows[0].starts_with("2027-01-15 08:00:02  opening") && rows[0].ends_with(" 10"), "{text}");
+    assert!(text.contains("settled request-2: 70"), "{text}");
+    assert!(rows.last().unwrap().starts_with("2027-01-15 08:00:14  closing"), "{text}");
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()), "the columns line up:\n{text}");
+
+    for damage in [
+        |lines: &mut Vec<LedgerEntry>| drop(lines.remove(1)),
+        |lines: &mut Vec<LedgerEntry>| lines[1].account = 8.into(),
+        |lines: &mut Vec<LedgerEntry>| lines[1].at = at(99),
+        |lines: &mut Vec<LedgerEntry>| lines[1].balance.free = credits(999),
+    ] {
+        let mut damaged = lines.clone();
+        damage(&mut damaged);
+        let error = AccountStatement::new(before.last(), damaged, period).unwrap_err();
+        assert_eq!(error.sequence, lines[1].sequence);
+    }
+    assert!(AccountStatement::new(None, lines, period).is_err(), "without what came before it does not add up");
+}
+
+// Prices.
+
+#[test]
+fn c11_tiers_charge_each_unit_at_its_own_price() {
+    let list = |tiers: &str| {
+        let json = format!(r#"{{ "x": {{ "base": "1", "tiers": {tiers}, "per_unit": "0.1", "minimum": "2" }} }}"#);
+        serde_json::from_str::<PriceList>(&json)
+    };
+    let prices = list(r#"[{ "up_to": 10, "per_unit": "1" }, { "up_to": 100, "per_unit": "0.5" }]"#).unwrap();
+    for quantity in [0, 1, 9, 10, 11, 99, 100, 101, 1000] {
+        let price = |unit: u64| {
+            if unit <= 10 {
+                10
+            } else if unit <= 100 {
+                5
+            } else {
+                1
+            }
+        };
+        let tenths: u64 = 10 + (1..=quantity).map(price).sum::<u64>();
+        let expected = (tenths * 100_000).max(2_000_000);
+        assert_eq!(
+            prices.quote("x", quantity).unwrap().price().micros(),
+            i64::try_from(expected).unwrap(),
+            "{quantity}"
+        );
+    }
+    assert_eq!(prices.quote("x", 101).unwrap().to_string(), "x: 1 + 10 * 1 + 90 * 0.5 + 1 * 0.1 = 56.1 credits");
+    assert_eq!(prices.quote("x", 0).unwrap().to_string(), "x: 1 = 2 credits (the minimum)");
+    for unsound in [
+        r#"[{ "up_to": 10, "per_unit": "1" }, { "up_to": 10, "per_unit": "1" }]"#,
+        r#"[{ "up_to": 0, "per_unit": "1" }]"#,
+        r#"[{ "up_to": 5, "per_unit": "-1" }]"#,
+    ] {
+        assert!(list(unsound).is_err(), "{unsound}");
+    }
+}
+
+// Allowances.
+
+#[test]
+fn an_allowance_draws_down_one_hold_from_many_threads() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(2_000)), 0);
+    assert_eq!(host.hold(1, 1_000, 100, 0), "fresh");
+    let allowance = Allowance::of(host.holds.remove(&1).unwrap(), TimeDelta::try_seconds(2).unwrap());
+    let spent = AtomicI64::new(0);
+    std::thread::scope(|threads| {
+        for _ in 0..16 {
+            threads.spawn(|| {
+                for _ in 0..500 {
+                    if allowance.spend(credits(3), at(5)).is_ok() {
+                        spent.fetch_add(3, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(spent.into_inner(), 999);
+    assert_eq!((allowance.drawn(), allowance.left()), (credits(999), credits(1)));
+    let exhausted = AllowanceError::Exhausted { needed: credits(2), left: credits(1) };
+    assert_eq!(allowance.spend(credits(2), at(5)), Err(exhausted));
+    assert_eq!(allowance.spend(credits(1), at(5)), Ok(credits(1_000)));
+    assert_eq!(allowance.spend(credits(0), at(97)), Ok(credits(1_000)));
+    assert_eq!(allowance.spend(credits(0), at(98)), Err(AllowanceError::Ended), "a skew before its hold ends");
+    assert_eq!(allowance.stops_at(), at(98));
+
+    let (hold, total) = allowance.end();
+    let prior = host.prior(&Outcome::spend_key(&key(1)));
+    let settled = host.wallet.clone().settle(&hold, total, prior.as_ref(), at(98)).unwrap();
+    let Answer::Fresh(change) = settled else { panic!("settled before") };
+    assert_eq!(host.write(change).charged, credits(1_000));
+}
+
+/// After a crash the hold expires: the last checkpoint is spent, the rest comes back.
+#[test]
+fn a_crash_loses_no_more_than_what_was_drawn_since_the_checkpoint() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(100)), 0);
+    host.hold(1, 50, 100, 0);
+    let allowance = Allowance::of(host.holds.remove(&1).unwrap(), TimeDelta::zero());
+    for second in 1..=20 {
+        allowance.spend(credits(1), at(second)).unwrap();
+        if second == 15 {
+            let prior = host.prior(&Outcome::spend_key(&key(1)));
+            let drawn =
+                host.wallet.clone().draw(allowance.hold(), allowance.drawn(), prior.as_ref(), at(second)).unwrap();
+            let Answer::Fresh(change) = drawn else { panic!("drawn before") };
+            assert_eq!(host.write(change), credits(15));
+        }
+    }
+    drop(allowance);
+    let after = balance(&host, 100);
+    assert_eq!((after.spent, after.free, after.held), (credits(15), credits(85), credits(0)));
+}
+
+#[test]
+fn every_cause_has_a_key_of_its_own() {
+    let causes = [cause("a"), cause("b")];
+    let keys: BTreeMap<&str, ()> = causes.iter().map(|cause| (cause.key(), ())).collect();
+    assert_eq!(keys.len(), 2);
+}

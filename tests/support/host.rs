@@ -1,0 +1,212 @@
+//! A host in memory, for the tests of wallets: it writes what it is told, under the guards that it is told, and everything
+//! goes through text as in a database.
+
+use std::collections::BTreeMap;
+
+use bailiwick::*;
+use chrono::TimeDelta;
+
+use super::{at, credits, operator, tenant};
+
+pub const ACCOUNT: i64 = 7;
+
+/// The policy of most tests: few holds, and short times.
+pub fn credit_policy(overage: Overage) -> CreditPolicy {
+    CreditPolicy {
+        max_open_holds: 4,
+        overage,
+        late_settle_seconds: 5,
+        refund_life_seconds: 6,
+        ..CreditPolicy::default()
+    }
+}
+
+pub fn policy(credit: CreditPolicy) -> Policy {
+    Policy::load(PolicySettings { credit, ..PolicySettings::default() }).unwrap()
+}
+
+pub fn access(credit: CreditPolicy) -> Access {
+    let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
+    policy(credit).validate_account_and_plan(&principal, Some(&tenant(ACCOUNT)), at(0)).unwrap()
+}
+
+pub fn cause(key: &str) -> Cause {
+    Cause::promotion(&operator(Privilege::GrantCredits), &ACCOUNT.into(), &key.parse().unwrap()).unwrap()
+}
+
+pub fn prices() -> PriceList {
+    serde_json::from_str(r#"{ "unit": { "per_unit": "1" } }"#).unwrap()
+}
+
+pub fn key(number: u8) -> IdempotencyKey {
+    format!("request-{number}").parse().unwrap()
+}
+
+/// A host in memory: one wallet, its ledger, its outcomes, and the holds that its handlers carry.
+pub struct Host {
+    pub policy: Policy,
+    pub access: Access,
+    pub wallet: Wallet,
+    pub ledger: Vec<LedgerEntry>,
+    pub outcomes: BTreeMap<String, Outcome>,
+    pub holds: BTreeMap<u8, Hold>,
+    pub grants: u32,
+}
+
+impl Host {
+    pub fn new(overage: Overage) -> Self {
+        Self::under(credit_policy(overage))
+    }
+
+    pub fn under(credit: CreditPolicy) -> Self {
+        Self {
+            policy: policy(credit),
+            access: access(credit),
+            wallet: Wallet::open(ACCOUNT.into(), at(0)),
+            ledger: vec![],
+            outcomes: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            grants: 0,
+        }
+    }
+
+    pub fn write<T>(&mut self, change: Change<T>) -> T {
+        assert_eq!(change.expected_version(), self.wallet.version());
+        assert_eq!(change.wallet().version(), self.wallet.version() + 1);
+        for entry in change.entries() {
+            assert_eq!(entry.sequence, self.ledger.last().map_or(1, |last| last.sequence + 1), "no gap, no repeat");
+            self.ledger.push(entry.clone());
+        }
+        match change.outcome() {
+            Some(OutcomeWrite::Insert(outcome)) => {
+                let earlier = self.outcomes.insert(outcome.key().to_owned(), outcome.clone());
+                assert!(earlier.is_none(), "UNIQUE (account, key)");
+            }
+            Some(OutcomeWrite::Update(outcome)) => {
+                let earlier = self.outcomes.insert(outcome.key().to_owned(), outcome.clone());
+                assert!(earlier.is_some(), "an update has a row");
+            }
+            None => {}
+        }
+        // The wallet goes through the store's text, which checks on the way in that it adds up.
+        let stored = serde_json::to_string(change.wallet()).unwrap();
+        self.wallet = serde_json::from_str(&stored).unwrap();
+        change.into_result()
+    }
+
+    pub fn prior(&self, key: &str) -> Option<Outcome> {
+        // Outcomes, too, come back from text.
+        self.outcomes.get(key).map(|row| serde_json::from_str(&serde_json::to_string(row).unwrap()).unwrap())
+    }
+
+    pub fn grant(&mut self, id: &str, terms: GrantTerms, now: i64) -> &'static str {
+        let cause = cause(id);
+        let prior = self.prior(cause.key());
+        match self.wallet.clone().grant(&cause, terms, prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "granted",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    pub fn hold(&mut self, number: u8, units: u64, life: i64, now: i64) -> &'static str {
+        let request = HoldRequest {
+            key: key(number),
+            quote: prices().quote("unit", units).unwrap(),
+            time_to_live: TimeDelta::try_seconds(life).unwrap(),
+            fingerprint: None,
+        };
+        let prior = self.prior(&Outcome::spend_key(&request.key));
+        match self.wallet.clone().hold(&self.access, &request, prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                let hold = self.write(change);
+                self.holds.insert(number, hold);
+                "fresh"
+            }
+            Ok(Answer::Replayed(Replayed::Pending)) => "pending",
+            Ok(Answer::Replayed(Replayed::Settled(_))) => "settled",
+            Ok(Answer::Replayed(Replayed::Released)) => "released",
+            Ok(Answer::Replayed(Replayed::Expired)) => "expired",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    pub fn settle(&mut self, number: u8, cost: i64, now: i64) -> &'static str {
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        match self.wallet.clone().settle(&self.holds[&number], credits(cost), prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "settled",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    pub fn draw(&mut self, number: u8, total: i64, now: i64) -> &'static str {
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        match self.wallet.clone().draw(&self.holds[&number], credits(total), prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "drawn",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    pub fn refund(&mut self, number: u8, total: i64, now: i64) -> &'static str {
+        // Without an outcome there is nothing that was settled.
+        let Some(settled) = self.prior(&Outcome::spend_key(&key(number))) else { return "refund_invalid" };
+        match self.wallet.clone().refund(&self.policy, credits(total), &settled, at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "refunded",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    pub fn revoke(&mut self, id: &str, now: i64) -> &'static str {
+        let operator = operator(Privilege::GrantCredits);
+        let prior = self.prior(&Outcome::revoke_key(id));
+        match self.wallet.clone().revoke(&operator, id, prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "revoked",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    pub fn release(&mut self, number: u8, now: i64) -> &'static str {
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        match self.wallet.clone().release(&self.holds[&number], prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(Ended::Released)) => "released",
+            Ok(Answer::Replayed(Ended::Expired)) => "expired",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+
+    pub fn deduct(&mut self, number: u8, units: u64, now: i64) -> &'static str {
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        let quote = prices().quote("unit", units).unwrap();
+        match self.wallet.clone().deduct(&self.access, &key(number), &quote, prior.as_ref(), at(now)) {
+            Ok(Answer::Fresh(change)) => {
+                self.write(change);
+                "fresh"
+            }
+            Ok(Answer::Replayed(_)) => "settled",
+            Err(error) => Explained::code(&error).as_str(),
+        }
+    }
+}
