@@ -1,8 +1,10 @@
-//! The gate's question, put to general policy engines: may this principal, with this account, plan and subscription,
-//! use a tenant's route now?
+//! The questions that bailiwick answers, put to its peers. The gate's, to general policy engines: may this principal,
+//! with this account, plan and subscription, use a tenant's route now? The throttle's is in [`throttle`] and [`service`].
 
 pub mod casbin;
 pub mod cedar;
+pub mod service;
+pub mod throttle;
 
 use std::sync::Arc;
 
