@@ -1,10 +1,14 @@
 //! What a client is told of its quotas, in the dialect that the host chose.
 
 use std::cmp::Reverse;
+use std::fmt::{self, Write};
 
 use super::gcra::{Decision, Verdict, seconds_up};
 use super::states::Answers;
 use crate::quota::{Quota, ThrottleScope};
+
+/// Room for the list of a scope with one quota or two, so that it need not grow.
+const LONG_LIST: usize = 64;
 
 /// Which response headers tell a client of its quotas.
 ///
@@ -50,20 +54,27 @@ impl Report {
     }
 
     fn draft(&self) -> Vec<(&'static str, String)> {
-        let policies = self.list(|decision| policy(decision.quota()));
-        let limits = self.list(|decision| {
+        let policies = self.list(|decision, list| write_policy(list, decision.quota()));
+        let limits = self.list(|decision, list| {
+            write!(list, ";r={}", decision.remaining())?;
             let is_told = self.answers.verdict() == Verdict::Allowed || decision.verdict() == Verdict::Exceeded;
-            let next = decision.until_next().filter(|_| is_told).map(seconds_up);
-            format!("r={}{}", decision.remaining(), next.map(|next| format!(";t={next}")).unwrap_or_default())
+            match decision.until_next().filter(|_| is_told).map(seconds_up) {
+                Some(next) => write!(list, ";t={next}"),
+                None => Ok(()),
+            }
         });
         vec![("RateLimit-Policy", policies), ("RateLimit", limits)]
     }
 
     /// A list of strings with parameters, as RFC 9651 writes it. A name has nothing in it that would need escaping.
-    fn list(&self, parameters: impl Fn(&Decision) -> String) -> String {
-        let items =
-            self.answers.iter().map(|decision| format!("\"{}\";{}", self.name(&decision), parameters(&decision)));
-        items.collect::<Vec<String>>().join(",")
+    fn list(&self, parameters: impl Fn(&Decision, &mut String) -> fmt::Result) -> String {
+        let mut list = String::with_capacity(LONG_LIST);
+        for decision in self.answers.iter() {
+            let comma = if list.is_empty() { "" } else { "," };
+            // Writing into a text cannot fail.
+            let _ = write!(list, "{comma}\"{}\"", self.name(&decision)).and_then(|()| parameters(&decision, &mut list));
+        }
+        list
     }
 
     fn legacy(&self) -> Option<Vec<(&'static str, String)>> {
@@ -82,21 +93,31 @@ impl Report {
         self.answers
             .iter()
             .filter(|decision| decision.verdict() == Verdict::Exceeded)
-            .map(|decision| self.name(&decision))
+            .map(|decision| self.name(&decision).to_string())
     }
 
-    fn name(&self, decision: &Decision) -> String {
-        if self.answers.iter().count() > 1 {
-            format!("{}/{}s", self.scope, decision.quota().seconds())
-        } else {
-            self.scope.to_string()
-        }
+    fn name(&self, decision: &Decision) -> Name {
+        let seconds = decision.quota().seconds();
+        Name { scope: self.scope, seconds: (self.answers.iter().nth(1).is_some()).then_some(seconds) }
+    }
+}
+
+/// A policy's name: the scope, and its period where the scope has several.
+struct Name {
+    scope: ThrottleScope,
+    seconds: Option<u32>,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.scope.as_str())?;
+        self.seconds.map_or(Ok(()), |seconds| write!(f, "/{seconds}s"))
     }
 }
 
 /// The burst, and the whole seconds in which it drains.
-fn policy(quota: &Quota) -> String {
+fn write_policy(list: &mut String, quota: &Quota) -> fmt::Result {
     let (cells, round_up) = (u64::from(quota.cells()), u64::from(quota.cells().saturating_sub(1)));
     let nominal = u64::from(quota.burst()).saturating_mul(quota.seconds().into()).saturating_add(round_up);
-    format!("q={};w={}", quota.burst(), nominal.checked_div(cells).unwrap_or_default())
+    write!(list, ";q={};w={}", quota.burst(), nominal.checked_div(cells).unwrap_or_default())
 }
