@@ -88,7 +88,7 @@
 //!
 //! # Where to look
 //! - [`manual::invariants`]: every promise and the test that holds it; [`manual::threat_model`];
-//!   [`manual::rejected_designs`].
+//!   [`manual::rejected_designs`]; [`manual::credit_cases`]: what happens to credits where two rules meet.
 //! - [`Code`]: everything that a client can be told. [`transition`]: the table of subscriptions.
 //! - Databases: SQLite and PostgreSQL. MySQL is left out: it has neither a guarded upsert nor `RETURNING`.
 //!

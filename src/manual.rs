@@ -6,6 +6,9 @@ pub mod invariants {}
 #[doc = include_str!("manual/codes.md")]
 pub mod codes {}
 
+#[doc = include_str!("manual/credit_cases.md")]
+pub mod credit_cases {}
+
 #[doc = include_str!("manual/threat_model.md")]
 pub mod threat_model {}
 
