@@ -11,6 +11,7 @@
 mod allowance;
 mod balance;
 mod draft;
+mod ending;
 mod explain;
 mod funds;
 mod grant;
@@ -27,6 +28,7 @@ use crate::money::Credits;
 
 pub use allowance::{Allowance, AllowanceError};
 pub use balance::Balance;
+pub use ending::{ReleaseError, SettleError};
 pub use explain::AccountStatement;
 pub use grant::{Cause, CauseError, CauseKind, Grant, GrantTerms, Rollover};
 pub use granting::{GrantError, RefundError, RevokeError};
@@ -34,7 +36,7 @@ pub use hold::{Hold, HoldRecord, Slice};
 pub use ledger::{Event, LedgerEntry, LedgerError, LedgerFault};
 pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
 pub use price::{Price, PriceError, PriceList, Quote, Rounding, Tier};
-pub use spending::{DeductError, HoldError, HoldRequest, ReleaseError, SettleError};
+pub use spending::{DeductError, HoldError, HoldRequest};
 pub use wallet::{Wallet, WalletError};
 
 /// What a command answers: something new that must be written, or what the same command answered before.

@@ -2,9 +2,11 @@
 //! [`concurrency`](crate::concurrency)) over small states, injective keys for shared stores with the texts that decide
 //! there, and a bounded map in process.
 
+mod answers;
 mod client;
 pub(crate) mod gcra;
 mod headers;
+mod held;
 mod key;
 pub(crate) mod lease;
 mod passage;
@@ -24,13 +26,13 @@ use crate::gate::Access;
 use crate::id::AccountId;
 use crate::policy::{FailureMode, Policy, ThrottleBypass};
 use crate::quota::{Quota, QuotaSet, ThrottleScope};
+use answers::Answers;
 use headers::Report;
 use key::{Address, Place, Subject};
 use lease::{LeaseRoom, Refused};
 use passage::Passed;
 use room::Room;
 use scopes::{ScopeNumber, Scopes};
-use states::Answers;
 
 pub use client::{ForwardedError, TrustedHops};
 pub use headers::HeaderDialect;

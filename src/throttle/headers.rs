@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
+use super::answers::Answers;
 use super::gcra::{Decision, Verdict, seconds_up};
-use super::states::Answers;
 use crate::quota::{Quota, ThrottleScope};
 
 /// Room for the list of a scope with one quota or two, so that it need not grow.

@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hashbrown::HashTable;
 
 use super::Ask;
+use super::answers::Answers;
+use super::held::Held;
 use super::scopes::ScopeNumber;
-use super::states::{Answers, Held};
 use crate::quota::Quota;
 
 /// Keys in one shard, from here to twice as many. It bounds the work of one request under one lock: growing a shard, or

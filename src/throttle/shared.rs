@@ -4,10 +4,10 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use super::answers::Answers;
 use super::gcra::{Asked, Limits, SECOND, Verdict};
 use super::headers::Report;
 use super::key::{ThrottleKey, ThrottleSubject};
-use super::states::Answers;
 use super::{HeaderDialect, Passage, Throttled, passage, quotas};
 use crate::gate::Access;
 use crate::problem::{Code, Explained, Problem};

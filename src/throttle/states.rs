@@ -1,11 +1,12 @@
 //! Several quotas of one scope, decided together: all are charged, or none is.
 
 use std::num::NonZeroU32;
-use std::ops::{Deref, DerefMut};
+use std::ops::DerefMut;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::answers::{Answers, Brief, Inline, Told};
 use super::gcra::{Asked, Decision, GcraState, Limits, Verdict, nanos};
 use crate::quota::{Quota, QuotaError, QuotaSet};
 
@@ -13,17 +14,17 @@ use crate::quota::{Quota, QuotaError, QuotaSet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Slot {
-    seconds: NonZeroU32,
-    tat: i64,
-    t: i64,
+    pub(super) seconds: NonZeroU32,
+    pub(super) tat: i64,
+    pub(super) t: i64,
 }
 
 impl Slot {
-    fn new(seconds: u32, state: GcraState) -> Option<Self> {
+    pub(super) fn new(seconds: u32, state: GcraState) -> Option<Self> {
         Some(Self { seconds: NonZeroU32::new(seconds)?, tat: state.tat_nanos(), t: state.interval_nanos() })
     }
 
-    fn state(self) -> GcraState {
+    pub(super) fn state(self) -> GcraState {
         GcraState::from_parts(self.tat, self.t)
     }
 }
@@ -55,150 +56,6 @@ impl GcraStates {
     /// [`GcraState::is_drained_at`].
     pub fn is_drained_at(&self, now: DateTime<Utc>) -> bool {
         self.iter().all(|(_, state)| state.is_drained_at(now))
-    }
-}
-
-/// The states of one key in process. Most have one quota, and need no more room than that.
-#[derive(Clone)]
-pub(super) enum Held {
-    One(OneHeld),
-    More(Box<MoreHeld>),
-}
-
-/// A slot, and the greatest burst that it was charged under. Its state was written under no greater one, so what that
-/// cannot explain comes from a clock that was set back.
-#[derive(Clone, Copy)]
-pub(super) struct OneHeld {
-    seconds: NonZeroU32,
-    largest_burst: u32,
-    tat: i64,
-    t: i64,
-}
-
-#[derive(Clone)]
-pub(super) struct MoreHeld {
-    slots: [Option<Slot>; QuotaSet::MOST],
-    largest_burst: u32,
-}
-
-fn limits(largest_burst: u32) -> Limits {
-    Limits::default().with_largest_burst(largest_burst)
-}
-
-fn largest(quotas: &[Quota]) -> u32 {
-    quotas.iter().map(Quota::burst).max().unwrap_or_default()
-}
-
-impl Held {
-    /// The answer to a key that is new, and what is to be held of it, if anything is.
-    #[inline]
-    pub(super) fn first(quotas: &[Quota], now: i64, cost: u32) -> (Answers, Option<Self>) {
-        let mut slots = [None; QuotaSet::MOST];
-        let answers = decide_slots(limits(largest(quotas)), quotas, &mut slots, now, cost, Brief::of(quotas));
-        let held = if answers.must_store() { Self::of(slots, largest(quotas)) } else { None };
-        (answers, held)
-    }
-
-    fn of(slots: [Option<Slot>; QuotaSet::MOST], largest_burst: u32) -> Option<Self> {
-        match slots {
-            [None, None, None, None] => None,
-            [Some(Slot { seconds, tat, t }), None, None, None] => {
-                Some(Self::One(OneHeld { seconds, largest_burst, tat, t }))
-            }
-            slots => Some(Self::More(Box::new(MoreHeld { slots, largest_burst }))),
-        }
-    }
-
-    /// Decides, and keeps what is to be stored.
-    #[inline]
-    pub(super) fn decide(&mut self, quotas: &[Quota], now: i64, cost: u32) -> Answers {
-        if let (Self::One(held), [quota]) = (&mut *self, quotas) {
-            return held.decide(quota, now, cost);
-        }
-        self.update(quotas, |limits, slots| decide_slots(limits, quotas, slots, now, cost, Brief::of(quotas)))
-    }
-
-    /// The answer to nothing: what is left.
-    pub(super) fn peek(&self, quotas: &[Quota], now: i64) -> Answers {
-        let (mut slots, largest_burst) = self.slots();
-        decide_slots(limits(largest_burst.max(largest(quotas))), quotas, &mut slots, now, 0, Brief::of(quotas))
-    }
-
-    /// Gives cells back, and tells what is left then.
-    pub(super) fn refund(&mut self, quotas: &[Quota], now: i64, cost: u32) -> Answers {
-        // What is told of it equals a peek.
-        Answers {
-            must_store: false,
-            ..self.update(quotas, |limits, slots| refund_slots(limits, quotas, slots, now, cost))
-        }
-    }
-
-    fn update(&mut self, quotas: &[Quota], change: impl FnOnce(Limits, &mut [Option<Slot>]) -> Answers) -> Answers {
-        let (mut slots, largest_burst) = self.slots();
-        let largest_burst = largest_burst.max(largest(quotas));
-        let answers = change(limits(largest_burst), &mut slots);
-        if answers.must_store() {
-            match self {
-                Self::More(held) => **held = MoreHeld { slots, largest_burst },
-                Self::One(_) => *self = Self::of(slots, largest_burst).unwrap_or_else(|| self.clone()),
-            }
-        }
-        answers
-    }
-
-    fn slots(&self) -> ([Option<Slot>; QuotaSet::MOST], u32) {
-        match self {
-            Self::One(held) => ([Some(held.slot()), None, None, None], held.largest_burst),
-            Self::More(held) => (held.slots, held.largest_burst),
-        }
-    }
-
-    /// Whether the states are drained, on clocks that are behind this one by the skew too: only then is their absence
-    /// the same to every caller. What no burst explains is cut first, as a decision would, so that a clock that ran
-    /// ahead does not keep a key for good.
-    pub(super) fn is_drained(&mut self, now: i64) -> bool {
-        let cut = |tat: &mut i64, t: i64, largest_burst: u32| {
-            let limits = limits(largest_burst);
-            let longest = now.saturating_add(limits.longest_backlog(0, t));
-            if *tat > longest.saturating_add(limits.max_skew()) {
-                *tat = longest;
-            }
-            *tat <= now.saturating_sub(limits.max_skew())
-        };
-        match self {
-            Self::One(OneHeld { tat, t, largest_burst, .. }) => cut(tat, *t, *largest_burst),
-            // Each is cut, whether or not another has drained.
-            Self::More(held) => {
-                let mut is_drained = true;
-                for slot in held.slots.iter_mut().flatten() {
-                    is_drained &= cut(&mut slot.tat, slot.t, held.largest_burst);
-                }
-                is_drained
-            }
-        }
-    }
-}
-
-impl OneHeld {
-    /// As [`decide_slots`] does for one slot and one quota, whose period the slot takes over; put together at once, since
-    /// most checks come here.
-    #[inline(always)]
-    fn decide(&mut self, quota: &Quota, now: i64, cost: u32) -> Answers {
-        let largest_burst = self.largest_burst.max(quota.burst());
-        let own = Asked::new(limits(largest_burst), quota, Some(self.slot().state()), now, cost);
-        let verdict = own.verdict();
-        let answer = own.answer(verdict == Verdict::Allowed);
-        let must_store = answer.must_store();
-        if must_store {
-            let state = answer.state();
-            let seconds = NonZeroU32::new(quota.seconds()).unwrap_or(self.seconds);
-            *self = Self { seconds, largest_burst, tat: state.tat_nanos(), t: state.interval_nanos() };
-        }
-        Answers { now, cost, verdict, must_store, told: Brief::One([Some((*quota, answer.backlog()))]) }
-    }
-
-    fn slot(self) -> Slot {
-        Slot { seconds: self.seconds, tat: self.tat, t: self.t }
     }
 }
 
@@ -257,132 +114,6 @@ impl TryFrom<Vec<Slot>> for GcraStates {
 impl From<GcraStates> for Vec<Slot> {
     fn from(states: GcraStates) -> Self {
         states.0.into_iter().flatten().collect()
-    }
-}
-
-/// A quota, and what is left to drain once its state is written.
-type Told = Option<(Quota, i64)>;
-
-/// What is told of quotas where nothing may be allocated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Inline([Told; QuotaSet::MOST]);
-
-impl Deref for Inline {
-    type Target = [Told];
-
-    fn deref(&self) -> &[Told] {
-        &self.0
-    }
-}
-
-impl DerefMut for Inline {
-    fn deref_mut(&mut self) -> &mut [Told] {
-        &mut self.0
-    }
-}
-
-/// What is told of a key's quotas in process. It is moved from hand to hand, so it is no larger than most need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Brief {
-    One([Told; 1]),
-    More(Box<[Told; QuotaSet::MOST]>),
-}
-
-impl Brief {
-    #[inline]
-    fn of(quotas: &[Quota]) -> Self {
-        if quotas.len() > 1 { Self::More(Box::default()) } else { Self::One([None]) }
-    }
-}
-
-impl Deref for Brief {
-    type Target = [Told];
-
-    #[inline]
-    fn deref(&self) -> &[Told] {
-        match self {
-            Self::One(told) => told,
-            Self::More(told) => &**told,
-        }
-    }
-}
-
-impl DerefMut for Brief {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [Told] {
-        match self {
-            Self::One(told) => told,
-            Self::More(told) => &mut **told,
-        }
-    }
-}
-
-/// What was decided about the quotas of a set, without the states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answers<B = Brief> {
-    now: i64,
-    cost: u32,
-    verdict: Verdict,
-    must_store: bool,
-    told: B,
-}
-
-impl Answers {
-    /// What a shared store decided and wrote: each quota, and what is left to drain.
-    pub(super) fn of_store(now: i64, cost: u32, verdict: Verdict, quotas: &[Quota], backlogs: &[i64]) -> Self {
-        let mut told = Brief::of(quotas);
-        for (place, own) in told.iter_mut().zip(quotas.iter().copied().zip(backlogs.iter().copied())) {
-            *place = Some(own);
-        }
-        Self { now, cost, verdict, must_store: false, told }
-    }
-}
-
-impl<B: Deref<Target = [Told]>> Answers<B> {
-    pub(super) fn verdict(&self) -> Verdict {
-        self.verdict
-    }
-
-    pub(super) fn must_store(&self) -> bool {
-        self.must_store
-    }
-
-    pub(super) fn cost(&self) -> u32 {
-        self.cost
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = Decision> {
-        let is_charged = self.verdict == Verdict::Allowed;
-        self.told.iter().flatten().map(move |(quota, backlog)| {
-            // What was charged is in the backlog already.
-            let cost = if is_charged { 0 } else { self.cost };
-            Asked::again(quota, *backlog, self.now, cost).answer(false)
-        })
-    }
-
-    pub(super) fn retry_after_seconds(&self) -> Option<u64> {
-        let waits = self.iter().filter_map(|decision| decision.retry_after_seconds());
-        if self.verdict == Verdict::Exceeded { waits.max() } else { None }
-    }
-
-    pub(super) fn retry_at(&self) -> Option<DateTime<Utc>> {
-        let times = self.iter().filter_map(|decision| decision.retry_at());
-        if self.verdict == Verdict::Exceeded { times.max() } else { None }
-    }
-}
-
-impl<B: DerefMut<Target = [Told]>> Answers<B> {
-    /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
-    #[inline]
-    fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
-        let answer = own.answer(self.verdict == Verdict::Allowed);
-        if answer.must_store() {
-            *slot = Slot::new(answer.quota().seconds(), answer.state());
-            self.must_store = true;
-        }
-        if let Some(told) = self.told.get_mut(place) {
-            *told = Some((*answer.quota(), answer.backlog()));
-        }
     }
 }
 
@@ -460,7 +191,7 @@ pub fn decide_all(
 
 /// Decides, and writes into the slots what is to be stored. There are at least as many slots as quotas.
 #[inline]
-fn decide_slots<B: DerefMut<Target = [Told]>>(
+pub(super) fn decide_slots<B: DerefMut<Target = [Told]>>(
     limits: Limits,
     quotas: &[Quota],
     slots: &mut [Option<Slot>],
@@ -491,7 +222,13 @@ fn decide_slots<B: DerefMut<Target = [Told]>>(
 }
 
 /// Gives cells back to every quota, and writes into the slots what is left.
-fn refund_slots(limits: Limits, quotas: &[Quota], slots: &mut [Option<Slot>], now: i64, cost: u32) -> Answers {
+pub(super) fn refund_slots(
+    limits: Limits,
+    quotas: &[Quota],
+    slots: &mut [Option<Slot>],
+    now: i64,
+    cost: u32,
+) -> Answers {
     align(slots, quotas);
     for (quota, slot) in quotas.iter().zip(&mut *slots) {
         if let Some(held) = slot {

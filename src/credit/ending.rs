@@ -1,0 +1,280 @@
+//! The commands that draw on a hold and end it: draw, settle, release.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use super::balance::Balance;
+use super::draft::Draft;
+use super::hold::{Hold, HoldRecord};
+use super::ledger::Event;
+use super::outcome::{Ended, IdempotencyKey, Life, Outcome, OutcomeWrite, Pending, Receipt, State};
+use super::wallet::{Wallet, WalletError};
+use super::{Answer, Change};
+use crate::money::Credits;
+use crate::policy::{LateSettle, Overage};
+use crate::problem::{Code, Explained};
+
+/// Why a hold cannot be settled.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SettleError {
+    /// The cost is more than was held, and the overage policy does not allow it. The hold stays open.
+    #[error("the cost is {cost} credits, and {held} were held")]
+    CostExceedsHold {
+        /// The cost.
+        cost: Credits,
+        /// What was held.
+        held: Credits,
+    },
+    /// The total is less than what was drawn already; what was drawn is spent.
+    #[error("the total is {total} credits, and {drawn} were drawn already")]
+    LessThanDrawn {
+        /// The total that was stated.
+        total: Credits,
+        /// What was drawn.
+        drawn: Credits,
+    },
+    /// The hold has expired, and what the late settlement may charge does not cover the cost.
+    #[error("the hold expired, and {available} credits are available for a cost of {cost}")]
+    LateInsufficient {
+        /// What there is to be charged.
+        cost: Credits,
+        /// What is available.
+        available: Credits,
+    },
+    /// The hold was settled before with another cost.
+    #[error("the hold is settled already, with a cost of {cost} credits")]
+    Settled {
+        /// The cost that it was settled with.
+        cost: Credits,
+    },
+    /// The hold was released.
+    #[error("the hold was released")]
+    Released,
+    /// The hold ran out.
+    #[error("the hold expired before it was settled")]
+    Expired,
+    /// The wallet itself refuses.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+}
+
+impl Explained for SettleError {
+    fn code(&self) -> Code {
+        match self {
+            Self::CostExceedsHold { .. } => Code::CostExceedsHold,
+            Self::LessThanDrawn { .. } => Code::LessThanDrawn,
+            Self::LateInsufficient { .. } => Code::CreditsInsufficient,
+            Self::Settled { .. } => Code::HoldSettled,
+            Self::Released => Code::HoldReleased,
+            Self::Expired => Code::HoldExpired,
+            Self::Wallet(error) => error.code(),
+        }
+    }
+}
+
+/// Why a hold cannot be released.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// The hold was settled.
+    #[error("the hold is settled already")]
+    Settled,
+    /// The wallet itself refuses.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+}
+
+impl Explained for ReleaseError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Settled => Code::HoldSettled,
+            Self::Wallet(error) => error.code(),
+        }
+    }
+}
+
+impl Wallet {
+    /// Charges a part of a hold while the call goes on, as a stream does: `total` is what all draws together come to, so a
+    /// repeated draw adds nothing. The hold stays open. A refused draw is the host's sign to abort the call.
+    ///
+    /// `prior` is the same as for [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// [`SettleError::CostExceedsHold`] beyond the hold, whatever the overage policy; that is for the settlement.
+    pub fn draw(
+        self,
+        hold: &Hold,
+        total: Credits,
+        prior: Option<&Outcome>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<Change<Credits>, Credits>, SettleError> {
+        let prior = self.prior_of_hold(hold, prior)?;
+        let pending = pending(prior)?;
+        let mut draft = Draft::begin(self, now)?;
+        let record = draft.wallet.open_hold(&hold.key).cloned().ok_or(SettleError::Expired)?;
+        let Some(amount) = total.checked_sub(record.drawn).filter(|amount| !amount.is_zero()) else {
+            return Ok(Answer::Replayed(record.drawn));
+        };
+        if total > record.amount {
+            return Err(SettleError::CostExceedsHold { cost: total, held: record.amount });
+        }
+        let paid_with = pending.paid_with.max(draft.wallet.life_of(&record.slices, amount));
+        draft.record(draft.now, Event::Drawn { hold: hold.key.clone(), amount })?;
+        let state = State::Pending(Pending { drawn: total, paid_with, ..pending.clone() });
+        let outcome = Outcome { state, ..prior.clone() };
+        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), total)?))
+    }
+
+    /// Charges what the call really cost, draws included, and gives the rest back. Repeated with the same cost, it
+    /// answers with the same receipt.
+    ///
+    /// `prior` is the stored outcome of [`Outcome::spend_key`] of the hold's key, read after the wallet in the same
+    /// transaction; without it the answer is [`WalletError::Mismatch`], since a hold that was written has one.
+    ///
+    /// A cost beyond the hold is refused, unless the overage policy under which the hold was made says otherwise. A hold
+    /// that has expired stays so; a settlement that comes late is a new charge, once, if that policy says so too.
+    pub fn settle(
+        self,
+        hold: &Hold,
+        cost: Credits,
+        prior: Option<&Outcome>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<Change<Receipt>, Receipt>, SettleError> {
+        let prior = self.prior_of_hold(hold, prior)?;
+        if let State::Settled { receipt, .. } = &prior.state
+            && receipt.cost == cost
+        {
+            return Ok(Answer::Replayed(receipt.clone()));
+        }
+        let pending = pending(prior)?;
+        if cost < pending.drawn {
+            return Err(SettleError::LessThanDrawn { total: cost, drawn: pending.drawn });
+        }
+        let mut draft = Draft::begin(self, now)?;
+        let (receipt, paid_with) = match draft.wallet.open_hold(&hold.key).cloned() {
+            Some(record) => draft.settle(&record, cost)?,
+            None => draft.settle_late(&hold.key, pending, cost)?,
+        };
+        let state = State::Settled {
+            receipt: receipt.clone(),
+            paid_with: pending.paid_with.max(paid_with),
+            refunded: Credits::ZERO,
+        };
+        let outcome = Outcome { state, ..prior.clone() };
+        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), receipt)?))
+    }
+
+    /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back already, and a repeated release does
+    /// nothing: both are answers, not errors.
+    ///
+    /// `prior` is the same as for [`settle`](Self::settle).
+    pub fn release(
+        self,
+        hold: &Hold,
+        prior: Option<&Outcome>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<Change<Ended>, Ended>, ReleaseError> {
+        let prior = self.prior_of_hold(hold, prior)?;
+        match &prior.state {
+            State::Settled { .. } => return Err(ReleaseError::Settled),
+            State::Released => return Ok(Answer::Replayed(Ended::Released)),
+            _ => {}
+        }
+        let mut draft = Draft::begin(self, now)?;
+        if draft.wallet.open_hold(&hold.key).is_none() {
+            return Ok(Answer::Replayed(Ended::Expired));
+        }
+        draft.record(draft.now, Event::Released { hold: hold.key.clone() })?;
+        let outcome = Outcome { state: State::Released, ..prior.clone() };
+        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), Ended::Released)?))
+    }
+
+    /// The outcome that the hold stored. A hold without one was never written.
+    fn prior_of_hold<'a>(&self, hold: &Hold, prior: Option<&'a Outcome>) -> Result<&'a Outcome, WalletError> {
+        let prior = prior.ok_or(WalletError::Mismatch)?;
+        prior.check(self.account(), &Outcome::spend_key(&hold.key))?;
+        if hold.account == *self.account() { Ok(prior) } else { Err(WalletError::Mismatch) }
+    }
+}
+
+/// What is known of a hold that nobody has ended.
+fn pending(prior: &Outcome) -> Result<&Pending, SettleError> {
+    match &prior.state {
+        State::Pending(pending) => Ok(pending),
+        State::Settled { receipt, .. } => Err(SettleError::Settled { cost: receipt.cost }),
+        State::Released => Err(SettleError::Released),
+        State::Granted(_) | State::Revoked(_) => Err(WalletError::Mismatch.into()),
+    }
+}
+
+impl Draft {
+    pub(super) fn settle(&mut self, hold: &HoldRecord, cost: Credits) -> Result<(Receipt, Life), SettleError> {
+        let captured = cost.min(hold.amount);
+        let excess = cost.saturating_sub(hold.amount);
+        let balance = self.wallet.balance();
+        let (from_free, debt) = match hold.overage {
+            _ if excess.is_zero() => (Credits::ZERO, Credits::ZERO),
+            Overage::Cap => (Credits::ZERO, Credits::ZERO),
+            Overage::Available => (excess.min(balance.free), Credits::ZERO),
+            Overage::Debt(limit) => match beyond(&balance, excess, limit) {
+                Some(parts) => parts,
+                None => return Err(SettleError::CostExceedsHold { cost, held: hold.amount }),
+            },
+            Overage::Reject => return Err(SettleError::CostExceedsHold { cost, held: hold.amount }),
+        };
+        let beyond = self.wallet.slices(from_free);
+        let life = (self.wallet.life_of(&hold.slices, captured.saturating_sub(hold.drawn)))
+            .max(self.wallet.life_of(&beyond, from_free));
+        let receipt = self.receipt(&hold.key, &hold.operation, cost, [captured, from_free, debt])?;
+        self.record(self.now, Event::Settled { hold: hold.key.clone(), cost, captured, beyond, debt })?;
+        Ok((receipt, life))
+    }
+
+    /// A new charge for an operation whose hold has expired, of what was not drawn before.
+    fn settle_late(
+        &mut self,
+        key: &IdempotencyKey,
+        pending: &Pending,
+        cost: Credits,
+    ) -> Result<(Receipt, Life), SettleError> {
+        if self.now >= pending.late_until {
+            return Err(SettleError::Expired);
+        }
+        let (due, balance) = (cost.saturating_sub(pending.drawn), self.wallet.balance());
+        let (from_free, debt) = match pending.late {
+            LateSettle::Refuse => return Err(SettleError::Expired),
+            LateSettle::Available => (due.min(balance.free), Credits::ZERO),
+            LateSettle::Debt(limit) => match beyond(&balance, due, limit) {
+                Some(parts) => parts,
+                None => return Err(SettleError::LateInsufficient { cost: due, available: balance.available() }),
+            },
+        };
+        let slices = self.wallet.slices(from_free);
+        let life = self.wallet.life_of(&slices, from_free);
+        let receipt = self.receipt(key, &pending.operation, cost, [pending.drawn, from_free, debt])?;
+        self.record(self.now, Event::SettledLate { hold: key.clone(), cost, slices, debt })?;
+        Ok((receipt, life))
+    }
+
+    fn receipt(
+        &self,
+        key: &IdempotencyKey,
+        operation: &Arc<str>,
+        cost: Credits,
+        charged: [Credits; 3],
+    ) -> Result<Receipt, WalletError> {
+        let charged = charged.into_iter().try_fold(Credits::ZERO, Credits::checked_add);
+        let charged = charged.ok_or(WalletError::AmountOverflow)?;
+        Ok(Receipt { key: key.clone(), operation: operation.clone(), cost, charged, settled_at: self.now })
+    }
+}
+
+/// What free credits and a debt within its limit contribute to an amount; `None` if they do not cover it.
+fn beyond(balance: &Balance, amount: Credits, limit: Credits) -> Option<(Credits, Credits)> {
+    let from_free = amount.min(balance.free);
+    let debt = amount.saturating_sub(from_free);
+    balance.debt.checked_add(debt).filter(|total| *total <= limit).map(|_| (from_free, debt))
+}

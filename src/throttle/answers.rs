@@ -1,0 +1,135 @@
+//! What was decided about the quotas of a set.
+
+use std::ops::{Deref, DerefMut};
+
+use chrono::{DateTime, Utc};
+
+use super::gcra::{Asked, Decision, Verdict};
+use super::states::Slot;
+use crate::quota::{Quota, QuotaSet};
+
+/// A quota, and what is left to drain once its state is written.
+pub(super) type Told = Option<(Quota, i64)>;
+
+/// What is told of quotas where nothing may be allocated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Inline([Told; QuotaSet::MOST]);
+
+impl Deref for Inline {
+    type Target = [Told];
+
+    fn deref(&self) -> &[Told] {
+        &self.0
+    }
+}
+
+impl DerefMut for Inline {
+    fn deref_mut(&mut self) -> &mut [Told] {
+        &mut self.0
+    }
+}
+
+/// What is told of a key's quotas in process. It is moved from hand to hand, so it is no larger than most need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Brief {
+    One([Told; 1]),
+    More(Box<[Told; QuotaSet::MOST]>),
+}
+
+impl Brief {
+    #[inline]
+    pub(super) fn of(quotas: &[Quota]) -> Self {
+        if quotas.len() > 1 { Self::More(Box::default()) } else { Self::One([None]) }
+    }
+}
+
+impl Deref for Brief {
+    type Target = [Told];
+
+    #[inline]
+    fn deref(&self) -> &[Told] {
+        match self {
+            Self::One(told) => told,
+            Self::More(told) => &**told,
+        }
+    }
+}
+
+impl DerefMut for Brief {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [Told] {
+        match self {
+            Self::One(told) => told,
+            Self::More(told) => &mut **told,
+        }
+    }
+}
+
+/// What was decided about the quotas of a set, without the states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answers<B = Brief> {
+    pub(super) now: i64,
+    pub(super) cost: u32,
+    pub(super) verdict: Verdict,
+    pub(super) must_store: bool,
+    pub(super) told: B,
+}
+
+impl Answers {
+    /// What a shared store decided and wrote: each quota, and what is left to drain.
+    pub(super) fn of_store(now: i64, cost: u32, verdict: Verdict, quotas: &[Quota], backlogs: &[i64]) -> Self {
+        let mut told = Brief::of(quotas);
+        for (place, own) in told.iter_mut().zip(quotas.iter().copied().zip(backlogs.iter().copied())) {
+            *place = Some(own);
+        }
+        Self { now, cost, verdict, must_store: false, told }
+    }
+}
+
+impl<B: Deref<Target = [Told]>> Answers<B> {
+    pub(super) fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    pub(super) fn must_store(&self) -> bool {
+        self.must_store
+    }
+
+    pub(super) fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Decision> {
+        let is_charged = self.verdict == Verdict::Allowed;
+        self.told.iter().flatten().map(move |(quota, backlog)| {
+            // What was charged is in the backlog already.
+            let cost = if is_charged { 0 } else { self.cost };
+            Asked::again(quota, *backlog, self.now, cost).answer(false)
+        })
+    }
+
+    pub(super) fn retry_after_seconds(&self) -> Option<u64> {
+        let waits = self.iter().filter_map(|decision| decision.retry_after_seconds());
+        if self.verdict == Verdict::Exceeded { waits.max() } else { None }
+    }
+
+    pub(super) fn retry_at(&self) -> Option<DateTime<Utc>> {
+        let times = self.iter().filter_map(|decision| decision.retry_at());
+        if self.verdict == Verdict::Exceeded { times.max() } else { None }
+    }
+}
+
+impl<B: DerefMut<Target = [Told]>> Answers<B> {
+    /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
+    #[inline]
+    pub(super) fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
+        let answer = own.answer(self.verdict == Verdict::Allowed);
+        if answer.must_store() {
+            *slot = Slot::new(answer.quota().seconds(), answer.state());
+            self.must_store = true;
+        }
+        if let Some(told) = self.told.get_mut(place) {
+            *told = Some((*answer.quota(), answer.backlog()));
+        }
+    }
+}
