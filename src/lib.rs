@@ -188,7 +188,7 @@ pub use registration::{
 pub use scope::{
     BuildError, Column, ColumnValue, Count, Covers, Data, Delete, Dialect, Entry, Filter, Global, Insert, Key,
     KeyValue, Level, Mode, NoFilter, NoKey, NotFound, OrderBy, Read, Ready, Scope, Select, Stamps, Statement, Table,
-    TenantLevel, Update, Write,
+    TenantLevel, Update, Write, row_level_security,
 };
 pub use subscription::{
     AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, RecordedPayment, Refusal, RefusalReason,

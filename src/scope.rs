@@ -8,6 +8,7 @@ mod column;
 mod filter;
 mod level;
 mod render;
+mod security;
 mod statement;
 mod table;
 
@@ -26,6 +27,7 @@ pub use column::{Column, ColumnValue, Data, Key, KeyValue};
 pub use filter::{Filter, OrderBy};
 pub use level::{Covers, Global, Level, Stamps, TenantLevel};
 pub use render::{BuildError, Dialect, Statement};
+pub use security::row_level_security;
 pub use statement::{Count, Delete, Insert, NoFilter, NoKey, Ready, Select, Update};
 pub use table::Table;
 #[doc(hidden)]

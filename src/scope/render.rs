@@ -72,6 +72,11 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// A text of the crate's own, with its values.
+    pub(super) fn fixed(sql: &'static str, values: Values) -> Self {
+        Self { sql: sql.into(), values }
+    }
+
     /// The text, with a placeholder for every value.
     pub fn sql(&self) -> &str {
         &self.sql
