@@ -36,7 +36,7 @@ pub use hold::{Hold, HoldRecord, Slice};
 pub use ledger::{Event, LedgerEntry, LedgerError, LedgerFault};
 pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
 pub use price::{Price, PriceError, PriceList, Quote, Rounding, Tier};
-pub use spending::{DeductError, HoldError, HoldRequest};
+pub use spending::{DeductError, DeductRequest, HoldError, HoldRequest};
 pub use wallet::{Wallet, WalletError};
 
 /// What a command answers: something new that must be written, or what the same command answered before.

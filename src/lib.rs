@@ -156,10 +156,10 @@ pub use sea_query;
 pub use change::RowChange;
 pub use credit::{
     AccountStatement, Allowance, AllowanceError, Answer, Balance, Cause, CauseError, CauseKind, Change, DeductError,
-    Ended, Event, Grant, GrantError, GrantTerms, Held, Hold, HoldError, HoldRecord, HoldRequest, IdempotencyKey,
-    KeyError, LedgerEntry, LedgerError, LedgerFault, Outcome, OutcomeWrite, Price, PriceError, PriceList, Quote,
-    Receipt, RefundError, ReleaseError, ReplayError, Replayed, Revocation, RevokeError, Rollover, Rounding,
-    SettleError, Slice, Tier, Wallet, WalletError,
+    DeductRequest, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold, HoldError, HoldRecord, HoldRequest,
+    IdempotencyKey, KeyError, LedgerEntry, LedgerError, LedgerFault, Outcome, OutcomeWrite, Price, PriceError,
+    PriceList, Quote, Receipt, RefundError, ReleaseError, ReplayError, Replayed, Revocation, RevokeError, Rollover,
+    Rounding, SettleError, Slice, Tier, Wallet, WalletError,
 };
 pub use gate::{
     Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, JobTenant,

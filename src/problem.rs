@@ -114,6 +114,7 @@ codes! {
     HoldTimeInvalid "hold_time_invalid" 422 "A hold lasts more than no time and at most 366 days", "Choose a duration within that range.";
     TooManyHolds "too_many_holds" 409 "Too many holds are open at once", "Wait until some of them end.";
     GrantInvalid "grant_invalid" 422 "A grant must take effect before it expires, and be greater than zero", "Correct the grant's amount and times.";
+    TooManyGrants "too_many_grants" 409 "The wallet has as many grants as it can hold", "Wait until some of them are spent or have expired.";
     AmountOverflow "amount_overflow" 422 "A sum of amounts leaves the range that can be held exactly", "Use smaller amounts.";
     OperationUnknown "operation_unknown" 400 "The operation is not in the price list", "Name an operation of the price list.";
     // Subscription, payment, registration.

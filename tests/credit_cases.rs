@@ -270,13 +270,13 @@ fn b3_an_upgrade_grants_the_difference_once_and_a_downgrade_refills_nothing() {
     let upgraded = paid.subscription().clone().apply(Command::ChangePlan { plan: 2.into() }, at(2)).unwrap();
     let again = Cause::month(&upgraded, month).unwrap();
     assert_eq!(again.key(), first.key());
-    assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(250), month), 2), Some(credits(150)));
+    assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(250), month), 2), Some(credits(250)));
     assert_eq!(balance(&host, 2).free, credits(160));
     // Down, and up again; the same once more; and the month's first grant, repeated.
     for amount in [100, 250, 250, 100, 0] {
         assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(amount), month), 3), None, "{amount}");
     }
-    assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(300), month), 4), Some(credits(50)));
+    assert_eq!(grant(&mut host, &again, GrantTerms::month(credits(300), month), 4), Some(credits(300)));
     assert_eq!(balance(&host, 4).granted, credits(300));
     // All of it ends with the month.
     let end = month.end.timestamp() - at(0).timestamp();
@@ -537,7 +537,7 @@ fn an_allowance_draws_down_one_hold_from_many_threads() {
     let mut host = Host::new(Overage::Reject);
     host.grant("first", GrantTerms::forever(credits(2_000)), 0);
     assert_eq!(host.hold(1, 1_000, 100, 0), "fresh");
-    let allowance = Allowance::of(host.holds.remove(&1).unwrap(), TimeDelta::try_seconds(2).unwrap());
+    let allowance = Allowance::of(host.holds.remove(&1).unwrap(), Credits::ZERO, TimeDelta::try_seconds(2).unwrap());
     let spent = AtomicI64::new(0);
     std::thread::scope(|threads| {
         for _ in 0..16 {
@@ -554,6 +554,7 @@ fn an_allowance_draws_down_one_hold_from_many_threads() {
     assert_eq!((allowance.drawn(), allowance.left()), (credits(999), credits(1)));
     let exhausted = AllowanceError::Exhausted { needed: credits(2), left: credits(1) };
     assert_eq!(allowance.spend(credits(2), at(5)), Err(exhausted));
+    assert!(allowance.spend("1.000001".parse().unwrap(), at(5)).is_err(), "exact to the last millionth");
     assert_eq!(allowance.spend(credits(1), at(5)), Ok(credits(1_000)));
     assert_eq!(allowance.spend(credits(0), at(97)), Ok(credits(1_000)));
     assert_eq!(allowance.spend(credits(0), at(98)), Err(AllowanceError::Ended), "a skew before its hold ends");
@@ -572,7 +573,7 @@ fn a_crash_loses_no_more_than_what_was_drawn_since_the_checkpoint() {
     let mut host = Host::new(Overage::Reject);
     host.grant("first", GrantTerms::forever(credits(100)), 0);
     host.hold(1, 50, 100, 0);
-    let allowance = Allowance::of(host.holds.remove(&1).unwrap(), TimeDelta::zero());
+    let allowance = Allowance::of(host.holds.remove(&1).unwrap(), Credits::ZERO, TimeDelta::zero());
     for second in 1..=20 {
         allowance.spend(credits(1), at(second)).unwrap();
         if second == 15 {
@@ -586,6 +587,254 @@ fn a_crash_loses_no_more_than_what_was_drawn_since_the_checkpoint() {
     drop(allowance);
     let after = balance(&host, 100);
     assert_eq!((after.spent, after.free, after.held), (credits(15), credits(85), credits(0)));
+}
+
+#[test]
+fn an_allowance_goes_on_from_what_was_drawn_before() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(100)), 0);
+    host.hold(1, 10, 100, 0);
+    host.draw(1, 6, 1);
+    let allowance = Allowance::of(host.holds.remove(&1).unwrap(), credits(6), TimeDelta::zero());
+    assert_eq!(allowance.left(), credits(4));
+    assert!(allowance.spend(credits(5), at(2)).is_err());
+    assert_eq!(allowance.spend(credits(4), at(2)), Ok(credits(10)));
+}
+
+// What a hostile review found.
+
+#[test]
+fn what_was_drawn_stays_charged_is_told_and_can_be_given_back() {
+    for ended_by_release in [true, false] {
+        let mut host = Host::new(Overage::Reject);
+        host.grant("first", GrantTerms::forever(credits(10)), 0);
+        host.hold(1, 8, 10, 0);
+        host.draw(1, 4, 1);
+        assert_eq!(host.refund(1, 1, 1), "refund_invalid", "its hold is still open");
+        if ended_by_release {
+            host.release(1, 2);
+            assert_eq!(host.release(1, 3), "released");
+        }
+        assert_eq!(host.draw(1, 4, 20), "drawn", "a draw whose answer was lost is answered again");
+        assert_eq!(host.draw(1, 5, 20), if ended_by_release { "hold_released" } else { "hold_expired" });
+        let request = HoldRequest {
+            key: key(1),
+            quote: prices().quote("unit", 8).unwrap(),
+            time_to_live: TimeDelta::try_seconds(10).unwrap(),
+            fingerprint: None,
+        };
+        let prior = host.prior(&Outcome::spend_key(&key(1)));
+        let again = host.wallet.clone().hold(&host.access, &request, prior.as_ref(), at(20)).unwrap();
+        let Answer::Replayed(replayed) = again else { panic!("held twice") };
+        let told = replayed.receipt().unwrap_err().to_string();
+        assert!(told.ends_with("was charged 4 credits for what was done"), "{told}");
+        assert_eq!(host.refund(1, 5, 20), "refund_invalid");
+        assert_eq!(host.refund(1, 4, 20), "fresh");
+        assert_eq!(host.refund(1, 4, 20), "refunded");
+        assert_eq!(balance(&host, 20).free, credits(10));
+        if !ended_by_release {
+            // It is settled late for what was drawn, whatever the policy says: nothing new is charged.
+            assert_eq!(host.settle(1, 5, 500), "hold_expired");
+            assert_eq!(host.settle(1, 4, 500), "fresh");
+            assert_eq!(host.refund(1, 4, 500), "refunded", "and what was given back is not given back again");
+            assert_eq!((balance(&host, 500).spent, balance(&host, 500).free), (credits(4), credits(10)));
+        }
+    }
+}
+
+#[test]
+fn c4_a_deduction_with_another_body_is_another_request() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    let request = |body: u8| DeductRequest {
+        key: key(1),
+        quote: prices().quote("unit", 1).unwrap(),
+        fingerprint: Some([body; 32]),
+    };
+    let Answer::Fresh(change) = host.wallet.clone().deduct(&host.access, &request(1), None, at(0)).unwrap() else {
+        panic!("deducted before")
+    };
+    host.write(change);
+    let prior = host.prior(&Outcome::spend_key(&key(1)));
+    let again = |body| host.wallet.clone().deduct(&host.access, &request(body), prior.as_ref(), at(1));
+    assert!(matches!(again(1), Ok(Answer::Replayed(_))));
+    assert_eq!(again(2).unwrap_err(), HoldError::KeyReused);
+}
+
+/// A refund lives as long as the longest of what paid, and what paid first may have been that.
+#[test]
+fn c9_what_was_drawn_first_may_live_the_longest() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("long", GrantTerms { priority: 1, ..GrantTerms::forever(credits(5)) }, 0);
+    host.grant("short", GrantTerms { priority: 2, ..living(5, 50) }, 0);
+    host.hold(1, 10, 100, 0);
+    host.draw(1, 5, 1);
+    host.settle(1, 8, 2);
+    host.refund(1, 1, 3);
+    assert!(matches!(&host.ledger.last().unwrap().event, Event::Granted { grant } if grant.expires_at.is_none()));
+}
+
+#[test]
+fn c1_nobody_grows_a_wallet_without_end() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(1)), 0);
+    let mut wallet = serde_json::to_value(&host.wallet).unwrap();
+    let grant = wallet["grants"][0].clone();
+    wallet["grants"] = (0..4096)
+        .map(|number| {
+            let mut grant = grant.clone();
+            grant["grant"]["id"] = format!("grant/promotion/{number:04}").into();
+            grant
+        })
+        .collect();
+    (wallet["balance"]["granted"], wallet["balance"]["free"]) = ("4096".into(), "4096".into());
+    host.wallet = serde_json::from_value(wallet).unwrap();
+    assert_eq!(host.grant("more", GrantTerms::forever(credits(1)), 0), "too_many_grants");
+    host.deduct(1, 1, 0);
+    assert_eq!(host.grant("more", GrantTerms::forever(credits(1)), 0), "fresh", "one was spent");
+    assert_eq!(host.refund(1, 1, 0), "too_many_grants");
+}
+
+// Rollover in awkward company.
+
+fn rolling(from: &str, minimum: i64, maximum: i64) -> Option<Rollover> {
+    let from = format!("grant/promotion/{from}").into();
+    Some(Rollover { from, minimum: credits(minimum), maximum: credits(maximum) })
+}
+
+/// Both ways of looking, finely and at once, end in the same wallet.
+fn ticked_alike(make: impl Fn() -> Host, until: i64) -> Balance {
+    let (mut fine, mut coarse) = (make(), make());
+    for second in 0..=until {
+        let change = fine.wallet.clone().advance(at(second)).unwrap();
+        fine.write(change);
+    }
+    let change = coarse.wallet.clone().advance(at(until)).unwrap();
+    coarse.write(change);
+    let events = |host: &Host| host.ledger.iter().map(|line| (line.at, line.event.clone())).collect::<Vec<_>>();
+    assert_eq!(events(&fine), events(&coarse));
+    assert!(fine.wallet.equals_but_for_version(&coarse.wallet));
+    coarse.wallet.balance()
+}
+
+/// The grant before is used up by a repayment at a boundary: what rolls over comes at that instant, whoever looks.
+#[test]
+fn c5_a_repayment_can_make_a_rollover_due() {
+    let make = || {
+        let mut host = Host::new(Overage::Debt(credits(100)));
+        host.grant("from", GrantTerms::forever(credits(10)), 0);
+        host.hold(1, 10, 5, 0);
+        host.hold(2, 0, 100, 0);
+        assert_eq!(host.settle(2, 100, 0), "fresh");
+        let terms = GrantTerms { effective_at: Some(at(1)), rollover: rolling("from", 5, 5), ..living(10, 60) };
+        host.grant("next", terms, 0);
+        host
+    };
+    let end = ticked_alike(make, 100);
+    assert_eq!((end.debt, end.expired, end.granted), (credits(75), credits(0), credits(25)));
+}
+
+/// All that is left of the month before is pinned when it ends: nothing rolls over but the minimum, and at its end.
+#[test]
+fn c5_a_rollover_waits_for_the_end_of_what_is_pinned() {
+    let make = || {
+        let mut host = Host::new(Overage::Reject);
+        host.grant("from", living(10, 20), 0);
+        host.hold(1, 10, 50, 0);
+        let terms = GrantTerms { rollover: rolling("from", 3, 9), ..living(10, 60) };
+        host.grant("next", terms, 5);
+        host
+    };
+    let end = ticked_alike(make, 40);
+    assert_eq!((end.free, end.held, end.granted), (credits(13), credits(10), credits(23)));
+}
+
+/// What a month had left rolls over once, however many grants name it.
+#[test]
+fn c5_what_is_left_rolls_over_once() {
+    let mut host = Host::new(Overage::Reject);
+    let paid = paid(0);
+    let month = paid.subscription().current_period.unwrap();
+    grant(&mut host, &Cause::month(&paid, month).unwrap(), GrantTerms::month(credits(100), month), 0);
+    let end = month.end.timestamp() - at(0).timestamp();
+    let from: std::sync::Arc<str> = Cause::month_key(&9.into(), month).into();
+    let rollover = Rollover { from, minimum: Credits::ZERO, maximum: credits(500) };
+    for id in ["a", "b"] {
+        host.grant(id, GrantTerms { rollover: Some(rollover.clone()), ..GrantTerms::forever(credits(1)) }, end + 1);
+    }
+    assert_eq!(balance(&host, end + 1).free, credits(102));
+}
+
+/// What an upgrade added rolls over with the rest of its month, and the month has not ended before its last part has.
+#[test]
+fn c5_what_an_upgrade_added_rolls_over_too() {
+    let mut host = Host::new(Overage::Reject);
+    let paid = paid(0);
+    let month = paid.subscription().current_period.unwrap();
+    let terms = |amount| GrantTerms::month(credits(amount), month);
+    grant(&mut host, &Cause::month(&paid, month).unwrap(), terms(100), 0);
+    let upgraded = paid.subscription().clone().apply(Command::ChangePlan { plan: 2.into() }, at(2)).unwrap();
+    for amount in [150, 180, 200, 250] {
+        grant(&mut host, &Cause::month(&upgraded, month).unwrap(), terms(amount), 2);
+    }
+    host.deduct(1, 110, 3);
+    let end = month.end.timestamp() - at(0).timestamp();
+    let from = Cause::month_key(&9.into(), month).into();
+    let rollover = Rollover { from, minimum: Credits::ZERO, maximum: credits(200) };
+    host.grant("next", GrantTerms { rollover: Some(rollover), ..GrantTerms::forever(credits(1)) }, 4);
+    assert_eq!(balance(&host, end - 1).free, credits(141), "the month still lives");
+    assert_eq!(balance(&host, end).free, credits(141), "250 less 110 rolled over");
+    assert_eq!(balance(&host, end).expired, credits(140));
+}
+
+/// Time alone never fails: no identifier of a host's can meet that of what rolled over, and no sum leaves the range.
+#[test]
+fn c5_a_rollover_never_fails() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("x/rollover", GrantTerms::forever(credits(1)), 0);
+    let later = GrantTerms { effective_at: Some(at(10)), ..GrantTerms::forever(credits(1)) };
+    host.grant("x", GrantTerms { rollover: rolling("none", 5, 5), ..later.clone() }, 0);
+    assert_eq!(balance(&host, 10).free, credits(7));
+
+    let mut host = Host::new(Overage::Reject);
+    let nearly: Credits = "999999999997".parse().unwrap();
+    host.grant("all", GrantTerms::forever(nearly), 0);
+    host.grant("x", GrantTerms { rollover: rolling("none", 5, 5), ..later }, 0);
+    assert_eq!(balance(&host, 10).granted, Credits::MAX, "as much as a wallet can count");
+}
+
+// Changes of plan and months that were not granted by the month.
+
+#[test]
+fn b3_a_change_of_plan_adds_nothing_to_a_month_that_a_transfer_brought() {
+    let mut host = Host::new(Overage::Reject);
+    let paid = paid(0);
+    let month = paid.subscription().current_period.unwrap();
+    // As a bank transfer brings them: under a key of its own, for ever.
+    host.grant("transfer", GrantTerms::forever(credits(100)), 0);
+    for (plan, amount) in [(2, 50), (1, 100)] {
+        let changed =
+            paid.subscription().clone().apply(Command::ChangePlan { plan: (plan + 1).into() }, at(2)).unwrap();
+        let cause = Cause::month(&changed, month).unwrap();
+        let terms = GrantTerms::month(credits(amount), month);
+        let refused = host.wallet.clone().grant(&cause, terms, None, at(2)).unwrap_err();
+        assert_eq!(refused, GrantError::MonthNotGranted);
+    }
+    assert_eq!(balance(&host, 3).granted, credits(100));
+}
+
+#[test]
+fn b3_a_change_of_plan_is_a_cause_for_its_own_month_alone() {
+    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    let method = PaymentMethod::BankTransfer;
+    let payment = RecordedPayment { interval: Interval::YEARLY, slack: TimeDelta::zero(), method, external_id: None };
+    let paid = new.record_payment(payment, at(0)).unwrap().into_subscription();
+    let months: Vec<Period> = paid.current_period.unwrap().months(paid.anchor).collect();
+    let changed_at = months[4].start + TimeDelta::try_days(3).unwrap();
+    let changed = paid.apply(Command::ChangePlan { plan: 2.into() }, changed_at).unwrap();
+    let causes: Vec<bool> = months.iter().map(|month| Cause::month(&changed, *month).is_some()).collect();
+    assert_eq!(causes.iter().filter(|is_cause| **is_cause).count(), 1);
+    assert!(causes[4]);
 }
 
 #[test]

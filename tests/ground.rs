@@ -476,6 +476,7 @@ const FROZEN: &[(&str, u16)] = &[
     ("hold_time_invalid", 422),
     ("too_many_holds", 409),
     ("grant_invalid", 422),
+    ("too_many_grants", 409),
     ("amount_overflow", 422),
     ("operation_unknown", 400),
     ("transition_refused", 409),

@@ -21,7 +21,7 @@ use crate::problem::{Code, Explained};
 /// use bailiwick::{Allowance, Answer, Credits, Hold, Outcome, Problem, Wallet};
 /// # use chrono::{DateTime, TimeDelta, Utc};
 /// fn serve(hold: Hold, wallet: Wallet, outcome: &Outcome, now: DateTime<Utc>) -> Result<Wallet, Problem> {
-///     let allowance = Allowance::of(hold, TimeDelta::seconds(2));
+///     let allowance = Allowance::of(hold, Credits::ZERO, TimeDelta::seconds(2));
 ///     allowance.spend(Credits::whole(2), now)?; // no store is asked
 ///     allowance.spend(Credits::whole(3), now)?;
 ///     // A checkpoint; the host writes the change as any other.
@@ -71,10 +71,11 @@ impl Explained for AllowanceError {
 }
 
 impl Allowance {
-    /// An allowance of all that is held. `skew` is how far clocks differ at most; a negative one counts as none.
-    pub fn of(hold: Hold, skew: TimeDelta) -> Self {
+    /// An allowance of what is held, less what was drawn of it before. `skew` is how far clocks differ at most; a negative
+    /// one counts as none.
+    pub fn of(hold: Hold, drawn: Credits, skew: TimeDelta) -> Self {
         let stops_at = hold.expires_at().checked_sub_signed(skew.max(TimeDelta::zero()));
-        Self { stops_at: stops_at.unwrap_or(DateTime::<Utc>::MIN_UTC), hold, drawn: AtomicI64::new(0) }
+        Self { stops_at: stops_at.unwrap_or(DateTime::<Utc>::MIN_UTC), hold, drawn: AtomicI64::new(drawn.micros()) }
     }
 
     /// Draws an amount, or nothing of it; the total that is drawn with it.

@@ -27,16 +27,21 @@ impl Draft {
         Ok(draft)
     }
 
-    /// Records what is due at an instant, and repays debt from what has become free by it.
+    /// Records what is due at an instant, and repays debt from what has become free by it, until nothing more comes of
+    /// either: a repayment can use up the grant that a rollover was waiting for.
     fn record_due(&mut self, at: DateTime<Utc>) -> Result<(), WalletError> {
-        while let Some(event) = self.wallet.due_at(at) {
-            self.record(at, event.clone())?;
-            // Every event removes its own cause; one that does not would go on for ever.
-            if self.wallet.due_at(at) == Some(event) {
-                return Err(WalletError::Inexact);
+        loop {
+            while let Some(event) = self.wallet.due_at(at) {
+                self.record(at, event.clone())?;
+                // Every event removes its own cause; one that does not would go on for ever.
+                if self.wallet.due_at(at) == Some(event) {
+                    return Err(WalletError::Inexact);
+                }
+            }
+            if !self.repay(at)? {
+                return Ok(());
             }
         }
-        self.repay(at)
     }
 
     /// Applies an event and enters it into the ledger.
@@ -54,12 +59,14 @@ impl Draft {
         Ok(())
     }
 
-    fn repay(&mut self, at: DateTime<Utc>) -> Result<(), WalletError> {
+    /// Whether anything was repaid.
+    fn repay(&mut self, at: DateTime<Utc>) -> Result<bool, WalletError> {
         if self.wallet.balance().debt.is_zero() || self.wallet.balance().free.is_zero() {
-            return Ok(());
+            return Ok(false);
         }
         let slices = self.wallet.slices(self.wallet.balance().debt);
-        self.record(at, Event::DebtRepaid { slices })
+        self.record(at, Event::DebtRepaid { slices })?;
+        Ok(true)
     }
 
     /// Ends the command: what it has made due happens, debt is repaid from what has become free, and the version moves on.

@@ -112,6 +112,13 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Credits>, Credits>, SettleError> {
         let prior = self.prior_of_hold(hold, prior)?;
+        // What was drawn before is answered as then, whatever became of the hold.
+        if let State::Pending(earlier) | State::Released(earlier) = &prior.state
+            && total <= earlier.drawn
+            && !earlier.drawn.is_zero()
+        {
+            return Ok(Answer::Replayed(earlier.drawn));
+        }
         let pending = pending(prior)?;
         let mut draft = Draft::begin(self, now)?;
         let record = draft.wallet.open_hold(&hold.key).cloned().ok_or(SettleError::Expired)?;
@@ -161,7 +168,7 @@ impl Wallet {
         let state = State::Settled {
             receipt: receipt.clone(),
             paid_with: pending.paid_with.max(paid_with),
-            refunded: Credits::ZERO,
+            refunded: pending.refunded,
         };
         let outcome = Outcome { state, ..prior.clone() };
         Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), receipt)?))
@@ -180,15 +187,16 @@ impl Wallet {
         let prior = self.prior_of_hold(hold, prior)?;
         match &prior.state {
             State::Settled { .. } => return Err(ReleaseError::Settled),
-            State::Released => return Ok(Answer::Replayed(Ended::Released)),
+            State::Released(_) => return Ok(Answer::Replayed(Ended::Released)),
             _ => {}
         }
+        let State::Pending(pending) = &prior.state else { return Err(WalletError::Mismatch.into()) };
         let mut draft = Draft::begin(self, now)?;
         if draft.wallet.open_hold(&hold.key).is_none() {
             return Ok(Answer::Replayed(Ended::Expired));
         }
         draft.record(draft.now, Event::Released { hold: hold.key.clone() })?;
-        let outcome = Outcome { state: State::Released, ..prior.clone() };
+        let outcome = Outcome { state: State::Released(pending.clone()), ..prior.clone() };
         Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), Ended::Released)?))
     }
 
@@ -205,7 +213,7 @@ fn pending(prior: &Outcome) -> Result<&Pending, SettleError> {
     match &prior.state {
         State::Pending(pending) => Ok(pending),
         State::Settled { receipt, .. } => Err(SettleError::Settled { cost: receipt.cost }),
-        State::Released => Err(SettleError::Released),
+        State::Released(_) => Err(SettleError::Released),
         State::Granted(_) | State::Revoked(_) => Err(WalletError::Mismatch.into()),
     }
 }
@@ -240,11 +248,14 @@ impl Draft {
         pending: &Pending,
         cost: Credits,
     ) -> Result<(Receipt, Life), SettleError> {
-        if self.now >= pending.late_until {
+        let (due, balance) = (cost.saturating_sub(pending.drawn), self.wallet.balance());
+        // What was drawn in time covers it all: nothing new is charged, so nothing can come too late.
+        let is_covered = due.is_zero() && !pending.drawn.is_zero();
+        if self.now >= pending.late_until && !is_covered {
             return Err(SettleError::Expired);
         }
-        let (due, balance) = (cost.saturating_sub(pending.drawn), self.wallet.balance());
         let (from_free, debt) = match pending.late {
+            _ if is_covered => (Credits::ZERO, Credits::ZERO),
             LateSettle::Refuse => return Err(SettleError::Expired),
             LateSettle::Available => (due.min(balance.free), Credits::ZERO),
             LateSettle::Debt(limit) => match beyond(&balance, due, limit) {

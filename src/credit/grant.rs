@@ -44,6 +44,8 @@ pub struct Cause {
     pub(super) account: AccountId,
     pub(super) kind: CauseKind,
     pub(super) key: Arc<str>,
+    /// Whether it only adds to what was granted under its key before.
+    pub(super) is_raise: bool,
 }
 
 impl Cause {
@@ -55,31 +57,35 @@ impl Cause {
             return Err(CauseError::OwnAccount);
         }
         let key = format!("grant/promotion/{key}").into();
-        Ok(Self { account: account.clone(), kind: CauseKind::Promotion, key })
+        Ok(Self { account: account.clone(), kind: CauseKind::Promotion, key, is_raise: false })
     }
 
     /// The credits of one month, if the transition opened it: see [`Effect::CreditsDue`](crate::Effect::CreditsDue). The
     /// key is the subscription and the start of the month, so that no month is granted twice. Write the transition in the
     /// same transaction: one that was never written has paid for nothing.
     ///
-    /// A change of plan is a cause for every month of the current period again: [`Wallet::grant`](crate::Wallet::grant)
-    /// adds what the larger plan brings more, once.
+    /// A change of plan is a cause for the month in which it happens: [`Wallet::grant`](crate::Wallet::grant) adds what the
+    /// larger plan brings more than was granted for that month, once, and nothing to a month that was not granted under
+    /// its own key, such as one that a bank transfer brought. Months that were granted ahead keep their amounts.
     ///
     /// Months are counted from the anchor. A payment later than the slack starts a new one, so on a plan that is paid by
     /// days or weeks it opens a month again; give such plans no credits by the month.
     pub fn month(transition: &Transition, month: Period) -> Option<Self> {
         let subscription = transition.subscription();
-        let opens = |effect: &Effect| match effect {
-            Effect::CreditsDue { period, anchor } => period.months(*anchor).any(|due| due == month),
-            Effect::PlanChanged { .. } => subscription
-                .current_period
-                .is_some_and(|period| period.months(subscription.anchor).any(|due| due == month)),
-            _ => false,
+        let is_now = month.start <= transition.at() && transition.at() < month.end;
+        let is_raise = |effect: &Effect| match effect {
+            Effect::CreditsDue { period, anchor } => period.months(*anchor).any(|due| due == month).then_some(false),
+            Effect::PlanChanged { .. } => {
+                let mut months = subscription.current_period?.months(subscription.anchor);
+                (is_now && months.any(|due| due == month)).then_some(true)
+            }
+            _ => None,
         };
-        transition.effects().any(opens).then(|| Self {
+        transition.effects().find_map(is_raise).map(|is_raise| Self {
             account: subscription.account.clone(),
             kind: CauseKind::Period,
             key: Self::month_key(&subscription.id, month).into(),
+            is_raise,
         })
     }
 
@@ -91,14 +97,14 @@ impl Cause {
     /// The first credits of a verified identity: one key for each identity, whatever becomes of its accounts.
     pub(crate) fn registration(account: &AccountId, subject: &dyn fmt::Display) -> Self {
         let key = format!("grant/registration/{subject}").into();
-        Self { account: account.clone(), kind: CauseKind::Registration, key }
+        Self { account: account.clone(), kind: CauseKind::Registration, key, is_raise: false }
     }
 
     /// The credits of a confirmed transfer. The length keeps two pairs of references from sharing a key.
     pub(crate) fn bank_transfer(account: &AccountId, receiving_account: &str, transaction: &str) -> Self {
         let length = receiving_account.len();
         let key = format!("grant/transfer/{length}/{receiving_account}/{transaction}").into();
-        Self { account: account.clone(), kind: CauseKind::BankTransfer, key }
+        Self { account: account.clone(), kind: CauseKind::BankTransfer, key, is_raise: false }
     }
 
     /// The stored key of the grant's outcome, which is the grant's identifier too.
@@ -196,9 +202,17 @@ pub struct Grant {
     /// What it takes over from the period before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollover: Option<Rollover>,
+    /// The grant of the month that it adds to, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raises: Option<Arc<str>>,
 }
 
 impl Grant {
+    /// The grant of its month: itself, or the one that it adds to.
+    pub(super) fn root(&self) -> &Arc<str> {
+        self.raises.as_ref().unwrap_or(&self.id)
+    }
+
     /// The order in which grants are spent: priority, expiry (never last), effective time, identifier. It follows
     /// OpenMeter's order, which ends in creation time and identifier.
     pub(super) fn burn_order(&self, other: &Self) -> Ordering {

@@ -16,6 +16,9 @@ use crate::policy::Policy;
 use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
 
+/// The most grants that a wallet holds at once: every command looks at all of them, so nobody may grow them without end.
+const MOST_GRANTS: usize = 4096;
+
 /// Why a grant is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -26,6 +29,12 @@ pub enum GrantError {
     /// The cause was used for a grant with other terms.
     #[error("this grant was made before with other terms")]
     KeyReused,
+    /// A change of plan adds to a month's grant, and there is none under the month's own key.
+    #[error("the month was not granted under its own key, so a change of plan adds nothing to it")]
+    MonthNotGranted,
+    /// The wallet has as many grants as it can hold.
+    #[error("the wallet has {MOST_GRANTS} grants, which is the most that it can hold")]
+    TooManyGrants,
     /// The wallet itself refuses.
     #[error(transparent)]
     Wallet(#[from] WalletError),
@@ -34,8 +43,9 @@ pub enum GrantError {
 impl Explained for GrantError {
     fn code(&self) -> Code {
         match self {
-            Self::TermsInvalid => Code::GrantInvalid,
+            Self::TermsInvalid | Self::MonthNotGranted => Code::GrantInvalid,
             Self::KeyReused => Code::KeyReused,
+            Self::TooManyGrants => Code::TooManyGrants,
             Self::Wallet(error) => error.code(),
         }
     }
@@ -45,8 +55,8 @@ impl Explained for GrantError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RefundError {
-    /// The outcome is not that of a settlement or a deduction.
-    #[error("only what was settled can be given back")]
+    /// The outcome is not that of a charge, or its hold is still open.
+    #[error("only what was charged can be given back, once its hold has ended")]
     NotSettled,
     /// All refunds together would be more than the charge.
     #[error("{total} credits are more than the {charged} that were charged")]
@@ -56,6 +66,9 @@ pub enum RefundError {
         /// What was charged.
         charged: Credits,
     },
+    /// The wallet has as many grants as it can hold.
+    #[error("the wallet has {MOST_GRANTS} grants, which is the most that it can hold")]
+    TooManyGrants,
     /// The wallet itself refuses.
     #[error(transparent)]
     Wallet(#[from] WalletError),
@@ -64,8 +77,8 @@ pub enum RefundError {
 impl Explained for RefundError {
     fn code(&self) -> Code {
         match self {
-            Self::NotSettled => Code::RefundInvalid,
-            Self::ExceedsCharge { .. } => Code::RefundInvalid,
+            Self::NotSettled | Self::ExceedsCharge { .. } => Code::RefundInvalid,
+            Self::TooManyGrants => Code::TooManyGrants,
             Self::Wallet(error) => error.code(),
         }
     }
@@ -131,6 +144,9 @@ impl Wallet {
                 None => Err(GrantError::KeyReused),
             };
         }
+        if cause.is_raise {
+            return Err(GrantError::MonthNotGranted);
+        }
         let mut draft = Draft::begin(self, now)?;
         let grant = Grant {
             id: cause.key.clone(),
@@ -140,6 +156,7 @@ impl Wallet {
             effective_at: terms.effective_at.map_or(draft.now, |at| at.max(draft.now)),
             expires_at: terms.expires_at,
             rollover: terms.rollover,
+            raises: None,
         };
         draft.grant(&grant)?;
         let account = draft.wallet.account().clone();
@@ -158,20 +175,22 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Grant>, Grant>, GrantError> {
         let mut draft = Draft::begin(self, now)?;
-        let grant = Grant {
-            id: format!("{}/to/{}", granted.id, total.micros()).into(),
+        draft.grant(&Grant {
+            // No key has a space, so no other grant has this identifier.
+            id: format!("{} to {}", granted.id, total.micros()).into(),
             amount: more,
             effective_at: granted.effective_at.max(draft.now),
             rollover: None,
+            raises: Some(granted.id.clone()),
             ..granted.clone()
-        };
-        draft.grant(&grant)?;
-        let state = State::Granted(Grant { amount: total, ..granted.clone() });
-        let outcome = Outcome { intent, state, ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), grant)?))
+        })?;
+        // The month's grant as it stands now: what a repeated command is answered, too.
+        let month = Grant { amount: total, ..granted.clone() };
+        let outcome = Outcome { intent, state: State::Granted(month.clone()), ..prior.clone() };
+        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), month)?))
     }
 
-    /// Gives back what was charged, or a part of it. `total` is what all refunds of this charge come to, so a repeated
+    /// Gives back what was charged by a settlement, a deduction, or the draws on a hold that has ended; or a part of it. `total` is what all refunds of this charge come to, so a repeated
     /// refund adds nothing, and they never add up to more than the charge. What is given back is a new grant, which
     /// repays debt first; it lives as long as the longest of the credits that had paid, and at least for the policy's
     /// `refund_life_seconds`. What was spent stays spent.
@@ -190,25 +209,30 @@ impl Wallet {
         if settled.account != *self.account() {
             return Err(WalletError::Mismatch.into());
         }
-        let State::Settled { receipt, paid_with, refunded } = &settled.state else {
-            return Err(RefundError::NotSettled);
-        };
-        if total > receipt.charged {
-            return Err(RefundError::ExceedsCharge { total, charged: receipt.charged });
-        }
-        let Some(amount) = total.checked_sub(*refunded).filter(|amount| !amount.is_zero()) else {
-            return Ok(Answer::Replayed(*refunded));
-        };
         let mut draft = Draft::begin(self, now)?;
+        let (charged, paid_with, refunded) = match &settled.state {
+            State::Settled { receipt, paid_with, refunded } => (receipt.charged, *paid_with, *refunded),
+            State::Released(ended) => (ended.drawn, ended.paid_with, ended.refunded),
+            State::Pending(ended) if !draft.wallet.is_open(&settled.key) => {
+                (ended.drawn, ended.paid_with, ended.refunded)
+            }
+            _ => return Err(RefundError::NotSettled),
+        };
+        if total > charged {
+            return Err(RefundError::ExceedsCharge { total, charged });
+        }
+        let Some(amount) = total.checked_sub(refunded).filter(|amount| !amount.is_zero()) else {
+            return Ok(Answer::Replayed(refunded));
+        };
         let life = TimeDelta::try_seconds(policy.credit.refund_life_seconds.into());
         let least = life.and_then(|life| draft.now.checked_add_signed(life));
         let expires_at = match paid_with {
             Life::Forever => None,
-            Life::Until(end) => least.map(|least| least.max(*end)),
+            Life::Until(end) => least.map(|least| least.max(end)),
             Life::None => least,
         };
         let grant = Grant {
-            id: format!("{}/refund/{}", settled.key, total.micros()).into(),
+            id: format!("{} refund {}", settled.key, total.micros()).into(),
             cause: CauseKind::Refund,
             amount,
             priority: GrantTerms::PRIORITY,
@@ -216,9 +240,16 @@ impl Wallet {
             // A policy of no time at all still lets debt be repaid.
             expires_at: expires_at.map(|end| end.max(draft.now.checked_add_signed(TINY).unwrap_or(end))),
             rollover: None,
+            raises: None,
         };
+        draft.check_room().ok_or(RefundError::TooManyGrants)?;
         draft.record(draft.now, Event::Granted { grant: grant.clone() })?;
-        let state = State::Settled { receipt: receipt.clone(), paid_with: *paid_with, refunded: total };
+        let mut state = settled.state.clone();
+        match &mut state {
+            State::Settled { refunded, .. } => *refunded = total,
+            State::Released(ended) | State::Pending(ended) => ended.refunded = total,
+            State::Granted(_) | State::Revoked(_) => return Err(RefundError::NotSettled),
+        }
         let outcome = Outcome { state, ..settled.clone() };
         Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), grant)?))
     }
@@ -276,10 +307,15 @@ impl Wallet {
 const TINY: TimeDelta = TimeDelta::nanoseconds(1);
 
 impl Draft {
+    fn check_room(&self) -> Option<()> {
+        (self.wallet.grants.len() < MOST_GRANTS).then_some(())
+    }
+
     fn grant(&mut self, grant: &Grant) -> Result<(), GrantError> {
         if grant.amount.is_zero() || grant.is_expired_at(grant.effective_at) {
             return Err(GrantError::TermsInvalid);
         }
+        self.check_room().ok_or(GrantError::TooManyGrants)?;
         self.record(self.now, Event::Granted { grant: grant.clone() })?;
         Ok(())
     }

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::grant::{CauseKind, Grant};
-use super::price::Quote;
-use super::spending::HoldRequest;
+use super::spending::{DeductRequest, HoldRequest};
 use super::wallet::WalletError;
 use crate::id::AccountId;
 use crate::money::Credits;
@@ -85,7 +84,7 @@ impl fmt::Debug for IdempotencyKey {
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(super) enum Intent {
     Hold { operation: Arc<str>, quantity: u64, time_to_live_micros: Option<i64>, fingerprint: Option<[u8; 32]> },
-    Deduct { operation: Arc<str>, quantity: u64 },
+    Deduct { operation: Arc<str>, quantity: u64, fingerprint: Option<[u8; 32]> },
     Grant { cause: CauseKind, amount: Credits, priority: u8 },
     Revoke,
 }
@@ -105,8 +104,12 @@ impl Intent {
         matches!(self, Self::Grant { cause, priority, .. } if (*cause, *priority) == (kind, by))
     }
 
-    pub(super) fn deduct(quote: &Quote) -> Self {
-        Self::Deduct { operation: quote.operation_name().clone(), quantity: quote.quantity() }
+    pub(super) fn deduct(request: &DeductRequest) -> Self {
+        Self::Deduct {
+            operation: request.quote.operation_name().clone(),
+            quantity: request.quote.quantity(),
+            fingerprint: request.fingerprint,
+        }
     }
 }
 
@@ -123,7 +126,8 @@ pub(super) enum State {
         /// How much was given back since.
         refunded: Credits,
     },
-    Released,
+    /// A hold that was released; what had been drawn of it stays charged.
+    Released(Pending),
     Granted(Grant),
     Revoked(Revocation),
 }
@@ -136,6 +140,8 @@ pub(super) struct Pending {
     /// What was drawn of it, and until when the credits that paid would have lived.
     pub(super) drawn: Credits,
     pub(super) paid_with: Life,
+    /// How much of what was drawn was given back, once the hold had ended.
+    pub(super) refunded: Credits,
     /// What a late settlement may do, and the first instant at which it comes too late.
     pub(super) late: LateSettle,
     pub(super) late_until: DateTime<Utc>,
@@ -241,9 +247,15 @@ pub enum Replayed {
     /// The hold was settled.
     Settled(Receipt),
     /// The hold was released.
-    Released,
+    Released {
+        /// What had been drawn of it, and stays charged.
+        drawn: Credits,
+    },
     /// The hold ran out before anyone ended it.
-    Expired,
+    Expired {
+        /// What had been drawn of it, and stays charged.
+        drawn: Credits,
+    },
 }
 
 impl Replayed {
@@ -252,8 +264,8 @@ impl Replayed {
         match self {
             Self::Settled(receipt) => Ok(receipt),
             Self::Pending => Err(ReplayError::Pending),
-            Self::Released => Err(ReplayError::Released),
-            Self::Expired => Err(ReplayError::Expired),
+            Self::Released { drawn } => Err(ReplayError::Released { drawn }),
+            Self::Expired { drawn } => Err(ReplayError::Expired { drawn }),
         }
     }
 }
@@ -265,19 +277,33 @@ pub enum ReplayError {
     #[error("the first request with this key is still being worked on")]
     Pending,
     /// The first request failed and its hold was released.
-    #[error("the first request with this key failed, and was not charged")]
-    Released,
+    #[error("the first request with this key failed, and {}", tell_drawn(*.drawn))]
+    Released {
+        /// What had been drawn, and stays charged.
+        drawn: Credits,
+    },
     /// The first request's hold ran out.
-    #[error("the first request with this key was not finished in time, and was not charged")]
-    Expired,
+    #[error("the first request with this key was not finished in time, and {}", tell_drawn(*.drawn))]
+    Expired {
+        /// What had been drawn, and stays charged.
+        drawn: Credits,
+    },
+}
+
+fn tell_drawn(drawn: Credits) -> String {
+    if drawn.is_zero() {
+        "was not charged".to_owned()
+    } else {
+        format!("was charged {drawn} credits for what was done")
+    }
 }
 
 impl Explained for ReplayError {
     fn code(&self) -> Code {
         match self {
             Self::Pending => Code::RequestInProgress,
-            Self::Released => Code::HoldReleased,
-            Self::Expired => Code::HoldExpired,
+            Self::Released { .. } => Code::HoldReleased,
+            Self::Expired { .. } => Code::HoldExpired,
         }
     }
 }

@@ -32,6 +32,17 @@ pub struct HoldRequest {
     pub fingerprint: Option<[u8; 32]>,
 }
 
+/// What to charge at once: for what, under which key.
+#[derive(Clone, Debug)]
+pub struct DeductRequest {
+    /// The client's name for the request.
+    pub key: IdempotencyKey,
+    /// What it costs.
+    pub quote: Quote,
+    /// A digest of what else the request says, such as its body. The same key with another digest is another request.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
 /// Why credits cannot be held.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -122,9 +133,12 @@ impl Wallet {
             }
             return Ok(Answer::Replayed(match &prior.state {
                 State::Settled { receipt, .. } => Replayed::Settled(receipt.clone()),
-                State::Released => Replayed::Released,
-                _ if Draft::begin(self, now)?.wallet.open_hold(&request.key).is_some() => Replayed::Pending,
-                _ => Replayed::Expired,
+                State::Released(ended) => Replayed::Released { drawn: ended.drawn },
+                State::Pending(pending) => match Draft::begin(self, now)?.wallet.open_hold(&request.key) {
+                    Some(_) => Replayed::Pending,
+                    None => Replayed::Expired { drawn: pending.drawn },
+                },
+                State::Granted(_) | State::Revoked(_) => return Err(WalletError::Mismatch.into()),
             }));
         }
         let mut draft = Draft::begin(self, now)?;
@@ -144,6 +158,7 @@ impl Wallet {
             operation: request.quote.operation_name().clone(),
             drawn: Credits::ZERO,
             paid_with: Life::None,
+            refunded: Credits::ZERO,
             late: access.credit.late_settle,
             late_until: grace.and_then(|grace| expires_at.checked_add_signed(grace)).unwrap_or(expires_at),
         });
@@ -158,13 +173,13 @@ impl Wallet {
     pub fn deduct(
         self,
         access: &Access,
-        key: &IdempotencyKey,
-        quote: &Quote,
+        request: &DeductRequest,
         prior: Option<&Outcome>,
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Receipt>, Receipt>, DeductError> {
         self.check_access(access, now)?;
-        let intent = Intent::deduct(quote);
+        let DeductRequest { key, quote, .. } = request;
+        let intent = Intent::deduct(request);
         let outcome_key = Outcome::spend_key(key);
         if let Some(prior) = prior {
             prior.check(self.account(), &outcome_key)?;

@@ -12,7 +12,7 @@ use super::funds::{Funds, Lapse};
 use super::grant::{CauseKind, Grant};
 use super::hold::{HoldRecord, Slice};
 use super::ledger::Event;
-use super::outcome::{IdempotencyKey, Life};
+use super::outcome::{IdempotencyKey, Life, Outcome};
 use super::stored::Stored;
 use super::{Change, add, take};
 use crate::id::AccountId;
@@ -189,6 +189,11 @@ impl Wallet {
         slices
     }
 
+    /// Whether the hold of a stored outcome is open.
+    pub(super) fn is_open(&self, outcome_key: &str) -> bool {
+        self.holds.iter().any(|hold| Outcome::spend_key(&hold.key) == *outcome_key)
+    }
+
     /// A grant's own identifier, what is free or scheduled of it, and what holds pin; `None` if nothing is left, or it was
     /// taken back before.
     pub(super) fn left_of(&self, id: &str) -> Option<(Arc<str>, Credits, Credits)> {
@@ -326,7 +331,11 @@ impl Wallet {
         take(&mut self.balance.free, amount)?;
         add(&mut self.balance.expired, amount)?;
         if funds.is_periodic() {
-            self.lapses.push(Lapse { grant: grant.clone(), left: amount });
+            let root = funds.grant.root().clone();
+            match self.lapses.iter_mut().find(|lapse| lapse.grant == root) {
+                Some(lapse) => add(&mut lapse.left, amount)?,
+                None => self.lapses.push(Lapse { grant: root, left: amount }),
+            }
             let too_many = self.lapses.len().saturating_sub(Lapse::MOST);
             self.lapses.drain(..too_many);
         }
@@ -354,11 +363,13 @@ impl Wallet {
         let rollover = funds.grant.rollover.as_ref().ok_or(WalletError::Inexact)?;
         self.lapses.retain(|lapse| lapse.grant != rollover.from);
         let grant = Grant {
-            id: format!("{into}/rollover").into(),
+            // No key has a space, so no other grant has this identifier.
+            id: format!("{into} rollover").into(),
             cause: CauseKind::Rollover,
             amount,
             effective_at: at,
             rollover: None,
+            raises: None,
             ..funds.grant.clone()
         };
         self.drop_spent();
@@ -384,7 +395,8 @@ impl Wallet {
         // What rolls over waits for the end of the grant before, even if all that is left of that is pinned.
         let rollovers = self.grants.iter().filter_map(Funds::due_rollover);
         let ends = rollovers.filter_map(|rollover| {
-            self.grants.iter().find(|funds| funds.grant.id == rollover.from).and_then(|funds| funds.grant.expires_at)
+            let of_root = self.grants.iter().filter(|funds| *funds.grant.root() == rollover.from);
+            of_root.filter_map(|funds| funds.grant.expires_at).max()
         });
         holds.chain(self.grants.iter().filter_map(Funds::boundary)).chain(ends).min()
     }
@@ -407,13 +419,17 @@ impl Wallet {
     /// What rolls over into a grant that is in effect, once the one before has nothing left that could still be spent.
     fn due_rollover(&self, at: DateTime<Utc>) -> Option<Event> {
         let lives = |from: &Arc<str>| {
-            self.grants.iter().any(|funds| funds.grant.id == *from && !funds.grant.is_expired_at(at) && !funds.revoked)
+            self.grants
+                .iter()
+                .any(|funds| funds.grant.root() == from && !funds.grant.is_expired_at(at) && !funds.revoked)
         };
         self.grants.iter().find_map(|funds| {
             let rollover = funds.due_rollover().filter(|rollover| !lives(&rollover.from))?;
             let lapse = self.lapses.iter().find(|lapse| lapse.grant == rollover.from);
             let left = lapse.map_or(Credits::ZERO, |lapse| lapse.left);
-            Some(Event::RolledOver { grant: funds.grant.id.clone(), left, amount: rollover.amount(left) })
+            // Time alone must never fail, so no more rolls over than a wallet can count.
+            let room = Credits::MAX.saturating_sub(self.balance.granted);
+            Some(Event::RolledOver { grant: funds.grant.id.clone(), left, amount: rollover.amount(left).min(room) })
         })
     }
 }

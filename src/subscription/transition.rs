@@ -56,10 +56,16 @@ pub struct Transition {
     from: SubscriptionStatus,
     command: CommandKind,
     expected_version: u64,
+    at: DateTime<Utc>,
     effects: [Option<Effect>; 2],
 }
 
 impl Transition {
+    /// When it was made.
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
     /// The subscription as it is from now on.
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
@@ -187,7 +193,9 @@ impl Subscription {
         let kind = command.kind(self.cancel_at_period_end);
         let (from, expected_version) = (self.status, self.version);
         match self.change(kind, command, now) {
-            Ok(effects) => Ok(Transition { subscription: self, from, command: kind, expected_version, effects }),
+            Ok(effects) => {
+                Ok(Transition { subscription: self, from, command: kind, expected_version, at: now, effects })
+            }
             Err(Stop { reason, until }) => Err(Refusal { status: from, command: kind, reason, until }),
         }
     }

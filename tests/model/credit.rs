@@ -69,9 +69,9 @@ struct Hold {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
-    Pending { drawn: i64, paid_with: Life, late_until: i64 },
+    Pending { drawn: i64, paid_with: Life, late_until: i64, refunded: i64 },
     Settled { cost: i64, charged: i64, paid_with: Life, refunded: i64 },
-    Released,
+    Released { drawn: i64, paid_with: Life, refunded: i64 },
 }
 
 #[derive(Clone, Debug)]
@@ -226,7 +226,7 @@ impl Model {
             return match end {
                 _ if *earlier != intent => "idempotency_key_reused",
                 End::Settled { .. } => "settled",
-                End::Released => "released",
+                End::Released { .. } => "released",
                 End::Pending { .. } if self.is_open(key) => "pending",
                 End::Pending { .. } => "expired",
             };
@@ -241,7 +241,7 @@ impl Model {
         let expires = self.now + life;
         self.holds.insert(key, Hold { amount: units, slices, expires });
         let late_until = expires + self.policy.late_seconds;
-        self.keys.insert(key, (intent, End::Pending { drawn: 0, paid_with: Life::Nothing, late_until }));
+        self.keys.insert(key, (intent, End::Pending { drawn: 0, paid_with: Life::Nothing, late_until, refunded: 0 }));
         "fresh"
     }
 
@@ -254,11 +254,17 @@ impl Model {
     }
 
     pub fn draw(&mut self, key: u8, total: i64) -> &'static str {
-        let (drawn, paid_with, late_until) = match self.end_of(key) {
+        if let End::Pending { drawn, .. } | End::Released { drawn, .. } = self.end_of(key)
+            && drawn > 0
+            && total <= drawn
+        {
+            return "drawn";
+        }
+        let (drawn, paid_with, late_until, refunded) = match self.end_of(key) {
             End::Settled { .. } => return "hold_settled",
-            End::Released => return "hold_released",
+            End::Released { .. } => return "hold_released",
             End::Pending { .. } if !self.is_open(key) => return "hold_expired",
-            End::Pending { drawn, paid_with, late_until } => (drawn, paid_with, late_until),
+            End::Pending { drawn, paid_with, late_until, refunded } => (drawn, paid_with, late_until, refunded),
         };
         if total <= drawn {
             return "drawn";
@@ -267,7 +273,7 @@ impl Model {
             return "cost_exceeds_hold";
         }
         let paid_with = self.spend_hold(key, total - drawn).max(paid_with);
-        self.set_end(key, End::Pending { drawn: total, paid_with, late_until });
+        self.set_end(key, End::Pending { drawn: total, paid_with, late_until, refunded });
         "fresh"
     }
 
@@ -286,11 +292,11 @@ impl Model {
     }
 
     pub fn settle(&mut self, key: u8, cost: i64) -> &'static str {
-        let (drawn, mut paid_with, late_until) = match self.end_of(key) {
+        let (drawn, mut paid_with, late_until, refunded) = match self.end_of(key) {
             End::Settled { cost: earlier, .. } if earlier == cost => return "settled",
             End::Settled { .. } => return "hold_settled",
-            End::Released => return "hold_released",
-            End::Pending { drawn, paid_with, late_until } => (drawn, paid_with, late_until),
+            End::Released { .. } => return "hold_released",
+            End::Pending { drawn, paid_with, late_until, refunded } => (drawn, paid_with, late_until, refunded),
         };
         if cost < drawn {
             return "less_than_drawn";
@@ -316,11 +322,13 @@ impl Model {
             self.give_back(key);
             captured + from_free + debt
         } else {
-            if self.now >= late_until {
+            let due = cost - drawn;
+            let covered = due == 0 && drawn > 0;
+            if self.now >= late_until && !covered {
                 return "hold_expired";
             }
-            let due = cost - drawn;
             let (from_free, debt) = match self.policy.late {
+                _ if covered => (0, 0),
                 Late::Refuse => return "hold_expired",
                 Late::Available => (due.min(self.totals().free), 0),
                 Late::Debt(limit) => match self.beyond(due, limit) {
@@ -332,20 +340,20 @@ impl Model {
             drawn + from_free + debt
         };
         self.repay();
-        self.set_end(key, End::Settled { cost, charged, paid_with, refunded: 0 });
+        self.set_end(key, End::Settled { cost, charged, paid_with, refunded });
         "fresh"
     }
 
     pub fn release(&mut self, key: u8) -> &'static str {
-        match self.end_of(key) {
+        let (drawn, paid_with, refunded) = match self.end_of(key) {
             End::Settled { .. } => return "hold_settled",
-            End::Released => return "released",
+            End::Released { .. } => return "released",
             End::Pending { .. } if !self.is_open(key) => return "expired",
-            End::Pending { .. } => {}
-        }
+            End::Pending { drawn, paid_with, refunded, .. } => (drawn, paid_with, refunded),
+        };
         self.give_back(key);
         self.repay();
-        self.set_end(key, End::Released);
+        self.set_end(key, End::Released { drawn, paid_with, refunded });
         "fresh"
     }
 
@@ -366,8 +374,12 @@ impl Model {
     }
 
     pub fn refund(&mut self, key: u8, total: i64) -> &'static str {
-        let Some((_, End::Settled { cost, charged, paid_with, refunded })) = self.keys.get(&key).cloned() else {
-            return "refund_invalid";
+        let Some((_, end)) = self.keys.get(&key).cloned() else { return "refund_invalid" };
+        let (charged, paid_with, refunded) = match end {
+            End::Settled { charged, paid_with, refunded, .. } => (charged, paid_with, refunded),
+            End::Released { drawn, paid_with, refunded } => (drawn, paid_with, refunded),
+            End::Pending { drawn, paid_with, refunded, .. } if !self.is_open(key) => (drawn, paid_with, refunded),
+            End::Pending { .. } => return "refund_invalid",
         };
         if total > charged {
             return "refund_invalid";
@@ -381,8 +393,12 @@ impl Model {
             Life::Until(end) => Some(end.max(least)),
             Life::Forever => None,
         };
-        self.set_end(key, End::Settled { cost, charged, paid_with, refunded: total });
-        let id = format!("spend/request-{key}/refund/{total}000000");
+        match &mut self.keys.get_mut(&key).expect("the key").1 {
+            End::Settled { refunded, .. } | End::Released { refunded, .. } | End::Pending { refunded, .. } => {
+                *refunded = total;
+            }
+        }
+        let id = format!("spend/request-{key} refund {total}000000");
         self.grant(&id, total - refunded, 100, self.now, expires)
     }
 }

@@ -128,8 +128,8 @@ impl Host {
             }
             Ok(Answer::Replayed(Replayed::Pending)) => "pending",
             Ok(Answer::Replayed(Replayed::Settled(_))) => "settled",
-            Ok(Answer::Replayed(Replayed::Released)) => "released",
-            Ok(Answer::Replayed(Replayed::Expired)) => "expired",
+            Ok(Answer::Replayed(Replayed::Released { .. })) => "released",
+            Ok(Answer::Replayed(Replayed::Expired { .. })) => "expired",
             Err(error) => Explained::code(&error).as_str(),
         }
     }
@@ -200,7 +200,8 @@ impl Host {
     pub fn deduct(&mut self, number: u8, units: u64, now: i64) -> &'static str {
         let prior = self.prior(&Outcome::spend_key(&key(number)));
         let quote = prices().quote("unit", units).unwrap();
-        match self.wallet.clone().deduct(&self.access, &key(number), &quote, prior.as_ref(), at(now)) {
+        let request = DeductRequest { key: key(number), quote, fingerprint: None };
+        match self.wallet.clone().deduct(&self.access, &request, prior.as_ref(), at(now)) {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
