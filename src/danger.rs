@@ -66,9 +66,8 @@ impl CrossTenant {
     ///
     /// # Errors
     /// In this order:
-    /// - [`CrossTenantError::Denied`]: the operator was admitted under another privilege (`PrivilegeMissing`); its
-    ///   credential is bound to sites (`AccountWideForbidden`); the rows that were loaded are of two accounts
-    ///   (`AccountMismatch`).
+    /// - [`CrossTenantError::Denied`]: the operator was admitted under another privilege (`PrivilegeMissing`); the rows
+    ///   that were loaded are of two accounts (`AccountMismatch`).
     /// - [`CrossTenantError::OwnAccount`]: the account is the operator's own, where the gate decides.
     /// - [`CrossTenantError::Reason`]: the reason is no reason.
     pub fn open(
@@ -78,10 +77,6 @@ impl CrossTenant {
         now: DateTime<Utc>,
     ) -> Result<(Self, AuditRecord), CrossTenantError> {
         operator.check(Privilege::CrossTenants)?;
-        // Who cannot reach all of their own account does not reach all of another's.
-        if operator.is_bound_to_sites() {
-            return Err(Denial::AccountWideForbidden.into());
-        }
         if target.mixes_accounts() {
             return Err(Denial::AccountMismatch.into());
         }

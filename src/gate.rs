@@ -259,6 +259,10 @@ impl Policy {
                 if !tenant.account.privileges.contains(privilege) {
                     return Err(Denial::PrivilegeMissing(privilege).into());
                 }
+                // Who cannot reach all of their own account does not operate on all the others.
+                if principal.sites().is_some() {
+                    return Err(Denial::AccountWideForbidden.into());
+                }
                 Ok(Admission::Operator(Operator::grant(principal, &tenant.account, privilege)))
             }
         }

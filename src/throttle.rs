@@ -25,13 +25,13 @@ use chrono::{DateTime, Utc};
 use crate::gate::Access;
 use crate::id::AccountId;
 use crate::policy::{FailureMode, Policy, ThrottleBypass};
-use crate::quota::{Quota, QuotaSet, ThrottleScope};
+use crate::quota::{QuotaSet, ThrottleScope};
 use answers::Answers;
 use headers::Report;
 use key::{Address, Place, Subject};
 use lease::{LeaseRoom, Refused};
 use passage::Passed;
-use room::Room;
+use room::{Room, Ticket};
 use scopes::{ScopeNumber, Scopes};
 
 pub use client::{ForwardedError, TrustedHops};
@@ -50,7 +50,8 @@ pub use shared::{SharedCheck, SharedError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThrottleCapacity {
     /// Accounts, counted once for each throttle scope that they use. As many keys of users, API keys and sites again have
-    /// a room of their own, and so have leases.
+    /// a room of their own, and so have leases. That room is shared by all accounts, so one account that uses very many
+    /// of its own leaves less for new ones of the others.
     pub accounts: u32,
     /// Addresses, counted likewise. An attacker can choose these, so they have a room of their own; what comes from an
     /// address to an account has another, as large.
@@ -110,14 +111,6 @@ pub struct Throttle {
     when_full: BTreeMap<ThrottleScope, FailureMode>,
 }
 
-/// What is asked of a room.
-#[derive(Clone, Copy)]
-enum Ask {
-    Charge(u32),
-    Peek,
-    Refund(u32),
-}
-
 impl Throttle {
     /// A throttle with room for so many keys, that speaks the draft's headers, and refuses new keys when it is full.
     pub fn new(capacity: ThrottleCapacity) -> Self {
@@ -146,7 +139,8 @@ impl Throttle {
 
     /// Charges one cell to the account's quotas for a scope, all or none.
     ///
-    /// The plan and the account decide, nothing else: no kind of credential, role or privilege.
+    /// The plan and the account decide, nothing else: no kind of credential, role or privilege. Read the clock here: a
+    /// `now` that was taken more than a second ago looks like a clock that was set back, and is told of less usage.
     ///
     /// # Errors
     /// In this order: [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`], [`Throttled::CostExceedsBurst`],
@@ -202,7 +196,14 @@ impl Throttle {
         now: DateTime<Utc>,
     ) -> Result<Passage, Throttled> {
         let cost = cost.max(1);
-        let answers = self.ask(key, quotas.as_slice(), now, Ask::Charge(cost))?;
+        let (number, at, own) = (self.number(key.scope())?, gcra::nanos(now), quotas.as_slice());
+        let answers = match key.subject() {
+            Subject::Address(address) => self.addresses.charge(number, *address, own, at, cost),
+            Subject::Account { account, member: None, place: None } => {
+                self.accounts.charge(number, account.clone(), own, at, cost)
+            }
+            subject => self.room(subject).charge(number, subject.clone(), own, at, cost),
+        };
         self.explain(key.scope(), quotas, cost, answers)
     }
 
@@ -221,20 +222,26 @@ impl Throttle {
     /// # Errors
     /// [`Throttled::Full`] for the 65,537th throttle scope.
     pub fn peek_key(&self, key: &ThrottleKey, quotas: &QuotaSet, now: DateTime<Utc>) -> Result<QuotaReport, Throttled> {
-        let answers = self.ask(key, quotas.as_slice(), now, Ask::Peek)?.ok_or(Throttled::Full)?;
-        Ok(QuotaReport(self.report(key.scope(), answers)))
+        let (number, at, own) = (self.number(key.scope())?, gcra::nanos(now), quotas.as_slice());
+        let answers = match key.subject() {
+            Subject::Address(address) => self.addresses.peek(number, address, own, at),
+            Subject::Account { account, member: None, place: None } => self.accounts.peek(number, account, own, at),
+            subject => self.room(subject).peek(number, subject, own, at),
+        };
+        Ok(QuotaReport(self.report(key.scope(), answers.ok_or(Throttled::Full)?)))
     }
 
     /// Gives back what a passage of this account was charged, for work that was not done: a call that failed, say. What
     /// has drained since is not given back again. A passage is given back once, since it is taken; what passes in a
-    /// window, less what is given back in it, keeps the quota's bound. `None` if nothing had been charged.
+    /// window, less what is given back in it, keeps the quota's bound. `None` if nothing can be given back: it was not
+    /// charged here, to this account, or all of it has drained.
     pub fn refund(&self, access: &Access, passage: Passage, now: DateTime<Utc>) -> Option<QuotaReport> {
         let scope = passage.scope()?;
         let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
         self.refund_key(&key, access.plan().quotas.get(&scope)?, passage, now)
     }
 
-    /// Gives back what a passage of this key was charged: see [`refund`](Self::refund). `None` for another scope's passage.
+    /// Gives back what a passage of this key was charged: see [`refund`](Self::refund).
     pub fn refund_key(
         &self,
         key: &ThrottleKey,
@@ -242,9 +249,16 @@ impl Throttle {
         passage: Passage,
         now: DateTime<Utc>,
     ) -> Option<QuotaReport> {
-        let cost = passage.cost().filter(|_| passage.scope() == Some(key.scope()))?;
-        let answers = self.ask(key, quotas.as_slice(), now, Ask::Refund(cost)).ok()??;
-        Some(QuotaReport(self.report(key.scope(), answers)))
+        let (charged, at, own) = (passage.charged()?, gcra::nanos(now), quotas.as_slice());
+        let number = self.scopes.number(key.scope())?;
+        let answers = match key.subject() {
+            Subject::Address(address) => self.addresses.refund(number, address, own, charged, at),
+            Subject::Account { account, member: None, place: None } => {
+                self.accounts.refund(number, account, own, charged, at)
+            }
+            subject => self.room(subject).refund(number, subject, own, charged, at),
+        };
+        Some(QuotaReport(self.report(key.scope(), answers?)))
     }
 
     /// Takes one of the places that the plan has for work at once in a scope. It is returned when the lease is dropped,
@@ -290,25 +304,12 @@ impl Throttle {
         self.scopes.number(scope).ok_or(Throttled::Full)
     }
 
-    /// Puts a question to the room that the key lives in.
-    fn ask(
-        &self,
-        key: &ThrottleKey,
-        quotas: &[Quota],
-        now: DateTime<Utc>,
-        ask: Ask,
-    ) -> Result<Option<Answers>, Throttled> {
-        let (number, now) = (self.number(key.scope())?, gcra::nanos(now));
-        Ok(match key.subject() {
-            Subject::Address(address) => self.addresses.ask(number, address, quotas, now, ask),
-            Subject::Account { account, member: None, place: None } => {
-                self.accounts.ask(number, account, quotas, now, ask)
-            }
-            subject @ Subject::Account { place: Some(Place::Address(_)), .. } => {
-                self.attempts.ask(number, subject, quotas, now, ask)
-            }
-            subject => self.members.ask(number, subject, quotas, now, ask),
-        })
+    /// The room of a subject that is neither an account as a whole nor an address alone.
+    fn room(&self, subject: &Subject) -> &Room<Subject> {
+        match subject {
+            Subject::Account { place: Some(Place::Address(_)), .. } => &self.attempts,
+            _ => &self.members,
+        }
     }
 
     fn report(&self, scope: ThrottleScope, answers: Answers) -> Report {
@@ -322,10 +323,10 @@ impl Throttle {
         scope: ThrottleScope,
         quotas: &QuotaSet,
         cost: u32,
-        answers: Option<Answers>,
+        answers: Option<(Answers, Ticket)>,
     ) -> Result<Passage, Throttled> {
         match answers {
-            Some(answers) => passage::explain(self.report(scope, answers), quotas, cost),
+            Some((answers, ticket)) => passage::explain(self.report(scope, answers), Some(ticket), quotas, cost),
             None => passage::uncounted(self.when_full.get(&scope).copied(), Throttled::Full),
         }
     }

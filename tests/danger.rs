@@ -123,10 +123,12 @@ fn s10_a_reason_is_one_line_that_says_something() {
 /// Bound to sites of its own account, a credential has no whole account to open anywhere (S8).
 #[test]
 fn s10_who_is_bound_to_sites_does_not_cross() {
+    let privilege = Privilege::CrossTenants;
     for sites in [vec![], vec![SiteId::from(12)]] {
-        let bound = admitted(Principal::api_key(3.into()).bound_to_sites(sites), 1, Privilege::CrossTenants);
-        let denied = CrossTenantError::Denied(Denial::AccountWideForbidden);
-        assert_eq!(open(&bound, &target(7, &[12]), WHY).unwrap_err(), denied);
+        let key = Principal::api_key(3.into()).of_account(1.into()).bound_to_sites(sites);
+        let key = key.with_privileges([privilege].into_iter().collect());
+        let decision = admit(Route::Operator(privilege), &Evidence::Verified(key), Some(&staff(1)), at(0));
+        assert_eq!(decision.denial(), Some(&Denial::AccountWideForbidden), "the gate makes no operator of it");
     }
 }
 

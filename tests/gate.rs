@@ -268,8 +268,8 @@ proptest! {
         prop_assert_eq!(&session, &key);
     }
 
-    /// A principal bound to sites is admitted only if one of them is the account's, and never to its billing. An empty
-    /// list means none.
+    /// A principal bound to sites is admitted only if one of them is the account's, and never to its billing or as an
+    /// operator. An empty list means none.
     #[test]
     fn g2_binding_to_sites_only_narrows(
         tenant in tenants(), principal in principals(), policy in policies(), route in routes(), now in instants(),
@@ -277,7 +277,7 @@ proptest! {
         let free = ask(policy, route, &gate::Principal { sites: None, ..principal.clone() }, &tenant, now);
         let bound = ask(policy, route, &principal, &tenant, now);
         let misses = principal.sites.as_ref().is_some_and(|sites| !sites.iter().any(|site| tenant.sites.contains(site)));
-        if principal.sites.is_some() && free.admission == "billing" {
+        if principal.sites.is_some() && ["billing", "operator"].contains(&free.admission) {
             prop_assert_eq!(bound.code, "account_wide_forbidden");
         } else if misses && free.admission == "tenant" {
             prop_assert_eq!(bound, gate::Answer { code: "site_not_in_account", admission: "", writable: false, ..free });

@@ -77,6 +77,7 @@ fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     match v6.octets() {
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
         [a, b, c, d, e, f, g, h, ..] => Ipv6Addr::from([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]).into(),
     }
 }
@@ -97,6 +98,7 @@ fn any_address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
         any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).to_ipv6_mapped().into()),
+        any::<u32>().prop_map(|bits| Ipv6Addr::from_bits(0x64_ff9b << 96 | u128::from(bits)).into()),
         any::<u128>().prop_map(|bits| Ipv6Addr::from_bits(bits).into()),
         (0_u128..3, 0_u128..3).prop_map(|(high, low)| Ipv6Addr::from_bits(high << 64 | low).into()),
         Just(Ipv4Addr::new(192, 0, 2, 1).into()),
@@ -321,4 +323,6 @@ fn t2_addresses_are_read_as_proxies_write_them() {
     assert_eq!(by("for=192.0.2.1;for=6.6.6.6"), Err(ForwardedError::Malformed));
     assert_eq!(by("proto=https"), Err(ForwardedError::Malformed));
     assert_eq!(by("for=_gazonk"), Err(ForwardedError::Malformed));
+    // A proxy that tells no client's address, and quotes a Host of the client's choice.
+    assert_eq!(by(r#"by=10.0.0.1;host="a;for=6.6.6.6;b""#), Err(ForwardedError::Malformed));
 }

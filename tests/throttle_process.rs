@@ -99,9 +99,10 @@ fn t10_attempts_members_and_addresses_have_rooms_of_their_own() {
 /// More scopes than one link of the chain holds, from many threads at once: each keeps its own buckets.
 #[test]
 fn t1_scopes_by_number_stay_apart() {
-    let throttle = throttle(10_000, 0);
+    // All of them in one shard, where their keys meet.
+    let throttle = throttle(700, 0);
     let scopes: Vec<ThrottleScope> =
-        (0..100).map(|number| ThrottleScope::new(&format!("scope-{number}")).unwrap()).collect();
+        (0..500).map(|number| ThrottleScope::new(&format!("scope-{number}")).unwrap()).collect();
     let (quotas, account) = (set(1, 3600), AccountId::from(7));
     let passed: usize = std::thread::scope(|threads| {
         let work = || {
@@ -190,7 +191,7 @@ fn a_refund_is_for_what_was_charged_and_has_not_drained() {
     let (throttle, access) = (throttle(9, 9), access(7, &quotas));
     let all = throttle.check_cost(&access, AI, 10, at(0)).unwrap();
     assert_eq!(all.remaining(), Some(0));
-    // Five of the ten seconds' cells have drained by then, and 1 of the minute's.
+    // Of the ten seconds' cells five have drained by then, and of the minute's one and two thirds.
     let report = throttle.refund(&access, all, at(5)).unwrap();
     assert_eq!(report.remaining(), 10);
     assert_eq!(throttle.peek(&access, AI, at(5)).unwrap(), report);
@@ -216,9 +217,51 @@ fn t6_a_refund_after_a_plan_change_is_of_the_new_plans_cells() {
 
     let limits = Limits::default();
     let charged = gcra::decide_all(&limits, &small, None, at(0), 4);
-    let returned = gcra::refund_all(&limits, &large, charged.states(), at(0), 3);
+    let returned = gcra::refund_all(&limits, &large, charged.states(), charged.states(), at(0), 3);
     let left = gcra::decide_all(&limits, &large, Some(&returned), at(0), 0);
     assert_eq!(left.iter().map(|decision| decision.remaining()).collect::<Vec<u32>>(), [99]);
+}
+
+/// What has drained is not given back, though the bucket is full again of later charges.
+#[test]
+fn t3_a_late_refund_frees_nothing_of_later_charges() {
+    let (throttle, access) = (throttle(9, 9), access(7, &set(10, 10)));
+    let first = throttle.check_cost(&access, AI, 10, at(0)).unwrap();
+    throttle.check_cost(&access, AI, 10, at(10)).unwrap();
+    assert_eq!(throttle.refund(&access, first, at(10)).unwrap().remaining(), 0);
+    let second = throttle.check_cost(&access, AI, 4, at(14)).unwrap();
+    throttle.check_cost(&access, AI, 2, at(16)).unwrap();
+    // At 22, two of the four cells that were charged at 14 have not drained.
+    assert_eq!(throttle.peek(&access, AI, at(22)).unwrap().remaining(), 6);
+    assert_eq!(throttle.refund(&access, second, at(22)).unwrap().remaining(), 8);
+}
+
+/// A passage is given back to the key that it was charged to, in the throttle that charged it, and nowhere else.
+#[test]
+fn t1_a_passage_is_given_back_where_it_was_charged() {
+    let (own, other, quotas) = (throttle(9, 9), throttle(9, 9), set(10, 10));
+    let (seven, eight) = (access(7, &quotas), access(8, &quotas));
+    other.check_cost(&seven, AI, 5, at(0)).unwrap();
+    own.check_cost(&eight, AI, 5, at(0)).unwrap();
+    let pass = || own.check(&seven, AI, at(0)).unwrap();
+    assert!(own.refund(&eight, pass(), at(0)).is_none(), "another account");
+    assert!(other.refund(&seven, pass(), at(0)).is_none(), "another throttle");
+    let from = own.check_address(address("192.0.2.1"), AI, &quotas, at(0)).unwrap();
+    assert!(own.refund(&seven, from, at(0)).is_none(), "an address's");
+    assert_eq!(own.peek(&eight, AI, at(0)).unwrap().remaining(), 5);
+    assert_eq!(own.refund(&seven, pass(), at(0)).unwrap().remaining(), 8);
+    // Keys of every kind give back to their own.
+    let (account, user) = (AccountId::from(7), UserId::from(1));
+    for subject in [
+        ThrottleSubject::Account(&account),
+        ThrottleSubject::User(&account, &user),
+        ThrottleSubject::AccountFrom(&account, address("192.0.2.1")),
+        ThrottleSubject::Address(address("192.0.2.9")),
+    ] {
+        let key = ThrottleKey::derive(LOGIN, subject);
+        let passage = own.check_key(&key, &quotas, 4, at(0)).unwrap();
+        assert_eq!(own.refund_key(&key, &quotas, passage, at(0)).unwrap().remaining(), 10, "{key}");
+    }
 }
 
 /// Where nothing can be known, the scope's declared mode decides: closed unless the policy says open.

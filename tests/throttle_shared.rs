@@ -301,7 +301,7 @@ fn any_step(random: &mut Random, now: i64, plans: &[QuotaSet], limits: &[Limits]
         6 => Some(Injected::Unreadable(random.below(1000).try_into().unwrap())),
         _ => None,
     };
-    let check = SharedCheck::of_key(key(account), &quotas, cost).with_limits(limits);
+    let check = SharedCheck::of_key(key(account), &quotas, cost, limits);
     Step { account, check, quotas, limits, cost: cost.max(1), injected }
 }
 
@@ -664,7 +664,7 @@ fn t3_no_window_lets_more_through_under_concurrency() {
     for server in servers() {
         let start = Instant::now();
         let hammer = || {
-            let (mut store, check) = (server.connect(), SharedCheck::of_key(key(7), &quotas, 1));
+            let (mut store, check) = (server.connect(), SharedCheck::of_key(key(7), &quotas, 1, Limits::default()));
             let (mut passed, mut asked) = (Vec::new(), 0_usize);
             while start.elapsed() < Duration::from_secs(2) {
                 let answered = store.ask(&check);
@@ -705,7 +705,7 @@ fn t3_no_window_lets_more_through_under_concurrency() {
 fn t3_the_time_is_read_under_the_lock() {
     let Some(server) = Postgres::start() else { return };
     let (mut first, mut second) = (OnPostgres::connect(&server), OnPostgres::connect(&server));
-    let check = SharedCheck::of_key(key(7), &set(&[quota(1, 3600)]), 1);
+    let check = SharedCheck::of_key(key(7), &set(&[quota(1, 3600)]), 1, Limits::default());
     first.execute("BEGIN");
     assert!(first.check(&check).is_ok());
     let answered = std::thread::scope(|scope| {
@@ -738,7 +738,8 @@ fn t7_quotas_are_charged_all_or_none() {
     let day = set(&[quota(3, 86_400)]);
     for server in servers() {
         let mut store = server.connect();
-        let mut ask = |quotas: &QuotaSet, cost| store.check(&SharedCheck::of_key(key(7), quotas, cost));
+        let mut ask =
+            |quotas: &QuotaSet, cost| store.check(&SharedCheck::of_key(key(7), quotas, cost, Limits::default()));
         assert_eq!(ask(&both, 2).unwrap().remaining(), Some(0));
         for _ in 0..5 {
             let Err(SharedError::Throttled(Throttled::QuotaExceeded(exceeded))) = ask(&both, 1) else { panic!() };
@@ -755,7 +756,8 @@ fn t6_a_plan_flipped_back_and_forth_refills_nothing() {
     let (small, large) = (set(&[quota(3, 86_400)]), set(&[quota(30, 86_400), quota(1000, 30 * 86_400)]));
     for server in servers() {
         let mut store = server.connect();
-        let mut ask = |quotas: &QuotaSet, cost| store.check(&SharedCheck::of_key(key(7), quotas, cost));
+        let mut ask =
+            |quotas: &QuotaSet, cost| store.check(&SharedCheck::of_key(key(7), quotas, cost, Limits::default()));
         assert!(ask(&small, 3).is_ok());
         for round in 0..30 {
             // The larger plan allows 27 more than the three, and no more however often it comes back.
@@ -776,7 +778,7 @@ fn t9_a_fresh_key_is_told_what_the_throttle_tells() {
                 let throttle = Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1 }).with_dialect(dialect);
                 let access = access(account, plan, Utc::now());
                 for cost in [2, 0, 5] {
-                    let check = SharedCheck::new(&access, AI, cost, Utc::now());
+                    let check = SharedCheck::new(&access, AI, cost, Limits::default(), Utc::now());
                     let Ok(check) = check else {
                         let own = throttle.check_cost(&access, AI, cost, Utc::now());
                         assert_eq!(check.unwrap_err(), own.unwrap_err());
@@ -784,7 +786,8 @@ fn t9_a_fresh_key_is_told_what_the_throttle_tells() {
                     };
                     let answered = store.ask(&check.with_dialect(dialect));
                     let now = at(store.time(&answered));
-                    let check = SharedCheck::new(&access, AI, cost, now).unwrap().with_dialect(dialect);
+                    let check =
+                        SharedCheck::new(&access, AI, cost, Limits::default(), now).unwrap().with_dialect(dialect);
                     match (store.read(&check, &answered), throttle.check_cost(&access, AI, cost, now)) {
                         (Ok(shared), Ok(own)) => {
                             assert_eq!(shared.headers(), own.headers());
@@ -812,7 +815,7 @@ fn t10_drained_rows_are_swept() {
     for account in 0..20 {
         let slow = account % 2 == 0;
         let quotas = set(&[if slow { quota(1, 86_400) } else { quota(1000, 1) }]);
-        assert!(store.check(&SharedCheck::of_key(key(account), &quotas, 1)).is_ok());
+        assert!(store.check(&SharedCheck::of_key(key(account), &quotas, 1, Limits::default())).is_ok());
     }
     assert_eq!(store.execute(SharedCheck::POSTGRES_SWEEP), 0, "none has drained for the skew");
     assert_eq!(store.execute("UPDATE bailiwick_throttle SET drained_at = drained_at - interval '2 minutes'"), 20);
@@ -827,7 +830,7 @@ fn what_needs_no_store_is_refused_before_it() {
     let plan = set(&[quota(5, 60), quota(3, 3600)]);
     let access = access(7, &plan, at(START));
     let other = throttle_scope!("other");
-    let refused = |scope, cost, now| SharedCheck::new(&access, scope, cost, now).unwrap_err();
+    let refused = |scope, cost, now| SharedCheck::new(&access, scope, cost, Limits::default(), now).unwrap_err();
     let late = access.valid_until().unwrap_or(DateTime::<Utc>::MAX_UTC);
     let throttle = Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1 });
     for (scope, cost, now) in [(AI, 4, at(START)), (other, 1, at(START)), (other, u32::MAX, late), (AI, u32::MAX, late)]
@@ -836,15 +839,15 @@ fn what_needs_no_store_is_refused_before_it() {
     }
     assert_eq!(refused(AI, 4, at(START)), Throttled::CostExceedsBurst { cost: 4, burst: 3 });
     assert_eq!(refused(other, 4, at(START)), Throttled::QuotaMissing(other));
-    let check = SharedCheck::new(&access, AI, 0, at(START)).unwrap();
+    let check = SharedCheck::new(&access, AI, 0, Limits::default(), at(START)).unwrap();
     assert_eq!(check.key(), &key(7));
     assert_eq!(check.postgres_arguments().1[0], 1, "no request is free");
 }
 
 #[test]
 fn a_malformed_answer_is_an_error() {
-    let one = SharedCheck::of_key(key(7), &set(&[quota(2, 60)]), 1);
-    let two = SharedCheck::of_key(key(7), &set(&[quota(2, 60), quota(3, 3600)]), 1);
+    let one = SharedCheck::of_key(key(7), &set(&[quota(2, 60)]), 1, Limits::default());
+    let two = SharedCheck::of_key(key(7), &set(&[quota(2, 60), quota(3, 3600)]), 1, Limits::default());
     let (now, cell) = (START, 30 * SECOND);
     assert!(one.read_postgres(&[now, 0, cell]).is_ok());
     assert!(one.read_redis(&[START / SECOND, 0, 0, 30, 0]).is_ok());
@@ -887,5 +890,18 @@ fn a_malformed_answer_is_an_error() {
     ];
     for reply in replies {
         malformed(one.read_redis(reply));
+    }
+}
+
+/// Plans that differ by a thousandfold refill nothing where the greatest burst is known.
+#[test]
+fn t6_a_flip_between_distant_plans_refills_nothing_on_the_server() {
+    for server in servers() {
+        let (large, small) = (set(&[quota(10_000, 86_400)]), set(&[quota(10, 86_400)]));
+        let limits = Limits::default().with_largest_burst(10_000);
+        let mut store = server.connect();
+        assert!(store.check(&SharedCheck::of_key(key(7), &large, 10_000, limits)).is_ok());
+        assert!(store.check(&SharedCheck::of_key(key(7), &small, 1, limits)).is_err());
+        assert!(store.check(&SharedCheck::of_key(key(7), &large, 100, limits)).is_err(), "all of it is spent still");
     }
 }

@@ -173,8 +173,6 @@ pub struct Operator {
     credential: Credential,
     user: Option<UserId>,
     privilege: Privilege,
-    #[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "only rows are bound to sites"))]
-    bound_to_sites: bool,
 }
 
 impl Operator {
@@ -184,7 +182,6 @@ impl Operator {
             credential: principal.credential().clone(),
             user: principal.user().cloned(),
             privilege,
-            bound_to_sites: principal.sites().is_some(),
         }
     }
 
@@ -211,11 +208,5 @@ impl Operator {
     /// Fails unless the operator was admitted under this very privilege.
     pub(crate) fn check(&self, privilege: Privilege) -> Result<(), Denial> {
         if self.privilege == privilege { Ok(()) } else { Err(Denial::PrivilegeMissing(privilege)) }
-    }
-
-    /// Whether the operator's credential is bound to sites of its own account.
-    #[cfg(feature = "sql")]
-    pub(crate) fn is_bound_to_sites(&self) -> bool {
-        self.bound_to_sites
     }
 }

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, Utc};
 
-use super::gcra::{Asked, Decision, Verdict};
+use super::gcra::{Asked, Decision, GcraState, Verdict};
 use super::states::Slot;
 use crate::quota::{Quota, QuotaSet};
 
@@ -97,6 +97,16 @@ impl<B: Deref<Target = [Told]>> Answers<B> {
 
     pub(super) fn cost(&self) -> u32 {
         self.cost
+    }
+
+    /// The slots as the decision left them.
+    pub(super) fn slots(&self) -> Vec<Option<Slot>> {
+        let told = self.told.iter().flatten();
+        told.map(|(quota, backlog)| {
+            let state = GcraState::from_parts(self.now.saturating_add(*backlog), quota.interval_nanos());
+            Slot::new(quota.seconds(), state)
+        })
+        .collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Decision> {

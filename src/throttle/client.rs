@@ -9,6 +9,9 @@ use crate::problem::{Code, Explained};
 /// How many proxies in front of the service are trusted to name the one before them. Each of them appends, so that many
 /// entries from the right are theirs; whatever stands further left is the client's own word and is never read.
 ///
+/// This holds for a service that can be reached through those proxies only: who reaches it past them writes their entries.
+/// Bind it to where only they connect.
+///
 /// ```
 /// use bailiwick::TrustedHops;
 /// let proxy = "10.0.0.1".parse()?;
@@ -24,8 +27,8 @@ pub struct TrustedHops(u8);
 /// proxy share one bucket. Never take the client's word instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ForwardedError {
-    /// Fewer entries than trusted proxies: the request came around one of them.
-    #[error("the request did not come through every trusted proxy")]
+    /// Fewer entries than trusted proxies.
+    #[error("the request has fewer entries than there are trusted proxies")]
     HopMissing,
     /// The entry of the last trusted proxy names no address, or the header is malformed.
     #[error("the address that a trusted proxy forwarded cannot be read")]
@@ -104,6 +107,11 @@ fn trim(text: &str) -> &str {
 
 /// `for=192.0.2.1;proto=https`, in any order, with one `for`.
 fn parse_element(element: &str) -> Option<IpAddr> {
+    // A semicolon in what a proxy quotes of the client's would make up a parameter.
+    let quoted = element.split('"').skip(1).step_by(2);
+    if quoted.into_iter().any(|text| text.contains(';')) {
+        return None;
+    }
     let mut nodes = element.split(';').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         trim(name).eq_ignore_ascii_case("for").then(|| trim(value))

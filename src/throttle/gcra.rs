@@ -7,7 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::quota::Quota;
+use crate::quota::{Quota, QuotaSet, ThrottleScope};
+use crate::tenant::Plan;
 
 /// Nanoseconds in a second.
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -77,7 +78,8 @@ impl GcraState {
 ///
 /// The greatest burst has to be known, since a state that was written under a larger plan is not corrupt. The default
 /// knows none, and takes a state for corrupt that drains for longer than 400 days, the longest that any quota may take;
-/// its skew is one second.
+/// its skew is one second. It also cuts there what a much slower plan would take longer to drain, so a host whose plans
+/// differ by so much says what the greatest burst is: [`of_plans`](Self::of_plans).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     largest_burst: Option<u32>,
@@ -91,6 +93,19 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The limits of a throttle scope over all plans of a service, and over those that accounts may still be on.
+    ///
+    /// ```
+    /// # use bailiwick::{gcra::Limits, throttle_scope, Plan};
+    /// # let plans: Vec<Plan> = vec![];
+    /// let limits = Limits::of_plans(&plans, throttle_scope!("ai"));
+    /// # let _ = limits;
+    /// ```
+    pub fn of_plans<'a>(plans: impl IntoIterator<Item = &'a Plan>, scope: ThrottleScope) -> Self {
+        let quotas = plans.into_iter().filter_map(|plan| plan.quotas.get(&scope)).flat_map(QuotaSet::as_slice);
+        Self::default().with_largest_burst(quotas.map(Quota::burst).max().unwrap_or_default())
+    }
+
     /// The greatest burst of any plan for the scope. The burst of the quota at hand is always allowed.
     pub const fn with_largest_burst(self, cells: u32) -> Self {
         Self { largest_burst: Some(cells), ..self }
@@ -260,21 +275,28 @@ pub fn reprice(limits: &Limits, quota: &Quota, stored: GcraState, now: DateTime<
     Asked::new(*limits, quota, Some(stored), nanos(now), 0).answer(false).state()
 }
 
-/// Gives back `cost` cells that were charged and not used: what they have left to drain, so never more than the whole
-/// backlog. What passes in a window, less what is given back in it, keeps the quota's bound. The host gives back what it
-/// charged, once.
+/// Gives back `cost` cells that were charged and not used, as far as they have not drained since. `charged` is the state as
+/// their charge left it. What passes in a window, less what is given back in it, keeps the quota's bound. The host gives
+/// back what it charged, once.
 ///
 /// ```
 /// use bailiwick::{gcra, Quota};
 /// let quota = Quota::new(2, 20)?; // two in twenty seconds
 /// let now = "2026-01-01T00:00:00Z".parse()?;
 /// let charged = gcra::decide(&quota, None, now, 2).state();
-/// let state = gcra::refund(&gcra::Limits::default(), &quota, charged, now, 1);
+/// let state = gcra::refund(&gcra::Limits::default(), &quota, charged, charged, now, 1);
 /// assert_eq!(gcra::decide(&quota, Some(state), now, 0).remaining(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn refund(limits: &Limits, quota: &Quota, stored: GcraState, now: DateTime<Utc>, cost: u32) -> GcraState {
-    Asked::new(*limits, quota, Some(stored), nanos(now), cost).refunded()
+pub fn refund(
+    limits: &Limits,
+    quota: &Quota,
+    stored: GcraState,
+    charged: GcraState,
+    now: DateTime<Utc>,
+    cost: u32,
+) -> GcraState {
+    Asked::new(*limits, quota, Some(stored), nanos(now), cost).refunded(charged)
 }
 
 /// A quota that was asked for some cells, before it is known whether they are charged.
@@ -302,11 +324,15 @@ impl<'a> Asked<'a> {
         Self { quota, now, backlog, is_changed: false, cost }
     }
 
-    /// The state once the cells were given back: no more than what is left to drain.
-    pub(super) fn refunded(&self) -> GcraState {
-        let cells = self.quota.interval_nanos().saturating_mul(self.cost.into());
+    /// The state once the cells were given back: of those that were charged, what has not drained since. `charged` is the
+    /// state as that charge left it.
+    pub(super) fn refunded(&self, charged: GcraState) -> GcraState {
+        let t = self.quota.interval_nanos();
+        let left = charged.tat.saturating_sub(self.now).max(0);
+        let left = if charged.t == t || charged.t <= 0 { left } else { scale_down(left, t, charged.t) };
+        let cells = t.saturating_mul(self.cost.into()).min(left);
         let backlog = self.backlog.saturating_sub(cells).max(0);
-        GcraState { tat: self.now.saturating_add(backlog), t: self.quota.interval_nanos() }
+        GcraState { tat: self.now.saturating_add(backlog), t }
     }
 
     /// How long the backlog would be with the cells in it. Within the burst, so only asked once the cost is.
@@ -379,6 +405,15 @@ fn scale_up(nanos: i64, numerator: i64, denominator: i64) -> i64 {
         .checked_mul(numerator.into())
         .and_then(|product| product.checked_add(denominator.saturating_sub(1)))
         .and_then(|sum| sum.checked_div(denominator))
+        .and_then(|scaled| i64::try_from(scaled).ok())
+        .unwrap_or(i64::MAX)
+}
+
+/// `floor(nanos * numerator / denominator)`, held within 64 bits.
+fn scale_down(nanos: i64, numerator: i64, denominator: i64) -> i64 {
+    i128::from(nanos)
+        .checked_mul(numerator.into())
+        .and_then(|product| product.checked_div(denominator.into()))
         .and_then(|scaled| i64::try_from(scaled).ok())
         .unwrap_or(i64::MAX)
 }

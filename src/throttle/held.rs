@@ -74,11 +74,12 @@ impl Held {
     }
 
     /// Gives cells back, and tells what is left then.
-    pub(super) fn refund(&mut self, quotas: &[Quota], now: i64, cost: u32) -> Answers {
+    pub(super) fn refund(&mut self, quotas: &[Quota], charged: &Answers, now: i64) -> Answers {
+        let (then, cost) = (charged.slots(), charged.cost());
         // What is told of it equals a peek.
         Answers {
             must_store: false,
-            ..self.update(quotas, |limits, slots| refund_slots(limits, quotas, slots, now, cost))
+            ..self.update(quotas, |limits, slots| refund_slots(limits, quotas, slots, &then, now, cost))
         }
     }
 

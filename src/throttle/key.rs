@@ -56,7 +56,7 @@ pub enum ThrottleSubject<'a> {
 /// hash tag of Redis Cluster: all keys of one account live on one node. A key of an address alone has none.
 ///
 /// An IPv6 address is cut to its /64, the smallest block that a network hands to one customer; an IPv4 address that is
-/// mapped into IPv6 is that IPv4 address.
+/// mapped into IPv6, or behind the well-known prefix of NAT64, is that IPv4 address.
 ///
 /// ```
 /// use bailiwick::{throttle_scope, AccountId, ThrottleKey, ThrottleSubject};
@@ -101,10 +101,11 @@ impl From<IpAddr> for Address {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
+            IpAddr::V6(address) => match address.octets() {
+                // NAT64 (RFC 6052): all of IPv4 is behind this one block.
+                [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Self::V4(Ipv4Addr::new(a, b, c, d)),
+                [a, b, c, d, e, f, g, h, ..] => Self::V6([a, b, c, d, e, f, g, h]),
+            },
         }
     }
 }

@@ -78,7 +78,7 @@ impl Held {
 #[must_use]
 pub struct Acquisition {
     leases: Leases,
-    /// Until when the lease is held; where it was refused, when the first of the others ends.
+    /// Until when the lease is held; where it was refused, when enough of the others have ended.
     until: i64,
     is_granted: bool,
 }
@@ -130,8 +130,11 @@ pub fn acquire(limit: &ConcurrencyLimit, stored: &Leases, id: &LeaseId, now: Dat
         return Acquisition { leases: Leases(held), until, is_granted: true };
     }
     if held.len() >= usize::from(limit.at_once()) {
-        let first = held.iter().map(|held| held.until).min().unwrap_or(until);
-        return Acquisition { leases: Leases(held), until: first, is_granted: false };
+        // Under a smaller limit than they were granted by, several have to end.
+        let mut ends: Vec<i64> = held.iter().map(|held| held.until).collect();
+        ends.sort_unstable();
+        let free = ends.get(held.len().saturating_sub(limit.at_once().into())).copied().unwrap_or(until);
+        return Acquisition { leases: Leases(held), until: free, is_granted: false };
     }
     held.push(Held { id: id.clone(), since: now, until });
     Acquisition { leases: Leases(held), until, is_granted: true }

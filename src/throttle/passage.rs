@@ -5,18 +5,25 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use super::answers::Answers;
 use super::gcra::Verdict;
 use super::headers::Report;
 use super::lease::Acquisition;
+use super::room::Ticket;
 use crate::policy::{FailureMode, ThrottleBypass};
 use crate::problem::{Code, Explained, Problem};
 use crate::quota::{ConcurrencyLimit, Quota, QuotaSet, ThrottleScope};
 
 /// The verdict on a request's quotas as the host is told it.
 #[inline(always)]
-pub(super) fn explain(report: Report, quotas: &QuotaSet, cost: u32) -> Result<Passage, Throttled> {
+pub(super) fn explain(
+    report: Report,
+    ticket: Option<Ticket>,
+    quotas: &QuotaSet,
+    cost: u32,
+) -> Result<Passage, Throttled> {
     match report.answers.verdict() {
-        Verdict::Allowed => Ok(Passage(Passed::Charged(report))),
+        Verdict::Allowed => Ok(Passage(Passed::Charged(report, ticket))),
         Verdict::Exceeded => Err(Throttled::QuotaExceeded(Box::new(Exceeded(report)))),
         Verdict::CostExceedsBurst => {
             let burst = quotas.as_slice().iter().map(Quota::burst).min().unwrap_or_default();
@@ -37,7 +44,8 @@ pub struct Passage(pub(super) Passed);
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "it lives for one request, on the stack; boxing would allocate")]
 pub(super) enum Passed {
-    Charged(Report),
+    /// With what it was charged to, where that can be given back.
+    Charged(Report, Option<Ticket>),
     Bypassed(ThrottleBypass),
     Uncounted,
 }
@@ -67,12 +75,17 @@ impl Passage {
         self.report().map(|report| report.scope)
     }
 
-    pub(super) fn cost(&self) -> Option<u32> {
-        self.report().map(|report| report.answers.cost())
+    /// What was charged in process, and to what.
+    pub(super) fn charged(&self) -> Option<(&Answers, Ticket)> {
+        if let Passed::Charged(report, ticket) = &self.0 {
+            ticket.map(|ticket| (&report.answers, ticket))
+        } else {
+            None
+        }
     }
 
     fn report(&self) -> Option<&Report> {
-        if let Passed::Charged(report) = &self.0 { Some(report) } else { None }
+        if let Passed::Charged(report, _) = &self.0 { Some(report) } else { None }
     }
 }
 

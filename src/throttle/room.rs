@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 
-use super::Ask;
 use super::answers::Answers;
 use super::held::Held;
 use super::scopes::ScopeNumber;
@@ -28,6 +27,10 @@ struct Bucket<S> {
     held: Held,
 }
 
+/// What a charge was charged to: the key's hash, which is seeded anew for every room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket(u64);
+
 type Shard<S> = HashTable<Bucket<S>>;
 
 /// Room for a fixed number of keys, each a subject in a throttle scope. When it is full, drained keys give way, and no
@@ -38,7 +41,7 @@ pub(super) struct Room<S> {
     hasher: RandomState,
 }
 
-impl<S: Hash + Eq + Clone> Room<S> {
+impl<S: Hash + Eq> Room<S> {
     pub(super) fn new(most_keys: u32) -> Self {
         // A power of two, so that some bits of the hash name the shard.
         let shards = 1_u32 << (most_keys / SHARD).clamp(1, MOST_SHARDS).ilog2();
@@ -47,15 +50,6 @@ impl<S: Hash + Eq + Clone> Room<S> {
             shards: (0..shards).map(|_| Mutex::new(Shard::new())).collect(),
             keys_per_shard: keys_per_shard.unwrap_or_default(),
             hasher: RandomState::new(),
-        }
-    }
-
-    /// `None` if the key is new, and there is no room for what is to be held of it.
-    pub(super) fn ask(&self, scope: ScopeNumber, subject: &S, quotas: &[Quota], now: i64, ask: Ask) -> Option<Answers> {
-        match ask {
-            Ask::Charge(cost) => self.charge(scope, subject.clone(), quotas, now, cost),
-            Ask::Peek => self.peek(scope, subject, quotas, now),
-            Ask::Refund(cost) => self.refund(scope, subject, quotas, now, cost),
         }
     }
 
@@ -68,11 +62,11 @@ impl<S: Hash + Eq + Clone> Room<S> {
         quotas: &[Quota],
         now: i64,
         cost: u32,
-    ) -> Option<Answers> {
+    ) -> Option<(Answers, Ticket)> {
         let hash = self.hash(scope, &subject);
         let mut shard = self.shard(hash)?;
         if let Some(bucket) = shard.find_mut(hash, |bucket| bucket.scope == scope && bucket.subject == subject) {
-            return Some(bucket.held.decide(quotas, now, cost));
+            return Some((bucket.held.decide(quotas, now, cost), Ticket(hash)));
         }
         let (answers, held) = Held::first(quotas, now, cost);
         if let Some(held) = held {
@@ -85,7 +79,7 @@ impl<S: Hash + Eq + Clone> Room<S> {
             let bucket = Bucket { subject, scope, held };
             shard.insert_unique(hash, bucket, |bucket| self.hash(bucket.scope, &bucket.subject));
         }
-        Some(answers)
+        Some((answers, Ticket(hash)))
     }
 
     /// What is left of the quotas at `now`; nothing is written.
@@ -96,19 +90,23 @@ impl<S: Hash + Eq + Clone> Room<S> {
         Some(bucket.map_or_else(|| Held::first(quotas, now, 0).0, |bucket| bucket.held.peek(quotas, now)))
     }
 
-    /// Gives cells back, and tells what is left then. A key that is not held has nothing that could be given back.
+    /// Gives back what a charge took and has not drained, and tells what is left then. `None` if the charge was another
+    /// key's, or the key is held no more: then all of it has drained.
     pub(super) fn refund(
         &self,
         scope: ScopeNumber,
         subject: &S,
         quotas: &[Quota],
+        (charged, ticket): (&Answers, Ticket),
         now: i64,
-        cost: u32,
     ) -> Option<Answers> {
         let hash = self.hash(scope, subject);
+        if Ticket(hash) != ticket {
+            return None;
+        }
         let mut shard = self.shard(hash)?;
         let bucket = shard.find_mut(hash, |bucket| bucket.scope == scope && bucket.subject == *subject);
-        Some(bucket.map_or_else(|| Held::first(quotas, now, 0).0, |bucket| bucket.held.refund(quotas, now, cost)))
+        bucket.map(|bucket| bucket.held.refund(quotas, charged, now))
     }
 
     /// The subject by a seeded SipHash, so that nobody can choose subjects that collide; the scope, which nobody

@@ -42,10 +42,13 @@ macro_rules! server_time {
 /// # use std::sync::Arc;
 /// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan};
 /// # use bailiwick::{Principal, Privileges, Quota, Tenant, throttle_scope, validate_account_and_plan};
-/// use bailiwick::{Access, Passage, Problem, SharedCheck, ThrottleScope};
+/// use bailiwick::{gcra::Limits, Access, Passage, Problem, SharedCheck, ThrottleScope};
 /// # use chrono::{DateTime, Utc};
 ///
 /// const AI: ThrottleScope = throttle_scope!("ai");
+///
+/// /// The host's plans, all of them: a state that none of them could have written is corrupt.
+/// fn limits() -> Limits { Limits::default().with_largest_burst(2) }
 ///
 /// /// What a host's clients of Redis and PostgreSQL can do.
 /// trait Store {
@@ -54,13 +57,13 @@ macro_rules! server_time {
 /// }
 ///
 /// fn on_redis(store: &impl Store, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
-///     let check = SharedCheck::new(access, AI, 1, now)?;
+///     let check = SharedCheck::new(access, AI, 1, limits(), now)?;
 ///     let reply = store.eval(SharedCheck::REDIS_SCRIPT, check.key().to_string(), check.redis_arguments());
 ///     Ok(check.read_redis(&reply)?)
 /// }
 ///
 /// fn on_postgres(store: &impl Store, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
-///     let check = SharedCheck::new(access, AI, 1, now)?;
+///     let check = SharedCheck::new(access, AI, 1, limits(), now)?;
 ///     let (key, asked) = check.postgres_arguments();
 ///     let answer = store.query(SharedCheck::POSTGRES_STATEMENT, key, asked);
 ///     Ok(check.read_postgres(&answer)?)
@@ -149,9 +152,18 @@ impl SharedCheck {
     /// # Errors
     /// What needs no store to be known, in this order: [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`],
     /// [`Throttled::CostExceedsBurst`].
-    pub fn new(access: &Access, scope: ThrottleScope, cost: u32, now: DateTime<Utc>) -> Result<Self, Throttled> {
+    ///
+    /// `limits` are those of the scope: [`Limits::of_plans`].
+    pub fn new(
+        access: &Access,
+        scope: ThrottleScope,
+        cost: u32,
+        limits: Limits,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Throttled> {
         let quotas = quotas(access, scope, now)?;
-        let check = Self::of_key(ThrottleKey::derive(scope, ThrottleSubject::Account(access.account())), quotas, cost);
+        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
+        let check = Self::of_key(key, quotas, cost, limits);
         match check.least_burst() {
             burst if check.cost > burst => Err(Throttled::CostExceedsBurst { cost: check.cost, burst }),
             _ => Ok(check),
@@ -160,20 +172,8 @@ impl SharedCheck {
 
     /// A check of any key: of an address before a credential is known, of one user, of one API key. Where the cost is
     /// more than the burst, the store answers so.
-    pub fn of_key(key: ThrottleKey, quotas: &QuotaSet, cost: u32) -> Self {
-        Self {
-            key,
-            quotas: quotas.clone(),
-            cost: cost.max(1),
-            limits: Limits::default(),
-            dialect: HeaderDialect::default(),
-        }
-    }
-
-    /// The same check under other limits. Name the greatest burst of all plans: without it, a corrupt state may block
-    /// for 400 days.
-    pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+    pub fn of_key(key: ThrottleKey, quotas: &QuotaSet, cost: u32, limits: Limits) -> Self {
+        Self { key, quotas: quotas.clone(), cost: cost.max(1), limits, dialect: HeaderDialect::default() }
     }
 
     /// The same check with other headers.
@@ -257,7 +257,7 @@ impl SharedCheck {
         }
         let answers = Answers::of_store(now, self.cost, verdict, quotas, backlogs);
         let report = Report { scope: self.key.scope(), dialect: self.dialect, answers };
-        Ok(passage::explain(report, &self.quotas, self.cost)?)
+        Ok(passage::explain(report, None, &self.quotas, self.cost)?)
     }
 
     fn least_burst(&self) -> u32 {

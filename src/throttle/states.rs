@@ -221,18 +221,21 @@ pub(super) fn decide_slots<B: DerefMut<Target = [Told]>>(
     answers
 }
 
-/// Gives cells back to every quota, and writes into the slots what is left.
+/// Gives cells back to every quota, and writes into the slots what is left. `charged` are the slots as the charge left
+/// them; a quota that was not charged then is given nothing back.
 pub(super) fn refund_slots(
     limits: Limits,
     quotas: &[Quota],
     slots: &mut [Option<Slot>],
+    charged: &[Option<Slot>],
     now: i64,
     cost: u32,
 ) -> Answers {
     align(slots, quotas);
     for (quota, slot) in quotas.iter().zip(&mut *slots) {
-        if let Some(held) = slot {
-            let state = Asked::new(limits, quota, Some(held.state()), now, cost).refunded();
+        let then = charged.iter().find(|then| is_own(then, quota)).copied().flatten();
+        if let (Some(held), Some(then)) = (&slot, then) {
+            let state = Asked::new(limits, quota, Some(held.state()), now, cost).refunded(then.state());
             *slot = Slot::new(quota.seconds(), state);
         }
     }
@@ -240,15 +243,16 @@ pub(super) fn refund_slots(
 }
 
 /// Gives back what `cost` cells have left to drain, to all the quotas of a set: see [`refund`](super::gcra::refund).
-/// The states are to be written, in place of those that were read.
+/// `charged` are the states as their charge left them. The result is to be written, in place of what was read.
 pub fn refund_all(
     limits: &Limits,
     quotas: &QuotaSet,
     stored: &GcraStates,
+    charged: &GcraStates,
     now: DateTime<Utc>,
     cost: u32,
 ) -> GcraStates {
     let mut states = *stored;
-    let _ = refund_slots(*limits, quotas.as_slice(), &mut states.0, nanos(now), cost);
+    let _ = refund_slots(*limits, quotas.as_slice(), &mut states.0, &charged.0, nanos(now), cost);
     states
 }

@@ -160,6 +160,10 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
         if !tenant.privileges.contains(&privilege) {
             return denied("privilege_missing");
         }
+        // a principal bound to sites cannot act for other accounts
+        if principal.sites.is_some() {
+            return denied("account_wide_forbidden");
+        }
         return admitted("operator", false);
     }
     // account awaiting its first payment
