@@ -1,0 +1,350 @@
+//! The conformance suite: a right store passes, and every wrong one is told what is wrong with it. Each wrong store is
+//! the right one but for one line.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use bailiwick::testkit::{Check, CreditStore, Loaded, Written, check_pair, check_store};
+use bailiwick::{AccountId, Change, Credits, LedgerEntry, Outcome, OutcomeWrite, Wallet};
+use serde_json::Value;
+
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    None,
+    Unguarded,
+    GuardedElsewhere,
+    CheckedThenWritten,
+    Upserted,
+    EntryLost,
+    EntriesSwapped,
+    LedgerByText,
+    SequenceTwice,
+    LedgerOfAll,
+    Cached,
+    CachedByHandle,
+    Torn,
+    KeyTwice,
+    KeyGlobal,
+    KeyFolded,
+    KeyCut,
+    OutcomeByKeyAlone,
+    NotUndone,
+    MissedAsError,
+    UpdateDropped,
+    OutcomeForgotten,
+    Floats,
+    Seconds,
+    NeverWritten,
+}
+
+/// One account's rows, as text.
+#[derive(Clone, Default)]
+struct Rows {
+    wallet: Option<(u64, String)>,
+    ledger: Vec<(u64, String)>,
+    outcomes: BTreeMap<String, String>,
+}
+
+type Accounts = BTreeMap<AccountId, Rows>;
+
+/// A handle of a store in memory; others share its accounts.
+struct Memory {
+    flaw: Flaw,
+    accounts: Arc<Mutex<Accounts>>,
+    cache: Mutex<BTreeMap<(AccountId, String), Loaded>>,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl Memory {
+    fn new(flaw: Flaw) -> Self {
+        Self { flaw, accounts: Arc::default(), cache: Mutex::default() }
+    }
+
+    fn another_handle(&self) -> Self {
+        Self { flaw: self.flaw, accounts: self.accounts.clone(), cache: Mutex::default() }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap()
+    }
+
+    fn text<T: serde::Serialize>(&self, row: &T) -> String {
+        let mut value = serde_json::to_value(row).unwrap();
+        match self.flaw {
+            Flaw::Floats => spoil(&mut value, &|name, text| {
+                let is_amount = ["granted", "free", "scheduled", "spent", "held", "expired", "amount"].contains(&name);
+                is_amount.then(|| format!("{:.6}", text.parse::<f64>().unwrap()))
+            }),
+            Flaw::Seconds => spoil(&mut value, &|name, text| {
+                (name == "as_of").then(|| format!("{}Z", text.split('.').next().unwrap().trim_end_matches('Z')))
+            }),
+            _ => {}
+        }
+        value.to_string()
+    }
+
+    /// The key as the store keeps it.
+    fn kept(&self, key: &str) -> String {
+        match self.flaw {
+            Flaw::KeyFolded => key.to_lowercase(),
+            Flaw::KeyCut => key.chars().take(255).collect(),
+            _ => key.to_owned(),
+        }
+    }
+
+    fn is_guarded<T>(&self, accounts: &Accounts, change: &Change<T>) -> bool {
+        let version = |rows: &Rows| rows.wallet.as_ref().map_or(0, |(version, _)| *version);
+        let expected = change.expected_version();
+        match self.flaw {
+            Flaw::Unguarded => true,
+            Flaw::GuardedElsewhere => accounts.values().any(|rows| version(rows) == expected),
+            Flaw::Upserted if expected == 0 => true,
+            _ => version(&accounts[change.wallet().account()]) == expected,
+        }
+    }
+
+    fn is_taken(&self, accounts: &Accounts, account: &AccountId, key: &str) -> bool {
+        match self.flaw {
+            Flaw::KeyTwice => false,
+            Flaw::KeyGlobal => accounts.values().any(|rows| rows.outcomes.contains_key(key)),
+            _ => accounts[account].outcomes.contains_key(key),
+        }
+    }
+
+    /// Writes into a copy of the account's rows, which is the transaction. `None` where a guard misses.
+    fn write<T>(&self, accounts: &Accounts, change: &Change<T>, rows: &mut Rows) -> Option<()> {
+        let wallet = change.wallet();
+        if !self.is_guarded(accounts, change) {
+            return None;
+        }
+        rows.wallet = Some((wallet.version(), self.text(wallet)));
+        let mut entries: Vec<(u64, String)> =
+            change.entries().iter().map(|entry| (entry.sequence, self.text(entry))).collect();
+        if entries.iter().any(|(sequence, _)| rows.ledger.iter().any(|(taken, _)| taken == sequence)) {
+            if self.flaw != Flaw::SequenceTwice {
+                return None;
+            }
+        }
+        match self.flaw {
+            Flaw::EntryLost if entries.len() > 1 => drop(entries.pop()),
+            Flaw::EntriesSwapped => entries.reverse(),
+            _ => {}
+        }
+        rows.ledger.extend(entries);
+        match change.outcome() {
+            _ if self.flaw == Flaw::OutcomeForgotten => {}
+            Some(OutcomeWrite::Insert(outcome)) => {
+                if self.is_taken(accounts, wallet.account(), &self.kept(outcome.key())) {
+                    return None;
+                }
+                rows.outcomes.insert(self.kept(outcome.key()), self.text(outcome));
+            }
+            Some(OutcomeWrite::Update(_)) if self.flaw == Flaw::UpdateDropped => {}
+            Some(OutcomeWrite::Update(outcome)) => {
+                *rows.outcomes.get_mut(&self.kept(outcome.key()))? = self.text(outcome);
+            }
+            None => {}
+        }
+        Some(())
+    }
+}
+
+/// Changes every text in a field by name.
+fn spoil(value: &mut Value, change: &dyn Fn(&str, &str) -> Option<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field.as_str().and_then(|text| change(name, text)) {
+                    Some(text) => *field = text.into(),
+                    None => spoil(field, change),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|item| spoil(item, change)),
+        _ => {}
+    }
+}
+
+impl CreditStore for Memory {
+    type Error = Failure;
+
+    fn new_account(&self) -> Result<AccountId, Failure> {
+        let mut accounts = self.accounts();
+        let account = AccountId::from(i64::try_from(accounts.len())?);
+        accounts.insert(account.clone(), Rows::default());
+        Ok(account)
+    }
+
+    fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, Failure> {
+        let place = (account.clone(), key.to_owned());
+        let caches = matches!(self.flaw, Flaw::Cached | Flaw::CachedByHandle);
+        if let Some(loaded) = self.cache.lock().unwrap().get(&place).filter(|_| caches) {
+            return Ok(loaded.clone());
+        }
+        let mut accounts = self.accounts();
+        let wallet = accounts[account].wallet.clone();
+        if self.flaw == Flaw::Torn {
+            drop(accounts);
+            thread::sleep(Duration::from_millis(1));
+            accounts = self.accounts();
+        }
+        let kept = self.kept(key);
+        let outcome = match self.flaw {
+            Flaw::OutcomeByKeyAlone => accounts.values().find_map(|rows| rows.outcomes.get(&kept)),
+            _ => accounts[account].outcomes.get(&kept),
+        };
+        let loaded = Loaded {
+            wallet: wallet.map(|(_, text)| serde_json::from_str::<Wallet>(&text)).transpose()?,
+            outcome: outcome.map(|text| serde_json::from_str::<Outcome>(text)).transpose()?,
+        };
+        self.cache.lock().unwrap().insert(place, loaded.clone());
+        Ok(loaded)
+    }
+
+    fn commit<T>(&self, change: &Change<T>) -> Result<Written, Failure> {
+        let account = change.wallet().account();
+        let mut accounts = self.accounts();
+        if self.flaw == Flaw::CheckedThenWritten {
+            let (before, version) = (accounts.clone(), change.wallet().version());
+            drop(accounts);
+            thread::sleep(Duration::from_micros(50));
+            let mut rows = before[account].clone();
+            if self.write(&before, change, &mut rows).is_none() {
+                return Ok(Written::Missed);
+            }
+            assert_eq!(rows.wallet.as_ref().map(|(version, _)| *version), Some(version));
+            self.accounts().insert(account.clone(), rows);
+            return Ok(Written::Committed);
+        }
+        let mut rows = accounts[account].clone();
+        let is_written = self.write(&accounts, change, &mut rows).is_some();
+        if (is_written && self.flaw != Flaw::NeverWritten) || self.flaw == Flaw::NotUndone {
+            accounts.insert(account.clone(), rows);
+        }
+        if self.flaw == Flaw::CachedByHandle {
+            self.cache.lock().unwrap().clear();
+        }
+        match (is_written, self.flaw) {
+            (true, _) => Ok(Written::Committed),
+            (false, Flaw::MissedAsError) => Err("UNIQUE constraint failed".into()),
+            (false, _) => Ok(Written::Missed),
+        }
+    }
+
+    fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, Failure> {
+        let accounts = self.accounts();
+        let mut rows: Vec<_> = match self.flaw {
+            Flaw::LedgerOfAll => accounts.values().flat_map(|rows| rows.ledger.clone()).collect(),
+            _ => accounts[account].ledger.clone(),
+        };
+        match self.flaw {
+            Flaw::LedgerByText => rows.sort_by_key(|(sequence, _)| sequence.to_string()),
+            Flaw::EntriesSwapped => {}
+            _ => rows.sort_by_key(|(sequence, _)| *sequence),
+        }
+        Ok(rows.iter().map(|(_, text)| serde_json::from_str(text)).collect::<Result<_, _>>()?)
+    }
+}
+
+#[test]
+fn a_right_store_conforms() {
+    let store = Memory::new(Flaw::None);
+    let report = check_store(&store).unwrap();
+    let checks: Vec<Check> = report.checked().iter().map(|checked| checked.check()).collect();
+    assert_eq!(checks, Check::ALL);
+    let operations: u64 = report.checked().iter().map(|checked| checked.operations()).sum();
+    assert_eq!(report.operations(), operations);
+    let table = report.to_string();
+    println!("{table}");
+    assert!(table.starts_with("check ") && table.contains("\n17 checks held "), "{table}");
+    // Again on the same store, and through two handles of it.
+    check_pair(&store, &store.another_handle()).unwrap();
+    // Each alone, in any order.
+    for check in Check::ALL.iter().rev() {
+        assert!(check.run(&Memory::new(Flaw::None)).unwrap().operations() > 0, "{check}");
+    }
+}
+
+/// The name of the fault that the suite finds.
+fn found(flaw: Flaw) -> String {
+    let store = Memory::new(flaw);
+    let fault = check_pair(&store, &store.another_handle()).expect_err(&format!("{flaw:?} was not noticed"));
+    let text = fault.to_string();
+    println!("{flaw:?}: {text}\n");
+    assert_eq!(format!("{fault:?}"), text, "an unwrap shows it in full");
+    for part in [fault.name(), fault.check().as_str(), fault.expected(), fault.seen(), fault.remedy()] {
+        assert!(!part.is_empty() && text.contains(part), "{part:?} in {text}");
+    }
+    fault.name().to_owned()
+}
+
+macro_rules! wrong_stores {
+    ($($test:ident: $flaw:ident is $name:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            assert_eq!(found(Flaw::$flaw), $name);
+        }
+    )*};
+}
+
+wrong_stores! {
+    no_guard_at_all: Unguarded is
+        "the version is not guarded: a change was written over a wallet that it was not made from";
+    a_guard_on_the_wrong_row: GuardedElsewhere is
+        "the guard is on the wrong row: a version of one account's wallet let a change to another's pass";
+    an_upsert_in_place_of_an_insert: Upserted is "a second wallet was inserted for one account";
+    a_lost_entry: EntryLost is "an entry of the ledger is lost";
+    entries_out_of_order: EntriesSwapped is "the ledger is out of order";
+    a_ledger_ordered_as_text: LedgerByText is "the ledger is out of order";
+    a_sequence_used_twice: SequenceTwice is "two entries have one sequence";
+    a_ledger_of_all_tenants: LedgerOfAll is "a new account is not empty";
+    a_cache: Cached is "a stale read, or a lost write: what was committed is not what is read";
+    a_cache_in_each_process: CachedByHandle is "a stale read, or a lost write: what was committed is not what is read";
+    a_torn_read: Torn is "a torn read: the outcome is of a later moment than the wallet";
+    a_key_inserted_twice: KeyTwice is "a key was accepted twice in one account";
+    a_key_unique_over_all_tenants: KeyGlobal is "a key that one account used is refused to another";
+    a_key_whose_case_is_folded: KeyFolded is "an outcome is found that was never stored under this account and key";
+    a_key_that_is_cut: KeyCut is "an outcome is found that was never stored under this account and key";
+    an_outcome_looked_up_by_key_alone: OutcomeByKeyAlone is
+        "an outcome is found that was never stored under this account and key";
+    no_rollback: NotUndone is "a refused change was written in part";
+    a_miss_told_as_an_error: MissedAsError is "the store failed";
+    an_update_that_is_dropped: UpdateDropped is "the update of an outcome was dropped";
+    an_outcome_that_is_forgotten: OutcomeForgotten is "an outcome is lost";
+    amounts_in_floats: Floats is "an amount was changed on its way through the store";
+    times_in_seconds: Seconds is "the wallet that is read is not the one that was committed";
+    a_commit_that_never_happens: NeverWritten is "a stale read, or a lost write: what was committed is not what is read";
+}
+
+/// Right as long as nobody else is there, so threads alone can tell; which of them first is chance.
+#[test]
+fn a_guard_checked_before_the_write() {
+    let name = found(Flaw::CheckedThenWritten);
+    let chance = [
+        "the money is wrong after concurrent commands",
+        "two entries have one sequence",
+        "an entry of the ledger is lost",
+    ];
+    assert!(chance.contains(&name.as_str()), "{name}");
+    for check in [Check::ReplaysOnce, Check::SpendsOnce] {
+        assert!(check.run(&Memory::new(Flaw::CheckedThenWritten)).is_err(), "{check}");
+    }
+}
+
+/// A cache that a process clears at its own commits is right within that process, and wrong beside another.
+#[test]
+fn a_cache_in_each_process_needs_two_to_be_seen() {
+    check_store(&Memory::new(Flaw::CachedByHandle)).unwrap();
+}
+
+#[test]
+fn amounts_are_spoilt_by_floats_at_their_limit_alone() {
+    let most = Credits::from_micros(999_999_999_999_999_999).unwrap();
+    assert_ne!(format!("{:.6}", most.to_string().parse::<f64>().unwrap()), most.to_string());
+}
