@@ -154,6 +154,9 @@ use std::thread;
 
 use thiserror::Error;
 
+#[doc(no_inline)]
+pub use proptest;
+
 pub use check::{Check, check_pair, check_store};
 pub use fault::Fault;
 pub use report::{Checked, Report};

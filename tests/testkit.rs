@@ -8,9 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use bailiwick::testkit::{Check, CreditStore, Loaded, Written, check_pair, check_store};
-use bailiwick::{AccountId, Change, Credits, LedgerEntry, Outcome, OutcomeWrite, Wallet};
+use bailiwick::testkit::proptest::prelude::*;
+use bailiwick::testkit::proptest::strategy::ValueTree;
+use bailiwick::testkit::{
+    Check, CreditStore, Loaded, TransactError, Written, check_pair, check_store, strategies, transact,
+};
+use bailiwick::{
+    Access, Account, AccountId, AccountStatus, Answer, Cause, Change, CreditPolicy, Credits, Event, GrantTerms, Hold,
+    HoldRequest, IdempotencyKey, LedgerEntry, Outcome, OutcomeWrite, Plan, Policy, PolicySettings, PriceList,
+    Principal, Privilege, SiteId, Tenant, Wallet, validate_account_and_plan,
+};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use support::{at, operator, tenant};
 
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -347,4 +357,190 @@ fn a_cache_in_each_process_needs_two_to_be_seen() {
 fn amounts_are_spoilt_by_floats_at_their_limit_alone() {
     let most = Credits::from_micros(999_999_999_999_999_999).unwrap();
     assert_ne!(format!("{:.6}", most.to_string().parse::<f64>().unwrap()), most.to_string());
+}
+
+/// A step of a host's own property test, drawn from the strategies.
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(TimeDelta),
+    Grant(GrantTerms),
+    Hold(HoldRequest),
+    Settle(prop::sample::Index, Credits),
+    Release(prop::sample::Index),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let most = Credits::whole(50);
+    let step = prop_oneof![
+        3 => strategies::clock_step().prop_map(Step::Wait),
+        2 => strategies::grant_terms(at(0)).prop_map(Step::Grant),
+        4 => strategies::hold_request(most).prop_map(Step::Hold),
+        3 => (any::<prop::sample::Index>(), strategies::settle_cost(most)).prop_map(|(which, cost)| Step::Settle(which, cost)),
+        1 => any::<prop::sample::Index>().prop_map(Step::Release),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+/// A host in small: what a service does between its database and the wallet.
+struct Service {
+    store: Memory,
+    access: Access,
+    holds: Vec<Hold>,
+    grants: usize,
+}
+
+impl Service {
+    fn carry_out(&mut self, step: &Step, now: DateTime<Utc>) {
+        let account = self.access.account().clone();
+        let wallet = |loaded: Loaded| loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), at(0)));
+        match step {
+            Step::Wait(_) => {}
+            Step::Grant(terms) => {
+                self.grants += 1;
+                let key: IdempotencyKey = format!("grant-{}", self.grants).parse().unwrap();
+                let cause = Cause::promotion(&operator(Privilege::GrantCredits), &account, &key).unwrap();
+                let grant = |loaded: Loaded| {
+                    let prior = loaded.outcome.clone();
+                    wallet(loaded).grant(&cause, *terms, prior.as_ref(), now)
+                };
+                match transact(&self.store, &account, cause.key(), grant) {
+                    Ok(Answer::Fresh(_)) | Err(TransactError::Refused(_)) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            Step::Hold(request) => {
+                let hold = |loaded: Loaded| {
+                    let prior = loaded.outcome.clone();
+                    wallet(loaded).hold(&self.access, request, prior.as_ref(), now)
+                };
+                match transact(&self.store, &account, &Outcome::spend_key(&request.key), hold) {
+                    Ok(Answer::Fresh(hold)) => self.holds.push(hold),
+                    Ok(Answer::Replayed(_)) | Err(TransactError::Refused(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Step::Settle(which, cost) if !self.holds.is_empty() => {
+                let hold = which.get(&self.holds);
+                let settle = |loaded: Loaded| {
+                    let prior = loaded.outcome.clone();
+                    wallet(loaded).settle(hold, *cost, prior.as_ref(), now)
+                };
+                match transact(&self.store, &account, &Outcome::spend_key(hold.key()), settle) {
+                    Ok(_) | Err(TransactError::Refused(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Step::Release(which) if !self.holds.is_empty() => {
+                let hold = self.holds.swap_remove(which.index(self.holds.len()));
+                let release = |loaded: Loaded| {
+                    let prior = loaded.outcome.clone();
+                    wallet(loaded).release(&hold, prior.as_ref(), now)
+                };
+                match transact(&self.store, &account, &Outcome::spend_key(hold.key()), release) {
+                    Ok(_) | Err(TransactError::Refused(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Step::Settle(..) | Step::Release(_) => {}
+        }
+    }
+}
+
+proptest! {
+    /// What the strategies draw keeps a store at work, and its ledger always says what its wallet holds.
+    #[test]
+    fn c7_a_stored_wallet_is_what_its_ledger_says(steps in steps(), overage in strategies::overage()) {
+        let store = Memory::new(Flaw::None);
+        let account = store.new_account().unwrap();
+        let credit = CreditPolicy { overage, ..CreditPolicy::default() };
+        let policy = Policy::load(PolicySettings { credit, ..PolicySettings::default() }).unwrap();
+        let mut facts = tenant(0);
+        facts.account.id = account.clone();
+        let principal = Principal::session(1.into()).of_account(account.clone());
+        let access = policy.validate_account_and_plan(&principal, Some(&facts), at(0)).unwrap();
+        let mut service = Service { store, access, holds: vec![], grants: 0 };
+        let mut now = at(0);
+        for step in &steps {
+            if let Step::Wait(time) = step {
+                now += *time;
+            }
+            service.carry_out(step, now);
+            let wallet = service.store.load(&account, "").unwrap().wallet;
+            let ledger = service.store.ledger(&account).unwrap();
+            prop_assert!(ledger.iter().map(|entry| entry.sequence).eq(1..=ledger.len() as u64));
+            if let (Some(wallet), Some(last)) = (wallet, ledger.last()) {
+                prop_assert_eq!(wallet.balance(), last.balance);
+            }
+            let opened = ledger.iter().filter(|entry| matches!(entry.event, Event::Held { .. })).count();
+            let ended = |event: &Event| {
+                matches!(event, Event::Settled { .. } | Event::Released { .. } | Event::HoldExpired { .. })
+            };
+            prop_assert!(ledger.iter().filter(|entry| ended(&entry.event)).count() <= opened);
+        }
+    }
+
+    #[test]
+    fn tenants_are_in_good_standing_or_out_of_it(
+        (now, good, bad, either) in strategies::instant().prop_flat_map(|now| {
+            let (good, bad) = (strategies::tenant_in_good_standing(now), strategies::tenant_out_of_good_standing(now));
+            (Just(now), good, bad, strategies::tenant(now))
+        }),
+    ) {
+        let asked = |tenant: &Tenant| {
+            let principal = Principal::session(1.into()).of_account(tenant.account.id.clone());
+            validate_account_and_plan(&principal, Some(tenant), now)
+        };
+        prop_assert!(asked(&good).is_ok(), "{:?}", good);
+        prop_assert!(asked(&bad).is_err(), "{:?}", bad);
+        let json = serde_json::to_string(&either).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Tenant>(&json).unwrap(), either);
+    }
+
+    #[test]
+    fn what_the_strategies_draw_is_sound(
+        (id, site, key) in (strategies::account_id(), strategies::site_id(), strategies::idempotency_key()),
+        (terms, plan, account) in (strategies::grant_terms(at(0)), strategies::plan(), strategies::account()),
+        (list, most) in (strategies::price_list(), strategies::credits()),
+    ) {
+        prop_assert_eq!(&id.to_string().parse::<AccountId>().unwrap(), &id);
+        prop_assert_eq!(&site.to_string().parse::<SiteId>().unwrap(), &site);
+        prop_assert_eq!(&key.as_str().parse::<IdempotencyKey>().unwrap(), &key);
+        let cause = Cause::promotion(&operator(Privilege::GrantCredits), &2.into(), &key).unwrap();
+        prop_assert!(Wallet::open(2.into(), at(0)).grant(&cause, terms, None, at(0)).is_ok(), "{:?}", terms);
+        let facts = (plan, account, list);
+        let json = serde_json::to_string(&facts).unwrap();
+        prop_assert_eq!(serde_json::from_str::<(Plan, Account, PriceList)>(&json).unwrap(), facts);
+        prop_assert!(most.micros() <= 1_000_000_000_000_000_000);
+    }
+
+    #[test]
+    fn costs_and_requests_stay_within_what_they_are_asked_for(
+        (held, request, cost) in strategies::credits().prop_flat_map(|most| {
+            (Just(most), strategies::hold_request(most), strategies::settle_cost(most))
+        }),
+    ) {
+        prop_assert!(request.quote.price() <= held);
+        prop_assert!(request.time_to_live > TimeDelta::zero() && request.time_to_live <= TimeDelta::try_days(366).unwrap());
+        prop_assert!(cost.micros() <= (held.micros() + 1).max(held.micros().saturating_mul(3)));
+    }
+}
+
+/// The edges are drawn: every standing, every kind of identifier, nothing and all of what there is.
+#[test]
+fn the_strategies_reach_their_edges() {
+    let mut runner = prop::test_runner::TestRunner::deterministic();
+    let tenants = strategies::tenant_out_of_good_standing(at(0));
+    let mut codes = std::collections::BTreeSet::new();
+    let accounts = strategies::account();
+    let (mut statuses, mut amounts) = (Vec::new(), Vec::new());
+    for _ in 0..1000 {
+        let tenant = tenants.new_tree(&mut runner).unwrap().current();
+        let principal = Principal::session(1.into()).of_account(tenant.account.id.clone());
+        codes.insert(validate_account_and_plan(&principal, Some(&tenant), at(0)).unwrap_err().to_string());
+        statuses.push(accounts.new_tree(&mut runner).unwrap().current().status);
+        amounts.push(strategies::credits_up_to(Credits::whole(9)).new_tree(&mut runner).unwrap().current());
+    }
+    assert_eq!(codes.len(), 20, "one for each reason, but one for both periods that are over: {codes:?}");
+    assert!(AccountStatus::ALL.iter().all(|status| statuses.contains(status)));
+    assert!(amounts.contains(&Credits::ZERO) && amounts.contains(&Credits::whole(9)));
 }
