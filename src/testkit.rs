@@ -157,7 +157,7 @@ use thiserror::Error;
 #[doc(no_inline)]
 pub use proptest;
 
-pub use check::{Check, check_pair, check_store};
+pub use check::{Check, audit, check_pair, check_store};
 pub use fault::Fault;
 pub use report::{Checked, Report};
 

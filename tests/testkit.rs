@@ -11,7 +11,7 @@ use std::time::Duration;
 use bailiwick::testkit::proptest::prelude::*;
 use bailiwick::testkit::proptest::strategy::ValueTree;
 use bailiwick::testkit::{
-    Check, CreditStore, Loaded, TransactError, Written, check_pair, check_store, strategies, transact,
+    Check, CreditStore, Loaded, TransactError, Written, audit, check_pair, check_store, strategies, transact,
 };
 use bailiwick::{
     Access, Account, AccountId, AccountStatus, Answer, Cause, Change, CreditPolicy, Credits, Event, GrantTerms, Hold,
@@ -288,7 +288,7 @@ fn found(flaw: Flaw) -> String {
     let text = fault.to_string();
     println!("{flaw:?}: {text}\n");
     assert_eq!(format!("{fault:?}"), text, "an unwrap shows it in full");
-    for part in [fault.name(), fault.check().as_str(), fault.expected(), fault.seen(), fault.remedy()] {
+    for part in [fault.name(), fault.check(), fault.expected(), fault.seen(), fault.remedy()] {
         assert!(!part.is_empty() && text.contains(part), "{part:?} in {text}");
     }
     fault.name().to_owned()
@@ -465,12 +465,10 @@ proptest! {
                 now += *time;
             }
             service.carry_out(step, now);
-            let wallet = service.store.load(&account, "").unwrap().wallet;
-            let ledger = service.store.ledger(&account).unwrap();
-            prop_assert!(ledger.iter().map(|entry| entry.sequence).eq(1..=ledger.len() as u64));
-            if let (Some(wallet), Some(last)) = (wallet, ledger.last()) {
-                prop_assert_eq!(wallet.balance(), last.balance);
+            if service.store.load(&account, "").unwrap().wallet.is_none() {
+                continue;
             }
+            let (_, ledger) = audit(&service.store, &account).unwrap();
             let opened = ledger.iter().filter(|entry| matches!(entry.event, Event::Held { .. })).count();
             let ended = |event: &Event| {
                 matches!(event, Event::Settled { .. } | Event::Released { .. } | Event::HoldExpired { .. })

@@ -300,8 +300,29 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
     }
 }
 
-/// Checks what needs no book: the ledger has no gap, every balance adds up, and the wallet is what the ledger says.
+/// Audits an account after the suite's own commands, of which every one that spends ends a hold.
 pub(super) fn audit<S: CreditStore>(
+    probe: &Probe<'_, S>,
+    account: &AccountId,
+) -> Result<(Wallet, Vec<LedgerEntry>), Fault> {
+    let (wallet, entries) = audited(probe, account)?;
+    let sum =
+        |amounts: &mut dyn Iterator<Item = Credits>| amounts.map(|amount| i128::from(amount.micros())).sum::<i128>();
+    let granted = sum(&mut entries.iter().filter_map(|entry| match &entry.event {
+        Event::Granted { grant } => Some(grant.amount),
+        _ => None,
+    }));
+    let spent = sum(&mut entries.iter().flat_map(|entry| charged(&entry.event)));
+    let balance = wallet.balance();
+    if (granted, spent) != (balance.granted.micros().into(), balance.spent.micros().into()) {
+        let expected = format!("granted {granted} and spent {spent} micro-credits, as the entries add up to");
+        return Err(probe.fault(fault::LEDGER_DIFFERS, expected, tell_wallet(Some(&wallet))));
+    }
+    Ok((wallet, entries))
+}
+
+/// Checks what needs no book: the ledger has no gap, every balance adds up, and the wallet is what the ledger says.
+pub(super) fn audited<S: CreditStore>(
     probe: &Probe<'_, S>,
     account: &AccountId,
 ) -> Result<(Wallet, Vec<LedgerEntry>), Fault> {
@@ -335,18 +356,6 @@ pub(super) fn audit<S: CreditStore>(
             format_args!("as entry {} says: {expected}", last.sequence),
             seen,
         ));
-    }
-    let sum =
-        |amounts: &mut dyn Iterator<Item = Credits>| amounts.map(|amount| i128::from(amount.micros())).sum::<i128>();
-    let granted = sum(&mut entries.iter().filter_map(|entry| match &entry.event {
-        Event::Granted { grant } => Some(grant.amount),
-        _ => None,
-    }));
-    let spent = sum(&mut entries.iter().flat_map(|entry| charged(&entry.event)));
-    let balance = wallet.balance();
-    if (granted, spent) != (balance.granted.micros().into(), balance.spent.micros().into()) {
-        let expected = format!("granted {granted} and spent {spent} micro-credits, as the entries add up to");
-        return Err(probe.fault(fault::LEDGER_DIFFERS, expected, tell_wallet(Some(&wallet))));
     }
     Ok((wallet, entries))
 }
@@ -392,6 +401,16 @@ fn tell_balance(balance: &Balance) -> String {
 }
 
 pub(super) fn tell_entries(entries: &[LedgerEntry]) -> String {
-    let sequences: Vec<String> = entries.iter().map(|entry| entry.sequence.to_string()).collect();
-    format!("{} entries, of sequence {}", entries.len(), sequences.join(", "))
+    // As runs: a ledger is long, and what is wrong with it short.
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for sequence in entries.iter().map(|entry| entry.sequence) {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(sequence) => *last = sequence,
+            _ => runs.push((sequence, sequence)),
+        }
+    }
+    let tell = |(first, last): (u64, u64)| if first == last { first.to_string() } else { format!("{first} to {last}") };
+    let shown: Vec<String> = runs.iter().take(20).copied().map(tell).collect();
+    let more = if runs.len() > shown.len() { ", …" } else { "" };
+    format!("{} entries, of sequence {}{more}", entries.len(), shown.join(", "))
 }

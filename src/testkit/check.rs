@@ -5,7 +5,9 @@ use std::fmt;
 use super::fault::Fault;
 use super::probe::Probe;
 use super::report::{Checked, Report};
-use super::{CreditStore, crowd, guards, keeping};
+use super::{CreditStore, book, crowd, guards, keeping};
+use crate::credit::{LedgerEntry, Wallet};
+use crate::id::AccountId;
 
 macro_rules! checks {
     ($($(#[$doc:meta])* $check:ident = $name:literal, $run:path;)*) => {
@@ -81,7 +83,7 @@ impl Check {
 
     /// Runs this check alone, through two handles of one store: see [`check_pair`].
     pub fn run_through<S: CreditStore>(self, first: &S, second: &S) -> Result<Checked, Fault> {
-        let probe = Probe::new(self, first, second);
+        let probe = Probe::new(self.as_str(), first, second);
         self.carry_out(&probe)?;
         Ok(Checked { check: self, operations: probe.operations() })
     }
@@ -106,4 +108,13 @@ pub fn check_pair<S: CreditStore>(first: &S, second: &S) -> Result<Report, Fault
     let checked: Result<Vec<Checked>, Fault> =
         Check::ALL.iter().map(|check| check.run_through(first, second)).collect();
     checked.map(Report)
+}
+
+/// Audits one account, the host's own too: its ledger has every sequence from 1 on, in order; every balance in it adds up;
+/// and the wallet is what the last entry says. What is audited is given back, for what else the host knows of it.
+///
+/// Nothing is written. Where commands are at work on the account meanwhile, the wallet and the ledger may be of two
+/// moments, so audit one that is at rest.
+pub fn audit<S: CreditStore>(store: &S, account: &AccountId) -> Result<(Wallet, Vec<LedgerEntry>), Fault> {
+    book::audited(&Probe::new("the audit of an account", store, store), account)
 }

@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::fmt;
 
-use super::Check;
-
 /// A fault by its name, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lesson {
@@ -94,15 +92,15 @@ lessons! {
 /// `Debug` shows the same text as `Display`, so that `unwrap` in a test reads well.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fault {
-    pub(super) check: Check,
+    pub(super) check: &'static str,
     pub(super) lesson: Lesson,
     pub(super) expected: String,
     pub(super) seen: String,
 }
 
 impl Fault {
-    /// The check that found it.
-    pub fn check(&self) -> Check {
+    /// The check that found it, as [`Check::as_str`](super::Check::as_str) names it, or an audit.
+    pub fn check(&self) -> &'static str {
         self.check
     }
 

@@ -8,19 +8,19 @@ use std::thread;
 
 use super::facts::Broken;
 use super::fault::{self, Fault, Lesson};
-use super::{Check, CreditStore, Loaded, TransactError, Written, transact};
+use super::{CreditStore, Loaded, TransactError, Written, transact};
 use crate::credit::{Answer, Change, LedgerEntry, Outcome, Wallet};
 use crate::id::AccountId;
 
 /// One check at work on a store.
 pub(super) struct Probe<'a, S> {
-    check: Check,
+    check: &'static str,
     handles: [&'a S; 2],
     operations: AtomicU64,
 }
 
 impl<'a, S: CreditStore> Probe<'a, S> {
-    pub(super) fn new(check: Check, first: &'a S, second: &'a S) -> Self {
+    pub(super) fn new(check: &'static str, first: &'a S, second: &'a S) -> Self {
         Self { check, handles: [first, second], operations: AtomicU64::new(0) }
     }
 
