@@ -97,12 +97,12 @@
 //! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks for it.
 //! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
 //! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a [`ThrottleKey`].
-//! - `testkit`: [`testkit`], a conformance suite for the host's own store of wallets, and strategies for its own property
-//!   tests. It belongs among a host's dev-dependencies.
+//! - `testkit`: a conformance suite for the host's own store of wallets, and strategies for its own property tests. It
+//!   belongs among a host's dev-dependencies.
 //! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
 //!
 //! Enabling a feature never changes a decision.
-#![cfg_attr(not(all(feature = "sql", feature = "testkit")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(feature = "sql"), allow(rustdoc::broken_intra_doc_links))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![deny(

@@ -1,266 +1,22 @@
 //! The conformance suite: a right store passes, and every wrong one is told what is wrong with it. Each wrong store is
 //! the right one but for one line.
 
+mod memory;
 mod support;
-
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
-use std::time::Duration;
 
 use bailiwick::testkit::proptest::prelude::*;
 use bailiwick::testkit::proptest::strategy::ValueTree;
 use bailiwick::testkit::{
-    Check, CreditStore, Loaded, TransactError, Written, audit, check_pair, check_store, strategies, transact,
+    Check, CreditStore, Loaded, TransactError, audit, check_pair, check_store, strategies, transact,
 };
 use bailiwick::{
-    Access, Account, AccountId, AccountStatus, Answer, Cause, Change, CreditPolicy, Credits, Event, GrantTerms, Hold,
-    HoldRequest, IdempotencyKey, LedgerEntry, Outcome, OutcomeWrite, Plan, Policy, PolicySettings, PriceList,
-    Principal, Privilege, SiteId, Tenant, Wallet, validate_account_and_plan,
+    Access, Account, AccountId, AccountStatus, Answer, Cause, CreditPolicy, Credits, Event, GrantTerms, Hold,
+    HoldRequest, IdempotencyKey, Outcome, Plan, Policy, PolicySettings, PriceList, Principal, Privilege, SiteId,
+    Tenant, Wallet, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use memory::{Flaw, Memory, Rows};
 use support::{at, operator, tenant};
-
-/// What is wrong with a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flaw {
-    None,
-    Unguarded,
-    GuardedElsewhere,
-    CheckedThenWritten,
-    Upserted,
-    EntryLost,
-    EntriesSwapped,
-    LedgerByText,
-    SequenceTwice,
-    LedgerOfAll,
-    Cached,
-    CachedByHandle,
-    Torn,
-    KeyTwice,
-    KeyGlobal,
-    KeyFolded,
-    KeyCut,
-    OutcomeByKeyAlone,
-    NotUndone,
-    MissedAsError,
-    UpdateDropped,
-    OutcomeForgotten,
-    Floats,
-    Seconds,
-    NeverWritten,
-}
-
-/// One account's rows, as text.
-#[derive(Clone, Default)]
-struct Rows {
-    wallet: Option<(u64, String)>,
-    ledger: Vec<(u64, String)>,
-    outcomes: BTreeMap<String, String>,
-}
-
-type Accounts = BTreeMap<AccountId, Rows>;
-
-/// A handle of a store in memory; others share its accounts.
-struct Memory {
-    flaw: Flaw,
-    accounts: Arc<Mutex<Accounts>>,
-    cache: Mutex<BTreeMap<(AccountId, String), Loaded>>,
-}
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-impl Memory {
-    fn new(flaw: Flaw) -> Self {
-        Self { flaw, accounts: Arc::default(), cache: Mutex::default() }
-    }
-
-    fn another_handle(&self) -> Self {
-        Self { flaw: self.flaw, accounts: self.accounts.clone(), cache: Mutex::default() }
-    }
-
-    fn accounts(&self) -> MutexGuard<'_, Accounts> {
-        self.accounts.lock().unwrap()
-    }
-
-    fn text<T: serde::Serialize>(&self, row: &T) -> String {
-        let mut value = serde_json::to_value(row).unwrap();
-        match self.flaw {
-            Flaw::Floats => spoil(&mut value, &|name, text| {
-                let is_amount = ["granted", "free", "scheduled", "spent", "held", "expired", "amount"].contains(&name);
-                is_amount.then(|| format!("{:.6}", text.parse::<f64>().unwrap()))
-            }),
-            Flaw::Seconds => spoil(&mut value, &|name, text| {
-                (name == "as_of").then(|| format!("{}Z", text.split('.').next().unwrap().trim_end_matches('Z')))
-            }),
-            _ => {}
-        }
-        value.to_string()
-    }
-
-    /// The key as the store keeps it.
-    fn kept(&self, key: &str) -> String {
-        match self.flaw {
-            Flaw::KeyFolded => key.to_lowercase(),
-            Flaw::KeyCut => key.chars().take(255).collect(),
-            _ => key.to_owned(),
-        }
-    }
-
-    fn is_guarded<T>(&self, accounts: &Accounts, change: &Change<T>) -> bool {
-        let version = |rows: &Rows| rows.wallet.as_ref().map_or(0, |(version, _)| *version);
-        let expected = change.expected_version();
-        match self.flaw {
-            Flaw::Unguarded => true,
-            Flaw::GuardedElsewhere => accounts.values().any(|rows| version(rows) == expected),
-            Flaw::Upserted if expected == 0 => true,
-            _ => version(&accounts[change.wallet().account()]) == expected,
-        }
-    }
-
-    fn is_taken(&self, accounts: &Accounts, account: &AccountId, key: &str) -> bool {
-        match self.flaw {
-            Flaw::KeyTwice => false,
-            Flaw::KeyGlobal => accounts.values().any(|rows| rows.outcomes.contains_key(key)),
-            _ => accounts[account].outcomes.contains_key(key),
-        }
-    }
-
-    /// Writes into a copy of the account's rows, which is the transaction. `None` where a guard misses.
-    fn write<T>(&self, accounts: &Accounts, change: &Change<T>, rows: &mut Rows) -> Option<()> {
-        let wallet = change.wallet();
-        if !self.is_guarded(accounts, change) {
-            return None;
-        }
-        rows.wallet = Some((wallet.version(), self.text(wallet)));
-        let mut entries: Vec<(u64, String)> =
-            change.entries().iter().map(|entry| (entry.sequence, self.text(entry))).collect();
-        if entries.iter().any(|(sequence, _)| rows.ledger.iter().any(|(taken, _)| taken == sequence)) {
-            if self.flaw != Flaw::SequenceTwice {
-                return None;
-            }
-        }
-        match self.flaw {
-            Flaw::EntryLost if entries.len() > 1 => drop(entries.pop()),
-            Flaw::EntriesSwapped => entries.reverse(),
-            _ => {}
-        }
-        rows.ledger.extend(entries);
-        match change.outcome() {
-            _ if self.flaw == Flaw::OutcomeForgotten => {}
-            Some(OutcomeWrite::Insert(outcome)) => {
-                if self.is_taken(accounts, wallet.account(), &self.kept(outcome.key())) {
-                    return None;
-                }
-                rows.outcomes.insert(self.kept(outcome.key()), self.text(outcome));
-            }
-            Some(OutcomeWrite::Update(_)) if self.flaw == Flaw::UpdateDropped => {}
-            Some(OutcomeWrite::Update(outcome)) => {
-                *rows.outcomes.get_mut(&self.kept(outcome.key()))? = self.text(outcome);
-            }
-            None => {}
-        }
-        Some(())
-    }
-}
-
-/// Changes every text in a field by name.
-fn spoil(value: &mut Value, change: &dyn Fn(&str, &str) -> Option<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                match field.as_str().and_then(|text| change(name, text)) {
-                    Some(text) => *field = text.into(),
-                    None => spoil(field, change),
-                }
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|item| spoil(item, change)),
-        _ => {}
-    }
-}
-
-impl CreditStore for Memory {
-    type Error = Failure;
-
-    fn new_account(&self) -> Result<AccountId, Failure> {
-        let mut accounts = self.accounts();
-        let account = AccountId::from(i64::try_from(accounts.len())?);
-        accounts.insert(account.clone(), Rows::default());
-        Ok(account)
-    }
-
-    fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, Failure> {
-        let place = (account.clone(), key.to_owned());
-        let caches = matches!(self.flaw, Flaw::Cached | Flaw::CachedByHandle);
-        if let Some(loaded) = self.cache.lock().unwrap().get(&place).filter(|_| caches) {
-            return Ok(loaded.clone());
-        }
-        let mut accounts = self.accounts();
-        let wallet = accounts[account].wallet.clone();
-        if self.flaw == Flaw::Torn {
-            drop(accounts);
-            thread::sleep(Duration::from_millis(1));
-            accounts = self.accounts();
-        }
-        let kept = self.kept(key);
-        let outcome = match self.flaw {
-            Flaw::OutcomeByKeyAlone => accounts.values().find_map(|rows| rows.outcomes.get(&kept)),
-            _ => accounts[account].outcomes.get(&kept),
-        };
-        let loaded = Loaded {
-            wallet: wallet.map(|(_, text)| serde_json::from_str::<Wallet>(&text)).transpose()?,
-            outcome: outcome.map(|text| serde_json::from_str::<Outcome>(text)).transpose()?,
-        };
-        self.cache.lock().unwrap().insert(place, loaded.clone());
-        Ok(loaded)
-    }
-
-    fn commit<T>(&self, change: &Change<T>) -> Result<Written, Failure> {
-        let account = change.wallet().account();
-        let mut accounts = self.accounts();
-        if self.flaw == Flaw::CheckedThenWritten {
-            let (before, version) = (accounts.clone(), change.wallet().version());
-            drop(accounts);
-            thread::sleep(Duration::from_micros(50));
-            let mut rows = before[account].clone();
-            if self.write(&before, change, &mut rows).is_none() {
-                return Ok(Written::Missed);
-            }
-            assert_eq!(rows.wallet.as_ref().map(|(version, _)| *version), Some(version));
-            self.accounts().insert(account.clone(), rows);
-            return Ok(Written::Committed);
-        }
-        let mut rows = accounts[account].clone();
-        let is_written = self.write(&accounts, change, &mut rows).is_some();
-        if (is_written && self.flaw != Flaw::NeverWritten) || self.flaw == Flaw::NotUndone {
-            accounts.insert(account.clone(), rows);
-        }
-        if self.flaw == Flaw::CachedByHandle {
-            self.cache.lock().unwrap().clear();
-        }
-        match (is_written, self.flaw) {
-            (true, _) => Ok(Written::Committed),
-            (false, Flaw::MissedAsError) => Err("UNIQUE constraint failed".into()),
-            (false, _) => Ok(Written::Missed),
-        }
-    }
-
-    fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, Failure> {
-        let accounts = self.accounts();
-        let mut rows: Vec<_> = match self.flaw {
-            Flaw::LedgerOfAll => accounts.values().flat_map(|rows| rows.ledger.clone()).collect(),
-            _ => accounts[account].ledger.clone(),
-        };
-        match self.flaw {
-            Flaw::LedgerByText => rows.sort_by_key(|(sequence, _)| sequence.to_string()),
-            Flaw::EntriesSwapped => {}
-            _ => rows.sort_by_key(|(sequence, _)| *sequence),
-        }
-        Ok(rows.iter().map(|(_, text)| serde_json::from_str(text)).collect::<Result<_, _>>()?)
-    }
-}
 
 #[test]
 fn a_right_store_conforms() {
@@ -304,7 +60,9 @@ macro_rules! wrong_stores {
 }
 
 wrong_stores! {
-    no_guard_at_all: Unguarded is
+    no_guard_at_all: NoGuards is
+        "the version is not guarded: a change was written over a wallet that it was not made from";
+    no_guard_on_the_version: Unguarded is
         "the version is not guarded: a change was written over a wallet that it was not made from";
     a_guard_on_the_wrong_row: GuardedElsewhere is
         "the guard is on the wrong row: a version of one account's wallet let a change to another's pass";
@@ -314,6 +72,12 @@ wrong_stores! {
     a_ledger_ordered_as_text: LedgerByText is "the ledger is out of order";
     a_sequence_used_twice: SequenceTwice is "two entries have one sequence";
     a_ledger_of_all_tenants: LedgerOfAll is "a new account is not empty";
+    a_ledger_joined_without_the_account: LedgerJoined is "the ledger shows an entry that the account never had";
+    an_insert_in_place_of_an_update: InsertedInPlaceOfUpdate is "a wallet that is not there was updated";
+    a_miss_without_a_reason: MissesAtTimes is "a change was refused though nobody else had written";
+    a_miss_without_end: MissesElsewhere is "a guard misses without end";
+    times_of_entries_in_seconds: EntryRounded is "an entry that is read is not the one that was committed";
+    times_of_outcomes_in_seconds: OutcomeRounded is "the outcome that is read is not the one that was committed";
     a_cache: Cached is "a stale read, or a lost write: what was committed is not what is read";
     a_cache_in_each_process: CachedByHandle is "a stale read, or a lost write: what was committed is not what is read";
     a_torn_read: Torn is "a torn read: the outcome is of a later moment than the wallet";
@@ -351,6 +115,66 @@ fn a_guard_checked_before_the_write() {
 #[test]
 fn a_cache_in_each_process_needs_two_to_be_seen() {
     check_store(&Memory::new(Flaw::CachedByHandle)).unwrap();
+}
+
+/// Each check alone goes red for some of the wrong stores.
+#[test]
+fn every_check_finds_something_by_itself() {
+    let flaws = [
+        Flaw::LedgerOfAll,
+        Flaw::Cached,
+        Flaw::Unguarded,
+        Flaw::GuardedElsewhere,
+        Flaw::Upserted,
+        Flaw::KeyTwice,
+        Flaw::SequenceTwice,
+        Flaw::NotUndone,
+        Flaw::UpdateDropped,
+        Flaw::LedgerByText,
+        Flaw::Floats,
+        Flaw::Seconds,
+        Flaw::OutcomeForgotten,
+        Flaw::OutcomeByKeyAlone,
+        Flaw::NoGuards,
+        Flaw::Torn,
+        Flaw::CheckedThenWritten,
+    ];
+    for (check, flaw) in Check::ALL.iter().zip(flaws) {
+        if *check == Check::StartsEmpty {
+            // What the store has of others.
+            let (right, mut store) = (Memory::new(Flaw::None), Memory::new(flaw));
+            Check::ReadsBack.run(&right).unwrap();
+            store.accounts = right.accounts.clone();
+            assert!(check.run(&store).is_err(), "{check}");
+        } else {
+            let fault = check.run(&Memory::new(flaw)).expect_err(&format!("{check}: {flaw:?}"));
+            assert_eq!(fault.check(), check.as_str());
+        }
+    }
+}
+
+/// What the audit says of an account whose rows were tampered with.
+#[test]
+fn an_audit_finds_what_was_tampered_with() {
+    let audited = |tamper: &dyn Fn(&mut Rows)| {
+        let store = Memory::new(Flaw::None);
+        Check::ReadsBack.run(&store).unwrap();
+        let account = store.accounts().keys().last().unwrap().clone();
+        tamper(store.accounts().get_mut(&account).unwrap());
+        audit(&store, &account)
+            .map(|(wallet, entries)| (wallet.sequence(), entries.len()))
+            .map_err(|fault| fault.name())
+    };
+    assert_eq!(audited(&|_| {}), Ok((7, 7)));
+    let differs = Err("the wallet is not what its ledger says");
+    assert_eq!(audited(&|rows| drop(rows.ledger.pop())), differs);
+    assert_eq!(audited(&|rows| rows.ledger.clear()), differs);
+    assert_eq!(audited(&|rows| drop(rows.ledger.remove(3))), Err("an entry of the ledger is lost"));
+    assert_eq!(audited(&|rows| rows.ledger.push(rows.ledger[6].clone())), Err("two entries have one sequence"));
+    let free = |rows: &mut Rows| rows.ledger[3].1 = rows.ledger[3].1.replace(r#""free":"5""#, r#""free":"9""#);
+    assert_eq!(audited(&free), Err("an amount was changed on its way through the store"));
+    let gone = Err("a stale read, or a lost write: what was committed is not what is read");
+    assert_eq!(audited(&|rows| rows.wallet = None), gone);
 }
 
 #[test]

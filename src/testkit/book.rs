@@ -349,13 +349,12 @@ pub(super) fn audited<S: CreditStore>(
     if let Some(entry) = entries.iter().find(|entry| !adds_up(&entry.balance)) {
         return Err(probe.fault(fault::AMOUNT, "a balance that adds up", format_args!("{entry:?}")));
     }
-    if let Some(last) = entries.last().filter(|last| last.balance != wallet.balance()) {
-        let (expected, seen) = (tell_balance(&last.balance), tell_wallet(Some(&wallet)));
-        return Err(probe.fault(
-            fault::LEDGER_DIFFERS,
-            format_args!("as entry {} says: {expected}", last.sequence),
-            seen,
-        ));
+    let nothing = Wallet::open(account.clone(), wallet.as_of());
+    let (sequence, balance) = entries.last().map_or((0, nothing.balance()), |last| (last.sequence, last.balance));
+    if (wallet.sequence(), wallet.balance()) != (sequence, balance) {
+        let expected = format!("as of entry {sequence}: {}", tell_balance(&balance));
+        let seen = format!("as of entry {}: {}", wallet.sequence(), tell_wallet(Some(&wallet)));
+        return Err(probe.fault(fault::LEDGER_DIFFERS, expected, seen));
     }
     Ok((wallet, entries))
 }
