@@ -230,17 +230,18 @@ impl Scene {
     }
 }
 
+const HOLD: Task = Task::Hold { key: "a", units: 3, at: 0 };
+const SETTLE: Task = Task::Settle { cost: 2, at: 10 };
+
 /// The tasks of each client.
 fn scenes() -> Vec<Scene> {
-    let hold = |key| Task::Hold { key, units: 3, at: 0 };
     let deduct = |key, second| Task::Deduct { key, units: 3, at: second };
-    let settle = Task::Settle { cost: 2, at: 10 };
     vec![
         // The same request twice, and another; enough for one.
-        Scene::new(&[&[hold("a"), settle], &[hold("a"), settle], &[deduct("b", 2)]]),
+        Scene::new(&[&[HOLD, SETTLE], &[HOLD, SETTLE], &[deduct("b", 2)]]),
         // A hold that runs out while its end is on the way.
-        Scene::new(&[&[hold("a"), settle], &[Task::Advance { at: 60 }], &[deduct("b", 2)]]),
-        Scene::new(&[&[hold("a"), Task::Release { at: 5 }], &[deduct("b", 61)], &[deduct("b", 2)]]),
+        Scene::new(&[&[HOLD, SETTLE], &[Task::Advance { at: 60 }], &[deduct("b", 2)]]),
+        Scene::new(&[&[HOLD, Task::Release { at: 5 }], &[deduct("b", 61), deduct("c", 2)]]),
         // Credits that come while others go, and come once.
         Scene::new(&[
             &[Task::Grant { key: "second", amount: 4, at: 1 }],
@@ -256,7 +257,7 @@ fn c10_every_interleaving_equals_some_order_one_by_one() {
         let (serial, orders) = scene.all(true);
         let (interleaved, schedules) = scene.all(false);
         println!("{schedules} schedules, {orders} orders, {} ends", serial.len());
-        assert!(schedules > 10 * orders);
+        assert!(schedules > 5 * orders);
         for left in &interleaved {
             assert!(serial.contains(left), "{:?}: {left:#?}", scene.clients);
         }
@@ -267,9 +268,10 @@ fn c10_every_interleaving_equals_some_order_one_by_one() {
 /// The test itself: without guards there are ends that no order explains.
 #[test]
 fn c10_without_guards_some_interleavings_equal_no_order() {
-    let serial = scenes().swap_remove(0).all(true).0;
+    let clients = [[HOLD, SETTLE].as_slice(), &[Task::Deduct { key: "b", units: 3, at: 2 }]];
+    let serial = Scene::new(&clients).all(true).0;
     for flaw in [Flaw::NoGuards, Flaw::UpdateDropped] {
-        let interleaved = Scene { flaw, ..scenes().swap_remove(0) }.all(false).0;
+        let interleaved = Scene { flaw, ..Scene::new(&clients) }.all(false).0;
         assert!(!interleaved.is_subset(&serial), "{flaw:?}");
     }
 }
@@ -301,24 +303,22 @@ fn c4_the_unique_key_makes_up_for_reading_in_the_wrong_order() {
                 panic!("a first grant is fresh");
             };
             assert_eq!(store.commit(&grant).unwrap(), Written::Committed);
-            let (mut steps, mut read): ([usize; 2], [(Option<Wallet>, Option<Outcome>); 2]) = Default::default();
+            let (mut steps, mut read) = ([0; 2], [Loaded::default(), Loaded::default()]);
             for client in order {
                 let is_wallet = (steps[client] == 0) == wallet_first;
                 if steps[client] == 2 {
-                    let (wallet, prior) = std::mem::take(&mut read[client]);
-                    if let Answer::Fresh(change) = deduct(wallet.unwrap(), prior.as_ref()) {
-                        if store.commit(&change).unwrap() == Written::Missed {
-                            // Again, with nobody else about.
-                            let Loaded { wallet, outcome } = store.load(&account(), &stored).unwrap();
-                            if let Answer::Fresh(change) = deduct(wallet.unwrap(), outcome.as_ref()) {
-                                assert_eq!(store.commit(&change).unwrap(), Written::Committed);
-                            }
-                        }
+                    let commit = |Loaded { wallet, outcome }| match deduct(wallet.unwrap(), outcome.as_ref()) {
+                        Answer::Fresh(change) => store.commit(&change).unwrap(),
+                        Answer::Replayed(_) => Written::Committed,
+                    };
+                    if commit(std::mem::take(&mut read[client])) == Written::Missed {
+                        // Again, with nobody else about.
+                        assert_eq!(commit(store.load(&account(), &stored).unwrap()), Written::Committed);
                     }
                 } else if is_wallet {
-                    read[client].0 = store.load(&account(), &stored).unwrap().wallet;
+                    read[client].wallet = store.load(&account(), &stored).unwrap().wallet;
                 } else {
-                    read[client].1 = store.load(&account(), &stored).unwrap().outcome;
+                    read[client].outcome = store.load(&account(), &stored).unwrap().outcome;
                 }
                 steps[client] += 1;
             }
