@@ -130,13 +130,22 @@
 //! ```
 //!
 //! # What the suite does, and does not
-//! It runs [`Check::ALL`] in turn, some three thousand calls, on accounts of its own that it asks the store for; it deletes
-//! nothing, and may run again on the same database. It starts up to 64 threads, has no clock and does no I/O but through
-//! the store. Its times, all in 2027, have whole microseconds, as PostgreSQL's do: a host whose clock is finer and whose
-//! columns are not cuts `now` before it asks.
+//! It runs [`Check::ALL`] in turn, some thousand calls and a few seconds on SQLite or PostgreSQL, on accounts of its own
+//! that it asks the store for. It deletes nothing, and may run again on the same database. It starts up to 64 threads, has
+//! no clock, and does no I/O but through the store. Its times, all in 2027, have whole microseconds, as PostgreSQL's do: a
+//! host whose clock is finer and whose columns are not cuts `now` before it asks.
+//!
+//! What it looks for:
+//! - guards: a version that is not compared, or only before the write; a guard on another account's row; an upsert in place
+//!   of an insert; keys and sequences that are not unique, or unique over all tenants; two keys that are folded into one;
+//! - transactions: a refused change of which a part stays; a miss without a reason, without end, or told as an error;
+//! - reads: caches and replicas that lag, a wallet and an outcome of two moments, a ledger in another order;
+//! - rows: an entry or an outcome that is lost, an amount that went through a float, a time that lost its fraction;
+//! - all of it at once: 90 interleavings of three clients, one request from 32 threads, 64 spenders of one wallet.
 //!
 //! What it cannot see is a service that loads through one function here and another there, or that takes a hold before
-//! the commit. Let the service run through [`transact`], or a loop like it.
+//! the commit. Let the service run through [`transact`], or a loop like it. To find what one handle keeps to itself, give
+//! [`check_pair`] two.
 
 mod book;
 mod check;

@@ -84,6 +84,7 @@ wrong_stores! {
     a_key_inserted_twice: KeyTwice is "a key was accepted twice in one account";
     a_key_unique_over_all_tenants: KeyGlobal is "a key that one account used is refused to another";
     a_key_whose_case_is_folded: KeyFolded is "an outcome is found that was never stored under this account and key";
+    a_unique_key_whose_case_is_folded: KeyUniqueFolded is "two different keys are taken for one";
     a_key_that_is_cut: KeyCut is "an outcome is found that was never stored under this account and key";
     an_outcome_looked_up_by_key_alone: OutcomeByKeyAlone is
         "an outcome is found that was never stored under this account and key";

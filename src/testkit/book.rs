@@ -17,6 +17,9 @@ use crate::gate::Access;
 use crate::id::AccountId;
 use crate::money::Credits;
 
+/// A key that no command of the suite uses.
+const NO_KEY: &str = "spend/none";
+
 /// What was done last, so that a difference is told by its cause.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
@@ -43,7 +46,7 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
         let access = probe.own(facts::access(&account))?;
         let (outcomes, replaced) = (BTreeMap::new(), Vec::new());
         let book = Self { probe, account, access, wallet: None, entries: Vec::new(), outcomes, replaced };
-        let (loaded, entries) = (probe.load(&book.account, "spend/none")?, probe.ledger(&book.account)?);
+        let (loaded, entries) = (probe.load(&book.account, NO_KEY)?, probe.ledger(&book.account)?);
         if loaded.wallet.is_some() || loaded.outcome.is_some() || !entries.is_empty() {
             let seen = format!(
                 "{}, {} outcomes, {}",
@@ -90,7 +93,7 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
             }
         }
         self.note(&change);
-        let key = change.outcome().map_or("spend/none", |write| write.outcome().key()).to_owned();
+        let key = change.outcome().map_or(NO_KEY, |write| write.outcome().key()).to_owned();
         self.read(&key, Last::Commit)?;
         self.read_ledger(Last::Commit)?;
         Ok(change.into_result())
@@ -112,18 +115,13 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
             let seen = format!("committed; the wallet is now {}", tell_wallet(Some(change.wallet())));
             return Err(self.probe.fault(lesson, format_args!("missed: {why}"), seen));
         }
-        self.verify_refused(change.outcome().map_or("spend/none", |write| write.outcome().key()))
-    }
-
-    /// Checks that nothing of a refused change is there.
-    pub(super) fn verify_refused(&self, key: &str) -> Result<(), Fault> {
-        self.read(key, Last::Refusal)?;
+        self.read(change.outcome().map_or(NO_KEY, |write| write.outcome().key()), Last::Refusal)?;
         self.read_ledger(Last::Refusal)
     }
 
     /// Checks that everything is as the book has it, and adds up.
     pub(super) fn verify(&self) -> Result<(), Fault> {
-        self.read("spend/none", Last::Commit)?;
+        self.read(NO_KEY, Last::Commit)?;
         for key in self.outcomes.keys() {
             self.read(key, Last::Commit)?;
         }
@@ -326,7 +324,7 @@ pub(super) fn audited<S: CreditStore>(
     probe: &Probe<'_, S>,
     account: &AccountId,
 ) -> Result<(Wallet, Vec<LedgerEntry>), Fault> {
-    let loaded = probe.load(account, "spend/none")?;
+    let loaded = probe.load(account, NO_KEY)?;
     let Some(wallet) = loaded.wallet else {
         return Err(probe.fault(fault::STALE, "a wallet", "none"));
     };

@@ -1,7 +1,7 @@
 //! Many threads on one wallet, through the store's own guards.
 
 use super::CreditStore;
-use super::book::{audit, charged, tell_wallet};
+use super::book::{audit, charged, tell_entries, tell_wallet};
 use super::facts::{self, at, key};
 use super::fault::{self, Fault};
 use super::probe::Probe;
@@ -68,7 +68,7 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
     }
     if entries.len() != 5 {
         let expected = "five entries: granted, held, held and settled at once, settled";
-        return Err(probe.fault(fault::NOT_ONCE, expected, super::book::tell_entries(&entries)));
+        return Err(probe.fault(fault::NOT_ONCE, expected, tell_entries(&entries)));
     }
     Ok(())
 }

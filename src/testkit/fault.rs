@@ -90,6 +90,35 @@ lessons! {
 /// What is wrong with a store: the check that found it, the fault's name, what was expected, what was seen and what to do.
 ///
 /// `Debug` shows the same text as `Display`, so that `unwrap` in a test reads well.
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::sync::atomic::{AtomicI64, Ordering};
+///
+/// use bailiwick::testkit::{Check, CreditStore, Loaded, Written};
+/// use bailiwick::{AccountId, Change, LedgerEntry};
+///
+/// /// A store that says that it has written.
+/// struct Forgetful(AtomicI64);
+///
+/// impl CreditStore for Forgetful {
+///     type Error = Infallible;
+///     fn new_account(&self) -> Result<AccountId, Infallible> { Ok(self.0.fetch_add(1, Ordering::Relaxed).into()) }
+///     fn load(&self, _: &AccountId, _: &str) -> Result<Loaded, Infallible> { Ok(Loaded::default()) }
+///     fn commit<T>(&self, _: &Change<T>) -> Result<Written, Infallible> { Ok(Written::Committed) }
+///     fn ledger(&self, _: &AccountId) -> Result<Vec<LedgerEntry>, Infallible> { Ok(vec![]) }
+/// }
+///
+/// let store = Forgetful(AtomicI64::new(0));
+/// assert_eq!(Check::StartsEmpty.run(&store).map(|checked| checked.operations()), Ok(6));
+/// let fault = Check::ReadsBack.run(&store).unwrap_err();
+/// assert_eq!(fault.to_string(), "\
+/// a stale read, or a lost write: what was committed is not what is read
+///   check:    what was committed is read at once
+///   expected: account 2 at version 1: granted 10, scheduled 0, free 10, held 0, spent 0, expired 0
+///   seen:     no wallet
+///   to do:    answer `Written::Committed` only after the commit, and read from where it was written: no cache, no replica");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fault {
     pub(super) check: &'static str,

@@ -1,11 +1,11 @@
 //! The guards: the version, the row it is on, the unique keys, and that a miss leaves no trace.
 
+use super::CreditStore;
 use super::book::Book;
 use super::facts::{self, at, key};
 use super::fault::{self, Fault};
 use super::probe::Probe;
-use super::{CreditStore, Written};
-use crate::credit::{Answer, Change, GrantTerms, Wallet};
+use crate::credit::{Answer, Change, GrantTerms, Outcome, Wallet};
 use crate::money::Credits;
 
 fn ten() -> GrantTerms {
@@ -146,9 +146,7 @@ pub(super) fn interleaves<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fa
         book.grant("interleave", GrantTerms::forever(Credits::whole(5)), at(0))?;
         let mut clients = [Client::new("same"), Client::new("same"), Client::new("other")];
         for step in schedule {
-            for client in
-                clients.iter_mut().enumerate().filter_map(|(number, client)| (number == step).then_some(client))
-            {
+            if let Some(client) = clients.get_mut(step) {
                 client.step(&mut book)?;
             }
         }
@@ -196,7 +194,7 @@ impl Client {
         let Some(change) = self.change.take() else {
             let probe = book.probe;
             let (name, quote) = (probe.own(key(self.name))?, probe.own(facts::quote(3))?);
-            let (wallet, prior) = book.load(&crate::credit::Outcome::spend_key(&name))?;
+            let (wallet, prior) = book.load(&Outcome::spend_key(&name))?;
             self.made_from = Some(wallet.clone());
             match wallet.deduct(&book.access, &name, &quote, prior.as_ref(), at(0)) {
                 Ok(Answer::Fresh(change)) => self.change = Some(change.without_result()),
@@ -209,12 +207,6 @@ impl Client {
             (self.is_done, self.is_fresh) = (true, true);
             return Ok(());
         }
-        match book.probe.commit(&change)? {
-            Written::Missed => book.verify_refused(change.outcome().map_or("", |write| write.outcome().key())),
-            Written::Committed => {
-                let seen = super::book::tell_wallet(Some(change.wallet()));
-                Err(book.probe.fault(fault::UNGUARDED, "missed: another client has committed meanwhile", seen))
-            }
-        }
+        book.refuse(&change, fault::UNGUARDED, "another client has committed meanwhile")
     }
 }

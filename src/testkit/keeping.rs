@@ -1,7 +1,7 @@
 //! What is committed is kept: read back at once and exactly, through every end of a hold, by time and after a death.
 
 use super::CreditStore;
-use super::book::{Book, audit};
+use super::book::{Book, audit, tell_entries, tell_wallet};
 use super::facts::{self, at, key};
 use super::fault::{self, Fault};
 use super::probe::Probe;
@@ -104,7 +104,7 @@ pub(super) fn keeps_ledger<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
     book.advance(at(300))?;
     if book.entries().len() != 105 {
         let expected = "35 grants that take effect and expire: 105 entries";
-        return Err(probe.fault(fault::ENTRY_LOST, expected, super::book::tell_entries(book.entries())));
+        return Err(probe.fault(fault::ENTRY_LOST, expected, tell_entries(book.entries())));
     }
     book.verify()
 }
@@ -191,7 +191,7 @@ pub(super) fn separates_tenants<S: CreditStore>(probe: &Probe<'_, S>) -> Result<
     for (book, spent) in [(&one, 10), (&other, 19)] {
         let (wallet, _) = audit(probe, &book.account)?;
         if wallet.balance().spent != Credits::whole(spent) {
-            let seen = super::book::tell_wallet(Some(&wallet));
+            let seen = tell_wallet(Some(&wallet));
             return Err(probe.fault(fault::OVERSPENT, format_args!("{spent} credits spent"), seen));
         }
     }

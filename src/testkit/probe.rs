@@ -6,7 +6,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use super::facts::Broken;
+use super::facts::{Broken, at};
 use super::fault::{self, Fault, Lesson};
 use super::{CreditStore, Loaded, TransactError, Written, transact};
 use crate::credit::{Answer, Change, LedgerEntry, Outcome, Wallet};
@@ -80,10 +80,7 @@ impl<'a, S: CreditStore> Probe<'a, S> {
         let [first, second] = self.handles;
         let counted = Counted { store: if number.is_multiple_of(2) { first } else { second }, count: &self.operations };
         let decide = |loaded: Loaded| {
-            decide(
-                loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), super::facts::at(0))),
-                loaded.outcome.as_ref(),
-            )
+            decide(loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), at(0))), loaded.outcome.as_ref())
         };
         match transact(&counted, account, key, decide) {
             Ok(answer) => Ok(Ok(answer)),

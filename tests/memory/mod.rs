@@ -36,6 +36,7 @@ pub enum Flaw {
     KeyGlobal,
     KeyFolded,
     KeyCut,
+    KeyUniqueFolded,
     OutcomeByKeyAlone,
     NotUndone,
     MissedAsError,
@@ -122,6 +123,7 @@ impl Memory {
     fn is_taken(&self, accounts: &Accounts, account: &AccountId, key: &str) -> bool {
         match self.flaw {
             Flaw::KeyTwice | Flaw::NoGuards => false,
+            Flaw::KeyUniqueFolded => accounts[account].outcomes.keys().any(|taken| taken.eq_ignore_ascii_case(key)),
             Flaw::KeyGlobal => accounts.values().any(|rows| rows.outcomes.contains_key(key)),
             _ => accounts[account].outcomes.contains_key(key),
         }
