@@ -372,9 +372,9 @@ fn two_statements_need_one_snapshot() {
     let runtime = runtime();
     let store = |begin| TwoStatements(postgres(&runtime, &server.url(), POSTGRES), begin);
     drop(with_schema(&runtime, &server));
-    let fault = Check::ReplaysOnce.run(&store("BEGIN ISOLATION LEVEL READ COMMITTED")).unwrap_err();
+    let fault = Check::ReadsOneMoment.run(&store("BEGIN ISOLATION LEVEL READ COMMITTED")).unwrap_err();
     assert_eq!(fault.name(), "a torn read: the outcome is of a later moment than the wallet");
-    Check::ReplaysOnce.run(&store("BEGIN ISOLATION LEVEL REPEATABLE READ")).unwrap();
+    Check::ReadsOneMoment.run(&store("BEGIN ISOLATION LEVEL REPEATABLE READ")).unwrap();
 }
 
 // A service that spends.
