@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -575,6 +575,17 @@ fn c10_connections_cut_in_mid_transaction_lose_nothing() {
 /// Where a spender finds what to spend: set, this binary is one, until it is killed.
 const SPENDER: &str = "BAILIWICK_TEST_SPENDER";
 
+/// Another process, which goes with its test.
+struct Spender(Child);
+
+impl Drop for Spender {
+    fn drop(&mut self) {
+        // SIGKILL: it has no say in it.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Holds and settles, and says what it has settled, for ever.
 fn spend_until_killed(work: &str) -> ! {
     let [url, account, round] = work.split('|').collect::<Vec<_>>().try_into().unwrap();
@@ -585,7 +596,9 @@ fn spend_until_killed(work: &str) -> ! {
         async move {
             for number in 0.. {
                 let request = request(&format!("{second}-{task}-{number}"), 5);
-                let Ok(Ok(Answer::Fresh(hold))) = store.store.hold(&access, &request, second).await else { continue };
+                // Without its server, it has nothing to do here.
+                let held = store.store.hold(&access, &request, second).await.unwrap_or_else(|_| std::process::exit(1));
+                let Ok(Answer::Fresh(hold)) = held else { continue };
                 // The expensive call.
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 let receipt = store.store.settle(&hold, Credits::from_micros(4).unwrap(), second).await.unwrap();
@@ -611,14 +624,15 @@ fn c10_processes_killed_in_mid_hold_lose_nothing() {
     for round in 0..5_i64 {
         // A hold lasts 60 seconds, so each round finds those of the one before run out.
         let (second, mut lines) = (round * 100, 0);
-        let mut spender = Command::new(std::env::current_exe().unwrap())
+        let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "c10_processes_killed_in_mid_hold_lose_nothing", "--nocapture"])
             .env(SPENDER, format!("{}|{account}|{second}", server.url()))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut output = BufReader::new(spender.stdout.take().unwrap()).lines();
+        let mut spender = Spender(process);
+        let mut output = BufReader::new(spender.0.stdout.take().unwrap()).lines();
         while lines < 20 + 7 * round {
             let line = output.next().expect("the spender is alive").unwrap();
             // The test harness talks, too, and not always on lines of its own.
@@ -627,8 +641,7 @@ fn c10_processes_killed_in_mid_hold_lose_nothing() {
                 lines += 1;
             }
         }
-        spender.kill().unwrap();
-        spender.wait().unwrap();
+        drop(spender);
         told.extend(
             output
                 .map_while(Result::ok)
