@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use bailiwick::testkit::{CreditStore, Loaded, Written};
 use bailiwick::{
-    Access, AccountId, Answer, Cause, Change, Credits, GrantTerms, Hold, HoldRequest, IdempotencyKey, Outcome,
-    PriceList, Principal, Privilege, Wallet, validate_account_and_plan,
+    Access, AccountId, Answer, Cause, Change, Credits, DeductRequest, GrantTerms, Hold, HoldRequest, IdempotencyKey,
+    Outcome, PriceList, Principal, Privilege, Wallet, validate_account_and_plan,
 };
 use chrono::TimeDelta;
 use memory::{Flaw, Memory, Rows};
@@ -130,7 +130,8 @@ impl Client<'_> {
             Task::Deduct { key, units, at: second } => {
                 let quote = self.prices.quote("unit", units).unwrap();
                 let (wallet, prior) = load(&Outcome::spend_key(&self::key(key)));
-                decided(wallet.deduct(self.access, &self::key(key), &quote, prior.as_ref(), at(second)))
+                let request = DeductRequest { key: self::key(key), quote, fingerprint: None };
+                decided(wallet.deduct(self.access, &request, prior.as_ref(), at(second)))
             }
             Task::Grant { key, amount, at: second } => {
                 let cause = Cause::promotion(&operator(Privilege::GrantCredits), &account(), &self::key(key)).unwrap();
@@ -284,9 +285,9 @@ fn c4_the_unique_key_makes_up_for_reading_in_the_wrong_order() {
         let scene = Scene::new(&[]);
         let quote = scene.prices.quote("unit", 2).unwrap();
         let stored = Outcome::spend_key(&key("a"));
-        let deduct = |wallet: Wallet, prior: Option<&Outcome>| {
-            wallet.deduct(&scene.access, &key("a"), &quote, prior, at(1)).unwrap()
-        };
+        let request = DeductRequest { key: key("a"), quote, fingerprint: None };
+        let deduct =
+            |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(&scene.access, &request, prior, at(1)).unwrap();
         let mut twice = 0;
         // Two clients with three steps each: twenty orders.
         let orders: Vec<Vec<usize>> = (0..64_u32)

@@ -227,7 +227,7 @@ impl Service {
                 let cause = Cause::promotion(&operator(Privilege::GrantCredits), &account, &key).unwrap();
                 let grant = |loaded: Loaded| {
                     let prior = loaded.outcome.clone();
-                    wallet(loaded).grant(&cause, *terms, prior.as_ref(), now)
+                    wallet(loaded).grant(&cause, terms.clone(), prior.as_ref(), now)
                 };
                 match transact(&self.store, &account, cause.key(), grant) {
                     Ok(Answer::Fresh(_)) | Err(TransactError::Refused(_)) => {}
@@ -330,7 +330,7 @@ proptest! {
         prop_assert_eq!(&site.to_string().parse::<SiteId>().unwrap(), &site);
         prop_assert_eq!(&key.as_str().parse::<IdempotencyKey>().unwrap(), &key);
         let cause = Cause::promotion(&operator(Privilege::GrantCredits), &2.into(), &key).unwrap();
-        prop_assert!(Wallet::open(2.into(), at(0)).grant(&cause, terms, None, at(0)).is_ok(), "{:?}", terms);
+        prop_assert!(Wallet::open(2.into(), at(0)).grant(&cause, terms.clone(), None, at(0)).is_ok(), "{:?}", terms);
         let facts = (plan, account, list);
         let json = serde_json::to_string(&facts).unwrap();
         prop_assert_eq!(serde_json::from_str::<(Plan, Account, PriceList)>(&json).unwrap(), facts);

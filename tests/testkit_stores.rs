@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use bailiwick::testkit::{Check, CreditStore, Loaded, Report, Written, audit, check_pair, check_store, transact};
 use bailiwick::{
-    Access, AccountId, Answer, Cause, Change, Credits, Event, GrantTerms, Hold, HoldError, HoldRequest, IdempotencyKey,
-    LedgerEntry, Outcome, OutcomeWrite, PriceList, Principal, Privilege, Receipt, Replayed, Wallet,
+    Access, AccountId, Answer, Cause, Change, Credits, DeductRequest, Event, GrantTerms, Hold, HoldError, HoldRequest,
+    IdempotencyKey, LedgerEntry, Outcome, OutcomeWrite, PriceList, Principal, Privilege, Receipt, Replayed, Wallet,
     validate_account_and_plan,
 };
 use chrono::TimeDelta;
@@ -451,10 +451,9 @@ impl Store<sqlx::Postgres> {
     /// Charges, and sends the request again where the connection is cut.
     async fn deduct(&self, access: &Access, request: &HoldRequest, failures: &AtomicU32) -> Option<Receipt> {
         let key = Outcome::spend_key(&request.key);
+        let once = DeductRequest { key: request.key.clone(), quote: request.quote.clone(), fingerprint: None };
         loop {
-            let deduct = |wallet: Wallet, prior: Option<&Outcome>| {
-                wallet.deduct(access, &request.key, &request.quote, prior, at(1))
-            };
+            let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(access, &once, prior, at(1));
             match self.transact(access.account(), &key, deduct).await {
                 Ok(Ok(answer)) => return Some(answer.into_inner()),
                 Ok(Err(HoldError::Insufficient { .. })) => return None,

@@ -277,9 +277,9 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
 
     /// A deduction that is computed, and not written yet.
     pub(super) fn deducting(&self, name: &str, quote: &Quote, now: DateTime<Utc>) -> Result<Change<Receipt>, Fault> {
-        let key = self.probe.own(facts::key(name))?;
-        let (wallet, prior) = self.load(&Outcome::spend_key(&key))?;
-        let answer = self.probe.allowed(wallet.deduct(&self.access, &key, quote, prior.as_ref(), now))?;
+        let request = self.probe.own(facts::deduction(name, quote))?;
+        let (wallet, prior) = self.load(&Outcome::spend_key(&request.key))?;
+        let answer = self.probe.allowed(wallet.deduct(&self.access, &request, prior.as_ref(), now))?;
         self.fresh(answer)
     }
 
@@ -353,6 +353,13 @@ pub(super) fn audited<S: CreditStore>(
         let expected = format!("as of entry {sequence}: {}", tell_balance(&balance));
         let seen = format!("as of entry {}: {}", wallet.sequence(), tell_wallet(Some(&wallet)));
         return Err(probe.fault(fault::LEDGER_DIFFERS, expected, seen));
+    }
+    // Not the sums alone: every grant, every hold and every slice of it.
+    let replayed = Wallet::replay(account, entries.iter().cloned());
+    let replayed = replayed.map_err(|error| probe.fault(fault::LEDGER_DIFFERS, "a ledger that replays", error))?;
+    if !replayed.equals_but_for_version(&wallet) {
+        let (expected, seen) = tell_difference(&format!("{replayed:?}"), &format!("{wallet:?}"));
+        return Err(probe.fault(fault::LEDGER_DIFFERS, format_args!("as replayed: {expected}"), seen));
     }
     Ok((wallet, entries))
 }

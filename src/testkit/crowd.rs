@@ -2,7 +2,7 @@
 
 use super::CreditStore;
 use super::book::{audit, charged, tell_entries, tell_wallet};
-use super::facts::{self, at, key};
+use super::facts::{self, at};
 use super::fault::{self, Fault};
 use super::probe::Probe;
 use crate::credit::{Answer, GrantTerms, Hold, HoldError, Outcome, Receipt, Replayed, Wallet};
@@ -26,7 +26,7 @@ pub(super) fn reads_one_moment<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(
     let access = probe.own(facts::access(&account))?;
     let cause = probe.own(facts::cause(&account, "moment"))?;
     let terms = GrantTerms::forever(Credits::whole(MOMENTS));
-    let grant = |wallet: Wallet, prior: Option<&Outcome>| wallet.grant(&cause, terms, prior, at(0));
+    let grant = |wallet: Wallet, prior: Option<&Outcome>| wallet.grant(&cause, terms.clone(), prior, at(0));
     probe.allowed(probe.transact(0, &account, cause.key(), grant)?)?;
     let held = probe.together(READERS, |number| {
         let mut held: u32 = 0;
@@ -66,7 +66,7 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
     let cause = probe.own(facts::cause(&account, "once"))?;
     let terms = GrantTerms::forever(Credits::whole(10));
     let grants = probe.together(SENDERS, |number| {
-        let grant = |wallet: Wallet, prior: Option<&Outcome>| wallet.grant(&cause, terms, prior, at(0));
+        let grant = |wallet: Wallet, prior: Option<&Outcome>| wallet.grant(&cause, terms.clone(), prior, at(0));
         probe.allowed(probe.transact(number, &account, cause.key(), grant)?)
     })?;
     once("a grant", grants.iter().filter(|answer| matches!(answer, Answer::Fresh(_))).count())?;
@@ -76,16 +76,16 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
         let hold = |wallet: Wallet, prior: Option<&Outcome>| wallet.hold(&access, &request, prior, at(1));
         probe.allowed(probe.transact(number, &account, &Outcome::spend_key(&request.key), hold)?)
     })?;
-    if holds.contains(&Answer::Replayed(Replayed::Expired)) {
+    if holds.iter().any(|answer| matches!(answer, Answer::Replayed(Replayed::Expired { .. }))) {
         return Err(probe.fault(fault::TORN, "a request that is at work is pending", "expired"));
     }
     once("a hold", holds.iter().filter(|answer| matches!(answer, Answer::Fresh(_))).count())?;
 
     let quote = probe.own(facts::quote(2))?;
-    let name = probe.own(key("once-deducted"))?;
+    let once_deducted = probe.own(facts::deduction("once-deducted", &quote))?;
     let receipts = probe.together(SENDERS, |number| {
-        let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(&access, &name, &quote, prior, at(2));
-        probe.allowed(probe.transact(number, &account, &Outcome::spend_key(&name), deduct)?)
+        let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(&access, &once_deducted, prior, at(2));
+        probe.allowed(probe.transact(number, &account, &Outcome::spend_key(&once_deducted.key), deduct)?)
     })?;
     once("a deduction", receipts.iter().filter(|answer| matches!(answer, Answer::Fresh(_))).count())?;
 
@@ -139,9 +139,10 @@ impl<S: CreditStore> Spender<'_, '_, S> {
     }
 
     fn deduct(&self, name: &str) -> Result<Option<Receipt>, Fault> {
-        let (name, quote) = (self.probe.own(key(name))?, self.probe.own(facts::quote(3))?);
-        let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(self.access, &name, &quote, prior, at(1));
-        match self.probe.transact(self.number, self.account, &Outcome::spend_key(&name), deduct)? {
+        let quote = self.probe.own(facts::quote(3))?;
+        let request = self.probe.own(facts::deduction(name, &quote))?;
+        let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(self.access, &request, prior, at(1));
+        match self.probe.transact(self.number, self.account, &Outcome::spend_key(&request.key), deduct)? {
             Err(HoldError::Insufficient { .. }) => Ok(None),
             answer => Ok(Some(self.probe.allowed(answer)?.into_inner())),
         }

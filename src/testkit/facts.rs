@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-use crate::credit::{Cause, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding};
+use crate::credit::{Cause, DeductRequest, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding};
 use crate::gate::{Access, Evidence, Principal, Route, admit, validate_account_and_plan};
 use crate::id::AccountId;
 use crate::money::{Credits, Currency, Money};
@@ -52,7 +52,13 @@ pub(super) fn micros(micros: i64) -> Result<Credits, Broken> {
 }
 
 fn prices() -> Result<PriceList, Broken> {
-    let price = |per_unit| Price { base: Decimal::ZERO, per_unit, minimum: Credits::ZERO, rounding: Rounding::Up };
+    let price = |per_unit| Price {
+        base: Decimal::ZERO,
+        per_unit,
+        tiers: Vec::new(),
+        minimum: Credits::ZERO,
+        rounding: Rounding::Up,
+    };
     let micro = Credits::from_micros(1)?.to_decimal();
     let list: BTreeMap<Arc<str>, Price> = [(UNIT.into(), price(Decimal::ONE)), (MICRO.into(), price(micro))].into();
     Ok(list.try_into()?)
@@ -71,6 +77,10 @@ pub(super) fn quote_micros(micros: u64) -> Result<Quote, Broken> {
 pub(super) fn request(name: &str, credits: u64, life: i64) -> Result<HoldRequest, Broken> {
     let fingerprint = Some([0xA5; 32]);
     Ok(HoldRequest { key: key(name)?, quote: quote(credits)?, time_to_live: seconds(life), fingerprint })
+}
+
+pub(super) fn deduction(name: &str, quote: &Quote) -> Result<DeductRequest, Broken> {
+    Ok(DeductRequest { key: key(name)?, quote: quote.clone(), fingerprint: Some([0x5A; 32]) })
 }
 
 fn tenant(id: AccountId, privileges: Privileges) -> Result<Tenant, Broken> {

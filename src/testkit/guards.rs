@@ -2,7 +2,7 @@
 
 use super::CreditStore;
 use super::book::Book;
-use super::facts::{self, at, key};
+use super::facts::{self, at};
 use super::fault::{self, Fault};
 use super::probe::Probe;
 use crate::credit::{Answer, Change, GrantTerms, Outcome, Wallet};
@@ -77,8 +77,8 @@ pub(super) fn guards_key<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fau
     one.grant("key", ten(), at(0))?;
     one.deduct("key", &quote, at(0))?;
     // As if the outcome had been read before the wallet: the version holds, and only the unique key can refuse it.
-    let name = probe.own(key("key"))?;
-    let again = one.wallet().deduct(&one.access, &name, &quote, None, at(1));
+    let request = probe.own(facts::deduction("key", &quote))?;
+    let again = one.wallet().deduct(&one.access, &request, None, at(1));
     let Answer::Fresh(again) = probe.allowed(again)? else {
         return Err(probe.fault(fault::SUITE, "a deduction that is new", "one that was made before"));
     };
@@ -129,8 +129,8 @@ pub(super) fn rolls_back<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fau
     book.refuse(&stale, fault::UNGUARDED, "the wallet has changed meanwhile")?;
     book.deduct("undone", &quote, at(0))?;
     // The wallet and the entries would pass; the key clashes, and undoes them.
-    let name = probe.own(key("undone"))?;
-    let again = probe.allowed(book.wallet().deduct(&book.access, &name, &quote, None, at(1)))?;
+    let request = probe.own(facts::deduction("undone", &quote))?;
+    let again = probe.allowed(book.wallet().deduct(&book.access, &request, None, at(1)))?;
     if let Answer::Fresh(again) = again {
         book.refuse(&again, fault::KEY_TWICE, "the account has an outcome of this key")?;
     }
@@ -193,10 +193,11 @@ impl Client {
         }
         let Some(change) = self.change.take() else {
             let probe = book.probe;
-            let (name, quote) = (probe.own(key(self.name))?, probe.own(facts::quote(3))?);
-            let (wallet, prior) = book.load(&Outcome::spend_key(&name))?;
+            let quote = probe.own(facts::quote(3))?;
+            let request = probe.own(facts::deduction(self.name, &quote))?;
+            let (wallet, prior) = book.load(&Outcome::spend_key(&request.key))?;
             self.made_from = Some(wallet.clone());
-            match wallet.deduct(&book.access, &name, &quote, prior.as_ref(), at(0)) {
+            match wallet.deduct(&book.access, &request, prior.as_ref(), at(0)) {
                 Ok(Answer::Fresh(change)) => self.change = Some(change.without_result()),
                 Ok(Answer::Replayed(_)) | Err(_) => self.is_done = true,
             }

@@ -85,7 +85,7 @@ pub(super) fn updates_outcomes<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(
     let hold = book.hold("released", 3, 60, at(3))?;
     book.release(&hold, at(4))?;
     let seen = book.ask_hold("released", 3, 60, at(5))?;
-    if seen != Answer::Replayed(Replayed::Released) {
+    if seen != Answer::Replayed(Replayed::Released { drawn: Credits::ZERO }) {
         return Err(probe.fault(fault::OUTCOME_STALE, "released", told(&seen)));
     }
     book.verify()
@@ -123,7 +123,7 @@ pub(super) fn expires_holds<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), 
         }
     }
     let seen = book.ask_hold("expiry", 6, 60, at(60))?;
-    if seen != Answer::Replayed(Replayed::Expired) {
+    if seen != Answer::Replayed(Replayed::Expired { drawn: Credits::ZERO }) {
         return Err(probe.fault(fault::EXPIRY, "expired", format_args!("{seen:?}")));
     }
     book.deduct("all", &probe.own(facts::quote(10))?, at(75))?;
@@ -178,9 +178,9 @@ pub(super) fn separates_tenants<S: CreditStore>(probe: &Probe<'_, S>) -> Result<
     let books = [&one, &other].map(|book| (&book.account, &book.access));
     probe.together(16, |number| {
         for (account, access) in books {
-            let name = probe.own(key(&format!("at-once-{number}")))?;
-            let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(access, &name, &quote, prior, at(5));
-            match probe.transact(number, account, &Outcome::spend_key(&name), deduct)? {
+            let request = probe.own(facts::deduction(&format!("at-once-{number}"), &quote))?;
+            let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(access, &request, prior, at(5));
+            match probe.transact(number, account, &Outcome::spend_key(&request.key), deduct)? {
                 // One of the tenants cannot pay for them all.
                 Ok(_) | Err(HoldError::Insufficient { .. }) => {}
                 Err(error) => probe.allowed(Err(error))?,

@@ -103,7 +103,7 @@ pub fn grant_terms(now: DateTime<Utc>) -> impl Strategy<Value = GrantTerms> {
     (amount, any::<u8>(), option::of(wait), option::of(life)).prop_map(move |(amount, priority, wait, life)| {
         let effective_at = wait.map(|wait| later(now, wait));
         let from = effective_at.map_or(now, |at| at.max(now));
-        GrantTerms { amount, priority, effective_at, expires_at: life.map(|life| later(from, life)) }
+        GrantTerms { amount, priority, effective_at, expires_at: life.map(|life| later(from, life)), rollover: None }
     })
 }
 
@@ -116,6 +116,7 @@ pub fn price_list() -> impl Strategy<Value = PriceList> {
     let price = (decimal.clone(), decimal, minimum, rounding).prop_map(|(base, per_unit, minimum, rounding)| Price {
         base,
         per_unit,
+        tiers: Vec::new(),
         minimum,
         rounding,
     });
@@ -129,7 +130,8 @@ pub fn price_list() -> impl Strategy<Value = PriceList> {
 pub fn quote(most: Credits) -> impl Strategy<Value = Quote> {
     credits_up_to(most).prop_filter_map("a quote", |price| {
         let per_unit = Credits::from_micros(1).ok()?.to_decimal();
-        let spend = Price { base: Decimal::ZERO, per_unit, minimum: Credits::ZERO, rounding: Rounding::Up };
+        let spend =
+            Price { base: Decimal::ZERO, per_unit, tiers: Vec::new(), minimum: Credits::ZERO, rounding: Rounding::Up };
         let list = PriceList::try_from(BTreeMap::from([(Arc::from("spend"), spend)])).ok()?;
         list.quote("spend", u64::try_from(price.micros()).ok()?).ok()
     })
