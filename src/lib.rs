@@ -97,6 +97,8 @@
 //! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks for it.
 //! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
 //! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a [`ThrottleKey`].
+//! - `testkit`: a conformance suite for the host's own store of wallets, and strategies for its own property tests. It
+//!   belongs among a host's dev-dependencies.
 //! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
 //!
 //! Enabling a feature never changes a decision.
@@ -144,6 +146,8 @@ mod registration;
 mod scope;
 mod subscription;
 mod tenant;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod throttle;
 
 // What the public interface is made of, in the versions that it is made of.

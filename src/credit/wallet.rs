@@ -142,6 +142,11 @@ impl Wallet {
         self.version
     }
 
+    /// The sequence of its ledger's last entry; 0 before the first.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// The time up to which everything that time decides has been applied.
     pub fn as_of(&self) -> DateTime<Utc> {
         self.as_of

@@ -104,7 +104,7 @@ pub async fn load_wallet(connection: &mut sqlx::SqliteConnection, account: &Acco
     Ok(serde_json::from_str(&facts)?)
 }
 
-async fn load_outcome(
+pub async fn load_outcome(
     connection: &mut sqlx::SqliteConnection,
     account: &AccountId,
     key: &str,

@@ -4,12 +4,12 @@ mod accounts;
 mod articles;
 mod auth;
 mod change_sets;
-mod error;
+pub mod error;
 mod extract;
-mod ledger;
+pub mod ledger;
 mod metrics;
 pub mod seed;
-mod store;
+pub mod store;
 mod tables;
 mod writer;
 

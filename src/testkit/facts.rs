@@ -1,0 +1,116 @@
+//! What the suite's commands are made of: a fixed time, prices, and proofs that the gate made.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+
+use crate::credit::{Cause, DeductRequest, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding};
+use crate::gate::{Access, Evidence, Principal, Route, admit, validate_account_and_plan};
+use crate::id::AccountId;
+use crate::money::{Credits, Currency, Money};
+use crate::period::Interval;
+use crate::privilege::{Privilege, Privileges};
+use crate::subscription::PaymentMethod;
+use crate::tenant::{Account, AccountStatus, Plan, Tenant};
+
+/// The suite's first instant, in microseconds: January 2027, with a fraction that a column of seconds loses.
+const START: i64 = 1_800_000_000_123_457;
+/// What the suite buys: one credit a unit, and a millionth of one a micro.
+const UNIT: &str = "unit";
+const MICRO: &str = "micro";
+/// Operators of the suite belong to this account, which is no store's.
+const STAFF: &str = "bailiwick-testkit-staff";
+
+/// Something that cannot go wrong did.
+pub(super) struct Broken(pub(super) String);
+
+impl<E: fmt::Display> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// So many seconds after the suite's first instant.
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
+    let micros = START.saturating_add(seconds.saturating_mul(1_000_000));
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+pub(super) fn seconds(seconds: i64) -> TimeDelta {
+    TimeDelta::try_seconds(seconds).unwrap_or_default()
+}
+
+pub(super) fn key(text: &str) -> Result<IdempotencyKey, Broken> {
+    Ok(text.parse()?)
+}
+
+pub(super) fn micros(micros: i64) -> Result<Credits, Broken> {
+    Ok(Credits::from_micros(micros)?)
+}
+
+fn prices() -> Result<PriceList, Broken> {
+    let price = |per_unit| Price {
+        base: Decimal::ZERO,
+        per_unit,
+        tiers: Vec::new(),
+        minimum: Credits::ZERO,
+        rounding: Rounding::Up,
+    };
+    let micro = Credits::from_micros(1)?.to_decimal();
+    let list: BTreeMap<Arc<str>, Price> = [(UNIT.into(), price(Decimal::ONE)), (MICRO.into(), price(micro))].into();
+    Ok(list.try_into()?)
+}
+
+/// The price of so many credits.
+pub(super) fn quote(credits: u64) -> Result<Quote, Broken> {
+    Ok(prices()?.quote(UNIT, credits)?)
+}
+
+/// The price of so many millionths of a credit.
+pub(super) fn quote_micros(micros: u64) -> Result<Quote, Broken> {
+    Ok(prices()?.quote(MICRO, micros)?)
+}
+
+pub(super) fn request(name: &str, credits: u64, life: i64) -> Result<HoldRequest, Broken> {
+    let fingerprint = Some([0xA5; 32]);
+    Ok(HoldRequest { key: key(name)?, quote: quote(credits)?, time_to_live: seconds(life), fingerprint })
+}
+
+pub(super) fn deduction(name: &str, quote: &Quote) -> Result<DeductRequest, Broken> {
+    Ok(DeductRequest { key: key(name)?, quote: quote.clone(), fingerprint: Some([0x5A; 32]) })
+}
+
+fn tenant(id: AccountId, privileges: Privileges) -> Result<Tenant, Broken> {
+    let plan = Plan {
+        id: 1.into(),
+        active: true,
+        price: Money::new(Decimal::ZERO, Currency::EUR)?,
+        interval: Interval::MONTHLY,
+        credits_per_month: Credits::ZERO,
+        needs_subscription: false,
+        quotas: BTreeMap::new(),
+        concurrency: BTreeMap::new(),
+    };
+    let payment_method = PaymentMethod::BankTransfer;
+    let account = Account { id, status: AccountStatus::Active, payment_method, version: 1, privileges };
+    Ok(Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: Arc::new([]) })
+}
+
+/// The gate's leave to spend an account's credits.
+pub(super) fn access(account: &AccountId) -> Result<Access, Broken> {
+    let principal = Principal::session(2.into()).of_account(account.clone());
+    Ok(validate_account_and_plan(&principal, Some(&tenant(account.clone(), Privileges::NONE)?), at(0))?)
+}
+
+/// The gate's leave to give credits away, used for one grant.
+pub(super) fn cause(account: &AccountId, name: &str) -> Result<Cause, Broken> {
+    let privileges = Privileges::from_iter([Privilege::GrantCredits]);
+    let staff: AccountId = STAFF.parse()?;
+    let principal = Principal::session(1.into()).of_account(staff.clone()).with_privileges(privileges);
+    let route = Route::Operator(Privilege::GrantCredits);
+    let decision = admit(route, &Evidence::Verified(principal), Some(&tenant(staff, privileges)?), at(0));
+    Ok(Cause::promotion(&decision.into_result()?.into_operator()?, account, &key(name)?)?)
+}
