@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a server goes by the clock")]
 
 mod servers;
+mod stores;
 mod support;
 
 use std::collections::BTreeMap;
@@ -17,224 +18,16 @@ use std::time::{Duration, Instant};
 use bailiwick::testkit::{Check, CreditStore, Loaded, Report, Written, audit, check_pair, check_store, transact};
 use bailiwick::{
     Access, AccountId, Answer, Cause, Change, Credits, DeductRequest, Event, GrantTerms, Hold, HoldError, HoldRequest,
-    IdempotencyKey, LedgerEntry, Outcome, OutcomeWrite, PriceList, Principal, Privilege, Receipt, Replayed, Wallet,
+    IdempotencyKey, LedgerEntry, Outcome, PriceList, Principal, Privilege, Receipt, Replayed, Wallet,
     validate_account_and_plan,
 };
 use chrono::TimeDelta;
 use servers::Postgres;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Database, PgConnection, PgPool, Pool, SqlitePool};
+use sqlx::{Connection, PgConnection, SqlitePool};
+use stores::{Blocking, POSTGRES, SQLITE, SQLITE_SCHEMA, Statements, Store, id, parse, postgres, with_schema};
 use support::{at, credits, operator_of, tenant};
 use tokio::runtime::Runtime;
-
-/// A store's statements. A wrong store is the right one but for one of them.
-#[derive(Clone, Copy)]
-struct Statements {
-    begin: &'static str,
-    account: &'static str,
-    load: &'static str,
-    insert_wallet: &'static str,
-    update_wallet: &'static str,
-    entry: &'static str,
-    insert_outcome: &'static str,
-    update_outcome: &'static str,
-    ledger: &'static str,
-}
-
-const POSTGRES_SCHEMA: &str = "
-    CREATE TABLE accounts (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
-    CREATE TABLE wallets (account_id BIGINT PRIMARY KEY REFERENCES accounts, version BIGINT NOT NULL, facts JSONB NOT NULL);
-    CREATE TABLE ledger (
-        account_id BIGINT NOT NULL REFERENCES accounts, sequence BIGINT NOT NULL, entry JSONB NOT NULL,
-        PRIMARY KEY (account_id, sequence)
-    );
-    CREATE TABLE outcomes (
-        account_id BIGINT NOT NULL REFERENCES accounts, key TEXT NOT NULL, outcome JSONB NOT NULL,
-        PRIMARY KEY (account_id, key)
-    );";
-
-const POSTGRES: Statements = Statements {
-    begin: "BEGIN",
-    account: "INSERT INTO accounts DEFAULT VALUES RETURNING id",
-    // One statement has one snapshot, whatever the isolation level.
-    load: "SELECT wallets.facts::text, outcomes.outcome::text FROM (SELECT $1::bigint AS account, $2::text AS key) AS asked \
-           LEFT JOIN wallets ON wallets.account_id = asked.account \
-           LEFT JOIN outcomes ON outcomes.account_id = asked.account AND outcomes.key = asked.key",
-    insert_wallet: "INSERT INTO wallets (account_id, version, facts) VALUES ($1, $2, $3::jsonb)",
-    update_wallet: "UPDATE wallets SET version = $2, facts = $3::jsonb WHERE account_id = $1 AND version = $4",
-    entry: "INSERT INTO ledger (account_id, sequence, entry) VALUES ($1, $2, $3::jsonb)",
-    insert_outcome: "INSERT INTO outcomes (account_id, key, outcome) VALUES ($1, $2, $3::jsonb)",
-    update_outcome: "UPDATE outcomes SET outcome = $3::jsonb WHERE account_id = $1 AND key = $2",
-    ledger: "SELECT entry::text FROM ledger WHERE account_id = $1 ORDER BY sequence",
-};
-
-const SQLITE_SCHEMA: &str = "
-    CREATE TABLE accounts (id INTEGER PRIMARY KEY) STRICT;
-    CREATE TABLE wallets (account_id INTEGER PRIMARY KEY REFERENCES accounts, version INTEGER NOT NULL, facts TEXT NOT NULL) STRICT;
-    CREATE TABLE ledger (
-        account_id INTEGER NOT NULL REFERENCES accounts, sequence INTEGER NOT NULL, entry TEXT NOT NULL,
-        PRIMARY KEY (account_id, sequence)
-    ) STRICT;
-    CREATE TABLE outcomes (
-        account_id INTEGER NOT NULL REFERENCES accounts, key TEXT NOT NULL, outcome TEXT NOT NULL,
-        PRIMARY KEY (account_id, key)
-    ) STRICT;";
-
-const SQLITE: Statements = Statements {
-    // Taken at once, the lock is waited for; taken later, over what was read before, it is an error.
-    begin: "BEGIN IMMEDIATE",
-    account: "INSERT INTO accounts DEFAULT VALUES RETURNING id",
-    load: "SELECT facts, outcome FROM (SELECT $1 AS account, $2 AS name) \
-           LEFT JOIN wallets ON wallets.account_id = account \
-           LEFT JOIN outcomes ON outcomes.account_id = account AND key = name",
-    insert_wallet: "INSERT INTO wallets (account_id, version, facts) VALUES ($1, $2, $3)",
-    update_wallet: "UPDATE wallets SET version = $2, facts = $3 WHERE account_id = $1 AND version = $4",
-    entry: "INSERT INTO ledger (account_id, sequence, entry) VALUES ($1, $2, $3)",
-    insert_outcome: "INSERT INTO outcomes (account_id, key, outcome) VALUES ($1, $2, $3)",
-    update_outcome: "UPDATE outcomes SET outcome = $3 WHERE account_id = $1 AND key = $2",
-    ledger: "SELECT entry FROM ledger WHERE account_id = $1 ORDER BY sequence",
-};
-
-/// A host's store on a pool of connections. Its methods are async, as the service wants them.
-struct Store<D: Database> {
-    pool: Pool<D>,
-    statements: Statements,
-}
-
-/// The store as the suite wants it.
-struct Blocking<D: Database> {
-    runtime: Arc<Runtime>,
-    store: Store<D>,
-}
-
-/// Why a change is not written: a guard missed, or the database failed.
-enum Failure {
-    Missed,
-    Failed(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
-        let is_unique = error.as_database_error().is_some_and(|error| error.is_unique_violation());
-        // A serialisation failure and a deadlock are answers to begin again, too.
-        if is_unique || ["40001", "40P01"].contains(&&*code) { Self::Missed } else { Self::Failed(error) }
-    }
-}
-
-fn guard(rows: u64) -> Result<(), Failure> {
-    if rows == 1 { Ok(()) } else { Err(Failure::Missed) }
-}
-
-fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
-    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-fn json<T: serde::Serialize>(row: &T) -> String {
-    serde_json::to_string(row).unwrap()
-}
-
-fn id(account: &AccountId) -> i64 {
-    account.as_integer().unwrap()
-}
-
-macro_rules! store {
-    ($database:ty) => {
-        impl Store<$database> {
-            async fn new_account(&self) -> Result<AccountId, sqlx::Error> {
-                let (account,): (i64,) = sqlx::query_as(self.statements.account).fetch_one(&self.pool).await?;
-                Ok(account.into())
-            }
-
-            async fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, sqlx::Error> {
-                let (wallet, outcome): (Option<String>, Option<String>) =
-                    sqlx::query_as(self.statements.load).bind(id(account)).bind(key).fetch_one(&self.pool).await?;
-                let wallet = wallet.as_deref().map(parse::<Wallet>).transpose()?;
-                Ok(Loaded { wallet, outcome: outcome.as_deref().map(parse::<Outcome>).transpose()? })
-            }
-
-            async fn commit<T>(&self, change: &Change<T>) -> Result<Written, sqlx::Error> {
-                let (wallet, account) = (change.wallet(), id(change.wallet().account()));
-                let entries: Vec<(i64, String)> =
-                    change.entries().iter().map(|entry| (entry.sequence.try_into().unwrap(), json(entry))).collect();
-                let outcome = change.outcome().map(|write| {
-                    let text = match write {
-                        OutcomeWrite::Insert(_) => self.statements.insert_outcome,
-                        OutcomeWrite::Update(_) => self.statements.update_outcome,
-                    };
-                    (text, write.outcome().key().to_owned(), json(write.outcome()))
-                });
-                let (expected, version) = (change.expected_version(), i64::try_from(wallet.version()).unwrap());
-                let written =
-                    self.write(account, i64::try_from(expected).unwrap(), version, json(wallet), entries, outcome);
-                match written.await {
-                    Ok(()) => Ok(Written::Committed),
-                    Err(Failure::Missed) => Ok(Written::Missed),
-                    Err(Failure::Failed(error)) => Err(error),
-                }
-            }
-
-            /// One transaction. Dropped before it commits, it is rolled back.
-            async fn write(
-                &self,
-                account: i64,
-                expected: i64,
-                version: i64,
-                facts: String,
-                entries: Vec<(i64, String)>,
-                outcome: Option<(&'static str, String, String)>,
-            ) -> Result<(), Failure> {
-                let mut transaction = self.pool.begin_with(self.statements.begin).await?;
-                let wallet = if expected == 0 {
-                    sqlx::query(self.statements.insert_wallet).bind(account).bind(version).bind(facts)
-                } else {
-                    sqlx::query(self.statements.update_wallet).bind(account).bind(version).bind(facts).bind(expected)
-                };
-                guard(wallet.execute(&mut *transaction).await?.rows_affected())?;
-                for (sequence, entry) in entries {
-                    let entry = sqlx::query(self.statements.entry).bind(account).bind(sequence).bind(entry);
-                    entry.execute(&mut *transaction).await?;
-                }
-                if let Some((text, key, outcome)) = outcome {
-                    let outcome = sqlx::query(text).bind(account).bind(key).bind(outcome);
-                    guard(outcome.execute(&mut *transaction).await?.rows_affected())?;
-                }
-                transaction.commit().await?;
-                Ok(())
-            }
-
-            async fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, sqlx::Error> {
-                let rows: Vec<(String,)> =
-                    sqlx::query_as(self.statements.ledger).bind(id(account)).fetch_all(&self.pool).await?;
-                rows.iter().map(|(text,)| parse(text)).collect()
-            }
-        }
-
-        impl CreditStore for Blocking<$database> {
-            type Error = sqlx::Error;
-
-            fn new_account(&self) -> Result<AccountId, sqlx::Error> {
-                self.runtime.block_on(self.store.new_account())
-            }
-
-            fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, sqlx::Error> {
-                self.runtime.block_on(self.store.load(account, key))
-            }
-
-            fn commit<T>(&self, change: &Change<T>) -> Result<Written, sqlx::Error> {
-                self.runtime.block_on(self.store.commit(change))
-            }
-
-            fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, sqlx::Error> {
-                self.runtime.block_on(self.store.ledger(account))
-            }
-        }
-    };
-}
-
-store!(sqlx::Sqlite);
-store!(sqlx::Postgres);
 
 fn runtime() -> Arc<Runtime> {
     Arc::new(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
@@ -286,24 +79,11 @@ fn sqlite_conforms_through_several_connections() {
 
 // PostgreSQL.
 
-fn postgres(runtime: &Arc<Runtime>, url: &str, statements: Statements) -> Blocking<sqlx::Postgres> {
-    let options: PgConnectOptions = url.parse().unwrap();
-    let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(60));
-    let pool: PgPool = runtime.block_on(pool.connect_with(options.application_name("spender"))).unwrap();
-    Blocking { runtime: runtime.clone(), store: Store { pool, statements } }
-}
-
-fn with_schema(runtime: &Arc<Runtime>, server: &Postgres) -> Blocking<sqlx::Postgres> {
-    let store = postgres(runtime, &server.url(), POSTGRES);
-    runtime.block_on(sqlx::raw_sql(POSTGRES_SCHEMA).execute(&store.store.pool)).unwrap();
-    store
-}
-
 #[test]
 fn postgres_conforms_and_wrong_statements_do_not() {
     let Some(server) = Postgres::start() else { return };
     let (runtime, start) = (runtime(), Instant::now());
-    let first = with_schema(&runtime, &server);
+    let first = with_schema(&runtime, &server.url());
     let report = check_pair(&first, &postgres(&runtime, &server.url(), POSTGRES)).unwrap();
     tell("PostgreSQL", &report, start);
 
@@ -371,7 +151,7 @@ fn two_statements_need_one_snapshot() {
     let Some(server) = Postgres::start() else { return };
     let runtime = runtime();
     let store = |begin| TwoStatements(postgres(&runtime, &server.url(), POSTGRES), begin);
-    drop(with_schema(&runtime, &server));
+    drop(with_schema(&runtime, &server.url()));
     let fault = Check::ReadsOneMoment.run(&store("BEGIN ISOLATION LEVEL READ COMMITTED")).unwrap_err();
     assert_eq!(fault.name(), "a torn read: the outcome is of a later moment than the wallet");
     Check::ReadsOneMoment.run(&store("BEGIN ISOLATION LEVEL REPEATABLE READ")).unwrap();
@@ -493,7 +273,7 @@ fn charges(entries: &[LedgerEntry]) -> BTreeMap<IdempotencyKey, Vec<Credits>> {
 fn c10_sixty_four_tasks_spend_one_wallet() {
     let Some(server) = Postgres::start() else { return };
     let runtime = runtime();
-    let store = Arc::new(with_schema(&runtime, &server));
+    let store = Arc::new(with_schema(&runtime, &server.url()));
     // 64 tasks with 2 requests each want 3 micro-credits at a time; there is enough for 100 of the 128.
     let account = open(&store, Credits::from_micros(301).unwrap());
     let failures = Arc::new(AtomicU32::new(0));
@@ -520,7 +300,7 @@ fn c10_sixty_four_tasks_spend_one_wallet() {
 fn c10_connections_cut_in_mid_transaction_lose_nothing() {
     let Some(server) = Postgres::start() else { return };
     let runtime = runtime();
-    let store = Arc::new(with_schema(&runtime, &server));
+    let store = Arc::new(with_schema(&runtime, &server.url()));
     let account = open(&store, credits(1000));
     let (failures, is_over) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     let url = server.url();
@@ -616,7 +396,7 @@ fn c10_processes_killed_in_mid_hold_lose_nothing() {
     }
     let Some(server) = Postgres::start() else { return };
     let runtime = runtime();
-    let store = with_schema(&runtime, &server);
+    let store = with_schema(&runtime, &server.url());
     let account = open(&store, credits(1000));
     let mut told = Vec::new();
     let mut left_open = 0;
