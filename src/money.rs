@@ -113,6 +113,8 @@ pub struct Credits(i64);
 impl Credits {
     /// No credits.
     pub const ZERO: Self = Self(0);
+    /// The most that one amount may state.
+    pub(crate) const MOST: Self = Self(MOST_CREDITS.saturating_mul(MICROS));
 
     /// Whole credits: any `u32` is within bounds.
     pub fn whole(credits: u32) -> Self {

@@ -356,6 +356,29 @@ fn c11_sums_beyond_the_range_are_refused_and_change_nothing() {
     assert_eq!(host.wallet.balance().held, most);
 }
 
+/// A rollover is due by time alone. One that no sum can hold must not keep every later command from the wallet.
+#[test]
+fn c11_what_rolls_over_stops_at_the_end_of_the_range() {
+    let mut host = Host::new(Overage::Reject);
+    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    let method = PaymentMethod::BankTransfer;
+    let payment = RecordedPayment { interval: Interval::YEARLY, slack: TimeDelta::zero(), method, external_id: None };
+    let year = new.record_payment(payment, at(0)).unwrap();
+    let months: Vec<Period> = year.subscription().current_period.unwrap().months(at(0)).collect();
+    let month = |number: usize| Cause::month(&year, months[number]).unwrap();
+    grant(&mut host, &month(0), GrantTerms::month(credits(10), months[0]), 0);
+    let from = month(0).key().into();
+    let rollover = Some(Rollover { from, minimum: credits(0), maximum: credits(10) });
+    grant(&mut host, &month(1), GrantTerms { rollover, ..GrantTerms::month(credits(10), months[1]) }, 0);
+    let most: Credits = "999999999973".parse().unwrap();
+    assert_eq!(host.grant("all", GrantTerms::forever(most), 0), "fresh");
+    let later = months[1].start.timestamp() - at(0).timestamp();
+    assert_eq!(host.hold(1, 1, 10, later - 5), "fresh");
+    let now = balance(&host, later);
+    assert_eq!((now.granted, now.expired), ("1000000000000".parse().unwrap(), credits(9)), "seven of nine roll over");
+    assert_eq!(host.settle(1, 1, later), "fresh");
+}
+
 // The ledger.
 
 fn busy_ledger() -> Host {

@@ -413,7 +413,9 @@ impl Wallet {
             let rollover = funds.due_rollover().filter(|rollover| !lives(&rollover.from))?;
             let lapse = self.lapses.iter().find(|lapse| lapse.grant == rollover.from);
             let left = lapse.map_or(Credits::ZERO, |lapse| lapse.left);
-            Some(Event::RolledOver { grant: funds.grant.id.clone(), left, amount: rollover.amount(left) })
+            // Time alone decides this, so a sum that cannot be held must not keep every command from the wallet.
+            let room = Credits::MOST.saturating_sub(self.balance.granted);
+            Some(Event::RolledOver { grant: funds.grant.id.clone(), left, amount: rollover.amount(left).min(room) })
         })
     }
 }
