@@ -76,6 +76,22 @@ fn c3_a_late_settlement_counts_what_was_drawn_in_time() {
     assert_eq!(receipt(&host, 1)["charged"], "7");
 }
 
+// Two reads that see two moments, as under READ COMMITTED: the wallet from before a hold, its outcome from after.
+
+#[test]
+fn c4_an_open_hold_is_pending_even_if_the_wallet_was_read_before_it() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    let before = host.wallet.clone();
+    assert_eq!(host.hold(1, 4, 10, 0), "fresh");
+    let after = std::mem::replace(&mut host.wallet, before);
+    assert_eq!(host.hold(1, 4, 10, 9), "pending");
+    assert_eq!(host.hold(1, 4, 10, 10), "expired");
+    host.wallet = after;
+    assert_eq!(host.hold(1, 4, 10, 9), "pending");
+    assert_eq!(host.hold(1, 4, 10, 10), "expired");
+}
+
 // Draws.
 
 #[test]

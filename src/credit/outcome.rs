@@ -136,6 +136,8 @@ pub(super) struct Pending {
     /// What was drawn of it, and until when the credits that paid would have lived.
     pub(super) drawn: Credits,
     pub(super) paid_with: Life,
+    /// The first instant at which it is no longer open.
+    pub(super) expires_at: DateTime<Utc>,
     /// What a late settlement may do, and the first instant at which it comes too late.
     pub(super) late: LateSettle,
     pub(super) late_until: DateTime<Utc>,

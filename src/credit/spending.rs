@@ -206,7 +206,8 @@ impl Wallet {
             return Ok(Answer::Replayed(match &prior.state {
                 State::Settled { receipt, .. } => Replayed::Settled(receipt.clone()),
                 State::Released => Replayed::Released,
-                _ if Draft::begin(self, now)?.wallet.open_hold(&request.key).is_some() => Replayed::Pending,
+                // Not by the wallet, which may have been read before this outcome was written.
+                State::Pending(pending) if now.max(self.as_of()) < pending.expires_at => Replayed::Pending,
                 _ => Replayed::Expired,
             }));
         }
@@ -227,6 +228,7 @@ impl Wallet {
             operation: request.quote.operation_name().clone(),
             drawn: Credits::ZERO,
             paid_with: Life::None,
+            expires_at,
             late: access.credit.late_settle,
             late_until: grace.and_then(|grace| expires_at.checked_add_signed(grace)).unwrap_or(expires_at),
         });
