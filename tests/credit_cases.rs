@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bailiwick::*;
 use chrono::TimeDelta;
 use proptest::prelude::*;
-use support::host::{ACCOUNT, Host, cause, credit_policy, key, prices};
+use support::host::{ACCOUNT, Host, cause, credit_policy, key, month, prices};
 use support::{at, credits, operator, operator_of};
 
 fn living(amount: i64, until: i64) -> GrantTerms {
@@ -355,6 +355,24 @@ fn c5_what_a_month_had_left_rolls_over_within_its_bounds() {
     }
 }
 
+/// A larger plan in mid-month is spent after the month's first grant, so what is left is mostly its own. However many
+/// upgrades there were, all of that is what the month had left.
+#[test]
+fn c5_what_upgrades_had_left_rolls_over_too() {
+    let mut host = Host::new(Overage::Reject);
+    let (january, february) = (month(0).unwrap(), month(1).unwrap());
+    for amount in [100, 120, 140, 160, 180, 200] {
+        assert_eq!(host.grant_for(&january.0, GrantTerms::month(credits(amount), january.1), 0), "fresh");
+    }
+    assert_eq!(host.deduct(1, 90, 1), "fresh");
+    let from = january.0.key().into();
+    let rollover = Some(Rollover { from, minimum: credits(0), maximum: credits(1_000) });
+    let terms = GrantTerms { rollover, ..GrantTerms::month(credits(7), february.1) };
+    assert_eq!(host.grant_for(&february.0, terms, 1), "fresh");
+    let start = february.1.start.timestamp() - at(0).timestamp();
+    assert_eq!(balance(&host, start).free, credits(7 + 110));
+}
+
 // Amounts at the limits.
 
 #[test]
@@ -376,19 +394,13 @@ fn c11_sums_beyond_the_range_are_refused_and_change_nothing() {
 #[test]
 fn c11_what_rolls_over_stops_at_the_end_of_the_range() {
     let mut host = Host::new(Overage::Reject);
-    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
-    let method = PaymentMethod::BankTransfer;
-    let payment = RecordedPayment { interval: Interval::YEARLY, slack: TimeDelta::zero(), method, external_id: None };
-    let year = new.record_payment(payment, at(0)).unwrap();
-    let months: Vec<Period> = year.subscription().current_period.unwrap().months(at(0)).collect();
-    let month = |number: usize| Cause::month(&year, months[number]).unwrap();
-    grant(&mut host, &month(0), GrantTerms::month(credits(10), months[0]), 0);
-    let from = month(0).key().into();
-    let rollover = Some(Rollover { from, minimum: credits(0), maximum: credits(10) });
-    grant(&mut host, &month(1), GrantTerms { rollover, ..GrantTerms::month(credits(10), months[1]) }, 0);
+    let (january, february) = (month(0).unwrap(), month(1).unwrap());
+    host.grant_for(&january.0, GrantTerms::month(credits(10), january.1), 0);
+    let rollover = Some(Rollover { from: january.0.key().into(), minimum: credits(0), maximum: credits(10) });
+    host.grant_for(&february.0, GrantTerms { rollover, ..GrantTerms::month(credits(10), february.1) }, 0);
     let most: Credits = "999999999973".parse().unwrap();
     assert_eq!(host.grant("all", GrantTerms::forever(most), 0), "fresh");
-    let later = months[1].start.timestamp() - at(0).timestamp();
+    let later = february.1.start.timestamp() - at(0).timestamp();
     assert_eq!(host.hold(1, 1, 10, later - 5), "fresh");
     let now = balance(&host, later);
     assert_eq!((now.granted, now.expired), ("1000000000000".parse().unwrap(), credits(9)), "seven of nine roll over");

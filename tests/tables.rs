@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use bailiwick::*;
 use chrono::TimeDelta;
-use support::host::{ACCOUNT, Host, credit_policy, key};
+use support::host::{ACCOUNT, Host, credit_policy, key, month};
 use support::{at, credits, operator, operator_of, tenant};
 
 /// A fault of the script itself.
@@ -266,13 +266,16 @@ impl Table {
             "month" => {
                 row.only(&["keep"])?;
                 let ([which, amount], _) = row.words()?;
-                let (cause, month, before) = month(number(which)?)?;
+                let which: usize = number(which)?;
+                let (cause, length) = month(which).ok_or("a year has months 0 to 11")?;
+                let before = which.checked_sub(1).and_then(month);
                 let rollover = row.named.get("keep").map(|bounds| {
                     let (minimum, maximum) = bounds.split_once("..").ok_or("what is kept is MIN..MAX")?;
-                    let from = before.as_deref().ok_or("the first month has none before it")?.into();
+                    let from = before.as_ref().ok_or("the first month has none before it")?.0.key().into();
                     Ok::<_, Fault>(Rollover { from, minimum: credit(minimum)?, maximum: credit(maximum)? })
                 });
-                let terms = GrantTerms { rollover: rollover.transpose()?, ..GrantTerms::month(credit(amount)?, month) };
+                let terms =
+                    GrantTerms { rollover: rollover.transpose()?, ..GrantTerms::month(credit(amount)?, length) };
                 let prior = self.prior(row, cause.key());
                 let result = self.wallet(row).grant(&cause, terms, prior.as_ref(), now);
                 self.answer(result, "granted")?.0
@@ -495,22 +498,6 @@ impl Table {
 /// The last word: the answer.
 fn last(row: &Row) -> String {
     row.words.last().copied().unwrap_or_default().to_owned()
-}
-
-/// Month `which` of a year that was paid at second 0, its cause, and the key of the month before.
-fn month(which: usize) -> Result<(Cause, Period, Option<String>), Fault> {
-    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
-    let payment = RecordedPayment {
-        interval: Interval::YEARLY,
-        slack: TimeDelta::zero(),
-        method: PaymentMethod::BankTransfer,
-        external_id: None,
-    };
-    let paid = new.record_payment(payment, at(0)).unwrap();
-    let months: Vec<Period> = paid.subscription().current_period.unwrap().months(at(0)).collect();
-    let month = *months.get(which).ok_or("a year has months 0 to 11")?;
-    let before = which.checked_sub(1).map(|before| Cause::month_key(&9.into(), months[before]));
-    Ok((Cause::month(&paid, month).unwrap(), month, before))
 }
 
 /// The access of a member: without end, or of a trial.

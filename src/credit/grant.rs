@@ -196,6 +196,9 @@ pub struct Grant {
     /// What it takes over from the period before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollover: Option<Rollover>,
+    /// The grant of the same period that it adds to, where a larger plan brought more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adds_to: Option<Arc<str>>,
 }
 
 impl Grant {
@@ -207,6 +210,11 @@ impl Grant {
             .then_with(|| expiry(self).cmp(&expiry(other)))
             .then_with(|| self.effective_at.cmp(&other.effective_at))
             .then_with(|| self.id.cmp(&other.id))
+    }
+
+    /// The first grant of its period, by which the next period asks what was left.
+    pub(super) fn first(&self) -> &Arc<str> {
+        self.adds_to.as_ref().unwrap_or(&self.id)
     }
 
     pub(super) fn is_expired_at(&self, at: DateTime<Utc>) -> bool {

@@ -140,6 +140,7 @@ impl Wallet {
             effective_at: terms.effective_at.map_or(draft.now, |at| at.max(draft.now)),
             expires_at: terms.expires_at,
             rollover: terms.rollover,
+            adds_to: None,
         };
         draft.grant(&grant)?;
         let account = draft.wallet.account().clone();
@@ -163,6 +164,7 @@ impl Wallet {
             amount: more,
             effective_at: granted.effective_at.max(draft.now),
             rollover: None,
+            adds_to: Some(granted.id.clone()),
             ..granted.clone()
         };
         draft.grant(&grant)?;
@@ -216,6 +218,7 @@ impl Wallet {
             // A policy of no time at all still lets debt be repaid.
             expires_at: expires_at.map(|end| end.max(draft.now.checked_add_signed(TINY).unwrap_or(end))),
             rollover: None,
+            adds_to: None,
         };
         draft.record(draft.now, Event::Granted { grant: grant.clone() })?;
         let state = State::Settled { receipt: receipt.clone(), paid_with: *paid_with, refunded: total };

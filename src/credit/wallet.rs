@@ -326,7 +326,11 @@ impl Wallet {
         take(&mut self.balance.free, amount)?;
         add(&mut self.balance.expired, amount)?;
         if funds.is_periodic() {
-            self.lapses.push(Lapse { grant: grant.clone(), left: amount });
+            let first = funds.grant.first().clone();
+            match self.lapses.iter_mut().find(|lapse| lapse.grant == first) {
+                Some(lapse) => add(&mut lapse.left, amount)?,
+                None => self.lapses.push(Lapse { grant: first, left: amount }),
+            }
             let too_many = self.lapses.len().saturating_sub(Lapse::MOST);
             self.lapses.drain(..too_many);
         }
@@ -383,8 +387,9 @@ impl Wallet {
         let holds = self.holds.iter().map(|hold| hold.expires_at);
         // What rolls over waits for the end of the grant before, even if all that is left of that is pinned.
         let rollovers = self.grants.iter().filter_map(Funds::due_rollover);
-        let ends = rollovers.filter_map(|rollover| {
-            self.grants.iter().find(|funds| funds.grant.id == rollover.from).and_then(|funds| funds.grant.expires_at)
+        let ends = rollovers.flat_map(|rollover| {
+            let before = self.grants.iter().filter(|funds| *funds.grant.first() == rollover.from);
+            before.filter_map(|funds| funds.grant.expires_at)
         });
         holds.chain(self.grants.iter().filter_map(Funds::boundary)).chain(ends).min()
     }
@@ -407,7 +412,8 @@ impl Wallet {
     /// What rolls over into a grant that is in effect, once the one before has nothing left that could still be spent.
     fn due_rollover(&self, at: DateTime<Utc>) -> Option<Event> {
         let lives = |from: &Arc<str>| {
-            self.grants.iter().any(|funds| funds.grant.id == *from && !funds.grant.is_expired_at(at) && !funds.revoked)
+            let mut before = self.grants.iter().filter(|funds| funds.grant.first() == from);
+            before.any(|funds| !funds.grant.is_expired_at(at) && !funds.revoked)
         };
         self.grants.iter().find_map(|funds| {
             let rollover = funds.due_rollover().filter(|rollover| !lives(&rollover.from))?;
