@@ -23,7 +23,9 @@ fn units(text: &str, places: usize) -> Option<i128> {
         return None;
     }
     let value: i128 = format!("0{whole}{fraction:0<places$}").parse().unwrap();
-    (!is_negative || value == 0).then_some(value).filter(|value| *value <= MOST * 10_i128.pow(u32::try_from(places).unwrap()))
+    (!is_negative || value == 0)
+        .then_some(value)
+        .filter(|value| *value <= MOST * 10_i128.pow(u32::try_from(places).unwrap()))
 }
 
 /// So long a text may be refused although its value is small: zeros count too.
@@ -60,7 +62,9 @@ fn text_as_amount(text: &str) {
 }
 
 fn any_json(bytes: &[u8]) {
-    fn again<T: serde::de::DeserializeOwned + serde::Serialize + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Option<T> {
+    fn again<T: serde::de::DeserializeOwned + serde::Serialize + PartialEq + std::fmt::Debug>(
+        bytes: &[u8],
+    ) -> Option<T> {
         let value: T = serde_json::from_slice(bytes).ok()?;
         let text = serde_json::to_string(&value).unwrap();
         let read: T = serde_json::from_str(&text).unwrap();
