@@ -142,7 +142,6 @@ struct Write {
     entries: Vec<LedgerEntry>,
     outcome: Option<OutcomeWrite>,
     hold: Option<Arc<Hold>>,
-    print: u64,
 }
 
 /// Values of which the print says all.
@@ -266,7 +265,7 @@ fn share(store: Store) -> Shared<Store> {
 
 /// What a command came to.
 enum Came {
-    Write(Write),
+    Write(Shared<Write>),
     /// Nothing is to be written; whether a hold was said to have expired.
     Answered {
         expired: bool,
@@ -294,7 +293,8 @@ impl Scenario {
             let text =
                 serde_json::to_string(&(&wallet, &entries, outcome.as_ref().map(OutcomeWrite::outcome))).unwrap();
             let hold = hold(change.into_result()).map(Arc::new);
-            Came::Write(Write { expected, wallet, entries, outcome, hold, print: print_of(&text) })
+            let write = Write { expected, wallet, entries, outcome, hold };
+            Came::Write(Shared(Arc::new(write), print_of(&text)))
         }
         let now = at(self.clock[state.now]);
         let prior: Option<Outcome> = prior.map(|text| serde_json::from_str(text).unwrap());
@@ -388,10 +388,7 @@ impl Scenario {
             (Phase::Half { prior, .. }, _) => Phase::Read { wallet: state.store.clone(), prior },
             (Phase::Read { wallet, prior }, _) => {
                 match self.decide(state, process, &wallet.0.wallet, prior.as_deref()) {
-                    Came::Write(write) => {
-                        let print = write.print;
-                        Phase::Decided(Shared(Arc::new(write), print))
-                    }
+                    Came::Write(write) => Phase::Decided(write),
                     Came::Answered { expired } => return self.answered(state, process, expired),
                 }
             }
@@ -399,7 +396,7 @@ impl Scenario {
             (Phase::Begin, Reading::OneByOne) => {
                 let prior = self.prior(state, process);
                 match self.decide(state, process, &state.store.0.wallet, prior.as_deref()) {
-                    Came::Write(write) => return self.swap(state, process, &write, answer_lost),
+                    Came::Write(write) => return self.swap(state, process, &write.0, answer_lost),
                     Came::Answered { expired } => return self.answered(state, process, expired),
                 }
             }

@@ -617,7 +617,7 @@ fn refusals() -> BTreeSet<(&'static str, &'static str)> {
     add(
         "RevokeError",
         &codes(&[
-            &RevokeError::Denied(denied.clone()),
+            &RevokeError::Denied(denied),
             &RevokeError::OwnAccount,
             &RevokeError::NothingLeft,
             &RevokeError::Wallet(mismatch),

@@ -8,7 +8,6 @@ use bailiwick::*;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../tests/model/credit.rs"]
-#[allow(dead_code, reason = "each test uses what it needs")]
 mod model;
 #[path = "../../tests/support/mod.rs"]
 mod support;

@@ -1,5 +1,6 @@
 //! A second wallet, written the naive way: it looks at every single second, counts in integers, and shares no code with
 //! the crate.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,9 @@ pub struct Totals {
     pub debt: i64,
 }
 
+/// The month that another takes over from, at least and at most so much.
+pub type Keeps = (String, i64, i64);
+
 #[derive(Clone, Debug)]
 struct Grant {
     id: String,
@@ -59,8 +63,8 @@ struct Grant {
     revoked: bool,
     /// The month whose credits these are.
     month: Option<String>,
-    /// The month that it takes over from, at least and at most so much, if that is still to come.
-    keeps: Option<(String, i64, i64)>,
+    /// What it takes over, if that is still to come.
+    keeps: Option<Keeps>,
 }
 
 #[derive(Clone, Debug)]
@@ -239,13 +243,7 @@ impl Model {
     }
 
     /// The credits of a month: what is asked beyond the most that was asked for it before.
-    pub fn month(
-        &mut self,
-        id: &str,
-        amount: i64,
-        (start, end): (i64, i64),
-        keeps: Option<(String, i64, i64)>,
-    ) -> &'static str {
+    pub fn month(&mut self, id: &str, amount: i64, (start, end): (i64, i64), keeps: Option<Keeps>) -> &'static str {
         let before = self.months.get(id).copied();
         let (own, more, keeps) = match before {
             Some(before) if amount <= before => return "granted",
@@ -261,7 +259,7 @@ impl Model {
 
     fn fund(
         &mut self,
-        (id, month, keeps): (&str, Option<String>, Option<(String, i64, i64)>),
+        (id, month, keeps): (&str, Option<String>, Option<Keeps>),
         amount: i64,
         priority: u8,
         effective: i64,
