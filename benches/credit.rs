@@ -1,4 +1,5 @@
-//! Hold and settle, against the same written by hand on integers with the same entries.
+//! Hold and settle, against the same written by hand on integers with the same entries; and a ledger of a million entries
+//! replayed.
 //!
 //! `cargo bench --bench credit`
 #![allow(missing_docs)]
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use bailiwick::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 const LIFE: TimeDelta = TimeDelta::new(120, 0).unwrap();
 
@@ -40,6 +41,17 @@ fn tenant(id: i64) -> Tenant {
 }
 
 fn wallet(grants: u32) -> Wallet {
+    fund(grants, |_| {})
+}
+
+/// The entries of so many grants.
+fn granted(grants: u32) -> Vec<LedgerEntry> {
+    let mut entries = vec![];
+    fund(grants, |change| entries.extend_from_slice(change.entries()));
+    entries
+}
+
+fn fund(grants: u32, mut written: impl FnMut(&Change<Grant>)) -> Wallet {
     let privilege = Privilege::GrantCredits;
     let operator =
         Principal::session(2.into()).of_account(1.into()).with_privileges(Privileges::from_iter([privilege]));
@@ -49,7 +61,10 @@ fn wallet(grants: u32) -> Wallet {
     (0..grants).fold(Wallet::open(7.into(), at(0)), |wallet, number| {
         let cause = Cause::promotion(&operator, &7.into(), &format!("grant-{number}").parse().unwrap()).unwrap();
         match wallet.grant(&cause, GrantTerms::forever(Credits::whole(1000)), None, at(0)).unwrap() {
-            Answer::Fresh(change) => change.wallet().clone(),
+            Answer::Fresh(change) => {
+                written(&change);
+                change.wallet().clone()
+            }
             Answer::Replayed(_) => unreachable!(),
         }
     })
@@ -170,48 +185,53 @@ mod by_hand {
     }
 }
 
+const GRANTS: [u32; 4] = [1, 4, 16, 100];
+
+fn by_hand(grants: u32) -> by_hand::Wallet {
+    let total = i64::from(grants) * 1_000_000_000;
+    let balance = by_hand::Balance {
+        granted: total,
+        scheduled: 0,
+        free: total,
+        held: 0,
+        spent: 0,
+        expired: 0,
+        revoked: 0,
+        debt: 0,
+    };
+    // The names are as long as ours, so that they take as long to compare.
+    let grants = (0..grants).map(|number| (format!("grant/promotion/grant-{number}").into(), 1_000_000_000)).collect();
+    by_hand::Wallet { account: 7, version: 1, sequence: 1, balance, grants, holds: vec![] }
+}
+
 fn hold_and_settle(criterion: &mut Criterion) {
     let prices: PriceList = serde_json::from_str(r#"{ "unit": { "per_unit": "1" } }"#).unwrap();
     let access =
         validate_account_and_plan(&Principal::session(1.into()).of_account(7.into()), Some(&tenant(7)), at(0)).unwrap();
     let mut group = criterion.benchmark_group("hold and settle");
 
-    let hand = by_hand::Wallet {
-        account: 7,
-        version: 1,
-        sequence: 1,
-        balance: by_hand::Balance {
-            granted: 1_000_000_000,
-            scheduled: 0,
-            free: 1_000_000_000,
-            held: 0,
-            spent: 0,
-            expired: 0,
-            revoked: 0,
-            debt: 0,
-        },
-        grants: vec![("grant-0".into(), 1_000_000_000)],
-        holds: vec![],
-    };
     let (key, operation): (Arc<str>, Arc<str>) = ("request-1".into(), "unit".into());
-    group.bench_function("by hand, 1 grant", |bencher| {
-        bencher.iter_batched(
-            || hand.clone(),
-            |wallet| {
-                let held = wallet.hold(black_box(&key), &operation, black_box(5_000_000), at(1)).unwrap();
-                let settled = held.wallet.clone().settle(&key, black_box(3_000_000), at(2)).unwrap();
-                (held.entries, held.outcome, settled)
-            },
-            BatchSize::SmallInput,
-        );
-    });
+    for grants in GRANTS {
+        let hand = by_hand(grants);
+        group.bench_function(format!("by hand, {grants} grants"), |bencher| {
+            bencher.iter_batched(
+                || hand.clone(),
+                |wallet| {
+                    let held = wallet.hold(black_box(&key), &operation, black_box(5_000_000), at(1)).unwrap();
+                    let settled = held.wallet.clone().settle(&key, black_box(3_000_000), at(2)).unwrap();
+                    (held.entries, held.outcome, settled)
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
     let request = HoldRequest {
         key: "request-1".parse().unwrap(),
         quote: prices.quote("unit", 5).unwrap(),
         time_to_live: LIFE,
         fingerprint: None,
     };
-    for grants in [1, 4, 16] {
+    for grants in GRANTS {
         let wallet = wallet(grants);
         group.bench_function(format!("bailiwick, {grants} grants"), |bencher| {
             bencher.iter_batched(
@@ -232,5 +252,62 @@ fn hold_and_settle(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, hold_and_settle);
+/// A ledger that is made while it is read, as a host streams it from its database: a grant, then holds and their
+/// settlements for ever. `entries` counts them all.
+fn ledger(entries: u64) -> impl Iterator<Item = LedgerEntry> {
+    let prices: PriceList = serde_json::from_str(r#"{ "unit": { "per_unit": "0.001" } }"#).unwrap();
+    let access =
+        validate_account_and_plan(&Principal::session(1.into()).of_account(7.into()), Some(&tenant(7)), at(0)).unwrap();
+    // The entries of one hold and one settlement, as the wallet itself makes them.
+    let wallet = wallet(GRANTED);
+    let request = HoldRequest {
+        key: "request-1".parse().unwrap(),
+        quote: prices.quote("unit", 1).unwrap(),
+        time_to_live: LIFE,
+        fingerprint: None,
+    };
+    let Ok(Answer::Fresh(held)) = wallet.clone().hold(&access, &request, None, at(1)) else { unreachable!() };
+    let (outcome, next) = (held.outcome().unwrap().outcome().clone(), held.wallet().clone());
+    let held_entry = held.entries()[0].clone();
+    let hold = held.into_result();
+    let Ok(Answer::Fresh(settled)) = next.settle(&hold, request.quote.price(), Some(&outcome), at(1)) else {
+        unreachable!()
+    };
+    let settled_entry = settled.entries()[0].clone();
+    let mut balance = wallet.balance();
+    let cost = request.quote.price();
+    let move_between = move |from: &mut Credits, to: &mut Credits| {
+        *from = from.checked_sub(cost).unwrap();
+        *to = to.checked_add(cost).unwrap();
+    };
+    let spends = (u64::from(GRANTED) + 1..=entries).map(move |sequence| {
+        let is_hold = (sequence - u64::from(GRANTED)) % 2 == 1;
+        if is_hold {
+            move_between(&mut balance.free, &mut balance.held);
+        } else {
+            move_between(&mut balance.held, &mut balance.spent);
+        }
+        let entry = if is_hold { &held_entry } else { &settled_entry };
+        LedgerEntry { sequence, balance, ..entry.clone() }
+    });
+    granted(GRANTED).into_iter().chain(spends)
+}
+
+/// Enough for half a million charges of a thousandth.
+const GRANTED: u32 = 1;
+
+fn replay(criterion: &mut Criterion) {
+    const ENTRIES: u64 = 1_000_000;
+    let mut group = criterion.benchmark_group("replay");
+    group.sample_size(10).throughput(Throughput::Elements(ENTRIES));
+    group.bench_function("made on the fly, not replayed", |bencher| {
+        bencher.iter(|| ledger(black_box(ENTRIES)).map(|entry| black_box(entry).sequence).sum::<u64>());
+    });
+    group.bench_function("replayed", |bencher| {
+        bencher.iter(|| Wallet::replay(&7.into(), ledger(black_box(ENTRIES))).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, hold_and_settle, replay);
 criterion_main!(benches);

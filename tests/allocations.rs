@@ -1,34 +1,51 @@
-//! Decisions on integer identifiers allocate nothing.
+//! Decisions on integer identifiers allocate nothing, and a ledger of any length is replayed in the memory of one wallet.
 
 mod model;
+mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
-use bailiwick::{Evidence, Route, admit, validate_account_and_plan};
+use bailiwick::{
+    Answer, Evidence, GrantTerms, HoldRequest, LedgerEntry, Route, Wallet, admit, validate_account_and_plan,
+};
 use model::gate;
 use model::gate_facts::{self as facts, SECOND};
+use support::host::{ACCOUNT, Host, credit_policy, key, prices};
+use support::{at, credits};
 
 /// The system's allocator, which counts what each thread asks of it.
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+    static MOST_BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+/// What a thread frees may come from another, so that its own count is below zero for a while.
+fn moved(freed: usize, taken: usize) {
+    let bytes = BYTES.get() - freed.cast_signed() + taken.cast_signed();
+    BYTES.set(bytes);
+    MOST_BYTES.set(MOST_BYTES.get().max(bytes));
 }
 
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        moved(0, layout.size());
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        moved(layout.size(), 0);
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        moved(layout.size(), size);
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
@@ -42,9 +59,18 @@ fn allocations<T>(work: impl FnOnce() -> T) -> u64 {
     ALLOCATIONS.get() - before
 }
 
+/// How far the memory in use grows at the most.
+fn growth<T>(work: impl FnOnce() -> T) -> isize {
+    let before = BYTES.get();
+    MOST_BYTES.set(before);
+    black_box(work());
+    MOST_BYTES.get() - before
+}
+
 #[test]
 fn the_counter_counts() {
     assert_eq!(allocations(|| Box::new(black_box(7))), 1);
+    assert_eq!(growth(|| drop(black_box(vec![0_u8; 100]))), 100);
 }
 
 #[test]
@@ -75,4 +101,37 @@ fn the_gate_allocates_nothing() {
             }
         }
     }
+}
+
+/// A ledger that is made while it is read: a grant, then holds that run out.
+fn ledger(entries: usize) -> impl Iterator<Item = LedgerEntry> {
+    let mut host = Host::under(credit_policy(bailiwick::Overage::Reject));
+    host.grant("first", GrantTerms::forever(credits(1_000_000)), 0);
+    let first = host.ledger.remove(0);
+    let (access, mut wallet, mut number) = (host.access, host.wallet, 0_i64);
+    let quote = prices().quote("unit", 1).unwrap();
+    let holds = std::iter::repeat_with(move || {
+        number += 1;
+        let request = HoldRequest {
+            key: key(u8::try_from(number % 200).unwrap()),
+            quote: quote.clone(),
+            time_to_live: chrono::TimeDelta::try_seconds(1).unwrap(),
+            fingerprint: None,
+        };
+        let held = wallet.clone().hold(&access, &request, None, at(2 * number)).unwrap();
+        let Answer::Fresh(held) = held else { unreachable!("a hold without an outcome is fresh") };
+        let expired = held.wallet().clone().advance(at(2 * number + 1)).unwrap();
+        wallet = expired.wallet().clone();
+        [held.entries()[0].clone(), expired.entries()[0].clone()]
+    });
+    std::iter::once(first).chain(holds.flatten()).take(entries)
+}
+
+#[test]
+fn c7_a_ledger_of_any_length_is_replayed_in_the_memory_of_one_wallet() {
+    let replay = |entries: usize| growth(|| Wallet::replay(&ACCOUNT.into(), ledger(entries)).unwrap());
+    let (short, long) = (replay(1_000), replay(50_000));
+    println!("{long} bytes at the most, for 1,000 entries and for 50,000");
+    assert_eq!(short, long);
+    assert!((1_000..20_000).contains(&long), "{long} bytes, of which most are the maker's own");
 }

@@ -228,8 +228,10 @@ proptest! {
                     *total += amount.micros();
                     prop_assert!(*total <= amounts[hold].micros());
                 }
-                Event::SettledLate { hold, .. } => {
-                    prop_assert!(ends.contains_key(hold) && credit.late_settle != LateSettle::Refuse);
+                Event::SettledLate { hold, slices, debt, .. } => {
+                    let charges = !slices.is_empty() || !debt.is_zero();
+                    prop_assert!(ends.contains_key(hold));
+                    prop_assert!(!charges || credit.late_settle != LateSettle::Refuse);
                     prop_assert!(!late.contains(hold), "settled late once");
                     late.push(hold.clone());
                 }

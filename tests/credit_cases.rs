@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bailiwick::*;
 use chrono::TimeDelta;
 use proptest::prelude::*;
-use support::host::{ACCOUNT, Host, cause, credit_policy, key, prices};
+use support::host::{ACCOUNT, Host, cause, credit_policy, key, month, prices};
 use support::{at, credits, operator, operator_of};
 
 fn living(amount: i64, until: i64) -> GrantTerms {
@@ -74,6 +74,22 @@ fn c3_a_late_settlement_counts_what_was_drawn_in_time() {
     assert_eq!(host.settle(1, 7, 11), "fresh");
     assert_eq!(balance(&host, 11).spent, credits(7));
     assert_eq!(receipt(&host, 1)["charged"], "7");
+}
+
+// Two reads that see two moments, as under READ COMMITTED: the wallet from before a hold, its outcome from after.
+
+#[test]
+fn c4_an_open_hold_is_pending_even_if_the_wallet_was_read_before_it() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    let before = host.wallet.clone();
+    assert_eq!(host.hold(1, 4, 10, 0), "fresh");
+    let after = std::mem::replace(&mut host.wallet, before);
+    assert_eq!(host.hold(1, 4, 10, 9), "pending");
+    assert_eq!(host.hold(1, 4, 10, 10), "expired");
+    host.wallet = after;
+    assert_eq!(host.hold(1, 4, 10, 9), "pending");
+    assert_eq!(host.hold(1, 4, 10, 10), "expired");
 }
 
 // Draws.
@@ -354,6 +370,23 @@ fn c11_sums_beyond_the_range_are_refused_and_change_nothing() {
     let Answer::Fresh(change) = settled else { panic!("settled before") };
     assert_eq!(change.wallet().balance().free.to_string(), "999999999999.999999");
     assert_eq!(host.wallet.balance().held, most);
+}
+
+/// A rollover is due by time alone. One that no sum can hold must not keep every later command from the wallet.
+#[test]
+fn c11_what_rolls_over_stops_at_the_end_of_the_range() {
+    let mut host = Host::new(Overage::Reject);
+    let (january, february) = (month(0).unwrap(), month(1).unwrap());
+    host.grant_for(&january.0, GrantTerms::month(credits(10), january.1), 0);
+    let rollover = Some(Rollover { from: january.0.key().into(), minimum: credits(0), maximum: credits(10) });
+    host.grant_for(&february.0, GrantTerms { rollover, ..GrantTerms::month(credits(10), february.1) }, 0);
+    let most: Credits = "999999999973".parse().unwrap();
+    assert_eq!(host.grant("all", GrantTerms::forever(most), 0), "fresh");
+    let later = february.1.start.timestamp() - at(0).timestamp();
+    assert_eq!(host.hold(1, 1, 10, later - 5), "fresh");
+    let now = balance(&host, later);
+    assert_eq!((now.granted, now.expired), ("1000000000000".parse().unwrap(), credits(9)), "seven of nine roll over");
+    assert_eq!(host.settle(1, 1, later), "fresh");
 }
 
 // The ledger.

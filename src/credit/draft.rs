@@ -22,6 +22,10 @@ impl Draft {
         let mut draft = Self { expected_version: wallet.version, wallet, now, entries: Vec::new() };
         while let Some(at) = draft.wallet.next_boundary().filter(|at| *at <= now) {
             draft.record_due(at)?;
+            // What was due has happened, so the next instant is a later one; else this would go on for ever.
+            if draft.wallet.next_boundary().is_some_and(|next| next <= at) {
+                return Err(WalletError::Inexact);
+            }
         }
         draft.wallet.as_of = now;
         Ok(draft)

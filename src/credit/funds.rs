@@ -22,10 +22,11 @@ pub(super) struct Funds {
     pub(super) held: Credits,
 }
 
-/// What a period's grant had left when it expired, until the next period takes it over.
+/// What a period's grants had left when they expired, until the next period takes it over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lapse {
+    /// The first of them.
     pub(super) grant: Arc<str>,
     pub(super) left: Credits,
 }

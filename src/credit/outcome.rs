@@ -142,6 +142,8 @@ pub(super) struct Pending {
     pub(super) paid_with: Life,
     /// How much of what was drawn was given back, once the hold had ended.
     pub(super) refunded: Credits,
+    /// The first instant at which it is no longer open.
+    pub(super) expires_at: DateTime<Utc>,
     /// What a late settlement may do, and the first instant at which it comes too late.
     pub(super) late: LateSettle,
     pub(super) late_until: DateTime<Utc>,

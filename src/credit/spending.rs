@@ -134,10 +134,9 @@ impl Wallet {
             return Ok(Answer::Replayed(match &prior.state {
                 State::Settled { receipt, .. } => Replayed::Settled(receipt.clone()),
                 State::Released(ended) => Replayed::Released { drawn: ended.drawn },
-                State::Pending(pending) => match Draft::begin(self, now)?.wallet.open_hold(&request.key) {
-                    Some(_) => Replayed::Pending,
-                    None => Replayed::Expired { drawn: pending.drawn },
-                },
+                // Not by the wallet, which may have been read before this outcome was written.
+                State::Pending(pending) if now.max(self.as_of()) < pending.expires_at => Replayed::Pending,
+                State::Pending(pending) => Replayed::Expired { drawn: pending.drawn },
                 State::Granted(_) | State::Revoked(_) => return Err(WalletError::Mismatch.into()),
             }));
         }
@@ -159,6 +158,7 @@ impl Wallet {
             drawn: Credits::ZERO,
             paid_with: Life::None,
             refunded: Credits::ZERO,
+            expires_at,
             late: access.credit.late_settle,
             late_until: grace.and_then(|grace| expires_at.checked_add_signed(grace)).unwrap_or(expires_at),
         });

@@ -399,10 +399,7 @@ impl Wallet {
         let holds = self.holds.iter().map(|hold| hold.expires_at);
         // What rolls over waits for the end of the grant before, even if all that is left of that is pinned.
         let rollovers = self.grants.iter().filter_map(Funds::due_rollover);
-        let ends = rollovers.filter_map(|rollover| {
-            let of_root = self.grants.iter().filter(|funds| *funds.grant.root() == rollover.from);
-            of_root.filter_map(|funds| funds.grant.expires_at).max()
-        });
+        let ends = rollovers.filter_map(|rollover| self.end_of(&rollover.from)?);
         holds.chain(self.grants.iter().filter_map(Funds::boundary)).chain(ends).min()
     }
 
@@ -421,13 +418,16 @@ impl Wallet {
         self.due_rollover(at)
     }
 
+    /// When the last grant of a month ends, those that were added to it included: never, if one of them does not. `None` if
+    /// the wallet has none of them, or none that was not taken back.
+    fn end_of(&self, root: &Arc<str>) -> Option<Option<DateTime<Utc>>> {
+        let month = self.grants.iter().filter(|funds| funds.grant.root() == root && !funds.revoked);
+        month.map(|funds| funds.grant.expires_at).reduce(|end, other| Some(end?.max(other?)))
+    }
+
     /// What rolls over into a grant that is in effect, once the one before has nothing left that could still be spent.
     fn due_rollover(&self, at: DateTime<Utc>) -> Option<Event> {
-        let lives = |from: &Arc<str>| {
-            self.grants
-                .iter()
-                .any(|funds| funds.grant.root() == from && !funds.grant.is_expired_at(at) && !funds.revoked)
-        };
+        let lives = |from: &Arc<str>| self.end_of(from).is_some_and(|end| end.is_none_or(|end| at < end));
         self.grants.iter().find_map(|funds| {
             let rollover = funds.due_rollover().filter(|rollover| !lives(&rollover.from))?;
             let lapse = self.lapses.iter().find(|lapse| lapse.grant == rollover.from);

@@ -1,5 +1,6 @@
 //! A second wallet, written the naive way: it looks at every single second, counts in integers, and shares no code with
 //! the crate.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,9 @@ pub struct Totals {
     pub debt: i64,
 }
 
+/// The month that another takes over from, at least and at most so much.
+pub type Keeps = (String, i64, i64);
+
 #[derive(Clone, Debug)]
 struct Grant {
     id: String,
@@ -57,6 +61,10 @@ struct Grant {
     scheduled: i64,
     free: i64,
     revoked: bool,
+    /// The month whose credits these are.
+    month: Option<String>,
+    /// What it takes over, if that is still to come.
+    keeps: Option<Keeps>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +90,9 @@ pub struct Model {
     holds: BTreeMap<u8, Hold>,
     /// What each key was used for, and what became of it.
     keys: BTreeMap<u8, (String, End)>,
+    /// The most that was granted for each month, and what its end found unspent.
+    months: BTreeMap<String, i64>,
+    left: BTreeMap<String, i64>,
     granted: i64,
     spent: i64,
     expired: i64,
@@ -91,8 +102,20 @@ pub struct Model {
 
 impl Model {
     pub fn new(policy: Policy) -> Self {
-        let (grants, holds, keys) = (vec![], BTreeMap::new(), BTreeMap::new());
-        Self { now: 0, policy, grants, holds, keys, granted: 0, spent: 0, expired: 0, revoked: 0, debt: 0 }
+        Self {
+            now: 0,
+            policy,
+            grants: vec![],
+            holds: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            months: BTreeMap::new(),
+            left: BTreeMap::new(),
+            granted: 0,
+            spent: 0,
+            expired: 0,
+            revoked: 0,
+            debt: 0,
+        }
     }
 
     pub fn totals(&self) -> Totals {
@@ -124,6 +147,9 @@ impl Model {
             for grant in &mut self.grants {
                 if grant.expires == Some(now) {
                     self.expired += grant.free;
+                    if let Some(month) = &grant.month {
+                        *self.left.entry(month.clone()).or_default() += grant.free;
+                    }
                     grant.free = 0;
                 }
             }
@@ -133,7 +159,26 @@ impl Model {
                     grant.scheduled = 0;
                 }
             }
+            self.roll_over();
             self.repay();
+        }
+    }
+
+    /// A month that is in effect takes over what the month before had left, once that is over.
+    fn roll_over(&mut self) {
+        let now = self.now;
+        for place in 0..self.grants.len() {
+            let own = self.grants[place].clone();
+            let Some((from, least, most)) = own.keeps.clone().filter(|_| own.effective <= now) else { continue };
+            if self.grants.iter().any(|g| g.month.as_ref() == Some(&from) && g.expires > Some(now) && !g.revoked) {
+                continue;
+            }
+            self.grants[place].keeps = None;
+            let amount = self.left.remove(&from).unwrap_or(0).max(least).min(most);
+            let id = format!("{}/rollover", own.id);
+            let (free, scheduled, effective) = (amount, 0, now);
+            self.granted += amount;
+            self.grants.push(Grant { id, free, scheduled, effective, month: None, keeps: None, ..own });
         }
     }
 
@@ -194,6 +239,32 @@ impl Model {
     }
 
     pub fn grant(&mut self, id: &str, amount: i64, priority: u8, effective: i64, expires: Option<i64>) -> &'static str {
+        self.fund((id, None, None), amount, priority, effective, expires)
+    }
+
+    /// The credits of a month: what is asked beyond the most that was asked for it before.
+    pub fn month(&mut self, id: &str, amount: i64, (start, end): (i64, i64), keeps: Option<Keeps>) -> &'static str {
+        let before = self.months.get(id).copied();
+        let (own, more, keeps) = match before {
+            Some(before) if amount <= before => return "granted",
+            Some(before) => (format!("{id}/to/{amount}000000"), amount - before, None),
+            None => (id.to_owned(), amount, keeps),
+        };
+        let answer = self.fund((&own, Some(id.to_owned()), keeps), more, 100, start, Some(end));
+        if answer == "fresh" {
+            self.months.insert(id.to_owned(), amount);
+        }
+        answer
+    }
+
+    fn fund(
+        &mut self,
+        (id, month, keeps): (&str, Option<String>, Option<Keeps>),
+        amount: i64,
+        priority: u8,
+        effective: i64,
+        expires: Option<i64>,
+    ) -> &'static str {
         let effective = effective.max(self.now);
         if amount == 0 || expires.is_some_and(|end| end <= effective) {
             return "grant_invalid";
@@ -201,7 +272,9 @@ impl Model {
         self.granted += amount;
         let (scheduled, free) = if effective > self.now { (amount, 0) } else { (0, amount) };
         let id = id.to_owned();
-        self.grants.push(Grant { id, priority, effective, expires, scheduled, free, revoked: false });
+        let revoked = false;
+        self.grants.push(Grant { id, priority, effective, expires, scheduled, free, revoked, month, keeps });
+        self.roll_over();
         self.repay();
         "fresh"
     }
@@ -216,7 +289,7 @@ impl Model {
             return "not_found";
         }
         self.revoked += grant.free + grant.scheduled;
-        (grant.free, grant.scheduled, grant.revoked) = (0, 0, true);
+        (grant.free, grant.scheduled, grant.revoked, grant.keeps) = (0, 0, true, None);
         "fresh"
     }
 

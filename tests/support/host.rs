@@ -42,6 +42,16 @@ pub fn key(number: u8) -> IdempotencyKey {
     format!("request-{number}").parse().unwrap()
 }
 
+/// A month of a year that was paid at second 0, and the cause of its credits; months are counted from 0.
+pub fn month(which: usize) -> Option<(Cause, Period)> {
+    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    let method = PaymentMethod::BankTransfer;
+    let payment = RecordedPayment { interval: Interval::YEARLY, slack: TimeDelta::zero(), method, external_id: None };
+    let paid = new.record_payment(payment, at(0)).unwrap();
+    let month = paid.subscription().current_period?.months(at(0)).nth(which)?;
+    Some((Cause::month(&paid, month)?, month))
+}
+
 /// A host in memory: one wallet, its ledger, its outcomes, and the holds that its handlers carry.
 pub struct Host {
     pub policy: Policy,
@@ -100,9 +110,12 @@ impl Host {
     }
 
     pub fn grant(&mut self, id: &str, terms: GrantTerms, now: i64) -> &'static str {
-        let cause = cause(id);
+        self.grant_for(&cause(id), terms, now)
+    }
+
+    pub fn grant_for(&mut self, cause: &Cause, terms: GrantTerms, now: i64) -> &'static str {
         let prior = self.prior(cause.key());
-        match self.wallet.clone().grant(&cause, terms, prior.as_ref(), at(now)) {
+        match self.wallet.clone().grant(cause, terms, prior.as_ref(), at(now)) {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
