@@ -3,9 +3,7 @@
 //!
 //! All that a host has to keep to is this order of loading and writing:
 //!
-//! 1. in a transaction, read the wallet, then the outcome of the key, both of one moment: on PostgreSQL, whose default
-//!    (`READ COMMITTED`) gives each statement a moment of its own, by one joined statement, under `REPEATABLE READ`, or
-//!    with the wallet's row locked. Else a request that is still at work may be told that it has expired;
+//! 1. read the wallet, then the outcome of the key, in this order;
 //! 2. call the command;
 //! 3. write the wallet over [`Change::expected_version`] (0: insert it), append the entries, write the outcome under
 //!    UNIQUE (account, key), commit; if a guard misses, begin again at 1.

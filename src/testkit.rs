@@ -4,7 +4,7 @@
 //! The library decides and the host stores, so what the library promises about credits is only as good as the guards
 //! of that store. A host implements the four small methods of [`CreditStore`] on what its service runs on, and lets
 //! [`check_store`] look for what goes wrong in stores: a guard on the wrong row, a change that is written in part, a read
-//! that is stale or torn, a key that counts twice. Each [`Fault`] says what was expected, what was seen and what to do.
+//! that is stale, a key that counts twice. Each [`Fault`] says what was expected, what was seen and what to do.
 //!
 //! # A host's test, in full
 //! The store here is a map under a lock; on a database, `load` and `commit` call the functions that the service calls.
@@ -38,7 +38,7 @@
 //!     }
 //!
 //!     fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, Infallible> {
-//!         // Both under one lock: wallet and outcome are of one moment.
+//!         // Both under one lock.
 //!         let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
 //!         let wallet = rows.wallets.get(account).cloned();
 //!         Ok(Loaded { wallet, outcome: rows.outcomes.get(&(account.clone(), key.to_owned())).cloned() })
@@ -188,9 +188,7 @@ pub trait CreditStore: Sync {
     /// table of accounts, this inserts the row there.
     fn new_account(&self) -> Result<AccountId, Self::Error>;
 
-    /// Reads the wallet and the outcome stored under (account, key), both of one moment: in one statement, in one
-    /// transaction with repeatable reads, or after locking the wallet's row. Two statements under PostgreSQL's default,
-    /// READ COMMITTED, are two moments.
+    /// Reads the wallet, and then the outcome stored under (account, key), in this order; or both in one statement.
     fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, Self::Error>;
 
     /// Writes a change in one transaction, whole or not at all: the wallet over
@@ -202,7 +200,7 @@ pub trait CreditStore: Sync {
     fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, Self::Error>;
 }
 
-/// What a store has for an account and a key, at one moment.
+/// What a store has for an account and a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// The wallet, if one was ever inserted.

@@ -135,3 +135,46 @@ fn c7_a_ledger_of_any_length_is_replayed_in_the_memory_of_one_wallet() {
     assert_eq!(short, long);
     assert!((1_000..20_000).contains(&long), "{long} bytes, of which most are the maker's own");
 }
+
+/// A key of integers, its decision, and a check of a key that is held: none of them allocates, nor do several quotas in the
+/// pure decision.
+#[test]
+fn the_throttle_allocates_nothing() {
+    use bailiwick::gcra::{self, Limits};
+    use bailiwick::{
+        AccountId, ApiKeyId, Quota, QuotaSet, SiteId, Throttle, ThrottleCapacity, ThrottleKey, ThrottleSubject, UserId,
+        throttle_scope,
+    };
+    let (scope, now) = (throttle_scope!("ai"), facts::instant(0));
+    let uuid = "00000000-0000-0000-0000-000000000007";
+    for (account, user) in [(AccountId::from(7), UserId::from(1)), (uuid.parse().unwrap(), uuid.parse().unwrap())] {
+        let (key, site, from) = (ApiKeyId::from(3), SiteId::from(2), [192, 0, 2, 1].into());
+        for subject in [
+            ThrottleSubject::Account(&account),
+            ThrottleSubject::User(&account, &user),
+            ThrottleSubject::ApiKeyAtSite(&account, &key, &site),
+            ThrottleSubject::UserFrom(&account, &user, from),
+            ThrottleSubject::Address(from),
+        ] {
+            assert_eq!(allocations(|| ThrottleKey::derive(scope, subject)), 0, "{subject:?}");
+        }
+    }
+    let one = QuotaSet::from(Quota::new(1_000, 1).unwrap());
+    let two = QuotaSet::try_from(vec![Quota::new(1_000, 1).unwrap(), Quota::new(9_000, 60).unwrap()]).unwrap();
+    let quota = &one.as_slice()[0];
+    let state = gcra::decide(quota, None, now, 1).state();
+    assert_eq!(allocations(|| gcra::decide(quota, Some(state), now, 1)), 0);
+    let limits = Limits::default();
+    let states = *gcra::decide_all(&limits, &two, None, now, 1).states();
+    assert_eq!(allocations(|| gcra::decide_all(&limits, &two, Some(&states), now, 1)), 0);
+
+    let throttle = Throttle::new(ThrottleCapacity { accounts: 9, addresses: 9 });
+    let (account, from) = (AccountId::from(7), [192, 0, 2, 1].into());
+    let key = ThrottleKey::derive(scope, ThrottleSubject::Account(&account));
+    let check = || {
+        throttle.check_key(&key, &one, 1, now).unwrap();
+        throttle.check_address(from, scope, &one, now).unwrap();
+    };
+    check();
+    assert_eq!(allocations(check), 0);
+}

@@ -69,8 +69,6 @@ checks! {
     SeparatesTenants = "tenants do not touch", keeping::separates_tenants;
     /// Every order in which three clients load and commit ends like one in which they came one by one.
     Interleaves = "90 interleavings end as if one by one", guards::interleaves;
-    /// The wallet and the outcome that are read are of one moment.
-    ReadsOneMoment = "wallet and outcome are of one moment", crowd::reads_one_moment;
     /// The same request from 32 threads is carried out once.
     ReplaysOnce = "32 threads, one request, one charge", crowd::replays_once;
     /// 64 spenders of one wallet are charged what there is, and never more.

@@ -12,46 +12,8 @@ use crate::money::Credits;
 
 /// How many threads send one request.
 const SENDERS: usize = 32;
-/// How many threads ask for the same holds, and for how many.
-const READERS: usize = 16;
-const MOMENTS: u32 = 12;
 /// How many threads spend one wallet.
 const SPENDERS: usize = 64;
-
-/// Threads that ask for the same holds, one after another: who comes second is told that the first is at work. A load
-/// whose outcome is of a later moment than its wallet finds the outcome of a hold that its wallet does not have, and
-/// takes it for expired.
-pub(super) fn reads_one_moment<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
-    let account = probe.new_account()?;
-    let access = probe.own(facts::access(&account))?;
-    let cause = probe.own(facts::cause(&account, "moment"))?;
-    let terms = GrantTerms::forever(Credits::whole(MOMENTS));
-    let grant = |wallet: Wallet, prior: Option<&Outcome>| wallet.grant(&cause, terms.clone(), prior, at(0));
-    probe.allowed(probe.transact(0, &account, cause.key(), grant)?)?;
-    let held = probe.together(READERS, |number| {
-        let mut held: u32 = 0;
-        for moment in 0..MOMENTS {
-            let request = probe.own(facts::request(&format!("moment-{moment}"), 1, 60))?;
-            let hold = |wallet: Wallet, prior: Option<&Outcome>| wallet.hold(&access, &request, prior, at(1));
-            match probe.allowed(probe.transact(number, &account, &Outcome::spend_key(&request.key), hold)?)? {
-                Answer::Fresh(_) => held = held.saturating_add(1),
-                Answer::Replayed(Replayed::Pending) => {}
-                Answer::Replayed(earlier) => {
-                    let seen = format!("{earlier:?}");
-                    return Err(probe.fault(fault::TORN, "a request that is at work is pending", seen));
-                }
-            }
-        }
-        Ok(held)
-    })?;
-    let held: u32 = held.iter().sum();
-    let (wallet, _) = audit(probe, &account)?;
-    if held != MOMENTS || wallet.balance().held != Credits::whole(MOMENTS) {
-        let (expected, seen) = (format!("{MOMENTS} holds"), format!("{held} holds; {}", tell_wallet(Some(&wallet))));
-        return Err(probe.fault(fault::NOT_ONCE, expected, seen));
-    }
-    Ok(())
-}
 
 /// The same request from many threads is carried out once, whatever it asks for.
 pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
@@ -77,7 +39,7 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
         probe.allowed(probe.transact(number, &account, &Outcome::spend_key(&request.key), hold)?)
     })?;
     if holds.iter().any(|answer| matches!(answer, Answer::Replayed(Replayed::Expired { .. }))) {
-        return Err(probe.fault(fault::TORN, "a request that is at work is pending", "expired"));
+        return Err(probe.fault(fault::NOT_ONCE, "a request that is at work is pending", "expired"));
     }
     once("a hold", holds.iter().filter(|answer| matches!(answer, Answer::Fresh(_))).count())?;
 

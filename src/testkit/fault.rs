@@ -68,9 +68,6 @@ lessons! {
         "store the entry as its serde text, whole, and never touch it again";
     ENTRY_FOREIGN: "the ledger shows an entry that the account never had",
         "name the account in the WHERE of the ledger, and append nothing but the change's entries";
-    TORN: "a torn read: the outcome is of a later moment than the wallet",
-        "read both in one snapshot: one statement that joins them, REPEATABLE READ, or the wallet's row locked first. \
-         Else a request that is at work is told that its hold expired";
     NOT_ONCE: "a request was carried out more than once, or never",
         "guard the version and keep UNIQUE (account, key), in one transaction";
     OVERSPENT: "the money is wrong after concurrent commands",

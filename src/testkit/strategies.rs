@@ -24,11 +24,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rust_decimal::Decimal;
 
-use crate::credit::{GrantTerms, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding};
+use crate::credit::{
+    DeductRequest, GrantTerms, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rollover, Rounding, Tier,
+};
 use crate::id::{AccountId, PlanId, SiteId};
 use crate::money::{Credits, Currency, Money};
 use crate::period::{Interval, Period};
-use crate::policy::Overage;
+use crate::policy::{CreditPolicy, LateSettle, Overage};
 use crate::privilege::{Privilege, Privileges};
 use crate::quota::{ConcurrencyLimit, Quota, QuotaSet, ThrottleScope};
 use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus};
@@ -95,7 +97,15 @@ fn credits_between(least: i64, most: i64) -> impl Strategy<Value = Credits> {
     (least..=most).prop_filter_map("an amount", |micros| Credits::from_micros(micros).ok())
 }
 
-/// Terms of grants that can be granted at `now`: some live at once and for ever, some later, some for a moment.
+/// What rolls over from the grant with this key, nothing and all of it among the bounds.
+pub fn rollover(from: impl Into<Arc<str>>) -> impl Strategy<Value = Rollover> {
+    let from = from.into();
+    (credits_up_to(Credits::whole(100)), credits_up_to(Credits::whole(1_000)))
+        .prop_map(move |(minimum, maximum)| Rollover { from: from.clone(), minimum, maximum })
+}
+
+/// Terms of grants that can be granted at `now`: some live at once and for ever, some later, some for a moment. Nothing
+/// rolls over into them: [`rollover`] says what may.
 pub fn grant_terms(now: DateTime<Utc>) -> impl Strategy<Value = GrantTerms> {
     let amount = credits().prop_filter("more than nothing", |amount| !amount.is_zero());
     let wait = prop_oneof![Just(0_i64), -DAY..0, 1..60_i64, 1..40 * DAY];
@@ -113,13 +123,18 @@ pub fn price_list() -> impl Strategy<Value = PriceList> {
     let decimal = (0..1_000_000_000_i64, 0..=12_u32)
         .prop_filter_map("a price", |(mantissa, places)| Decimal::try_new(mantissa, places).ok());
     let minimum = prop_oneof![3 => Just(Credits::ZERO), 1 => credits_between(0, 5_000_000)];
-    let price = (decimal.clone(), decimal, minimum, rounding).prop_map(|(base, per_unit, minimum, rounding)| Price {
-        base,
-        per_unit,
-        tiers: Vec::new(),
-        minimum,
-        rounding,
+    // Each tier ends some units after the one before.
+    let tiers = vec((1..1_000_u64, decimal.clone()), 0..3).prop_map(|lengths| {
+        lengths
+            .into_iter()
+            .scan(0_u64, |end, (length, per_unit)| {
+                *end = end.saturating_add(length);
+                Some(Tier { up_to: *end, per_unit })
+            })
+            .collect()
     });
+    let price = (decimal.clone(), decimal, tiers, minimum, rounding)
+        .prop_map(|(base, per_unit, tiers, minimum, rounding)| Price { base, per_unit, tiers, minimum, rounding });
     vec(price, 3).prop_filter_map("a price list", |prices| {
         let names = ["a", "b", "c"].map(Arc::from);
         PriceList::try_from(names.into_iter().zip(prices).collect::<BTreeMap<_, _>>()).ok()
@@ -149,6 +164,16 @@ pub fn hold_request(most: Credits) -> impl Strategy<Value = HoldRequest> {
     })
 }
 
+/// Requests to deduct at most so many credits. Few keys are drawn, so that requests repeat, and clash.
+pub fn deduct_request(most: Credits) -> impl Strategy<Value = DeductRequest> {
+    hold_request(most).prop_map(|HoldRequest { key, quote, fingerprint, .. }| DeductRequest { key, quote, fingerprint })
+}
+
+/// What all draws on a hold, or all refunds of a charge, come to: nothing, a part, all of it, a millionth more, far more.
+pub fn total_of(amount: Credits) -> impl Strategy<Value = Credits> {
+    settle_cost(amount)
+}
+
 /// What a call that held so much may really cost: nothing, less, just that, a millionth more, far more.
 pub fn settle_cost(held: Credits) -> impl Strategy<Value = Credits> {
     let more = held.micros().saturating_add(1).min(MOST_MICROS);
@@ -167,6 +192,28 @@ pub fn overage() -> impl Strategy<Value = Overage> {
         Just(Overage::Available),
         credits_up_to(Credits::whole(100)).prop_map(Overage::Debt),
     ]
+}
+
+/// What a settlement after its hold's end may do.
+pub fn late_settle() -> impl Strategy<Value = LateSettle> {
+    prop_oneof![
+        Just(LateSettle::Refuse),
+        Just(LateSettle::Available),
+        credits_up_to(Credits::whole(100)).prop_map(LateSettle::Debt),
+    ]
+}
+
+/// Policies of credit, with few open holds and many, and every way of settling beyond a hold and after its end.
+pub fn credit_policy() -> impl Strategy<Value = CreditPolicy> {
+    (1..=4096_u16, overage(), late_settle(), 0..=86_400_u32, 0..=86_400_u32).prop_map(
+        |(max_open_holds, overage, late_settle, late_settle_seconds, refund_life_seconds)| CreditPolicy {
+            max_open_holds,
+            overage,
+            late_settle,
+            late_settle_seconds,
+            refund_life_seconds,
+        },
+    )
 }
 
 /// How far a clock moves between two looks at it: not at all, by microseconds, by days, and sometimes back.
