@@ -122,7 +122,8 @@ impl Wallet {
     /// `prior` is the stored outcome of [`Cause::key`], read after the wallet in the same transaction.
     ///
     /// # Errors
-    /// [`GrantError::TermsInvalid`], [`GrantError::KeyReused`], [`GrantError::Wallet`].
+    /// [`GrantError::TermsInvalid`], [`GrantError::KeyReused`], [`GrantError::MonthNotGranted`],
+    /// [`GrantError::TooManyGrants`], [`GrantError::Wallet`].
     pub fn grant(
         self,
         cause: &Cause,
@@ -190,15 +191,15 @@ impl Wallet {
         Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), month)?))
     }
 
-    /// Gives back what was charged by a settlement, a deduction, or the draws on a hold that has ended; or a part of it. `total` is what all refunds of this charge come to, so a repeated
-    /// refund adds nothing, and they never add up to more than the charge. What is given back is a new grant, which
-    /// repays debt first; it lives as long as the longest of the credits that had paid, and at least for the policy's
-    /// `refund_life_seconds`. What was spent stays spent.
+    /// Gives back what was charged by a settlement, a deduction, or the draws on a hold that has ended; or a part of it.
+    /// `total` is what all refunds of this charge come to, so a repeated refund adds nothing, and they never add up to more
+    /// than the charge. What is given back is a new grant, which repays debt first; it lives as long as the longest of the
+    /// credits that had paid, and at least for the policy's `refund_life_seconds`. What was spent stays spent.
     ///
     /// `settled` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same transaction.
     ///
     /// # Errors
-    /// [`RefundError::NotSettled`], [`RefundError::ExceedsCharge`], [`RefundError::Wallet`].
+    /// [`RefundError::NotSettled`], [`RefundError::ExceedsCharge`], [`RefundError::TooManyGrants`], [`RefundError::Wallet`].
     pub fn refund(
         self,
         policy: &Policy,
