@@ -1,6 +1,8 @@
 //! The wallet: C1 to C5 as properties over sequences of commands, against a naive second wallet, and the
 //! counter-examples that broke simpler rules.
 
+#[path = "model/credit_facts.rs"]
+mod credit_facts;
 #[path = "model/credit.rs"]
 mod model;
 mod support;
@@ -15,20 +17,8 @@ use proptest::prelude::*;
 use support::host::{ACCOUNT, Host, cause, credit_policy, key, prices};
 use support::{at, credits, operator, tenant};
 
-/// The balance in whole credits, as the model has it.
 fn totals(host: &Host, now: i64) -> Totals {
-    let balance = host.wallet.balance_at(at(now)).unwrap();
-    let whole = |amount: Credits| amount.micros() / 1_000_000;
-    Totals {
-        granted: whole(balance.granted),
-        scheduled: whole(balance.scheduled),
-        free: whole(balance.free),
-        held: whole(balance.held),
-        spent: whole(balance.spent),
-        expired: whole(balance.expired),
-        revoked: whole(balance.revoked),
-        debt: whole(balance.debt),
-    }
+    credit_facts::totals(&host.wallet.balance_at(at(now)).unwrap())
 }
 
 #[derive(Clone, Debug)]

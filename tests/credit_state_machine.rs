@@ -2,6 +2,8 @@
 //! of `credit.rs`, a step is drawn for the state that the model is in: keys that are held, amounts near what they hold,
 //! months that are near. So long sequences stay meaningful, and a failure shrinks to a short one that is too.
 
+#[path = "model/credit_facts.rs"]
+mod credit_facts;
 #[path = "model/credit.rs"]
 mod model;
 mod support;
@@ -9,6 +11,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use bailiwick::*;
+use credit_facts::totals;
 use model::{Model, Totals};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
@@ -267,20 +270,6 @@ impl StateMachineTest for Wallets {
         }
         let replayed = Wallet::replay(&ACCOUNT.into(), host.ledger.iter().cloned()).unwrap();
         assert!(replayed.equals_but_for_version(&host.wallet));
-    }
-}
-
-fn totals(balance: &Balance) -> Totals {
-    let whole = |amount: Credits| amount.micros() / 1_000_000;
-    Totals {
-        granted: whole(balance.granted),
-        scheduled: whole(balance.scheduled),
-        free: whole(balance.free),
-        held: whole(balance.held),
-        spent: whole(balance.spent),
-        expired: whole(balance.expired),
-        revoked: whole(balance.revoked),
-        debt: whole(balance.debt),
     }
 }
 
