@@ -7,11 +7,14 @@
 use bailiwick::*;
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../../tests/model/credit_facts.rs"]
+mod credit_facts;
 #[path = "../../tests/model/credit.rs"]
 mod model;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use credit_facts::totals;
 use support::host::{ACCOUNT, Host, credit_policy};
 use support::{at, credits};
 
@@ -51,23 +54,6 @@ fn policies(bytes: [u8; 4]) -> (CreditPolicy, model::Policy) {
         most_holds: credit.max_open_holds.into(),
     };
     (credit, of_model)
-}
-
-fn totals(balance: &Balance) -> model::Totals {
-    let whole = |amount: Credits| {
-        assert_eq!(amount.micros() % 1_000_000, 0);
-        amount.micros() / 1_000_000
-    };
-    model::Totals {
-        granted: whole(balance.granted),
-        scheduled: whole(balance.scheduled),
-        free: whole(balance.free),
-        held: whole(balance.held),
-        spent: whole(balance.spent),
-        expired: whole(balance.expired),
-        revoked: whole(balance.revoked),
-        debt: whole(balance.debt),
-    }
 }
 
 fn same(host: &Host, model: &model::Model, now: i64) {
