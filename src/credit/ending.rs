@@ -174,8 +174,8 @@ impl Wallet {
         Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), receipt)?))
     }
 
-    /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back already, and a repeated release does
-    /// nothing: both are answers, not errors.
+    /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back already, and a repeated
+    /// release does nothing: both are answers, not errors.
     ///
     /// `prior` is the same as for [`settle`](Self::settle).
     pub fn release(
@@ -185,12 +185,12 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Ended>, Ended>, ReleaseError> {
         let prior = self.prior_of_hold(hold, prior)?;
-        match &prior.state {
+        let pending = match &prior.state {
+            State::Pending(pending) => pending,
             State::Settled { .. } => return Err(ReleaseError::Settled),
             State::Released(_) => return Ok(Answer::Replayed(Ended::Released)),
-            _ => {}
-        }
-        let State::Pending(pending) = &prior.state else { return Err(WalletError::Mismatch.into()) };
+            State::Granted(_) | State::Revoked(_) => return Err(WalletError::Mismatch.into()),
+        };
         let mut draft = Draft::begin(self, now)?;
         if draft.wallet.open_hold(&hold.key).is_none() {
             return Ok(Answer::Replayed(Ended::Expired));
