@@ -235,6 +235,8 @@ identifiers! {
     AccountId;
     /// A site: a property of an account.
     SiteId;
+    /// A sector: a division of a site.
+    SectorId;
     /// A person who may belong to an account.
     UserId;
     /// An API key's public identifier, never its secret.

@@ -90,11 +90,13 @@
 //! - [`manual::invariants`]: every promise and the test that holds it; [`manual::threat_model`];
 //!   [`manual::rejected_designs`]; [`manual::credit_cases`]: what happens to credits where two rules meet.
 //! - [`Code`]: everything that a client can be told. [`transition`]: the table of subscriptions.
+//! - [`manual::drivers`]: how sqlx, SeaORM, rusqlite and others run the statements.
 //! - Databases: SQLite and PostgreSQL. MySQL is left out: it has neither a guarded upsert nor `RETURNING`.
 //!
 //! # Features
 //! - `sql` (default): `table!`, scopes and statements, rendered by sea-query.
 //! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks for it.
+//! - `decimal`, `json`: columns of these types.
 //! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
 //! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a [`ThrottleKey`].
 //! - `testkit`: a conformance suite for the host's own store of wallets, and strategies for its own property tests. It
@@ -171,7 +173,7 @@ pub use gate::{
 };
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead};
-pub use id::{AccountId, ApiKeyId, IdError, IdKind, LeaseId, PlanId, SiteId, SubscriptionId, UserId};
+pub use id::{AccountId, ApiKeyId, IdError, IdKind, LeaseId, PlanId, SectorId, SiteId, SubscriptionId, UserId};
 pub use money::{AmountError, Credits, Currency, Money};
 pub use payment::{
     BankReference, BankTransfer, ConfirmError, ConfirmedTransfer, TransferChange, TransferError, TransferFacts,
@@ -190,15 +192,21 @@ pub use registration::{
 };
 #[cfg(feature = "sql")]
 pub use scope::{
-    BuildError, Column, ColumnValue, Count, Covers, Data, Delete, Dialect, Entry, Filter, Global, Insert, Key,
-    KeyValue, Level, Mode, NoFilter, NoKey, NotFound, OrderBy, Read, Ready, Scope, Select, Stamps, Statement, Table,
-    TenantLevel, Update, Write, row_level_security,
+    Aggregate, Bound, BoundValues, BuildError, Column, ColumnValue, Columns, Comparable, Count, Covers, Cursor,
+    CursorError, Data, Delete, Dialect, Entry, Exists, Filter, Global, Insert, InsertMany, Joined, Key, KeyValue,
+    Keyed, KeyedIn, Level, Mode, NoFilter, NoKey, NoOutput, NotFound, Operand, Operands, OrderBy, Parameter,
+    ParameterValue, Parameters, Permits, Prepared, Rankable, Reachable, Read, Ready, ReferenceTo, Refers, Scope,
+    ScopeLevel, Select, SettableIn, SeveralSites, Shape, Stamps, Statement, Subquery, Summable, Table, Template,
+    TenantKeyed, TenantLevel, Unbound, Unique, Update, Upsert, ValueKind, ValueRef, Within, Write, create_table,
+    row_level_security,
 };
+#[cfg(all(feature = "sql", feature = "decimal"))]
+pub use scope::{Fixed, FixedError};
 pub use subscription::{
     AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, RecordedPayment, Refusal, RefusalReason,
     Subscription, SubscriptionStatus, Transition, transition,
 };
-pub use tenant::{Account, AccountStatus, Plan, Site, SuspensionCause, Tenant};
+pub use tenant::{Account, AccountStatus, Plan, Sector, Site, SuspensionCause, Tenant};
 pub use throttle::{
     Exceeded, ForwardedError, HeaderDialect, Lease, Passage, QuotaReport, SharedCheck, SharedError, Throttle,
     ThrottleCapacity, ThrottleKey, ThrottleKeyError, ThrottleSubject, Throttled, TrustedHops,
@@ -221,5 +229,7 @@ pub mod concurrency {
 #[cfg(feature = "sql")]
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::scope::{IdColumn, Schema};
+    pub use crate::scope::{
+        DataColumn, IdColumn, KeyColumn, Reference, ReferenceTarget, Schema, Steps, assert_reference,
+    };
 }

@@ -9,6 +9,9 @@ pub mod codes {}
 #[doc = include_str!("manual/credit_cases.md")]
 pub mod credit_cases {}
 
+#[doc = include_str!("manual/drivers.md")]
+pub mod drivers {}
+
 #[doc = include_str!("manual/threat_model.md")]
 pub mod threat_model {}
 

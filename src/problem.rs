@@ -59,6 +59,7 @@ codes! {
     // Input, before anyone decides anything.
     InputInvalid "input_invalid" 400 "The request could not be understood", "Correct the request as the detail says, then send it again.";
     IdInvalid "id_invalid" 400 "An identifier is malformed", "Send an integer, a lower-case UUID, or 1 to 64 printable ASCII characters without spaces and braces.";
+    CursorInvalid "cursor_invalid" 400 "The cursor does not belong to this list", "Ask for the first page, without a cursor.";
     IdKindMismatch "id_kind_mismatch" 400 "An identifier is of another kind than the column that holds it", "Send the identifier in the form in which this service gave it out.";
     AmountInvalid "amount_invalid" 400 "An amount is malformed or out of range", "Send a decimal as text, from 0 to 10^12, with no more places than allowed.";
     KeyInvalid "idempotency_key_invalid" 400 "An idempotency key is malformed or missing", "Send 1 to 255 printable ASCII characters, unique for each request.";
@@ -319,7 +320,8 @@ macro_rules! __from_refusals {
 #[macro_export]
 macro_rules! __from_sql_refusals {
     ($error:ty => $from_problem:expr) => {
-        $crate::__from_refusals! { $error => $from_problem; BuildError, NotFound, danger::CrossTenantError, }
+        $crate::__from_refusals! { $error => $from_problem; BuildError, CursorError, NotFound, danger::CrossTenantError, }
+        $crate::__from_decimal_refusals! { $error => $from_problem }
     };
 }
 
@@ -327,5 +329,21 @@ macro_rules! __from_sql_refusals {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __from_sql_refusals {
+    ($error:ty => $from_problem:expr) => {};
+}
+
+#[cfg(all(feature = "sql", feature = "decimal"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __from_decimal_refusals {
+    ($error:ty => $from_problem:expr) => {
+        $crate::__from_refusals! { $error => $from_problem; FixedError, }
+    };
+}
+
+#[cfg(not(all(feature = "sql", feature = "decimal")))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __from_decimal_refusals {
     ($error:ty => $from_problem:expr) => {};
 }

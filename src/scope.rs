@@ -4,40 +4,99 @@
 //! Every statement carries the tenant predicate of each table that it names. It is added when the statement is built, so
 //! nothing that was set earlier can undo it, and there is no door for SQL text or for a statement from elsewhere.
 
+mod aggregate;
+mod assignment;
+mod bounds;
 mod column;
+mod condition;
+mod cursor;
+mod ddl;
+#[cfg(feature = "decimal")]
+mod decimal;
+mod declaration;
 mod filter;
+mod frame;
+mod insert;
 mod level;
+mod prepared;
+mod reference;
 mod render;
 mod security;
+mod select;
 mod statement;
 mod table;
+mod tuple;
+mod update;
+mod value;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::gate::{Access, Denial, Reach, WriteAccess};
-use crate::id::{AccountId, Identifier, SiteId};
+use crate::id::{AccountId, SectorId, SiteId};
 use crate::problem::{Code, Explained};
-use crate::tenant::{Account, Site};
+use crate::tenant::{Account, Sector, Site};
+use bounds::Bounds;
 
-pub use column::{Column, ColumnValue, Data, Key, KeyValue};
+pub use aggregate::Aggregate;
+pub use column::{Column, Data, Key};
+pub use cursor::{Cursor, CursorError};
+pub use ddl::create_table;
+#[cfg(feature = "decimal")]
+pub use decimal::{Fixed, FixedError};
 pub use filter::{Filter, OrderBy};
-pub use level::{Covers, Global, Level, Stamps, TenantLevel};
-pub use render::{BuildError, Dialect, Statement};
-pub use security::row_level_security;
-pub use statement::{Count, Delete, Insert, NoFilter, NoKey, Ready, Select, Update};
-pub use table::Table;
+pub use insert::{Insert, InsertMany, Upsert};
+pub use level::{Covers, Global, Level, ScopeLevel, SeveralSites, Stamps, TenantLevel, Within};
+pub use prepared::{Bound, BoundValues, Parameters, Permits, Prepared, Shape, Template, Unbound};
+pub use reference::{Joined, Reachable, ReferenceTo, Refers, SettableIn, Subquery};
 #[doc(hidden)]
-pub use table::{IdColumn, Schema};
+pub use reference::{ReferenceTarget, Steps};
+pub use security::row_level_security;
+pub use select::{Count, Exists, Select};
+pub use statement::{BuildError, Dialect, Statement};
+#[doc(hidden)]
+pub use table::{DataColumn, IdColumn, KeyColumn, Reference, Schema, assert_reference};
+pub use table::{Keyed, KeyedIn, Table, TenantKeyed};
+pub use tuple::{Columns, Operands, Unique};
+pub use update::{Delete, Update};
+pub use value::{
+    ColumnValue, Comparable, KeyValue, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind, ValueRef,
+};
+
+/// What a type is of, without having one.
+type Of<T> = PhantomData<fn() -> T>;
 
 mod sealed {
+    use super::render::Rendered;
+    use super::statement::{BuildError, Dialect};
+
     pub trait Mode {}
     pub trait Level {}
     pub trait Value {}
+    pub trait Parameters {}
+    pub trait UniqueValues {}
+    pub trait Shape {
+        fn shape(self, dialect: Dialect) -> Result<Rendered, BuildError>;
+    }
 }
+
+/// The state of a statement that can be built.
+#[derive(Clone, Copy, Debug)]
+pub enum Ready {}
+
+/// The state of an update or a delete that was told neither a filter nor `.all_in_scope()`.
+#[derive(Clone, Copy, Debug)]
+pub enum NoFilter {}
+
+/// The state of an insert whose key is supplied, and was not yet.
+#[derive(Clone, Copy, Debug)]
+pub enum NoKey {}
+
+/// The state of an aggregate that was not told what to find out.
+#[derive(Clone, Copy, Debug)]
+pub enum NoOutput {}
 
 /// What a scope may do with its rows: [`Read`] or [`Write`]. Sealed: there are no others.
 pub trait Mode: sealed::Mode + 'static {}
@@ -64,7 +123,7 @@ impl Mode for Write {}
 pub struct Entry<M> {
     account: AccountId,
     reach: Reach,
-    mode: PhantomData<fn() -> M>,
+    mode: Of<M>,
 }
 
 impl Access {
@@ -86,14 +145,14 @@ impl<M: Mode> Entry<M> {
         Self { account: account.clone(), reach: reach.clone(), mode: PhantomData }
     }
 
-    /// The whole account: its account-level tables, and the site-level tables of all its sites.
+    /// The whole account: its account-level tables, and the tables of all its sites and their sectors.
     ///
     /// Fails with [`Denial::AccountWideForbidden`] for a principal that is bound to sites, whichever they are.
     pub fn account(&self) -> Result<Scope<Account, M>, Denial> {
         if self.reach.is_bound() {
             return Err(Denial::AccountWideForbidden);
         }
-        Ok(Scope::of([self.account.identifier().clone()]))
+        Ok(Scope::within(Bounds::one([self.account.identifier()])))
     }
 
     /// One site of the account.
@@ -104,11 +163,28 @@ impl<M: Mode> Entry<M> {
         if !self.reach.contains(&site) {
             return Err(Denial::SiteNotInAccount);
         }
-        Ok(Scope::of([self.account.identifier().clone(), site.identifier().clone()]))
+        Ok(Scope::within(Bounds::one([self.account.identifier(), site.identifier()])))
+    }
+
+    /// Several sites of the account at once: rows of all of them are read, updated and deleted, and none are inserted,
+    /// since a row belongs to one. No sites at all means no rows.
+    ///
+    /// Fails with [`Denial::SiteNotInAccount`] if one of them is not the account's, or not the principal's.
+    pub fn sites(&self, sites: impl IntoIterator<Item = SiteId>) -> Result<Scope<SeveralSites, M>, Denial> {
+        let sites: Vec<_> = sites.into_iter().collect();
+        if !sites.iter().all(|site| self.reach.contains(site)) {
+            return Err(Denial::SiteNotInAccount);
+        }
+        Ok(Scope::within(Bounds::sites(self.account.identifier(), sites.iter().map(SiteId::identifier))))
+    }
+
+    /// Every site that the principal reaches: those that it is bound to, or all of the account's.
+    pub fn every_site(&self) -> Scope<SeveralSites, M> {
+        Scope::within(Bounds::sites(self.account.identifier(), self.reach.sites().map(SiteId::identifier)))
     }
 }
 
-/// The rows that a request may act on: all of one account, or all of one site.
+/// The rows that a request may act on: all of one account, of one site, of several sites, or of one sector of a site.
 ///
 /// A scope covers the tables of its own level and of the levels below it. Rows can be inserted at its own level only,
 /// since only there every tenant column is known. It comes from an [`Entry`] alone, and is owned and `'static`.
@@ -156,73 +232,148 @@ impl<M: Mode> Entry<M> {
 /// rename(&access.write().site(12.into())?, 7, "A new title")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
 #[must_use]
-pub struct Scope<L, M> {
-    ids: Ids,
-    kind: PhantomData<fn() -> (L, M)>,
+pub struct Scope<L, M, B = Bound> {
+    bounds: Bounds,
+    kind: Of<(L, M, B)>,
 }
 
-/// The identifiers that bound a scope, outermost first: the account, then the site.
-#[derive(Clone)]
-struct Ids(Arc<[Identifier]>);
+impl<L, M, B> Clone for Scope<L, M, B> {
+    fn clone(&self) -> Self {
+        Self { bounds: self.bounds.clone(), kind: PhantomData }
+    }
+}
 
-impl fmt::Debug for Ids {
+impl<L, M, B> fmt::Debug for Scope<L, M, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(Identifier::to_string)).finish()
+        write!(f, "Scope({:?})", self.bounds)
     }
 }
 
-impl<L: Level, M: Mode> Scope<L, M> {
-    fn of(ids: impl Into<Arc<[Identifier]>>) -> Self {
-        Self { ids: Ids(ids.into()), kind: PhantomData }
+impl<M: Mode> Scope<Site, M> {
+    /// One sector of the site.
+    ///
+    /// The gate is not told which sectors there are: one that the site does not have has no rows, and none can be
+    /// inserted into it.
+    pub fn sector(&self, sector: SectorId) -> Scope<Sector, M> {
+        Scope::within(self.bounds.below(sector.identifier()))
+    }
+}
+
+impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
+    fn within(bounds: Bounds) -> Self {
+        Self { bounds, kind: PhantomData }
     }
 
-    /// Reads rows. All declared columns are selected, in the order of their declaration.
-    pub fn select<T: Table>(&self) -> Select<T>
+    /// Reads rows.
+    pub fn select<T: Table>(&self) -> Select<T, L, B>
     where
         L: Covers<T::Level>,
     {
-        Select::new(&self.ids)
+        Select::new(&self.bounds)
+    }
+
+    /// Reads the row with this key. No row means [`NotFound`].
+    pub fn get<T: KeyedIn<L>>(&self, key: impl Into<Operand<T::Key>>) -> Select<T, L, B>
+    where
+        L: Covers<T::Level>,
+    {
+        self.select().filter(Column::declared_key().equals(key))
     }
 
     /// Counts rows.
-    pub fn count<T: Table>(&self) -> Count<T>
+    pub fn count<T: Table>(&self) -> Count<T, L, B>
     where
         L: Covers<T::Level>,
     {
-        Count::new(&self.ids)
+        Count::new(&self.bounds)
+    }
+
+    /// Whether there is a row.
+    pub fn exists<T: Table>(&self) -> Exists<T, L, B>
+    where
+        L: Covers<T::Level>,
+    {
+        Exists::new(&self.bounds)
+    }
+
+    /// Sums, extremes and averages, whole or by groups; distinct values.
+    pub fn aggregate<T: Table>(&self) -> Aggregate<T, L, NoOutput, B>
+    where
+        L: Covers<T::Level>,
+    {
+        Aggregate::new(&self.bounds)
     }
 }
 
-impl<L: Level> Scope<L, Write> {
+impl<L: ScopeLevel, B> Scope<L, Write, B> {
     /// Inserts one row, stamped with the tenant columns.
     ///
-    /// A row of a site is inserted only if the account has that site at that very moment, as checked in the same
-    /// statement. Zero rows inserted means [`NotFound`].
-    pub fn insert<T: Table>(&self) -> Insert<T, T::Insertion>
+    /// A row of a site is inserted only if the account has that site at that very moment, and one that refers to others
+    /// only if these are in scope, as checked in the same statement. Zero rows inserted means [`NotFound`].
+    pub fn insert<T: Table>(&self) -> Insert<T, L, T::Insertion, B>
     where
         L: Stamps<T::Level>,
     {
-        Insert::new(&self.ids)
+        Insert::new(&self.bounds)
+    }
+
+    /// Inserts one row, or updates the one that has the same values of a unique key.
+    pub fn upsert<T: Table, U: 'static>(
+        &self,
+        unique: Unique<T, U>,
+        values: impl Operands<U>,
+    ) -> Upsert<T, L, T::Insertion, B>
+    where
+        L: Stamps<T::Level>,
+    {
+        Upsert::on(&self.bounds, unique, values)
+    }
+
+    /// Inserts one row, or updates the one that has the same supplied key.
+    pub fn upsert_key<T: Keyed<Insertion = NoKey>>(&self, key: impl Into<Operand<T::Key>>) -> Upsert<T, L, Ready, B>
+    where
+        L: Stamps<T::Level>,
+    {
+        Upsert::new(&self.bounds, Some(key.into()))
+    }
+
+    /// Inserts the tenant's one row of a table whose key is the tenant, or updates it.
+    pub fn upsert_own<T: TenantKeyed>(&self) -> Upsert<T, L, Ready, B>
+    where
+        L: Stamps<T::Level>,
+    {
+        Upsert::new(&self.bounds, None::<Operand<i64>>)
     }
 
     /// Updates rows. It builds once it has a filter, or says [`all_in_scope`](Update::all_in_scope).
-    pub fn update<T: Table>(&self) -> Update<T, NoFilter>
+    pub fn update<T: Table>(&self) -> Update<T, L, NoFilter, B>
     where
         L: Covers<T::Level>,
         T::Level: TenantLevel,
     {
-        Update::new(&self.ids)
+        Update::new(&self.bounds)
     }
 
     /// Deletes rows. It builds once it has a filter, or says [`all_in_scope`](Delete::all_in_scope).
-    pub fn delete<T: Table>(&self) -> Delete<T, NoFilter>
+    pub fn delete<T: Table>(&self) -> Delete<T, L, NoFilter, B>
     where
         L: Covers<T::Level>,
         T::Level: TenantLevel,
     {
-        Delete::new(&self.ids)
+        Delete::new(&self.bounds)
+    }
+}
+
+impl<L: ScopeLevel> Scope<L, Write> {
+    /// Inserts many rows, each a tuple of values of these columns; all of them, or none.
+    ///
+    /// `site.insert_many((Article::TITLE, Article::NOTE)).row(("Bread", None::<String>)).row(("Cake", "nut"))`
+    pub fn insert_many<T: Table, C: Columns<T, L>>(&self, columns: C) -> InsertMany<T, L, C>
+    where
+        L: Stamps<T::Level>,
+    {
+        InsertMany::new(&self.bounds, columns)
     }
 }
 
@@ -230,15 +381,22 @@ impl<L: Level> Scope<L, Write> {
 /// same, so that nobody learns what others have.
 ///
 /// ```
-/// use bailiwick::{Explained, NotFound, Problem};
-/// fn touched_one(rows_affected: u64) -> Result<(), NotFound> {
-///     if rows_affected == 0 { Err(NotFound) } else { Ok(()) }
+/// use bailiwick::{NotFound, Problem};
+/// fn updated(rows_affected: u64) -> Result<(), Problem> {
+///     Ok(NotFound::unless(rows_affected > 0)?)
 /// }
-/// assert_eq!(touched_one(0).map_err(Problem::from).unwrap_err().status(), 404);
+/// assert_eq!(updated(0).unwrap_err().status(), 404);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no such thing here")]
 pub struct NotFound;
+
+impl NotFound {
+    /// Fails if nothing was found.
+    pub fn unless(found: bool) -> Result<(), Self> {
+        if found { Ok(()) } else { Err(Self) }
+    }
+}
 
 impl Explained for NotFound {
     fn code(&self) -> Code {

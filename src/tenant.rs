@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, PlanId, SiteId};
+use crate::id::{AccountId, PlanId, SectorId, SiteId};
 use crate::money::{Credits, Money};
 use crate::period::Interval;
 use crate::privilege::Privileges;
@@ -113,6 +113,15 @@ pub struct Site {
     pub id: SiteId,
     /// The account that it belongs to.
     pub account: AccountId,
+}
+
+/// A sector: a division of a site. As a type parameter it marks the sector level of a scope or a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sector {
+    /// Its identifier.
+    pub id: SectorId,
+    /// The site that it belongs to.
+    pub site: SiteId,
 }
 
 /// What an account buys.

@@ -425,6 +425,7 @@ fn policy_allows_a_bypass_in_development_only() {
 const FROZEN: &[(&str, u16)] = &[
     ("input_invalid", 400),
     ("id_invalid", 400),
+    ("cursor_invalid", 400),
     ("id_kind_mismatch", 400),
     ("amount_invalid", 400),
     ("idempotency_key_invalid", 400),

@@ -57,7 +57,7 @@ fn the_readmes_handler_is_the_examples_own() {
 fn from_refusals_names_every_refusal() {
     let source = below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let list = source.split("macro_rules! from_refusals").nth(1).unwrap().split("macro_rules! __from_refusals").next();
-    let (list, sql) = (list.unwrap(), source.split("macro_rules! __from_sql_refusals").nth(1).unwrap());
+    let (list, sql) = (list.unwrap(), source.split_once("macro_rules! __from_sql_refusals").unwrap().1);
     for refusal in source.split("impl Explained for ").skip(1).map(|rest| rest.split(" {").next().unwrap()) {
         assert!(list.contains(&format!("{refusal},")) || sql.contains(&format!("{refusal},")), "{refusal}");
     }

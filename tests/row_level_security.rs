@@ -196,7 +196,11 @@ fn s11_the_prelude_binds_what_it_says() {
     let prelude = access.read().site(12.into()).unwrap().prelude();
     assert_eq!(
         prelude.sql(),
-        "SELECT set_config('bailiwick.account', $1, true), set_config('bailiwick.site', $2, true)"
+        "SELECT set_config('bailiwick.account', $1, true), set_config('bailiwick.site', $2, true), \
+         set_config('bailiwick.sector', $3, true)"
     );
-    assert_eq!(format!("{:?}", prelude.values().0), r#"[String(Some("x');DROP")), String(Some("12"))]"#);
+    assert_eq!(
+        format!("{:?}", prelude.values().0),
+        r#"[String(Some("x');DROP")), String(Some("12")), String(Some(""))]"#
+    );
 }

@@ -121,6 +121,11 @@ impl Reach {
         self.sites.contains(site) && self.bound.as_ref().is_none_or(|bound| bound.contains(site))
     }
 
+    #[cfg(feature = "sql")]
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &SiteId> {
+        self.sites.iter().filter(|site| self.bound.as_ref().is_none_or(|bound| bound.contains(site)))
+    }
+
     /// The sites of the account that a bound principal reaches; `None` if it is not bound.
     pub(super) fn bound_sites(&self) -> Option<Arc<[SiteId]>> {
         self.bound.as_ref().map(|bound| bound.iter().filter(|site| self.sites.contains(site)).cloned().collect())

@@ -1,83 +1,12 @@
-//! Columns: typed by their table, their value and whether they can be set.
+//! Columns: typed by their table, their value and their role; and the filters and orders made of them.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use chrono::{DateTime, Utc};
-use sea_query::{BinOper, Value};
-
-use super::filter::{Filter, Node, OrderBy};
-use super::sealed;
-use super::table::Table;
-use crate::id::IdKind;
-
-/// A value that a column can hold: `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`, with the feature `uuid` also
-/// `Uuid`, and an `Option` of these for a column that may be null. Sealed: there are no others.
-///
-/// PostgreSQL holds them as `bigint`, `text`, `boolean`, `timestamptz`, `bytea` and `uuid`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a value that a column can hold",
-    note = "a column holds an `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`, or an `Option` of these"
-)]
-pub trait ColumnValue: sealed::Value + Into<Value> + 'static {
-    /// The value that is there when the column is not null. Filters compare with this, so never with null.
-    type Plain: ColumnValue;
-
-    /// Whether the column may be null.
-    #[doc(hidden)]
-    const NULLABLE: bool;
-}
-
-/// A value that a key can hold: `i64`, `String`, and with the feature `uuid` also `Uuid`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a value that a key can hold",
-    note = "a key is an `i64`, a `String`, or with the feature `uuid` a `Uuid`"
-)]
-pub trait KeyValue: ColumnValue {
-    /// The kind of identifier that such a key holds.
-    #[doc(hidden)]
-    const KIND: IdKind;
-}
-
-macro_rules! column_values {
-    ($($(#[$condition:meta])* $type:ty),*) => {$(
-        $(#[$condition])*
-        impl sealed::Value for $type {}
-        $(#[$condition])*
-        impl sealed::Value for Option<$type> {}
-        $(#[$condition])*
-        impl ColumnValue for $type {
-            type Plain = Self;
-            const NULLABLE: bool = false;
-        }
-        $(#[$condition])*
-        impl ColumnValue for Option<$type> {
-            type Plain = $type;
-            const NULLABLE: bool = true;
-        }
-    )*};
-}
-
-column_values!(
-    i64,
-    String,
-    bool,
-    DateTime<Utc>,
-    Vec<u8>,
-    #[cfg(feature = "uuid")]
-    uuid::Uuid
-);
-
-impl KeyValue for i64 {
-    const KIND: IdKind = IdKind::Int;
-}
-impl KeyValue for String {
-    const KIND: IdKind = IdKind::Text;
-}
-#[cfg(feature = "uuid")]
-impl KeyValue for uuid::Uuid {
-    const KIND: IdKind = IdKind::Uuid;
-}
+use super::filter::{Filter, Node, OrderBy, Relation};
+use super::reference::Reachable;
+use super::table::{Keyed, LONGEST_PATH, Reference, Schema, Table};
+use super::value::{ColumnValue, Comparable, Operand};
 
 /// The role of a column that can be set and updated.
 #[derive(Clone, Copy, Debug)]
@@ -87,13 +16,80 @@ pub enum Data {}
 #[derive(Clone, Copy, Debug)]
 pub enum Key {}
 
-/// A column of the table `T` that holds a `V`, as [`table!`](crate::table) declares it. Tenant columns are never among
-/// them.
+/// Where a column is: its name, and the way to its table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Empty for a column that was not made by `table!` and says of a reference that it leads to another table, of
+    /// another level maybe, than it does: no statement is built from that.
+    pub(super) name: &'static str,
+    pub(super) path: Path,
+}
+
+/// References, one after the other, each by its number in its table, from 1; 0 where the way ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Path([u8; LONGEST_PATH]);
+
+impl Path {
+    const HERE: Self = Self([0; LONGEST_PATH]);
+
+    pub(super) fn is_here(self) -> bool {
+        self == Self::HERE
+    }
+
+    /// This way, then a reference of the table that it leads to, then another way from there.
+    pub(super) fn then(self, reference: u8, further: Self) -> Self {
+        let mut path = Self::HERE;
+        let steps = self.numbers().chain([reference]).chain(further.numbers());
+        path.0.iter_mut().zip(steps).for_each(|(place, step)| *place = step);
+        path
+    }
+
+    /// Whether a longer way, or this very one, begins with this one.
+    pub(super) fn starts(self, longer: Self) -> bool {
+        self.numbers().zip(longer.0).all(|(step, other)| step == other)
+    }
+
+    fn numbers(self) -> impl Iterator<Item = u8> {
+        self.0.into_iter().take_while(|number| *number != 0)
+    }
+
+    /// The references on the way from a table.
+    pub(super) fn steps(self, from: &'static Schema) -> impl Iterator<Item = &'static Reference> {
+        self.numbers().scan(from, |table, number| {
+            let step = table.reference_at(number)?;
+            *table = (step.target)();
+            Some(step)
+        })
+    }
+
+    /// The table at the end of the way.
+    pub(super) fn end(self, from: &'static Schema) -> &'static Schema {
+        self.steps(from).last().map_or(from, |step| (step.target)())
+    }
+}
+
+impl Place {
+    pub(super) const fn here(name: &'static str) -> Self {
+        Self { name, path: Path::HERE }
+    }
+
+    /// What a column that references lead to is called among a statement's results: its way, and its name.
+    pub(super) fn label(self, table: &'static Schema) -> String {
+        let way = self.path.steps(table).map(|step| step.column);
+        way.chain([self.name]).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// A column of the table `T` that holds a `V`, as [`table!`](crate::table) declares it; or one that its references lead
+/// to, see [`then`](Self::then). Tenant columns are never among them.
 ///
 /// Its methods make filters and orders. A comparison with null is never true, as SQL has it; text compares as the
-/// database's collation says. Where a filter takes an `impl Into`, a `&str` serves for a `String`, an `i32` for an `i64`.
+/// database's collation says. Where a filter takes an `impl Into<Operand<_>>`, a `&str` serves for a `String`, an `i32`
+/// for an `i64`, and a [`Parameter`](super::Parameter) where a statement is prepared.
 pub struct Column<T, V, R = Data> {
-    pub(super) name: &'static str,
+    pub(super) place: Place,
+    /// For a reference its number in its table, else 0.
+    pub(super) reference: u8,
     of: PhantomData<fn(T, V, R)>,
 }
 
@@ -107,7 +103,7 @@ impl<T, V, R> Copy for Column<T, V, R> {}
 
 impl<T, V, R> fmt::Debug for Column<T, V, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Column({})", self.name)
+        write!(f, "Column({})", self.place.name)
     }
 }
 
@@ -115,77 +111,114 @@ impl<T, V, R> fmt::Debug for Column<T, V, R> {
 #[doc(hidden)]
 impl<T: Table, V: ColumnValue> Column<T, V> {
     pub const fn declared(name: &str) -> Option<Self> {
-        match T::SCHEMA.column(name) {
-            Some(name) => Some(Self { name, of: PhantomData }),
+        if T::SCHEMA.reference_number(name) != 0 {
+            return None;
+        }
+        match T::SCHEMA.column(name, V::KIND, V::NULLABLE) {
+            Some(name) => Some(Self::new(Place::here(name), 0)),
             None => None,
         }
     }
 }
 
 #[doc(hidden)]
-impl<T: Table> Column<T, T::Key, Key> {
+impl<T: Keyed> Column<T, T::Key, Key> {
     pub const fn declared_key() -> Self {
-        Self { name: T::SCHEMA.key.name, of: PhantomData }
+        Self::new(Place::here(T::SCHEMA.key_name()), 0)
     }
 }
 
-impl<T, V: ColumnValue, R> Column<T, V, R> {
-    fn compare(self, operator: BinOper, value: impl Into<V::Plain>) -> Filter<T> {
-        Filter::leaf(Node::Compare(self.name, operator, value.into().into()))
+impl<T, V, R> Column<T, V, R> {
+    pub(super) const fn new(place: Place, reference: u8) -> Self {
+        Self { place, reference, of: PhantomData }
+    }
+}
+
+impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
+    fn compare<L>(self, relation: Relation, value: impl Into<Operand<V::Plain>>) -> Filter<T, L> {
+        Filter::leaf(self.place, |place| Node::Compare(place, relation, value.into().term))
     }
 
     /// Equal to the value.
-    pub fn equals(self, value: impl Into<V::Plain>) -> Filter<T> {
-        self.compare(BinOper::Equal, value)
+    pub fn equals<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        self.compare(Relation::Equal, value)
     }
 
     /// Not equal to the value, and not null.
-    pub fn not_equals(self, value: impl Into<V::Plain>) -> Filter<T> {
-        self.compare(BinOper::NotEqual, value)
+    pub fn not_equals<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        self.compare(Relation::NotEqual, value)
     }
 
     /// Less than the value.
-    pub fn less_than(self, value: impl Into<V::Plain>) -> Filter<T> {
-        self.compare(BinOper::SmallerThan, value)
+    pub fn less_than<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        self.compare(Relation::Less, value)
     }
 
     /// Less than or equal to the value.
-    pub fn at_most(self, value: impl Into<V::Plain>) -> Filter<T> {
-        self.compare(BinOper::SmallerThanOrEqual, value)
+    pub fn at_most<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        self.compare(Relation::AtMost, value)
     }
 
     /// Greater than the value.
-    pub fn greater_than(self, value: impl Into<V::Plain>) -> Filter<T> {
-        self.compare(BinOper::GreaterThan, value)
+    pub fn greater_than<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        self.compare(Relation::Greater, value)
     }
 
     /// Greater than or equal to the value.
-    pub fn at_least(self, value: impl Into<V::Plain>) -> Filter<T> {
-        self.compare(BinOper::GreaterThanOrEqual, value)
+    pub fn at_least<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        self.compare(Relation::AtLeast, value)
     }
 
     /// From `low` to `high`, both included.
-    pub fn between(self, low: impl Into<V::Plain>, high: impl Into<V::Plain>) -> Filter<T> {
-        Filter::leaf(Node::Between(self.name, low.into().into(), high.into().into()))
+    pub fn between<L>(self, low: impl Into<Operand<V::Plain>>, high: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        Filter::leaf(self.place, |place| Node::Between(place, Box::new((low.into().term, high.into().term))))
     }
 
     /// Equal to one of the values. No value at all means that no row fits.
-    pub fn one_of<I>(self, values: I) -> Filter<T>
+    pub fn one_of<L, I>(self, values: I) -> Filter<T, L>
     where
-        I: IntoIterator<Item: Into<V::Plain>>,
+        R: Reachable<L>,
+        I: IntoIterator<Item: Into<Operand<V::Plain>>>,
     {
-        let values = values.into_iter().map(|value| value.into().into()).collect();
-        Filter::leaf(Node::OneOf(self.name, values))
+        let values = values.into_iter().map(|value| value.into().term).collect();
+        Filter::leaf(self.place, |place| Node::OneOf(place, values))
     }
 
     /// Smallest first. Null counts as greater than every value, on each database.
-    pub fn ascending(self) -> OrderBy<T> {
-        OrderBy::new(self.name, false, V::NULLABLE)
+    pub fn ascending<L>(self) -> OrderBy<T, L>
+    where
+        R: Reachable<L>,
+    {
+        OrderBy::new(self.place, false, V::NULLABLE)
     }
 
     /// Greatest first. Null counts as greater than every value, on each database.
-    pub fn descending(self) -> OrderBy<T> {
-        OrderBy::new(self.name, true, V::NULLABLE)
+    pub fn descending<L>(self) -> OrderBy<T, L>
+    where
+        R: Reachable<L>,
+    {
+        OrderBy::new(self.place, true, V::NULLABLE)
     }
 }
 
@@ -194,25 +227,45 @@ where
     Option<V>: ColumnValue,
 {
     /// Null.
-    pub fn is_null(self) -> Filter<T> {
-        Filter::leaf(Node::IsNull(self.name))
+    pub fn is_null<L>(self) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        Filter::leaf(self.place, Node::IsNull)
     }
 
     /// Not null.
-    pub fn is_not_null(self) -> Filter<T> {
-        Filter::leaf(Node::IsNotNull(self.name))
+    pub fn is_not_null<L>(self) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        Filter::leaf(self.place, Node::IsNotNull)
     }
 }
 
 /// Text is looked for as it is: no character of it is a wildcard, and case matters, on each database.
 impl<T, V: ColumnValue<Plain = String>, R> Column<T, V, R> {
     /// Text that has the given text somewhere.
-    pub fn contains(self, text: impl Into<String>) -> Filter<T> {
-        Filter::leaf(Node::Contains(self.name, text.into().into()))
+    pub fn contains<L>(self, text: impl Into<Operand<String>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        Filter::leaf(self.place, |place| Node::Contains(place, text.into().term))
     }
 
     /// Text that begins with the given text.
-    pub fn starts_with(self, text: impl Into<String>) -> Filter<T> {
-        Filter::leaf(Node::StartsWith(self.name, text.into().into()))
+    pub fn starts_with<L>(self, text: impl Into<Operand<String>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        Filter::leaf(self.place, |place| Node::StartsWith(place, text.into().term))
+    }
+
+    /// Text that ends with the given text.
+    pub fn ends_with<L>(self, text: impl Into<Operand<String>>) -> Filter<T, L>
+    where
+        R: Reachable<L>,
+    {
+        Filter::leaf(self.place, |place| Node::EndsWith(place, text.into().term))
     }
 }

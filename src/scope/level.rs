@@ -1,9 +1,11 @@
-//! Levels: to whom a row belongs. The markers are the facts themselves, [`Account`] and [`Site`].
+//! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts themselves, [`Account`],
+//! [`Site`] and [`Sector`].
 
 use super::sealed;
-use crate::tenant::{Account, Site};
+use crate::tenant::{Account, Sector, Site};
 
-/// To whom the rows of a table belong: [`Account`], [`Site`], or nobody ([`Global`]). Sealed: there are no others.
+/// To whom the rows of a table belong: [`Account`], [`Site`], [`Sector`], or nobody ([`Global`]). Sealed: there are no
+/// others.
 pub trait Level: sealed::Level + 'static {
     /// How many tenant columns a table of this level has.
     #[doc(hidden)]
@@ -14,9 +16,17 @@ pub trait Level: sealed::Level + 'static {
 #[derive(Clone, Copy, Debug)]
 pub enum Global {}
 
+/// The level of a scope over several sites of an account. No table has it: a row belongs to one site, so such a scope
+/// reads, updates and deletes, and does not insert.
+#[derive(Clone, Copy, Debug)]
+pub enum SeveralSites {}
+
 impl sealed::Level for Global {}
 impl sealed::Level for Account {}
 impl sealed::Level for Site {}
+impl sealed::Level for Sector {}
+impl sealed::Level for SeveralSites {}
+
 impl Level for Global {
     const DEPTH: usize = 0;
 }
@@ -25,6 +35,9 @@ impl Level for Account {
 }
 impl Level for Site {
     const DEPTH: usize = 2;
+}
+impl Level for Sector {
+    const DEPTH: usize = 3;
 }
 
 /// A level whose rows belong to a tenant, and so can be written within a scope.
@@ -36,28 +49,64 @@ pub trait TenantLevel: Level {}
 
 impl TenantLevel for Account {}
 impl TenantLevel for Site {}
+impl TenantLevel for Sector {}
+
+/// How far a scope reaches: [`Account`], [`Site`], [`Sector`] or [`SeveralSites`].
+pub trait ScopeLevel: sealed::Level + 'static {}
+
+impl ScopeLevel for Account {}
+impl ScopeLevel for Site {}
+impl ScopeLevel for Sector {}
+impl ScopeLevel for SeveralSites {}
 
 /// A scope of this level reaches the rows of tables of level `T`: its own, those below, and the global ones.
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{Self}` does not reach tables of level `{T}`",
     label = "out of reach of a scope of level `{Self}`",
-    note = "an account-wide table needs the account's scope: `.account()?`"
+    note = "an account-wide table needs the account's scope, `.account()?`, and a site's table that of the site"
 )]
-pub trait Covers<T>: Level {}
+pub trait Covers<T>: ScopeLevel {}
 
 impl Covers<Global> for Account {}
 impl Covers<Account> for Account {}
 impl Covers<Site> for Account {}
+impl Covers<Sector> for Account {}
 impl Covers<Global> for Site {}
 impl Covers<Site> for Site {}
+impl Covers<Sector> for Site {}
+impl Covers<Global> for Sector {}
+impl Covers<Sector> for Sector {}
+impl Covers<Global> for SeveralSites {}
+impl Covers<Site> for SeveralSites {}
+impl Covers<Sector> for SeveralSites {}
 
 /// A scope of this level knows every tenant column of tables of level `T`, and so can insert into them.
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{Self}` cannot insert into tables of level `{T}`",
     label = "a row is inserted through a scope of the table's own level",
-    note = "only the table's own level knows every tenant column: `.account()?` or `.site(id)?`"
+    note = "only the table's own level knows every tenant column: `.account()?`, `.site(id)?` or `.site(id)?.sector(id)`"
 )]
-pub trait Stamps<T>: Level {}
+pub trait Stamps<T>: Covers<T> + Level {}
 
 impl Stamps<Account> for Account {}
 impl Stamps<Site> for Site {}
+impl Stamps<Sector> for Sector {}
+
+/// A row of a table of this level may refer to a row of a table of level `T`: one that it shares all tenant columns of
+/// `T` with.
+#[diagnostic::on_unimplemented(
+    message = "a table of level `{Self}` cannot refer to a table of level `{T}`",
+    label = "nothing says in which `{T}` the row would be",
+    note = "a reference goes to a table of the same level or of one above, or to a global one"
+)]
+pub trait Within<T>: Level {}
+
+impl Within<Global> for Account {}
+impl Within<Account> for Account {}
+impl Within<Global> for Site {}
+impl Within<Account> for Site {}
+impl Within<Site> for Site {}
+impl Within<Global> for Sector {}
+impl Within<Account> for Sector {}
+impl Within<Site> for Sector {}
+impl Within<Sector> for Sector {}

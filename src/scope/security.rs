@@ -3,27 +3,31 @@
 
 use std::fmt::Write;
 
-use sea_query::{Value, Values};
+use sea_query::Value;
 
-use super::level::TenantLevel;
-use super::render::Statement;
-use super::table::{IdColumn, Schema, Table};
-use super::{Level, Mode, Scope};
-use crate::id::{IdKind, Identifier};
+use super::bounds::{Bounds, ScopeId};
+use super::level::{ScopeLevel, TenantLevel};
+use super::render::postgres_type;
+use super::statement::Statement;
+use super::table::{IdColumn, KeyColumn, Schema, Table};
+use super::value::ValueKind;
+use super::{Mode, Scope};
 
-/// The settings that the policies read, and the prelude writes.
-const ACCOUNT: &str = "bailiwick.account";
-const SITE: &str = "bailiwick.site";
+/// The settings that the policies read, and the prelude writes, outermost first. A setting of the site is a list of them,
+/// with a space between; an identifier has none.
+const SETTINGS: [&str; 3] = ["bailiwick.account", "bailiwick.site", "bailiwick.sector"];
 
 /// The statement that opens a transaction of a scope, for PostgreSQL.
-const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_config('bailiwick.site', $2, true)";
+const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_config('bailiwick.site', $2, true), \
+    set_config('bailiwick.sector', $3, true)";
 
 /// The DDL that makes PostgreSQL keep a table's rows to their tenant, whatever statement asks for them: several
-/// statements, to be run once and as often as one likes, after the tables of both levels are there.
+/// statements, to be run once and as often as one likes, after the tables of all levels are there.
 ///
 /// A row is seen, changed and written only in a transaction that [`Scope::prelude`] opened, by the account of that scope
-/// and, if it is a site's, by that site. In any other transaction there are no rows; so a connection that goes back to
-/// its pool leaves nothing behind. A site's scope sees no account-wide table, but its own row of the table of sites.
+/// and, if it is that of sites or a sector, by these. In any other transaction there are no rows; so a connection that
+/// goes back to its pool leaves nothing behind. A site's scope sees no account-wide table, but its own row of the table
+/// of sites; so where a row of a site refers to an account-wide one, that table needs a policy of the host's own.
 ///
 /// It is a second line: [`Scope`] keeps to the tenant without it. What it cannot hold back: superusers and roles with
 /// `BYPASSRLS`, views that such a role owns, and `TRUNCATE`. Connect as a role that is none of these; the table's owner is
@@ -40,7 +44,9 @@ const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_con
 /// }
 /// let ddl = row_level_security::<Sites>();
 /// assert!(ddl.contains(r#"ALTER TABLE "sites" FORCE ROW LEVEL SECURITY;"#));
-/// assert!(ddl.contains(r#""account_id" = nullif(current_setting('bailiwick.account', true), '')::bigint"#));
+/// assert!(ddl.contains(
+///     r#""account_id" = ANY (string_to_array(nullif(current_setting('bailiwick.account', true), ''), ' ')::bigint[])"#
+/// ));
 /// ```
 pub fn row_level_security<T: Table>() -> String
 where
@@ -55,15 +61,21 @@ where
         ddl,
         "ALTER TABLE \"{name}\" ENABLE ROW LEVEL SECURITY;\nALTER TABLE \"{name}\" FORCE ROW LEVEL SECURITY;\n"
     );
-    let own = tenant(schema);
-    let policy = match schema.tenant {
-        [_] => format!("{own} AND {} IS NULL", setting(SITE)),
-        _ => own,
-    };
+    let depth = schema.tenant.len();
+    // A table is out of reach of the scopes below its level.
+    let below = SETTINGS.iter().skip(depth).map(|name| format!("{} IS NULL", setting(name)));
+    let policy = tenant(schema).into_iter().chain(below).collect::<Vec<_>>().join(" AND ");
     push_policy(&mut ddl, name, "bailiwick_tenant", &format!("USING ({policy}) WITH CHECK ({policy})"));
-    if let Some(parent) = schema.parent {
-        let own = format!("{} AND {}", tenant(parent), is(&parent.key, SITE));
-        push_policy(&mut ddl, parent.name, "bailiwick_own_site", &format!("FOR SELECT USING ({own})"));
+    // The scope's own site, and its own sector, are looked up by what is inserted below them.
+    let mut child = schema;
+    while let Some(parent) = child.parent {
+        let KeyColumn::Own { column: key, .. } = &parent.key else { break };
+        let (level, names) = (parent.tenant.len(), ["bailiwick_own_site", "bailiwick_own_sector"]);
+        if let (Some(setting), Some(policy)) = (SETTINGS.get(level), names.get(level.saturating_sub(1))) {
+            let own = tenant(parent).into_iter().chain([is(key, setting)]).collect::<Vec<_>>().join(" AND ");
+            push_policy(&mut ddl, parent.name, policy, &format!("FOR SELECT USING ({own})"));
+        }
+        child = parent;
     }
     ddl
 }
@@ -74,13 +86,13 @@ fn push_policy(ddl: &mut String, table: &str, policy: &str, rule: &str) {
 }
 
 /// The tenant columns, each as its setting has it. Where no site is set, an account's scope covers all of them.
-fn tenant(schema: &Schema) -> String {
-    match schema.tenant {
-        [account, site] => {
-            format!("{} AND ({} IS NULL OR {})", is(account, ACCOUNT), setting(SITE), is(site, SITE))
-        }
-        columns => columns.iter().map(|account| is(account, ACCOUNT)).collect::<Vec<String>>().join(" AND "),
-    }
+fn tenant(schema: &Schema) -> Vec<String> {
+    let columns = schema.tenant.iter().zip(SETTINGS).enumerate();
+    let conditions = columns.map(|(level, (column, name))| match level {
+        0 => is(column, name),
+        _ => format!("({} IS NULL OR {})", setting(name), is(column, name)),
+    });
+    conditions.collect()
 }
 
 /// What a setting says; NULL, which equals nothing, where it says nothing. After the transaction that set it a setting is
@@ -90,21 +102,24 @@ fn setting(name: &str) -> String {
 }
 
 fn is(column: &IdColumn, name: &str) -> String {
-    let cast = match column.kind {
-        IdKind::Int => "::bigint",
-        #[cfg(feature = "uuid")]
-        IdKind::Uuid => "::uuid",
-        IdKind::Text => "",
-    };
-    format!("\"{}\" = {}{cast}", column.name, setting(name))
+    let kind = postgres_type(ValueKind::of_id(column.kind));
+    format!("\"{}\" = ANY (string_to_array({}, ' ')::{kind}[])", column.name, setting(name))
 }
 
-impl<L: Level, M: Mode> Scope<L, M> {
+impl<L: ScopeLevel, M: Mode> Scope<L, M> {
     /// What a transaction on PostgreSQL begins with, so that [`row_level_security`] lets it see the scope's rows: it lasts
     /// as long as the transaction. Run it first, and run the transaction of one scope only.
     pub fn prelude(&self) -> Statement {
-        let mut ids = self.ids.0.iter().map(Identifier::to_string);
-        let (account, site) = (ids.next().unwrap_or_default(), ids.next().unwrap_or_default());
-        Statement::fixed(PRELUDE, Values(vec![Value::from(account), Value::from(site)]))
+        let id = |level: usize| self.bounds.id(level).map(|id| id.text().to_owned()).unwrap_or_default();
+        let settings = match &self.bounds {
+            // No site at all is no row at all, and so no account: without a site its rows were the account's.
+            Bounds::Sites(ids) if ids.len() < 2 => [String::new(), String::new(), String::new()],
+            Bounds::Sites(_) => {
+                let sites: Vec<_> = self.bounds.several().iter().map(ScopeId::text).collect();
+                [id(0), sites.join(" "), String::new()]
+            }
+            _ => [id(0), id(1), id(2)],
+        };
+        Statement::new(PRELUDE.into(), settings.into_iter().map(Value::from).collect())
     }
 }

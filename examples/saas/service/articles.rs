@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use bailiwick::{
-    Access, Covers, Delete, Held, Hold, HoldRequest, NotFound, Passage, Read, Receipt, Scope, Select, Site, SiteId,
-    Update, Write, WriteAccess,
+    Access, BuildError, Covers, Held, Hold, HoldRequest, NotFound, Passage, Read, Receipt, Scope, Site, SiteId,
+    Statement, Write, WriteAccess,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -133,7 +133,7 @@ async fn answer(
     passage: &Passage,
 ) -> Result<Response, AppError> {
     let select = site.select::<Article>().filter(Article::REQUEST.equals(receipt.key.as_str()));
-    let article = app.store.rows(select).await?.pop().ok_or(NotFound)?;
+    let article = app.store.rows(select.build(SQLITE)).await?.pop().ok_or(NotFound)?;
     let headers = AppendHeaders(passage.headers());
     Ok((StatusCode::CREATED, headers, axum::Json(Written { article, receipt })).into_response())
 }
@@ -151,8 +151,8 @@ pub async fn list(
     State(app): State<App>,
     Query(place): Query<Where>,
 ) -> Result<axum::Json<Vec<ArticleRow>>, AppError> {
-    fn newest<L: Covers<Site>>(scope: &Scope<L, Read>) -> Select<Article> {
-        scope.select::<Article>().order_by(Article::ID.descending()).limit(MOST_ARTICLES)
+    fn newest<L: Covers<Site>>(scope: &Scope<L, Read>) -> Result<Statement, BuildError> {
+        scope.select::<Article>().order_by(Article::ID.descending()).limit(MOST_ARTICLES).build(SQLITE)
     }
     let entry = access.read();
     let select = match place.site {
@@ -177,7 +177,7 @@ pub async fn edit(
     Query(place): Query<Where>,
     Json(edit): Json<Edit>,
 ) -> Result<StatusCode, AppError> {
-    fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64, edit: Edit) -> Update<Article> {
+    fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64, edit: Edit) -> Result<Statement, BuildError> {
         let mut update = scope.update::<Article>().filter(Article::ID.equals(id));
         if let Some(title) = edit.title {
             update = update.set(Article::TITLE, title.0);
@@ -185,14 +185,14 @@ pub async fn edit(
         if let Some(body) = edit.body {
             update = update.set(Article::BODY, body);
         }
-        update
+        update.build(SQLITE)
     }
     let entry = access.write();
     let update = match place.site {
         Some(site) => one(&entry.site(site)?, id, edit),
         None => one(&entry.account()?, id, edit),
     };
-    app.store.touch(update.build(SQLITE)).await?;
+    app.store.touch(update).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -203,14 +203,14 @@ pub async fn delete(
     Path(id): Path<i64>,
     Query(place): Query<Where>,
 ) -> Result<StatusCode, AppError> {
-    fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64) -> Delete<Article> {
-        scope.delete::<Article>().filter(Article::ID.equals(id))
+    fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64) -> Result<Statement, BuildError> {
+        scope.delete::<Article>().filter(Article::ID.equals(id)).build(SQLITE)
     }
     let entry = access.write();
     let delete = match place.site {
         Some(site) => one(&entry.site(site)?, id),
         None => one(&entry.account()?, id),
     };
-    app.store.touch(delete.build(SQLITE)).await?;
+    app.store.touch(delete).await?;
     Ok(StatusCode::NO_CONTENT)
 }

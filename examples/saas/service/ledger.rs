@@ -2,7 +2,7 @@
 
 use bailiwick::{
     Access, AccountId, Answer, Change, Credits, Ended, Held, Hold, HoldRequest, Insert, NotFound, Outcome,
-    OutcomeWrite, Receipt, Statement, Table, Wallet,
+    OutcomeWrite, Receipt, ScopeLevel, Statement, Table, Wallet,
 };
 use chrono::{DateTime, Utc};
 use sea_query_sqlx::SqlxValues;
@@ -34,11 +34,11 @@ impl Store {
 
     /// Charges what the call cost and inserts what it made, in one transaction. If the row cannot be inserted, since its
     /// site is gone, say, the hold is released and nothing is charged.
-    pub async fn settle<T: Table>(
+    pub async fn settle<T: Table, L: ScopeLevel>(
         &self,
         hold: Hold,
         cost: Credits,
-        insert: Insert<T>,
+        insert: Insert<T, L>,
         now: DateTime<Utc>,
     ) -> Result<Receipt, AppError> {
         let settled = match insert.build(SQLITE) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bailiwick::{
     AccountId, ApiKeyId, BillingAccess, BuildError, CredentialFailure, Dialect, NotFound, Principal, Privilege,
-    Privileges, Select, SiteId, Statement, Table, Tenant, UserId, Wallet,
+    Privileges, SiteId, Statement, Tenant, UserId, Wallet,
 };
 use sea_query_sqlx::SqlxValues;
 use serde::de::DeserializeOwned;
@@ -166,11 +166,11 @@ impl Store {
     // Scoped statements.
 
     /// Runs a scoped SELECT.
-    pub async fn rows<T: Table, R>(&self, select: Select<T>) -> Result<Vec<R>, AppError>
+    pub async fn rows<R>(&self, statement: Result<Statement, BuildError>) -> Result<Vec<R>, AppError>
     where
         R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     {
-        let (sql, values) = select.build(SQLITE)?.into_parts();
+        let (sql, values) = statement?.into_parts();
         Ok(sqlx::query_as_with(AssertSqlSafe(sql), SqlxValues(values)).fetch_all(&self.pool).await?)
     }
 

@@ -9,7 +9,7 @@ bailiwick::table! {
 }
 
 bailiwick::table! {
-    pub struct Sector: Sector in "sectors" { key ID = "id" i64 generated; }
+    pub struct Region: Region in "regions" { key ID = "id" i64 generated; }
 }
 bailiwick::table! {
     pub struct NoTenant: Account in "rows" { key ID = "id" i64 generated; }

@@ -1,0 +1,87 @@
+//! Instructions of each statement, counted by valgrind, so the same in every run; beside a baseline, with the ratio that
+//! it must keep to.
+//!
+//! `cargo bench --bench instructions` runs itself under valgrind's callgrind, once with few and once with many rounds of
+//! each case; the difference is what the rounds took. It fails where one is exceeded.
+
+mod statements;
+
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+
+use bailiwick::Dialect;
+use statements::*;
+
+const FEW: u64 = 100;
+const MANY: u64 = 1_100;
+
+/// Runs one case so many times.
+fn run(case: &str, rounds: u64) {
+    let (site, dialect) = (site(), Dialect::Sqlite);
+    let recent = prepare_select(dialect);
+    for _ in 0..rounds {
+        match case {
+            "select by hand" => drop(black_box(select_by_hand(dialect))),
+            "select scoped" => drop(black_box(select(&site, dialect))),
+            "select owned" => drop(black_box(bind_select(&recent, &site))),
+            "select borrowed" => drop(black_box(lend_select(&recent, &site))),
+            "join by hand" => drop(black_box(join_by_hand(dialect))),
+            "join scoped" => drop(black_box(join(&site, dialect))),
+            "update by hand" => drop(black_box(update_by_hand(dialect))),
+            "update scoped" => drop(black_box(update(&site, dialect))),
+            "insert by hand" => drop(black_box(insert_by_hand(dialect))),
+            "insert scoped" => drop(black_box(insert(&site, dialect))),
+            other => panic!("no such case: {other}"),
+        }
+    }
+}
+
+/// The instructions of one round.
+fn count(case: &str) -> Result<f64, String> {
+    let total = |rounds: u64| -> Result<f64, String> {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+        valgrind.arg(std::env::current_exe().map_err(|error| error.to_string())?);
+        let output = valgrind.args(["run", case, &rounds.to_string()]).output();
+        let output = output
+            .map_err(|error| format!("valgrind does not start ({error}); install it: apt-get install valgrind"))?;
+        let report = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = report.lines().find_map(|line| line.split("Collected : ").nth(1));
+        line.and_then(|number| number.trim().parse().ok()).ok_or(report)
+    };
+    Ok((total(MANY)? - total(FEW)?) / (MANY - FEW) as f64)
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, command, case, rounds] = arguments.as_slice()
+        && command == "run"
+    {
+        run(case, rounds.parse().expect("a number of rounds"));
+        return ExitCode::SUCCESS;
+    }
+    let mut kept = true;
+    println!("| case | instructions | baseline | ratio | at most |");
+    println!("|---|---|---|---|---|");
+    for (case, baseline, most) in [
+        ("select scoped", "select by hand", 1.5),
+        ("join scoped", "join by hand", 1.5),
+        ("update scoped", "update by hand", 1.5),
+        ("insert scoped", "insert by hand", 1.5),
+        ("select owned", "select by hand", 1.0 / 20.0),
+        ("select borrowed", "select by hand", 1.0 / 60.0),
+    ] {
+        match (count(case), count(baseline)) {
+            (Ok(ours), Ok(theirs)) => {
+                let ratio = ours / theirs;
+                kept &= ratio <= most;
+                println!("| {case} | {ours:.0} | {theirs:.0} | {ratio:.3} | {most:.3} |");
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

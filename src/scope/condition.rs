@@ -1,0 +1,161 @@
+//! Conditions: from a filter to what stands in WHERE, behind the tenant predicate.
+
+use sea_query::{BinOper, Expr, ExprTrait, Func, Query};
+
+use super::column::Place;
+use super::filter::{Inner, Node, Relation};
+use super::frame::{Frame, equal, select_one, shared};
+use super::render::{Renderer, conjoin, constant, nothing};
+use super::statement::{BuildError, Dialect};
+use super::table::KeyColumn;
+use super::value::Term;
+
+impl Renderer {
+    /// The tenant predicate, and what the filter leaves of it.
+    pub(super) fn predicate(&mut self, frame: &mut Frame, filter: Option<Node>) -> Result<Option<Expr>, BuildError> {
+        self.narrow(None, frame, filter)
+    }
+
+    fn narrow(
+        &mut self,
+        predicate: Option<Expr>,
+        frame: &mut Frame,
+        filter: Option<Node>,
+    ) -> Result<Option<Expr>, BuildError> {
+        let tenant = self.tenant(predicate, &frame.name, frame.schema)?;
+        match filter {
+            Some(filter) => Ok(Some(conjoin(tenant, self.condition(frame, filter)?))),
+            None => Ok(tenant),
+        }
+    }
+
+    /// The predicate of a statement that cannot join: where the filter needs to, it asks about the same row again.
+    pub(super) fn predicate_without_joins(
+        &mut self,
+        frame: &mut Frame,
+        filter: Option<Node>,
+        joins: bool,
+    ) -> Result<Option<Expr>, BuildError> {
+        if !joins {
+            return self.predicate(frame, filter);
+        }
+        let tenant = self.tenant(None, &frame.name, frame.schema)?;
+        let mut same = self.again(frame.schema);
+        let mut on = shared(None, &same.name, frame.schema.tenant, &frame.name, frame.schema.tenant);
+        if let KeyColumn::Own { column, .. } = &frame.schema.key {
+            on = Some(conjoin(on, equal(&same.name, column.name, &frame.name, column.name)));
+        }
+        let on = self.narrow(on, &mut same, filter)?;
+        Ok(Some(conjoin(tenant, Expr::exists(select_one(same, on)))))
+    }
+
+    /// It recurses, so what needs room on the stack is elsewhere.
+    fn condition(&mut self, frame: &mut Frame, node: Node) -> Result<Expr, BuildError> {
+        match node {
+            Node::And(left, right) => self.pair(frame, *left, BinOper::And, *right),
+            Node::Or(left, right) => self.pair(frame, *left, BinOper::Or, *right),
+            Node::Not(inner) => self.condition(frame, *inner).map(Expr::not),
+            leaf => self.leaf(frame, leaf),
+        }
+    }
+
+    fn pair(&mut self, frame: &mut Frame, left: Node, operator: BinOper, right: Node) -> Result<Expr, BuildError> {
+        Ok(self.condition(frame, left)?.binary(operator, self.condition(frame, right)?))
+    }
+
+    #[inline(never)]
+    fn leaf(&mut self, frame: &mut Frame, node: Node) -> Result<Expr, BuildError> {
+        Ok(match node {
+            Node::Compare(place, relation, value) => {
+                self.column(frame, &place)?.binary(operator(relation), self.term(value)?)
+            }
+            Node::Between(place, bounds) => {
+                let (low, high) = *bounds;
+                self.column(frame, &place)?.between(self.term(low)?, self.term(high)?)
+            }
+            Node::OneOf(_, values) if values.is_empty() => nothing(),
+            Node::OneOf(place, values) => {
+                let slots = values.into_iter().map(|value| self.term(value)).collect::<Result<Vec<_>, _>>()?;
+                self.column(frame, &place)?.is_in(slots)
+            }
+            Node::IsNull(place) => self.column(frame, &place)?.is_null(),
+            Node::IsNotNull(place) => self.column(frame, &place)?.is_not_null(),
+            Node::Contains(place, text) => self.position(frame, &place, text)?.gt(constant(0)),
+            Node::StartsWith(place, text) => match self.dialect {
+                Dialect::Sqlite => self.position(frame, &place, text)?.eq(constant(1)),
+                Dialect::Postgres => {
+                    let column = self.column(frame, &place)?;
+                    Func::cust("starts_with").args([column, self.term(text)?]).into()
+                }
+            },
+            Node::EndsWith(place, text) => self.ends_with(frame, &place, text)?,
+            Node::Among(place, inner) => {
+                let Inner { schema, column, filter } = *inner;
+                let mut values = self.again(schema);
+                let value = self.column(&mut values, &column)?;
+                let predicate = self.predicate(&mut values, filter)?;
+                let mut select = Query::select();
+                select.expr(value.clone()).from_as(schema.name, values.name.clone());
+                values.join(&mut select, &[]);
+                select.and_where(conjoin(predicate, value.is_not_null()));
+                self.column(frame, &place)?.in_subquery(select.take())
+            }
+            Node::Exists(inner) => {
+                let Inner { schema, column, filter } = *inner;
+                let mut referring = self.again(schema);
+                let KeyColumn::Own { column: key, .. } = &frame.schema.key else { return Err(BuildError::Rendering) };
+                let refers = Some(equal(&referring.name, column.name, &frame.name, key.name));
+                let same = shared(refers, &referring.name, schema.tenant, &frame.name, frame.schema.tenant);
+                let predicate = self.narrow(same, &mut referring, filter)?;
+                Expr::exists(select_one(referring, predicate))
+            }
+            Node::Nothing => nothing(),
+            Node::Empty => return Err(BuildError::EmptyFilter),
+            Node::TooDeep => return Err(BuildError::FilterTooDeep),
+            Node::And(..) | Node::Or(..) | Node::Not(_) => return Err(BuildError::Rendering),
+        })
+    }
+
+    /// Where a text first has another, counted from 1; 0 if nowhere. Neither function knows wildcards, unlike LIKE,
+    /// which on SQLite ignores case as well and stops at a NUL.
+    fn position(&mut self, frame: &mut Frame, place: &Place, text: Term) -> Result<Expr, BuildError> {
+        let function = match self.dialect {
+            Dialect::Sqlite => "instr",
+            Dialect::Postgres => "strpos",
+        };
+        let column = self.column(frame, place)?;
+        Ok(Func::cust(function).args([column, self.term(text)?]).into())
+    }
+
+    /// The end of the text, as long as the other, is the other. SQLite's `length` of a text stops at a NUL, that of its
+    /// bytes does not; as UTF-8 the end of the text and the end of the bytes are the same.
+    fn ends_with(&mut self, frame: &mut Frame, place: &Place, text: Term) -> Result<Expr, BuildError> {
+        let (length, other) = (self.term(text.clone())?, self.term(text)?);
+        let column = self.column(frame, place)?;
+        Ok(match self.dialect {
+            Dialect::Postgres => {
+                let length = Func::cust("length").arg(length.cast_as("text"));
+                Expr::from(Func::cust("right").args([column, length.into()])).eq(other)
+            }
+            Dialect::Sqlite => {
+                let bytes = |text: Expr| text.cast_as("blob");
+                let length_of = |text: Expr| Expr::from(Func::cust("length").arg(bytes(text)));
+                let start = length_of(column.clone()).sub(length_of(length)).add(constant(1));
+                let end = Func::cust("substr").args([bytes(column.clone()), start]).into();
+                // Of no bytes at all, `substr` gives null.
+                Expr::from(Func::coalesce([end, bytes(column)])).eq(bytes(other))
+            }
+        })
+    }
+}
+
+fn operator(relation: Relation) -> BinOper {
+    match relation {
+        Relation::Equal => BinOper::Equal,
+        Relation::NotEqual => BinOper::NotEqual,
+        Relation::Less => BinOper::SmallerThan,
+        Relation::AtMost => BinOper::SmallerThanOrEqual,
+        Relation::Greater => BinOper::GreaterThan,
+        Relation::AtLeast => BinOper::GreaterThanOrEqual,
+    }
+}

@@ -1,0 +1,422 @@
+//! Values: what a column can hold, what stands for it in a statement, and how it is lent to a driver.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Utc};
+use sea_query::Value;
+
+use super::statement::{BuildError, Dialect};
+use super::{Of, sealed};
+use crate::id::IdKind;
+
+/// The type of a value, as [`ValueRef::Null`] tells it to a driver that must know the type of a null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ValueKind {
+    /// PostgreSQL `bigint`, SQLite `INTEGER`.
+    Integer,
+    /// PostgreSQL `text`, SQLite `TEXT`.
+    Text,
+    /// PostgreSQL `boolean`, SQLite `INTEGER`.
+    Boolean,
+    /// PostgreSQL `timestamptz`, SQLite `TEXT`.
+    Timestamp,
+    /// PostgreSQL `bytea`, SQLite `BLOB`.
+    Bytes,
+    /// PostgreSQL `uuid`, SQLite `BLOB`.
+    #[cfg(feature = "uuid")]
+    Uuid,
+    /// PostgreSQL `numeric` with so many decimal places, SQLite `INTEGER` in units of the last of them.
+    #[cfg(feature = "decimal")]
+    Decimal(u32),
+    /// PostgreSQL `jsonb`, SQLite `TEXT`.
+    #[cfg(feature = "json")]
+    Json,
+}
+
+impl ValueKind {
+    /// The kind of value that a column for such identifiers holds.
+    pub(super) const fn of_id(kind: IdKind) -> Self {
+        match kind {
+            IdKind::Int => Self::Integer,
+            #[cfg(feature = "uuid")]
+            IdKind::Uuid => Self::Uuid,
+            IdKind::Text => Self::Text,
+        }
+    }
+
+    /// The same kind; `==` is not const.
+    pub(super) const fn is(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Integer, Self::Integer)
+            | (Self::Text, Self::Text)
+            | (Self::Boolean, Self::Boolean)
+            | (Self::Timestamp, Self::Timestamp)
+            | (Self::Bytes, Self::Bytes) => true,
+            #[cfg(feature = "uuid")]
+            (Self::Uuid, Self::Uuid) => true,
+            #[cfg(feature = "decimal")]
+            (Self::Decimal(scale), Self::Decimal(other)) => scale == other,
+            #[cfg(feature = "json")]
+            (Self::Json, Self::Json) => true,
+            _ => false,
+        }
+    }
+}
+
+/// A value that a column can hold: `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`; with the feature `uuid` also
+/// `Uuid`, with `decimal` [`Fixed`](crate::Fixed), with `json` [`serde_json::Value`](https://docs.rs/serde_json); and an
+/// `Option` of these for a column that may be null. Sealed: there are no others. [`ValueKind`] says what the databases
+/// hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a value that a column can hold",
+    note = "a column holds an `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`, or an `Option` of these"
+)]
+pub trait ColumnValue: ParameterValue + Into<Value> {
+    /// The value that is there when the column is not null. Filters compare with this, so never with null.
+    type Plain: ColumnValue<Plain = Self::Plain>;
+
+    /// The same value, or null.
+    type Optional: ColumnValue<Plain = Self::Plain>;
+
+    /// Whether the column may be null.
+    #[doc(hidden)]
+    const NULLABLE: bool;
+}
+
+/// A value that a [`Prepared`](crate::Prepared) statement takes as a parameter: what a column can hold, and a `u32` for a
+/// limit. Sealed: there are no others.
+pub trait ParameterValue: sealed::Value + 'static {
+    /// How it is given to a prepared statement: `&str` for a `String`, `&[u8]` for a `Vec<u8>`.
+    type Borrowed<'a>: Copy;
+
+    #[doc(hidden)]
+    const KIND: ValueKind;
+
+    /// As the database can hold it.
+    #[doc(hidden)]
+    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError>;
+}
+
+/// A value that can be compared with others of its type: all but JSON, whose equality the databases do not agree on.
+#[diagnostic::on_unimplemented(message = "values of type `{Self}` are not compared")]
+pub trait Comparable: ColumnValue {}
+
+/// A value that has a sum, and an average.
+#[diagnostic::on_unimplemented(message = "values of type `{Self}` are not added up")]
+pub trait Summable: Comparable {}
+
+/// A value that has a least and a greatest: those of these types that both databases compute alike.
+#[diagnostic::on_unimplemented(message = "values of type `{Self}` have no least and greatest on every database")]
+pub trait Rankable: Comparable {}
+
+/// A value that a key can hold: `i64`, `String`, and with the feature `uuid` also `Uuid`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a value that a key can hold",
+    note = "a key is an `i64`, a `String`, or with the feature `uuid` a `Uuid`"
+)]
+pub trait KeyValue: Comparable<Plain = Self, Optional: Comparable<Plain = Self>> {
+    /// The kind of identifier that such a key holds.
+    #[doc(hidden)]
+    const ID_KIND: IdKind;
+}
+
+/// One value of a statement, borrowed, ready to be bound by a driver.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ValueRef<'a> {
+    /// No value, of this type.
+    Null(ValueKind),
+    /// An integer.
+    Integer(i64),
+    /// A text.
+    Text(&'a str),
+    /// A truth value.
+    Boolean(bool),
+    /// An instant.
+    Timestamp(DateTime<Utc>),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A UUID.
+    #[cfg(feature = "uuid")]
+    Uuid(uuid::Uuid),
+    /// A decimal. On SQLite it is an integer instead.
+    #[cfg(feature = "decimal")]
+    Decimal(rust_decimal::Decimal),
+    /// JSON.
+    #[cfg(feature = "json")]
+    Json(&'a serde_json::Value),
+}
+
+impl From<ValueRef<'_>> for Value {
+    #[inline]
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null(ValueKind::Integer) => Self::BigInt(None),
+            ValueRef::Null(ValueKind::Text) => Self::String(None),
+            ValueRef::Null(ValueKind::Boolean) => Self::Bool(None),
+            ValueRef::Null(ValueKind::Timestamp) => Self::ChronoDateTimeUtc(None),
+            ValueRef::Null(ValueKind::Bytes) => Self::Bytes(None),
+            ValueRef::Integer(integer) => integer.into(),
+            ValueRef::Text(text) => text.into(),
+            ValueRef::Boolean(truth) => truth.into(),
+            ValueRef::Timestamp(instant) => instant.into(),
+            ValueRef::Bytes(bytes) => bytes.into(),
+            #[cfg(feature = "uuid")]
+            ValueRef::Null(ValueKind::Uuid) => Self::Uuid(None),
+            #[cfg(feature = "uuid")]
+            ValueRef::Uuid(uuid) => uuid.into(),
+            #[cfg(feature = "decimal")]
+            ValueRef::Null(ValueKind::Decimal(_)) => Self::Decimal(None),
+            #[cfg(feature = "decimal")]
+            ValueRef::Decimal(decimal) => decimal.into(),
+            #[cfg(feature = "json")]
+            ValueRef::Null(ValueKind::Json) => Self::Json(None),
+            #[cfg(feature = "json")]
+            ValueRef::Json(json) => json.clone().into(),
+        }
+    }
+}
+
+impl<'a> ValueRef<'a> {
+    /// What the crate itself made a value of, borrowed again; `None` for a variant that it never makes.
+    #[inline]
+    pub(super) fn of(value: &'a Value) -> Option<Self> {
+        Some(match value {
+            Value::BigInt(integer) => integer.map_or(Self::Null(ValueKind::Integer), Self::Integer),
+            Value::String(text) => text.as_deref().map_or(Self::Null(ValueKind::Text), Self::Text),
+            Value::Bool(truth) => truth.map_or(Self::Null(ValueKind::Boolean), Self::Boolean),
+            Value::ChronoDateTimeUtc(at) => at.map_or(Self::Null(ValueKind::Timestamp), Self::Timestamp),
+            Value::Bytes(bytes) => bytes.as_deref().map_or(Self::Null(ValueKind::Bytes), Self::Bytes),
+            #[cfg(feature = "uuid")]
+            Value::Uuid(uuid) => uuid.map_or(Self::Null(ValueKind::Uuid), Self::Uuid),
+            #[cfg(feature = "decimal")]
+            Value::Decimal(decimal) => decimal.map_or(Self::Null(ValueKind::Decimal(0)), Self::Decimal),
+            #[cfg(feature = "json")]
+            Value::Json(json) => json.as_deref().map_or(Self::Null(ValueKind::Json), Self::Json),
+            _ => return None,
+        })
+    }
+
+    /// The same value as the database can hold it. PostgreSQL knows no NUL in texts; SQLite has no exact decimals.
+    #[inline]
+    pub(super) fn fit(self, dialect: Dialect) -> Result<Self, BuildError> {
+        match (dialect, self) {
+            (Dialect::Postgres, Self::Text(text)) if text.contains('\0') => Err(BuildError::NulInText),
+            #[cfg(feature = "json")]
+            (Dialect::Postgres, Self::Json(json)) if has_nul(json) => Err(BuildError::NulInText),
+            #[cfg(feature = "decimal")]
+            (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => Ok(Self::Null(ValueKind::Integer)),
+            #[cfg(feature = "decimal")]
+            (Dialect::Sqlite, Self::Decimal(decimal)) => {
+                i64::try_from(decimal.mantissa()).map(Self::Integer).map_err(|_| BuildError::Rendering)
+            }
+            (_, value) => Ok(value),
+        }
+    }
+}
+
+/// Whether some text in it has a NUL.
+#[cfg(feature = "json")]
+fn has_nul(json: &serde_json::Value) -> bool {
+    let mut rest = vec![json];
+    while let Some(value) = rest.pop() {
+        match value {
+            serde_json::Value::String(text) if text.contains('\0') => return true,
+            serde_json::Value::Array(values) => rest.extend(values),
+            serde_json::Value::Object(fields) => {
+                if fields.keys().any(|name| name.contains('\0')) {
+                    return true;
+                }
+                rest.extend(fields.values());
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What stands for a `V` in a statement: a value of its own, or a [`Parameter`] of a prepared one. It is made of
+/// whatever converts into it: a `&str` serves for a `String`, an `i32` for an `i64`.
+#[derive(Clone, Debug)]
+pub struct Operand<V> {
+    pub(super) term: Term,
+    of: Of<V>,
+}
+
+/// A value, or the number of the parameter that will be given.
+#[derive(Clone, Debug)]
+pub enum Term {
+    Value(Value),
+    Parameter { index: usize, kind: ValueKind },
+}
+
+impl<V: ColumnValue> Operand<V> {
+    /// A value, for hosts that convert types of their own: `impl From<Slug> for Operand<String>`.
+    pub fn value(value: V) -> Self {
+        Self { term: Term::Value(value.into()), of: PhantomData }
+    }
+}
+
+impl From<u32> for Operand<u32> {
+    fn from(number: u32) -> Self {
+        Self { term: Term::Value(i64::from(number).into()), of: PhantomData }
+    }
+}
+
+/// A value that a prepared statement is given each time that it is bound; see [`Prepared`](crate::Prepared).
+#[derive(Debug)]
+pub struct Parameter<V> {
+    index: usize,
+    of: Of<V>,
+}
+
+impl<V> Clone for Parameter<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Parameter<V> {}
+
+impl<V: ParameterValue> Parameter<V> {
+    pub(super) const fn new(index: usize) -> Self {
+        Self { index, of: PhantomData }
+    }
+
+    pub(super) fn operand<W>(self) -> Operand<W> {
+        Operand { term: Term::Parameter { index: self.index, kind: V::KIND }, of: PhantomData }
+    }
+}
+
+impl<V: ParameterValue> From<Parameter<V>> for Operand<V> {
+    fn from(parameter: Parameter<V>) -> Self {
+        parameter.operand()
+    }
+}
+
+/// Each type, its kind, how it is borrowed and lent, and what converts into it.
+macro_rules! values {
+    ($(
+        $type:ty: $kind:expr, $borrowed:ty, $lend:expr, [$($(@ $length:ident)? $source:ty => $convert:expr),* $(,)?];
+    )*) => {$(
+        impl sealed::Value for $type {}
+        impl sealed::Value for Option<$type> {}
+        impl ParameterValue for $type {
+            type Borrowed<'a> = $borrowed;
+            const KIND: ValueKind = $kind;
+            #[inline]
+            fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
+                $lend(borrowed).fit(dialect)
+            }
+        }
+        impl ParameterValue for Option<$type> {
+            type Borrowed<'a> = Option<$borrowed>;
+            const KIND: ValueKind = $kind;
+            #[inline]
+            fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
+                borrowed.map_or(ValueRef::Null($kind), $lend).fit(dialect)
+            }
+        }
+        impl ColumnValue for $type {
+            type Plain = Self;
+            type Optional = Option<Self>;
+            const NULLABLE: bool = false;
+        }
+        impl ColumnValue for Option<$type> {
+            type Plain = $type;
+            type Optional = Self;
+            const NULLABLE: bool = true;
+        }
+        impl From<Parameter<$type>> for Operand<Option<$type>> {
+            fn from(parameter: Parameter<$type>) -> Self {
+                parameter.operand()
+            }
+        }
+        $(
+                impl $(<const $length: usize>)? From<$source> for Operand<$type> {
+                fn from(source: $source) -> Self {
+                    let convert: fn($source) -> $type = $convert;
+                    Self::value(convert(source))
+                }
+            }
+                impl $(<const $length: usize>)? From<$source> for Operand<Option<$type>> {
+                fn from(source: $source) -> Self {
+                    let convert: fn($source) -> $type = $convert;
+                    Self::value(Some(convert(source)))
+                }
+            }
+                impl $(<const $length: usize>)? From<Option<$source>> for Operand<Option<$type>> {
+                fn from(source: Option<$source>) -> Self {
+                    let convert: fn($source) -> $type = $convert;
+                    Self::value(source.map(convert))
+                }
+            }
+        )*
+    )*};
+}
+
+values! {
+    i64: ValueKind::Integer, i64, ValueRef::Integer, [
+        i64 => |source| source, i32 => i64::from, u32 => i64::from, i16 => i64::from, u16 => i64::from, u8 => i64::from,
+    ];
+    String: ValueKind::Text, &'a str, ValueRef::Text, [
+        String => |source| source, &str => str::to_owned, &String => String::clone, Cow<'_, str> => |source| source.into_owned(),
+        Box<str> => String::from,
+    ];
+    bool: ValueKind::Boolean, bool, ValueRef::Boolean, [bool => |source| source];
+    DateTime<Utc>: ValueKind::Timestamp, DateTime<Utc>, ValueRef::Timestamp, [DateTime<Utc> => |source| source];
+    Vec<u8>: ValueKind::Bytes, &'a [u8], ValueRef::Bytes, [
+        Vec<u8> => |source| source, &[u8] => <[u8]>::to_vec, &Vec<u8> => Vec::clone,
+        @ N [u8; N] => |source| source.to_vec(), @ N &[u8; N] => |source| source.to_vec(),
+    ];
+}
+#[cfg(feature = "uuid")]
+values! {
+    uuid::Uuid: ValueKind::Uuid, uuid::Uuid, ValueRef::Uuid, [uuid::Uuid => |source| source];
+}
+#[cfg(feature = "json")]
+values! {
+    serde_json::Value: ValueKind::Json, &'a serde_json::Value, ValueRef::Json, [
+        serde_json::Value => |source| source, &serde_json::Value => serde_json::Value::clone,
+    ];
+}
+
+impl sealed::Value for u32 {}
+
+impl ParameterValue for u32 {
+    type Borrowed<'a> = Self;
+    const KIND: ValueKind = ValueKind::Integer;
+    #[inline]
+    fn lend<'a>(borrowed: Self::Borrowed<'a>, _: Dialect) -> Result<ValueRef<'a>, BuildError> {
+        Ok(ValueRef::Integer(borrowed.into()))
+    }
+}
+
+macro_rules! mark {
+    ($($trait:ident for $type:ty),+ $(,)?) => {$(
+        impl $trait for $type {}
+    )+};
+}
+
+mark! {
+    Comparable for i64, Comparable for String, Comparable for bool, Comparable for DateTime<Utc>, Comparable for Vec<u8>,
+    Comparable for Option<i64>, Comparable for Option<String>, Comparable for Option<bool>,
+    Comparable for Option<DateTime<Utc>>, Comparable for Option<Vec<u8>>,
+    Rankable for i64, Rankable for String, Rankable for DateTime<Utc>,
+    Summable for i64,
+}
+#[cfg(feature = "uuid")]
+mark! { Comparable for uuid::Uuid, Comparable for Option<uuid::Uuid> }
+
+impl KeyValue for i64 {
+    const ID_KIND: IdKind = IdKind::Int;
+}
+impl KeyValue for String {
+    const ID_KIND: IdKind = IdKind::Text;
+}
+#[cfg(feature = "uuid")]
+impl KeyValue for uuid::Uuid {
+    const ID_KIND: IdKind = IdKind::Uuid;
+}
