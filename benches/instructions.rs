@@ -1,16 +1,43 @@
-//! Instructions of each statement, counted by valgrind, so the same in every run; beside a baseline, with the ratio that
-//! it must keep to.
+//! Instructions of each statement, counted by valgrind, and its allocations, so the same in every run; beside a baseline,
+//! with the ratio that it must keep to.
 //!
 //! `cargo bench --bench instructions` runs itself under valgrind's callgrind, once with few and once with many rounds of
 //! each case; the difference is what the rounds took. It fails where one is exceeded.
 
 mod statements;
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bailiwick::Dialect;
 use statements::*;
+
+/// The system's allocator, which counts what is asked of it.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
 
 const FEW: u64 = 100;
 const MANY: u64 = 1_100;
@@ -52,6 +79,16 @@ fn count(case: &str) -> Result<f64, String> {
     Ok((total(MANY)? - total(FEW)?) / (MANY - FEW) as f64)
 }
 
+/// The allocations of one round.
+fn allocations(case: &str) -> u64 {
+    let total = |rounds: u64| {
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        run(case, rounds);
+        ALLOCATIONS.load(Ordering::Relaxed) - before
+    };
+    (total(MANY) - total(FEW)) / (MANY - FEW)
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, command, case, rounds] = arguments.as_slice()
@@ -61,8 +98,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut kept = true;
-    println!("| case | instructions | baseline | ratio | at most |");
-    println!("|---|---|---|---|---|");
+    println!("| case | instructions | by hand | ratio | at most | allocations | by hand |");
+    println!("|---|---|---|---|---|---|---|");
     for (case, baseline, most) in [
         ("select scoped", "select by hand", 1.5),
         ("join scoped", "join by hand", 1.5),
@@ -75,7 +112,8 @@ fn main() -> ExitCode {
             (Ok(ours), Ok(theirs)) => {
                 let ratio = ours / theirs;
                 kept &= ratio <= most;
-                println!("| {case} | {ours:.0} | {theirs:.0} | {ratio:.3} | {most:.3} |");
+                let (allocated, by_hand) = (allocations(case), allocations(baseline));
+                println!("| {case} | {ours:.0} | {theirs:.0} | {ratio:.3} | {most:.3} | {allocated} | {by_hand} |");
             }
             (Err(error), _) | (_, Err(error)) => {
                 eprintln!("{error}");

@@ -178,3 +178,33 @@ fn the_throttle_allocates_nothing() {
     check();
     assert_eq!(allocations(check), 0);
 }
+
+#[cfg(feature = "sql")]
+#[test]
+fn what_a_prepared_statement_lends_is_not_allocated() {
+    use bailiwick::{Account, Dialect, Prepared, Principal, Read, ValueRef};
+
+    bailiwick::table! {
+        struct Note: Account in "notes" {
+            tenant "account_id" Text;
+            key ID = "id" i64 generated;
+            column BODY = "body" String;
+        }
+    }
+    let notes = Prepared::<Account, Read, (String, u32)>::new(Dialect::Postgres, |account, (body, rows)| {
+        account.select::<Note>().filter(Note::BODY.equals(body)).limit(rows)
+    });
+    let notes = notes.unwrap();
+    let principal = Principal::session(1.into()).of_account(7.into());
+    let access = validate_account_and_plan(&principal, Some(&support::tenant(7)), at(0)).unwrap();
+    let scope = access.read().account().unwrap();
+    let lent = || {
+        let values = notes.values(&scope, ("bread", 20)).unwrap();
+        // The account is an integer, and the column a text: even that is made in place.
+        assert_eq!(values.iter().next(), Some(ValueRef::Text("7")));
+        values.iter().count()
+    };
+    assert_eq!(allocations(lent), 0);
+    // Owned: the list of values, and each text among them. The statement's text is shared.
+    assert_eq!(allocations(|| notes.bind(&scope, ("bread", 20))), 3);
+}

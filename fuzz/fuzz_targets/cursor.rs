@@ -41,7 +41,12 @@ fuzz_target!(|text: &str| {
         |select| select,
         |select| select.order_by(Article::TITLE.descending()),
         |select| select.order_by(Article::SEEN.ascending()).order_by(Article::PRICE.descending()),
-        |select| select.order_by(Article::TOKEN.descending()).order_by(Article::NOTE.ascending()).order_by(Article::OPEN.ascending()),
+        |select| {
+            select
+                .order_by(Article::TOKEN.descending())
+                .order_by(Article::NOTE.ascending())
+                .order_by(Article::OPEN.ascending())
+        },
     ];
     for list in lists {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
