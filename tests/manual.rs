@@ -45,12 +45,16 @@ fn the_table_of_invariants_names_tests_targets_and_sources_that_exist() {
 }
 
 #[test]
-fn the_readmes_handler_is_the_examples_own() {
+fn the_readmes_code_is_the_examples_own() {
     let readme = read("README.md");
-    let handler = readme.split("```rust,ignore\n").nth(1).expect("the handler").split("```").next().unwrap();
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let example = flat(&read("examples/saas/service/articles.rs"));
-    assert!(example.contains(&flat(handler)), "README.md shows another handler than examples/saas/service/articles.rs");
+    let blocks: Vec<_> =
+        readme.split("```rust,ignore\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let examples = ["examples/saas/service/articles.rs", "examples/queries.rs"];
+    assert_eq!(blocks.len(), examples.len());
+    for (block, example) in blocks.iter().zip(examples) {
+        assert!(flat(&read(example)).contains(&flat(block)), "README.md shows other code than {example}");
+    }
 }
 
 #[test]
