@@ -335,7 +335,7 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
     where
         L: Stamps<T::Level>,
     {
-        Upsert::new(&self.bounds, Some(key.into()))
+        Upsert::new(&self.bounds, Some(key.into().term))
     }
 
     /// Inserts the tenant's one row of a table whose key is the tenant, or updates it.
@@ -343,7 +343,7 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
     where
         L: Stamps<T::Level>,
     {
-        Upsert::new(&self.bounds, None::<Operand<i64>>)
+        Upsert::new(&self.bounds, None)
     }
 
     /// Updates rows. It builds once it has a filter, or says [`all_in_scope`](Update::all_in_scope).

@@ -268,3 +268,15 @@ fn s11_a_sector_and_several_sites_see_their_own_rows() {
     });
     assert_eq!(touched, [1, 0]);
 }
+
+/// Policies are alternatives: one that lets everybody see everything would undo the others, were the account not kept by
+/// a restrictive one.
+#[test]
+fn s11_no_other_policy_opens_another_account() {
+    let Some(mut database) = Database::start() else { return };
+    database.raw(None, "CREATE POLICY old ON articles USING (true)").unwrap();
+    let account = access(7, &[12, 13]).write().account().unwrap().prelude();
+    let titles = database.raw(Some(account), "SELECT title FROM articles ORDER BY title").unwrap();
+    assert_eq!(titles, ["x", "y", "z"]);
+    assert!(database.raw(None, "SELECT title FROM articles").unwrap().is_empty());
+}

@@ -448,6 +448,14 @@ fn s1_a_parameter_is_good_for_its_own_statement_only() {
     assert_eq!(bound, Err(BuildError::ForeignParameter));
     let many = site(1, 11).insert_many((Article::FOLDER,)).row((number,)).build(Dialect::Sqlite);
     assert_eq!(many, Err(BuildError::ForeignParameter));
+    // So is a whole statement that was taken out of the closure, though its own parameters would fit.
+    let mut taken = None;
+    let _ = Prepared::<Site, Read, (String, u32)>::new(Dialect::Sqlite, |site, (text, rows)| {
+        taken = Some(site.select::<Article>().limit(rows));
+        site.select::<Article>().filter(Article::TITLE.equals(text))
+    });
+    let other = Prepared::<Site, Read, ()>::new(Dialect::Sqlite, |_, ()| taken.unwrap());
+    assert_eq!(other.err(), Some(BuildError::ForeignParameter));
     // Too far, or of another type.
     let short = Prepared::<Site, Read, (i64,)>::new(Dialect::Sqlite, |site, _| {
         site.select::<Article>().filter(Article::SCORE.equals(number))
@@ -480,6 +488,24 @@ fn a_cursor_of_another_list_is_refused() {
     }
     assert_eq!(Problem::from(BuildError::CursorMismatch).status(), 400);
     assert_eq!(CursorError.code(), Code::CursorInvalid);
+}
+
+#[test]
+fn a_list_in_pages_is_ordered_by_its_own_columns() {
+    let by_folder =
+        site(1, 11).select::<Article>().order_by(Article::FOLDER.then(Folder::NAME).ascending()).after(None);
+    assert_eq!(by_folder.build(Dialect::Sqlite), Err(BuildError::OrderWithoutPages), "on the first page, too");
+}
+
+/// PostgreSQL begins at a place of an index only where a single comparison names it.
+#[test]
+fn a_page_begins_at_its_place_of_an_index() {
+    let cursor = || Some(Cursor::new().at(Article::SCORE, 7).at(Article::ID, 1));
+    let page = |order| site(1, 11).select::<Article>().column(Article::ID).order_by(order).after(cursor());
+    let text = page(Article::SCORE.descending()).build(Dialect::Sqlite).unwrap();
+    assert!(text.sql().contains(r#"AND ("articles"."score" <= ? AND ("articles"."score" < ? OR "#), "{}", text.sql());
+    let text = page(Article::SCORE.ascending()).build(Dialect::Sqlite).unwrap();
+    assert!(text.sql().contains(r#"AND ("articles"."score" >= ? AND ("articles"."score" > ? OR "#), "{}", text.sql());
 }
 
 #[test]
@@ -534,6 +560,77 @@ fn decimals_are_exact_on_each_database() {
 }
 
 #[test]
+fn instants_that_a_database_does_not_have_are_refused() {
+    let seen = |at: &str, dialect| {
+        let at: chrono::DateTime<chrono::Utc> = at.parse().unwrap();
+        site(1, 11).count::<Article>().filter(Article::SEEN.at_least(at)).build(dialect)
+    };
+    for at in ["+010000-01-01T00:00:00Z", "-0001-12-31T00:00:00Z"] {
+        assert_eq!(
+            seen(at, Dialect::Sqlite),
+            Err(BuildError::InstantOutOfRange),
+            "{at}: as texts they are out of order"
+        );
+        assert!(seen(at, Dialect::Postgres).is_ok());
+    }
+    assert!(seen("9999-12-31T23:59:59Z", Dialect::Sqlite).is_ok());
+    assert_eq!(seen("-5000-01-01T00:00:00Z", Dialect::Postgres), Err(BuildError::InstantOutOfRange));
+    assert_eq!(BuildError::InstantOutOfRange.code(), Code::InputInvalid);
+    let mut postgres = databases().pop().unwrap();
+    let last = site(1, 11).count::<Article>().filter(Article::SEEN.at_most(chrono::DateTime::<chrono::Utc>::MAX_UTC));
+    if let Ok(statement) = last.build(postgres.dialect()) {
+        assert_eq!(postgres.fetch(statement, &[Kind::Int]), [[Cell::Int(0)]]);
+    }
+}
+
+/// A condition on the row itself stays one, though the filter looks into another table as well: PostgreSQL looks at a row
+/// again that another transaction changed meanwhile, and at nothing else.
+#[test]
+fn s4_two_that_take_the_same_row_do_not_both_get_it() {
+    let Some(server) = servers::Postgres::start() else { return };
+    let take = || {
+        let open = Article::TITLE.equals("open").and(Article::FOLDER.then(Folder::NAME).equals("inbox"));
+        site(1, 11).update::<Article>().set(Article::TITLE, "taken").filter(open).build(Dialect::Postgres).unwrap()
+    };
+    assert_eq!(
+        take().sql(),
+        concat!(
+            r#"UPDATE "articles" SET "title" = $1 WHERE "articles"."account_id" = $2 AND "articles"."site_id" = $3 "#,
+            r#"AND ("articles"."title" = $4 AND (SELECT "1.folders"."name" FROM "folders" AS "1.folders" "#,
+            r#"WHERE "1.folders"."id" = "articles"."folder_id" AND "1.folders"."account_id" = "articles"."account_id" "#,
+            r#"AND "1.folders"."site_id" = "articles"."site_id" AND "1.folders"."account_id" = $5 "#,
+            r#"AND "1.folders"."site_id" = $6) = $7)"#,
+        )
+    );
+    let setup = "INSERT INTO sites VALUES (1, 11, 's');
+        INSERT INTO folders VALUES (1, 11, 1, 'inbox', NULL);
+        INSERT INTO articles (account_id, site_id, title, score, open, digest, slug, folder_id)
+            VALUES (1, 11, 'open', 0, true, '', 'x', 1)";
+    let runtime = database::runtime();
+    let (first, second) = runtime.block_on(async {
+        let connect = || async { sqlx::PgConnection::connect(&server.url()).await.unwrap() };
+        let (mut one, mut two) = (connect().await, connect().await);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(ddl(Dialect::Postgres))).execute(&mut one).await.unwrap();
+        sqlx::raw_sql(setup).execute(&mut one).await.unwrap();
+        let mut transaction = one.begin().await.unwrap();
+        let run = |statement: Statement| {
+            let (sql, values) = statement.into_parts();
+            sqlx::query_with(sqlx::AssertSqlSafe(sql), sea_query_sqlx::SqlxValues(values))
+        };
+        let first = run(take()).execute(&mut *transaction).await.unwrap().rows_affected();
+        // The second waits for the row, and is let go on when the first has committed.
+        let second = tokio::spawn({
+            let query = run(take());
+            async move { query.execute(&mut two).await.unwrap().rows_affected() }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        transaction.commit().await.unwrap();
+        (first, second.await.unwrap())
+    });
+    assert_eq!((first, second), (1, 0));
+}
+
+#[test]
 fn s7_json_and_hostile_texts_stay_values() {
     for mut database in databases() {
         let dialect = database.dialect();
@@ -567,9 +664,9 @@ fn many_rows_are_inserted_in_one_statement() {
                 insert.row(("t", number, true, [0_u8; 0], format!("{number}"), 1))
             })
         };
-        let keys = database.fetch(insert(2_000).build(dialect).unwrap(), &[Kind::Int]);
-        assert_eq!(keys.len(), 2_000);
-        assert_eq!(insert(5_000).build(dialect), Err(BuildError::TooManyValues));
+        let keys = database.fetch(insert(5_000).build(dialect).unwrap(), &[Kind::Int]);
+        assert_eq!(keys.len(), 5_000);
+        assert_eq!(insert(6_000).build(dialect), Err(BuildError::TooManyValues));
         let settings = access(1, &[]).write().account().unwrap().insert_many((Setting::VALUE,));
         let settings = settings.keyed_row("a", ("1",)).keyed_row("b", ("2",)).build(dialect).unwrap();
         assert_eq!(database.execute(settings), 2);

@@ -152,7 +152,7 @@ impl<T: Table, L, S, B> Aggregate<T, L, S, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (target, filter, _) = self.rows.into_parts();
+        let (target, filter) = self.rows.into_parts();
         let mut renderer = Renderer::new(dialect, target.bounds);
         let mut frame = Frame::of(target.schema);
         let mut select = Query::select();

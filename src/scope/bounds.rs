@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::filter::{Filter, Node};
-use super::table::{Schema, Table};
-use super::value::{ValueKind, ValueRef};
+use super::table::{Schema, Table, schema_of};
+use super::value::ValueRef;
 use crate::id::{IdKind, Identifier};
 
 /// The identifiers that bound a scope, outermost first: the account, then the site, then the sector.
@@ -15,8 +15,8 @@ pub(super) enum Bounds {
     One(Arc<[ScopeId]>),
     /// The account, and then any number of its sites.
     Sites(Arc<[ScopeId]>),
-    /// So many levels, to be known when the statement is bound, and the parameters that it will be given then.
-    Later { levels: usize, parameters: &'static [ValueKind] },
+    /// So many levels, to be known when the statement is bound.
+    Later(usize),
 }
 
 /// What is known of the scope's identifier at a level.
@@ -41,11 +41,11 @@ impl Bounds {
 
     /// One level further down.
     pub(super) fn below(&self, id: &Identifier) -> Self {
-        let ids = match self {
-            Self::One(ids) => ids.iter().map(|outer| &outer.id).collect(),
-            _ => Vec::new(),
-        };
-        Self::One(ids.into_iter().chain([id]).map(ScopeId::from).collect())
+        match self {
+            Self::One(ids) => Self::One(ids.iter().map(|outer| &outer.id).chain([id]).map(ScopeId::from).collect()),
+            // There is none: a scope that knows no account builds no statement.
+            _ => Self::Sites([].into()),
+        }
     }
 
     pub(super) fn at(&self, level: usize) -> Known {
@@ -53,7 +53,7 @@ impl Bounds {
             Self::One(ids) if level < ids.len() => Known::One,
             Self::Sites(_) if level == 0 => Known::One,
             Self::Sites(_) if level == 1 => Known::Several,
-            Self::Later { levels, .. } if level < *levels => Known::Later,
+            Self::Later(levels) if level < *levels => Known::Later,
             _ => Known::Absent,
         }
     }
@@ -61,7 +61,7 @@ impl Bounds {
     pub(super) fn id(&self, level: usize) -> Option<&ScopeId> {
         match self {
             Self::One(ids) | Self::Sites(ids) => ids.get(level),
-            Self::Later { .. } => None,
+            Self::Later(_) => None,
         }
     }
 
@@ -72,21 +72,13 @@ impl Bounds {
             _ => &[],
         }
     }
-
-    /// The type of the parameter of this number, if the statement has one.
-    pub(super) fn parameter(&self, index: usize) -> Option<ValueKind> {
-        match self {
-            Self::Later { parameters, .. } => parameters.get(index).copied(),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Debug for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::One(ids) | Self::Sites(ids) => f.debug_list().entries(ids.iter().map(ScopeId::text)).finish(),
-            Self::Later { .. } => f.write_str("[to be bound]"),
+            Self::Later(_) => f.write_str("[to be bound]"),
         }
     }
 }
@@ -125,6 +117,9 @@ impl ScopeId {
     }
 }
 
+/// No identifier has a brace.
+const NOBODY: &str = "{}";
+
 /// The text of an integer or a UUID, without an allocation.
 struct IdText {
     /// A hyphenated UUID has 36; an integer has 20 at the most.
@@ -141,7 +136,7 @@ impl IdText {
     }
 
     fn as_str(&self) -> &str {
-        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or(NOBODY)
     }
 }
 
@@ -163,9 +158,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn of<T: Table>(bounds: &Bounds) -> Self {
-        // A table that was not declared soundly does not compile.
-        const { assert!(T::SCHEMA.fault::<T::Level>().is_none()) };
-        Self { schema: T::SCHEMA, bounds: bounds.clone() }
+        Self { schema: schema_of::<T>(), bounds: bounds.clone() }
     }
 }
 
@@ -195,9 +188,7 @@ impl<T: Table, L> Rows<T, L> {
         Self { filter: Some(filter), ..self }
     }
 
-    /// The target, the filter, and whether it needs joins.
-    pub(super) fn into_parts(self) -> (Target, Option<Node>, bool) {
-        let joins = self.filter.as_ref().is_some_and(|filter| filter.joins);
-        (self.target, self.filter.map(|filter| filter.node), joins)
+    pub(super) fn into_parts(self) -> (Target, Option<Node>) {
+        (self.target, self.filter.map(|filter| filter.node))
     }
 }

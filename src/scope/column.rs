@@ -44,6 +44,13 @@ impl Path {
         path
     }
 
+    /// The first reference, and the way from there.
+    pub(super) fn split(self) -> (u8, Self) {
+        let mut rest = Self::HERE;
+        rest.0.iter_mut().zip(self.numbers().skip(1)).for_each(|(place, step)| *place = step);
+        (self.numbers().next().unwrap_or_default(), rest)
+    }
+
     /// Whether a longer way, or this very one, begins with this one.
     pub(super) fn starts(self, longer: Self) -> bool {
         self.numbers().zip(longer.0).all(|(step, other)| step == other)

@@ -29,26 +29,6 @@ impl Renderer {
         }
     }
 
-    /// The predicate of a statement that cannot join: where the filter needs to, it asks about the same row again.
-    pub(super) fn predicate_without_joins(
-        &mut self,
-        frame: &mut Frame,
-        filter: Option<Node>,
-        joins: bool,
-    ) -> Result<Option<Expr>, BuildError> {
-        if !joins {
-            return self.predicate(frame, filter);
-        }
-        let tenant = self.tenant(None, &frame.name, frame.schema)?;
-        let mut same = self.again(frame.schema);
-        let mut on = shared(None, &same.name, frame.schema.tenant, &frame.name, frame.schema.tenant);
-        if let KeyColumn::Own { column, .. } = &frame.schema.key {
-            on = Some(conjoin(on, equal(&same.name, column.name, &frame.name, column.name)));
-        }
-        let on = self.narrow(on, &mut same, filter)?;
-        Ok(Some(conjoin(tenant, Expr::exists(select_one(same, on)))))
-    }
-
     /// It recurses, so what needs room on the stack is elsewhere.
     fn condition(&mut self, frame: &mut Frame, node: Node) -> Result<Expr, BuildError> {
         match node {
@@ -140,10 +120,12 @@ impl Renderer {
             Dialect::Sqlite => {
                 let bytes = |text: Expr| text.cast_as("blob");
                 let length_of = |text: Expr| Expr::from(Func::cust("length").arg(bytes(text)));
-                let start = length_of(column.clone()).sub(length_of(length)).add(constant(1));
-                let end = Func::cust("substr").args([bytes(column.clone()), start]).into();
+                // Named each time anew: each time it may be a sub-select with values of its own.
+                let (whole, measured) = (self.column(frame, place)?, self.column(frame, place)?);
+                let start = length_of(measured).sub(length_of(length)).add(constant(1));
+                let end = Func::cust("substr").args([bytes(column), start]).into();
                 // Of no bytes at all, `substr` gives null.
-                Expr::from(Func::coalesce([end, bytes(column)])).eq(bytes(other))
+                Expr::from(Func::coalesce([end, bytes(whole)])).eq(bytes(other))
             }
         })
     }

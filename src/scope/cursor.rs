@@ -122,6 +122,7 @@ impl<T> Cursor<T> {
         if order.len() != self.positions.len() || !order.iter().zip(&self.positions).all(belongs) {
             return Err(BuildError::CursorMismatch);
         }
+        let bound = self.bound(order);
         let mut after = Node::Nothing;
         for (sort, (_, value)) in order.iter().zip(self.positions).rev() {
             let (place, null) = (sort.place, matches!(ValueRef::of(&value), Some(ValueRef::Null(_))));
@@ -147,7 +148,20 @@ impl<T> Cursor<T> {
                 (None, later) => later,
             };
         }
-        Ok(after)
+        Ok(match bound {
+            Some(bound) => Node::And(Box::new(bound), Box::new(after)),
+            None => after,
+        })
+    }
+
+    /// The rest says so too, but not so that PostgreSQL could begin at that place of an index. None where a null may be
+    /// on the way.
+    fn bound(&self, order: &[Sort]) -> Option<Node> {
+        let (sort, (_, value)) = order.iter().zip(&self.positions).next()?;
+        let relation = if sort.descending { Relation::AtMost } else { Relation::AtLeast };
+        let null = matches!(ValueRef::of(value), Some(ValueRef::Null(_)));
+        let reaches_null = sort.nullable && !sort.descending;
+        (!null && !reaches_null).then(|| Node::Compare(sort.place, relation, Term::Value(value.clone())))
     }
 }
 

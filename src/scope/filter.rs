@@ -60,49 +60,44 @@ pub(super) struct Inner {
 /// has it: a comparison with null is neither true nor false, so neither is its negation.
 ///
 /// The level is that of the scope whose statement it is for, and is inferred from it: a filter that looks into an
-/// account-wide table is none for the scope of a site. A filter may be nested 256 deep, and 16 deep in other tables; for a list of values use
+/// account-wide table is none for the scope of a site. A filter may be nested 256 deep, and 16 deep in other tables;
+/// an SQLite whose parser has a stack of a fixed size (3.40 has) refuses more than 28, and 8. For a list of values use
 /// [`one_of`](super::Column::one_of), for a list of conditions [`any_of`](Self::any_of).
 #[derive(Debug)]
 #[must_use]
 pub struct Filter<T, L> {
     pub(super) node: Node,
-    /// Whether it looks into another table than its own by a join, which an update cannot make.
-    pub(super) joins: bool,
     depth: u32,
     of: Of<(T, L)>,
 }
 
 impl<T, L> Clone for Filter<T, L> {
     fn clone(&self) -> Self {
-        Self { node: self.node.clone(), joins: self.joins, depth: self.depth, of: PhantomData }
+        Self { node: self.node.clone(), depth: self.depth, of: PhantomData }
     }
 }
 
 impl<T, L> Filter<T, L> {
     pub(super) fn leaf(place: Place, node: impl FnOnce(Place) -> Node) -> Self {
-        Self { joins: !place.path.is_here(), node: node(place), depth: 1, of: PhantomData }
+        Self { node: node(place), depth: 1, of: PhantomData }
     }
 
     /// A condition on other rows, as deep as theirs.
-    pub(super) fn over<U, M>(
-        joins: bool,
-        inner: Option<Filter<U, M>>,
-        node: impl FnOnce(Option<Node>) -> Node,
-    ) -> Self {
+    pub(super) fn over<U, M>(inner: Option<Filter<U, M>>, node: impl FnOnce(Option<Node>) -> Node) -> Self {
         let below = inner.as_ref().map_or(0, |filter| filter.depth).saturating_add(SUBQUERY);
-        Self { joins, ..Self::nested(false, below, node(inner.map(|filter| filter.node))) }
+        Self::nested(below, node(inner.map(|filter| filter.node)))
     }
 
     /// Beyond the limit the filter collapses, so that neither rendering nor dropping it can exhaust the stack.
-    fn nested(joins: bool, below: u32, node: Node) -> Self {
+    fn nested(below: u32, node: Node) -> Self {
         let depth = below.saturating_add(1);
         let node = if depth > DEEPEST { Node::TooDeep } else { node };
-        Self { node, joins, depth, of: PhantomData }
+        Self { node, depth, of: PhantomData }
     }
 
     fn pair(self, other: Self, node: fn(Box<Node>, Box<Node>) -> Node) -> Self {
-        let (joins, below) = (self.joins || other.joins, self.depth.max(other.depth));
-        Self::nested(joins, below, node(Box::new(self.node), Box::new(other.node)))
+        let below = self.depth.max(other.depth);
+        Self::nested(below, node(Box::new(self.node), Box::new(other.node)))
     }
 
     /// Both conditions.
@@ -139,7 +134,7 @@ impl<T, L> Filter<T, L> {
             }
             filters = pairs;
         }
-        filters.pop().unwrap_or(Self { node: none, joins: false, depth: 1, of: PhantomData })
+        filters.pop().unwrap_or(Self { node: none, depth: 1, of: PhantomData })
     }
 }
 
@@ -147,7 +142,7 @@ impl<T, L> Not for Filter<T, L> {
     type Output = Self;
 
     fn not(self) -> Self {
-        Self::nested(self.joins, self.depth, Node::Not(Box::new(self.node)))
+        Self::nested(self.depth, Node::Not(Box::new(self.node)))
     }
 }
 

@@ -6,7 +6,7 @@ use super::column::{Path, Place};
 use super::filter::Sort;
 use super::render::{Renderer, conjoin, constant};
 use super::statement::BuildError;
-use super::table::{IdColumn, KeyColumn, Schema};
+use super::table::{IdColumn, KeyColumn, Reference, Schema};
 
 /// A table as one part of a statement names it, with the tables that are joined to it.
 pub(super) struct Frame {
@@ -14,6 +14,8 @@ pub(super) struct Frame {
     pub(super) name: DynIden,
     /// Joined once each, in the order in which they were first needed.
     joins: Vec<Join>,
+    /// Whether the statement can join at all.
+    can_join: bool,
 }
 
 struct Join {
@@ -26,7 +28,12 @@ struct Join {
 impl Frame {
     /// The table under its own name.
     pub(super) fn of(schema: &'static Schema) -> Self {
-        Self { schema, name: schema.name.into_iden(), joins: Vec::new() }
+        Self { schema, name: schema.name.into_iden(), joins: Vec::new(), can_join: true }
+    }
+
+    /// The table of an update or a delete, which cannot join.
+    pub(super) fn alone(schema: &'static Schema) -> Self {
+        Self { can_join: false, ..Self::of(schema) }
     }
 
     /// Adds what is joined: inner, where the rows must have it.
@@ -43,7 +50,7 @@ impl Renderer {
     /// A table that is in the statement already, under another name. A declared name has no dot.
     pub(super) fn again(&mut self, schema: &'static Schema) -> Frame {
         self.names = self.names.saturating_add(1);
-        Frame { schema, name: format!("{}.{}", self.names, schema.name).into_iden(), joins: Vec::new() }
+        Frame { name: format!("{}.{}", self.names, schema.name).into_iden(), ..Frame::of(schema) }
     }
 
     /// A column; what its path leads over is joined to the frame. Both sides of each join are the scope's, and the same
@@ -55,7 +62,33 @@ impl Renderer {
         if place.path.is_here() {
             return Ok(Expr::col((frame.name.clone(), place.name)));
         }
+        if !frame.can_join {
+            return self.look_up(frame, place);
+        }
         Ok(Expr::col((self.table(frame, place.path)?, place.name)))
+    }
+
+    /// A column that references lead to, as a sub-select of its one value: null where there is no such row, as after a
+    /// left join. What it is compared with stays a condition on the row itself; so a row that another transaction changed
+    /// meanwhile is looked at again.
+    fn look_up(&mut self, frame: &Frame, place: &Place) -> Result<Expr, BuildError> {
+        let (first, rest) = place.path.split();
+        let step = frame.schema.reference_at(first).ok_or(BuildError::Rendering)?;
+        let mut target = self.again((step.target)());
+        let on = self.leads(&target, frame.schema, &frame.name, step)?;
+        let value = self.column(&mut target, &Place { name: place.name, path: rest })?;
+        let mut select = Query::select();
+        select.expr(value).from_as(target.schema.name, target.name.clone()).and_where(on);
+        target.join(&mut select, &[]);
+        Ok(Expr::SubQuery(None, Box::new(select.into())))
+    }
+
+    /// That a row is the one which a reference leads to: by its key, of the same tenant, and the scope's.
+    fn leads(&mut self, target: &Frame, schema: &Schema, name: &DynIden, step: &Reference) -> Result<Expr, BuildError> {
+        let KeyColumn::Own { column: key, .. } = &target.schema.key else { return Err(BuildError::Rendering) };
+        let refers = Some(equal(&target.name, key.name, name, step.column));
+        let same = shared(refers, &target.name, target.schema.tenant, name, schema.tenant);
+        self.tenant(same, &target.name, target.schema)?.ok_or(BuildError::Rendering)
     }
 
     /// The table at the end of a way, by the name under which it is joined.
@@ -68,10 +101,7 @@ impl Renderer {
                 continue;
             }
             let target = self.again((step.target)());
-            let KeyColumn::Own { column: key, .. } = &target.schema.key else { return Err(BuildError::Rendering) };
-            let refers = Some(equal(&target.name, key.name, &name, step.column));
-            let same = shared(refers, &target.name, target.schema.tenant, &name, schema.tenant);
-            let on = self.tenant(same, &target.name, target.schema)?.ok_or(BuildError::Rendering)?;
+            let on = self.leads(&target, schema, &name, step)?;
             (schema, name) = (target.schema, target.name.clone());
             frame.joins.push(Join { path, name: target.name, schema, on });
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use sea_query::{Expr, ExprTrait, OnConflict, Query, UnionType, Value, ValueTuple};
+use sea_query::{Expr, ExprTrait, OnConflict, Query, Value, ValueTuple};
 
 use super::assignment::{Assignments, Returning, Settable, row};
 use super::bounds::{Bounds, Target};
@@ -110,14 +110,14 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
             let reference = T::SCHEMA.reference(name);
             values.put(Settable { name, kind, nullable: false, reference }, term);
         }
-        Self { unique: unique.columns, values, ..Self::new(bounds, None::<Operand<i64>>) }
+        Self { unique: unique.columns, values, ..Self::new(bounds, None) }
     }
 
     /// On the key itself, or the tenant, if that is the key.
-    pub(super) fn new(bounds: &Bounds, key: Option<Operand<impl Sized>>) -> Self {
+    pub(super) fn new(bounds: &Bounds, key: Option<Term>) -> Self {
         Self {
             target: Target::of::<T>(bounds),
-            key: key.map(|key| key.term),
+            key,
             unique: &[],
             values: Assignments::default(),
             updated: Vec::new(),
@@ -251,37 +251,42 @@ impl<T: Table, L: ScopeLevel, C: Columns<T, L>> InsertMany<T, L, C> {
                 }
             }
         }
-        let mut names: Vec<_> = schema.tenant.iter().map(|column| column.name).collect();
+        let mut names = Vec::new();
+        let mut select = Query::select();
+        for (level, column) in schema.tenant.iter().enumerate() {
+            names.push(column.name);
+            select.expr(renderer.stamp(level, column)?);
+        }
         if let (1.., KeyColumn::Own { column, .. }) = (key, &schema.key) {
             names.push(column.name);
         }
         names.extend(columns.iter().map(|column| column.name));
         // As SQLite calls the columns of VALUES.
         let called = |position: usize| format!("column{}", position.saturating_add(1));
-        let mut select = Query::select();
-        select.columns((0..names.len()).map(called));
+        let width = columns.len().saturating_add(key);
+        select.columns((0..width).map(called));
         match dialect {
             Dialect::Sqlite => {
-                // SQLite joins no more than 500 SELECTs, and any number of VALUES.
                 let mut tuples = Vec::with_capacity(rows.len());
                 for row in rows {
-                    tuples.push(ValueTuple::Many(renderer.slots(schema, row)?));
+                    let slots = row.into_iter().map(|(term, _)| renderer.hold_term(term).map(Value::from));
+                    tuples.push(ValueTuple::Many(slots.collect::<Result<_, _>>()?));
                 }
                 select.from_values(tuples, ROWS);
             }
             Dialect::Postgres => {
-                let mut selects = Vec::with_capacity(rows.len());
+                // By columns, as arrays: VALUES would be texts, and many SELECTs in a UNION take ever longer.
+                let mut arrays = vec![Vec::with_capacity(rows.len()); width];
                 for row in rows {
-                    let mut one = Query::select();
-                    for (position, value) in renderer.typed_row(schema, row)?.into_iter().enumerate() {
-                        one.expr_as(value, called(position));
+                    for (array, (term, kind)) in arrays.iter_mut().zip(row) {
+                        array.push(renderer.typed(term, kind)?);
                     }
-                    selects.push(one);
                 }
-                let mut selects = selects.into_iter();
-                let mut all = selects.next().ok_or(BuildError::NothingToSet)?;
-                all.unions(selects.map(|select| (UnionType::All, select)));
-                select.from_subquery(all, ROWS);
+                let mut rows = Query::select();
+                for (position, array) in arrays.into_iter().enumerate() {
+                    rows.expr_as(unnest(array), called(position));
+                }
+                select.from_subquery(rows, ROWS);
             }
         }
         if let Some(there) = there {
@@ -294,6 +299,16 @@ impl<T: Table, L: ScopeLevel, C: Columns<T, L>> InsertMany<T, L, C> {
         }
         Statement::of(renderer.finish(&insert)?)
     }
+}
+
+/// An array as rows, one for each element. sea-query takes what stands between brackets for a quoted name, so each bracket
+/// has a place of its own.
+fn unnest(array: Vec<Expr>) -> Expr {
+    let last = array.len().saturating_add(2);
+    let elements: Vec<_> = (2..last).map(|number| format!("${number}")).collect();
+    let bracket = |bracket: &'static str| [Expr::cust(bracket)];
+    let places = bracket("[").into_iter().chain(array).chain(bracket("]"));
+    Expr::cust_with_exprs(format!("unnest(ARRAY $1 {} ${last})", elements.join(", ")), places)
 }
 
 /// What the rows are called while they are none of the table's yet. A declared name has no dot.

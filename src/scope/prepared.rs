@@ -205,15 +205,17 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
         dialect: Dialect,
         shape: impl FnOnce(Template<L>, P::Placeholders) -> S,
     ) -> Result<Self, BuildError> {
-        let bounds = Bounds::Later { levels: L::DEPTH, parameters: P::KINDS };
+        let bounds = Bounds::Later(L::DEPTH);
         let Rendered { sql, numbers, mut slots } = shape(Scope::within(bounds), P::placeholders()).shape(dialect)?;
         let slots = numbers.iter().map(|number| take(&mut slots, number)).collect::<Result<Vec<_>, _>>()?;
         let mut tenant = Vec::new();
         for slot in &slots {
-            if let Slot::Tenant(slot) = slot
-                && !tenant.contains(slot)
-            {
-                tenant.push(*slot);
+            match slot {
+                Slot::Tenant(slot) if !tenant.contains(slot) => tenant.push(*slot),
+                Slot::Parameter { index, kind } if !P::KINDS.get(*index).is_some_and(|own| own.is(*kind)) => {
+                    return Err(BuildError::ForeignParameter);
+                }
+                _ => {}
             }
         }
         Ok(Self { sql: sql.into(), slots: slots.into(), tenant: tenant.into(), dialect, of: PhantomData })
@@ -272,7 +274,7 @@ impl<P: Parameters> fmt::Debug for BoundValues<'_, P> {
 impl<P: Parameters> BoundValues<'_, P> {
     /// The values, one after the other.
     pub fn iter(&self) -> impl Iterator<Item = ValueRef<'_>> {
-        // What `values` has looked at is there and fits; were it not so, a null would match no row.
+        // What `new` and `values` have looked at is there, and fits.
         self.slots.iter().map(|slot| self.value(slot).unwrap_or(ValueRef::Null(ValueKind::Integer)))
     }
 
@@ -280,7 +282,7 @@ impl<P: Parameters> BoundValues<'_, P> {
     fn value<'b>(&'b self, slot: &'b Slot) -> Option<ValueRef<'b>> {
         match slot {
             Slot::Value(value) => ValueRef::of(value),
-            Slot::Parameter(index) => self.lent.as_ref().get(*index).copied(),
+            Slot::Parameter { index, .. } => self.lent.as_ref().get(*index).copied(),
             Slot::Tenant(TenantSlot { level, kind }) => self.ids.get(*level)?.lend(*kind),
         }
     }

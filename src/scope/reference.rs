@@ -7,7 +7,7 @@ use super::Of;
 use super::column::{Column, Data, Key, Place};
 use super::filter::{Filter, Inner, Node};
 use super::level::{Covers, ScopeLevel, Stamps};
-use super::table::{Keyed, LONGEST_PATH, Table};
+use super::table::{Keyed, LONGEST_PATH, Table, schema_of};
 use super::value::{ColumnValue, Comparable};
 
 /// The role of a column that holds the key of a row of `P`. An insert or update that sets it checks, in the same
@@ -184,7 +184,7 @@ impl<T: Table, V, R: Refers + Steps> Column<T, V, R> {
 impl<T: Table, V, R: Refers> Column<T, V, R> {
     /// The reference of the declaration leads to the table of the type.
     pub(super) fn leads_where_it_says(&self) -> bool {
-        let said = <R::Target as Table>::SCHEMA;
+        let said = schema_of::<R::Target>();
         let from = self.place.path.end(T::SCHEMA);
         let leads = from.reference_at(self.reference).map(|reference| (reference.target)());
         !self.place.name.is_empty()
@@ -206,7 +206,7 @@ impl<C: Table, V: ColumnValue, P: Table> Column<C, V, ReferenceTo<P>> {
     }
 
     fn referred<L>(column: Place, filter: Option<Filter<C, L>>) -> Filter<P, L> {
-        Filter::over(false, filter, |filter| Node::Exists(Box::new(Inner { schema: C::SCHEMA, column, filter })))
+        Filter::over(filter, |filter| Node::Exists(Box::new(Inner { schema: schema_of::<C>(), column, filter })))
     }
 }
 
@@ -228,8 +228,8 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         R: Reachable<L>,
     {
         let Subquery { column, filter, .. } = values;
-        Filter::over(!self.place.path.is_here(), filter, |filter| {
-            Node::Among(self.place, Box::new(Inner { schema: U::SCHEMA, column, filter }))
+        Filter::over(filter, |filter| {
+            Node::Among(self.place, Box::new(Inner { schema: schema_of::<U>(), column, filter }))
         })
     }
 }

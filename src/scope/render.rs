@@ -20,8 +20,11 @@ pub(super) enum Slot {
     Value(Value),
     /// The identifier at this level of the scope that the statement will be bound to.
     Tenant(TenantSlot),
-    /// The parameter of this number.
-    Parameter(usize),
+    /// The parameter of this number and type.
+    Parameter {
+        index: usize,
+        kind: ValueKind,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,10 +72,7 @@ impl Renderer {
     pub(super) fn hold_term(&mut self, term: Term) -> Result<u64, BuildError> {
         match term {
             Term::Value(value) => self.hold(value),
-            Term::Parameter { index, kind } => match self.bounds.parameter(index) {
-                Some(declared) if declared.is(kind) => self.push(Slot::Parameter(index)),
-                _ => Err(BuildError::ForeignParameter),
-            },
+            Term::Parameter { index, kind } => self.push(Slot::Parameter { index, kind }),
         }
     }
 
@@ -102,31 +102,6 @@ impl Renderer {
             Dialect::Sqlite => expression,
             Dialect::Postgres => expression.cast_as(kind),
         }
-    }
-
-    /// A row of an insert of many: the tenant columns, and then its values. Where the row is not typed by its columns, as
-    /// on PostgreSQL, the expressions are.
-    pub(super) fn typed_row(&mut self, schema: &Schema, row: Vec<(Term, ValueKind)>) -> Result<Vec<Expr>, BuildError> {
-        let mut expressions = Vec::new();
-        for (level, column) in schema.tenant.iter().enumerate() {
-            expressions.push(self.stamp(level, column)?);
-        }
-        for (term, kind) in row {
-            expressions.push(self.typed(term, kind)?);
-        }
-        Ok(expressions)
-    }
-
-    /// The same row as bare slots.
-    pub(super) fn slots(&mut self, schema: &Schema, row: Vec<(Term, ValueKind)>) -> Result<Vec<Value>, BuildError> {
-        let mut slots = Vec::new();
-        for (level, column) in schema.tenant.iter().enumerate() {
-            slots.push(self.tenant_slot(level, column)?.ok_or(BuildError::Rendering)?.into());
-        }
-        for (term, _) in row {
-            slots.push(self.hold_term(term)?.into());
-        }
-        Ok(slots)
     }
 
     /// The identifier at a level of the scope, as a column of its kind holds it.

@@ -9,13 +9,14 @@ use super::bounds::{Bounds, ScopeId};
 use super::level::{ScopeLevel, TenantLevel};
 use super::render::postgres_type;
 use super::statement::Statement;
-use super::table::{IdColumn, KeyColumn, Schema, Table};
+use super::table::{IdColumn, KeyColumn, Schema, Table, schema_of};
 use super::value::ValueKind;
 use super::{Mode, Scope};
 
 /// The settings that the policies read, and the prelude writes, outermost first. A setting of the site is a list of them,
 /// with a space between; an identifier has none.
-const SETTINGS: [&str; 3] = ["bailiwick.account", "bailiwick.site", "bailiwick.sector"];
+const SETTINGS: [&str; 3] = ["bailiwick.account", SITE, "bailiwick.sector"];
+const SITE: &str = "bailiwick.site";
 
 /// The statement that opens a transaction of a scope, for PostgreSQL.
 const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_config('bailiwick.site', $2, true), \
@@ -27,10 +28,12 @@ const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_con
 /// A row is seen, changed and written only in a transaction that [`Scope::prelude`] opened, by the account of that scope
 /// and, if it is that of sites or a sector, by these. In any other transaction there are no rows; so a connection that
 /// goes back to its pool leaves nothing behind. A site's scope sees no account-wide table, but its own row of the table
-/// of sites; so where a row of a site refers to an account-wide one, that table needs a policy of the host's own.
+/// of sites, nor a sector's a site-level one; so where a row refers to one of a level above, that table needs a policy of
+/// the host's own. Policies of the host's may widen what a site sees of its account, never of another's.
 ///
-/// It is a second line: [`Scope`] keeps to the tenant without it. What it cannot hold back: superusers and roles with
-/// `BYPASSRLS`, views that such a role owns, and `TRUNCATE`. Connect as a role that is none of these; the table's owner is
+/// It is a second line: [`Scope`] keeps to the tenant without it. It holds back a statement that forgets the tenant, not
+/// one that an attacker wrote: SQL that is injected can set the settings as well. Nor does it hold back superusers and
+/// roles with `BYPASSRLS`, views that such a role owns, and `TRUNCATE`. Connect as a role that is none of these; the table's owner is
 /// held to the policies too (`FORCE`).
 ///
 /// ```
@@ -44,17 +47,13 @@ const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_con
 /// }
 /// let ddl = row_level_security::<Sites>();
 /// assert!(ddl.contains(r#"ALTER TABLE "sites" FORCE ROW LEVEL SECURITY;"#));
-/// assert!(ddl.contains(
-///     r#""account_id" = ANY (string_to_array(nullif(current_setting('bailiwick.account', true), ''), ' ')::bigint[])"#
-/// ));
+/// assert!(ddl.contains(r#""account_id" = (SELECT nullif(current_setting('bailiwick.account', true), '')::bigint)"#));
 /// ```
 pub fn row_level_security<T: Table>() -> String
 where
     T::Level: TenantLevel,
 {
-    // A table that was not declared soundly does not compile.
-    const { assert!(T::SCHEMA.fault::<T::Level>().is_none()) };
-    let schema = T::SCHEMA;
+    let schema = schema_of::<T>();
     let (name, mut ddl) = (schema.name, String::new());
     // Writing into a text cannot fail.
     let _ = write!(
@@ -63,9 +62,13 @@ where
     );
     let depth = schema.tenant.len();
     // A table is out of reach of the scopes below its level.
-    let below = SETTINGS.iter().skip(depth).map(|name| format!("{} IS NULL", setting(name)));
+    let below = SETTINGS.iter().skip(depth).map(|name| is_unset(name));
     let policy = tenant(schema).into_iter().chain(below).collect::<Vec<_>>().join(" AND ");
     push_policy(&mut ddl, name, "bailiwick_tenant", &format!("USING ({policy}) WITH CHECK ({policy})"));
+    // Policies are alternatives, but for a restrictive one: whatever others the host adds, the account holds.
+    let account = schema.tenant.iter().zip(SETTINGS).take(1).map(|(column, name)| is(column, name)).collect::<String>();
+    let rule = format!("AS RESTRICTIVE USING ({account}) WITH CHECK ({account})");
+    push_policy(&mut ddl, name, "bailiwick_account", &rule);
     // The scope's own site, and its own sector, are looked up by what is inserted below them.
     let mut child = schema;
     while let Some(parent) = child.parent {
@@ -90,7 +93,7 @@ fn tenant(schema: &Schema) -> Vec<String> {
     let columns = schema.tenant.iter().zip(SETTINGS).enumerate();
     let conditions = columns.map(|(level, (column, name))| match level {
         0 => is(column, name),
-        _ => format!("({} IS NULL OR {})", setting(name), is(column, name)),
+        _ => format!("({} OR {})", is_unset(name), is(column, name)),
     });
     conditions.collect()
 }
@@ -101,9 +104,18 @@ fn setting(name: &str) -> String {
     format!("nullif(current_setting('{name}', true), '')")
 }
 
+/// That a column is what a setting says. The setting is read in a sub-select, once for a statement and not for each row.
 fn is(column: &IdColumn, name: &str) -> String {
     let kind = postgres_type(ValueKind::of_id(column.kind));
-    format!("\"{}\" = ANY (string_to_array({}, ' ')::{kind}[])", column.name, setting(name))
+    if name == SITE {
+        let sites = format!("(SELECT string_to_array({}, ' ')::{kind}[])", setting(name));
+        return format!("\"{}\" = ANY ({sites}::{kind}[])", column.name);
+    }
+    format!("\"{}\" = (SELECT {}::{kind})", column.name, setting(name))
+}
+
+fn is_unset(name: &str) -> String {
+    format!("(SELECT {} IS NULL)", setting(name))
 }
 
 impl<L: ScopeLevel, M: Mode> Scope<L, M> {

@@ -84,7 +84,8 @@ impl<T: Table, L, B> Select<T, L, B> {
     /// A page of a list: the rows that come after the cursor, or the first ones if there is none. So that no row is lost
     /// or repeated, rows that are otherwise equal are ordered by their key.
     ///
-    /// The statement fails to build with [`BuildError::CursorMismatch`] if the cursor was made for another order.
+    /// The statement fails to build with [`BuildError::CursorMismatch`] if the cursor was made for another order, and with
+    /// [`BuildError::OrderWithoutPages`] if the list is ordered by a column of another table, which has no cursor.
     /// [`Cursor`] has an example.
     pub fn after(self, cursor: Option<Cursor<T>>) -> Self
     where
@@ -100,11 +101,14 @@ impl<T: Table, L, B> Select<T, L, B> {
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
         let Self { rows, columns, required, mut order, keyset, limit, .. } = self;
-        let (target, mut filter, _) = rows.into_parts();
+        let (target, mut filter) = rows.into_parts();
         if let Some(cursor) = keyset {
             let key = target.schema.key_name();
             if !order.iter().any(|sort| sort.place.path.is_here() && sort.place.name == key) {
                 order.push(Sort { place: Place::here(key), descending: false, nullable: false });
+            }
+            if order.iter().any(|sort| !sort.place.path.is_here()) {
+                return Err(BuildError::OrderWithoutPages);
             }
             if let Some(cursor) = cursor {
                 let after = cursor.after(&order)?;
@@ -163,7 +167,7 @@ impl<T: Table, L, B> Count<T, L, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (target, filter, _) = self.rows.into_parts();
+        let (target, filter) = self.rows.into_parts();
         let mut renderer = Renderer::new(dialect, target.bounds);
         let mut frame = Frame::of(target.schema);
         let mut count = Query::select();
@@ -195,7 +199,7 @@ impl<T: Table, L, B> Exists<T, L, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (target, filter, _) = self.rows.into_parts();
+        let (target, filter) = self.rows.into_parts();
         let mut renderer = Renderer::new(dialect, target.bounds);
         let mut frame = Frame::of(target.schema);
         let mut rows = Query::select();

@@ -42,6 +42,13 @@ pub enum BuildError {
     /// A cursor belongs to another order of the rows.
     #[error("the cursor belongs to another list")]
     CursorMismatch,
+    /// A list in pages is ordered by a column of another table.
+    #[error("a list in pages is ordered by columns of its own table")]
+    OrderWithoutPages,
+    /// An instant is one that the database does not have, or does not order: on SQLite before the year 0 or after 9999, on
+    /// PostgreSQL before 4713 BC.
+    #[error("an instant is out of range")]
+    InstantOutOfRange,
     /// A parameter is of another shape than the one that it is used in.
     #[error("a parameter is used outside the statement that it was made for")]
     ForeignParameter,
@@ -56,8 +63,12 @@ impl Explained for BuildError {
             Self::IdKindMismatch => Code::IdKindMismatch,
             Self::NothingToSet => Code::NothingToSet,
             Self::CursorMismatch => Code::CursorInvalid,
-            Self::FilterTooDeep | Self::EmptyFilter | Self::TooManyValues | Self::NulInText => Code::InputInvalid,
-            Self::ForeignParameter | Self::Rendering => Code::Internal,
+            Self::FilterTooDeep
+            | Self::EmptyFilter
+            | Self::TooManyValues
+            | Self::NulInText
+            | Self::InstantOutOfRange => Code::InputInvalid,
+            Self::OrderWithoutPages | Self::ForeignParameter | Self::Rendering => Code::Internal,
         }
     }
 }
@@ -82,7 +93,7 @@ impl Statement {
         for number in &mut numbers {
             match take(&mut slots, number)? {
                 Slot::Value(value) => *number = value,
-                Slot::Tenant(_) | Slot::Parameter(_) => return Err(BuildError::ForeignParameter),
+                Slot::Tenant(_) | Slot::Parameter { .. } => return Err(BuildError::ForeignParameter),
             }
         }
         Ok(Self::new(sql.into(), numbers))

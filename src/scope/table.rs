@@ -19,6 +19,12 @@ pub trait Table: 'static {
     const SCHEMA: &'static Schema;
 }
 
+/// What a table's declaration says. A table that was not declared soundly does not compile.
+pub(super) const fn schema_of<T: Table>() -> &'static Schema {
+    const { assert!(T::SCHEMA.fault::<T::Level>().is_none()) };
+    T::SCHEMA
+}
+
 /// A table whose rows have a key of their own, generated or supplied.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a table with a key of its own",
@@ -150,7 +156,7 @@ impl Schema {
     }
 
     /// What is wrong with the declaration of a table of level `L`. It is asked at compile time, of every table that a
-    /// statement is made for.
+    /// statement names.
     pub const fn fault<L: Level>(&self) -> Option<&'static str> {
         if self.tenant.len() != L::DEPTH || self.parent.is_some() != (L::DEPTH > 1) {
             return Some("the tenant columns do not fit the table's level");
@@ -241,7 +247,7 @@ impl Schema {
     pub(super) const fn column(&self, name: &str, kind: ValueKind, nullable: bool) -> Option<&'static str> {
         let mut columns = self.columns;
         while let [column, rest @ ..] = columns {
-            if is_same(name, column.name) && column.kind.is(kind) && column.nullable == nullable {
+            if is_exactly(name, column.name) && column.kind.is(kind) && column.nullable == nullable {
                 return Some(column.name);
             }
             columns = rest;
@@ -253,7 +259,7 @@ impl Schema {
     pub(super) const fn reference_number(&self, name: &str) -> u8 {
         let (mut references, mut number) = (self.references, 1_u8);
         while let [reference, rest @ ..] = references {
-            if is_same(name, reference.column) {
+            if is_exactly(name, reference.column) {
                 return number;
             }
             (references, number) = (rest, number.saturating_add(1));
@@ -278,6 +284,17 @@ impl Schema {
         };
         tenant.chain(key).chain(self.columns.iter().map(|column| column.name))
     }
+}
+
+const fn is_exactly(left: &str, right: &str) -> bool {
+    let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
+    while let ([one, left_tail @ ..], [other, right_tail @ ..]) = (left, right) {
+        if *one != *other {
+            return false;
+        }
+        (left, right) = (left_tail, right_tail);
+    }
+    left.is_empty() && right.is_empty()
 }
 
 /// The same name but for case.

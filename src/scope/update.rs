@@ -61,15 +61,15 @@ impl<T: Table, L, S, B> Update<T, L, S, B> {
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
         let Self { rows, values, returning, .. } = self;
-        let (target, filter, joins) = rows.into_parts();
+        let (target, filter) = rows.into_parts();
         if values.0.is_empty() {
             return Err(BuildError::NothingToSet);
         }
         let mut renderer = Renderer::new(dialect, target.bounds);
-        let mut frame = Frame::of(target.schema);
+        let mut frame = Frame::alone(target.schema);
         let mut update = Query::update();
         update.table(target.schema.name);
-        if let Some(predicate) = renderer.predicate_without_joins(&mut frame, filter, joins)? {
+        if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
             update.and_where(predicate);
         }
         if let Some(there) = values.refer(&mut renderer)? {
@@ -123,12 +123,12 @@ impl<T: Table, L, S, B> Delete<T, L, S, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (target, filter, joins) = self.rows.into_parts();
+        let (target, filter) = self.rows.into_parts();
         let mut renderer = Renderer::new(dialect, target.bounds);
-        let mut frame = Frame::of(target.schema);
+        let mut frame = Frame::alone(target.schema);
         let mut delete = Query::delete();
         delete.from_table(target.schema.name);
-        if let Some(predicate) = renderer.predicate_without_joins(&mut frame, filter, joins)? {
+        if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
             delete.and_where(predicate);
         }
         if let Some(returning) = self.returning.clause(target.schema) {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use sea_query::Value;
 
 use super::statement::{BuildError, Dialect};
@@ -212,8 +213,17 @@ impl<'a> ValueRef<'a> {
             (Dialect::Sqlite, Self::Decimal(decimal)) => {
                 i64::try_from(decimal.mantissa()).map(Self::Integer).map_err(|_| BuildError::Rendering)
             }
+            (_, Self::Timestamp(at)) if !years(dialect).contains(&at.year()) => Err(BuildError::InstantOutOfRange),
             (_, value) => Ok(value),
         }
+    }
+}
+
+/// The years that a database has, and that compare as they should: SQLite's are texts, and of four digits.
+fn years(dialect: Dialect) -> RangeInclusive<i32> {
+    match dialect {
+        Dialect::Sqlite => 0..=9999,
+        Dialect::Postgres => -4711..=i32::MAX,
     }
 }
 
