@@ -199,8 +199,8 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
     /// Prepares what the closure makes of the template and the parameters.
     ///
     /// # Errors
-    /// [`BuildError`], as building the statement in full has it, but for the kinds of identifiers and for texts, which
-    /// are looked at when the statement is bound.
+    /// [`BuildError`], as building the statement in full has it, but for the kinds of identifiers and for the
+    /// arguments, which are looked at when the statement is bound.
     pub fn new<S: Shape<L, M>>(
         dialect: Dialect,
         shape: impl FnOnce(Template<L>, P::Placeholders) -> S,
@@ -229,7 +229,8 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
     /// The statement of this scope with these values. The text is shared, not copied.
     ///
     /// # Errors
-    /// [`BuildError::IdKindMismatch`]; [`BuildError::NulInText`].
+    /// [`BuildError::IdKindMismatch`]; and for a value that the database cannot hold [`BuildError::NulInText`] or
+    /// [`BuildError::InstantOutOfRange`].
     pub fn bind<'a, N: Permits<M>>(
         &'a self,
         scope: &'a Scope<L, N>,
