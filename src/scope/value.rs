@@ -204,7 +204,7 @@ impl<'a> ValueRef<'a> {
     #[inline]
     pub(super) fn fit(self, dialect: Dialect) -> Result<Self, BuildError> {
         match (dialect, self) {
-            (Dialect::Postgres, Self::Text(text)) if text.contains('\0') => Err(BuildError::NulInText),
+            (_, Self::Text(text)) => lend_text(text, dialect),
             #[cfg(feature = "json")]
             (Dialect::Postgres, Self::Json(json)) if has_nul(json) => Err(BuildError::NulInText),
             #[cfg(feature = "decimal")]
@@ -225,6 +225,15 @@ fn years(dialect: Dialect) -> RangeInclusive<i32> {
         Dialect::Sqlite => 0..=9999,
         Dialect::Postgres => -4711..=i32::MAX,
     }
+}
+
+/// PostgreSQL's texts have no NUL.
+#[inline]
+fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, BuildError> {
+    if dialect == Dialect::Postgres && text.contains('\0') {
+        return Err(BuildError::NulInText);
+    }
+    Ok(ValueRef::Text(text))
 }
 
 /// Whether some text in it has a NUL.
@@ -318,7 +327,8 @@ macro_rules! values {
             const KIND: ValueKind = $kind;
             #[inline]
             fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
-                $lend(borrowed).fit(dialect)
+                let lend: fn($borrowed, Dialect) -> Result<ValueRef<'a>, BuildError> = $lend;
+                lend(borrowed, dialect)
             }
         }
         impl ParameterValue for Option<$type> {
@@ -326,7 +336,10 @@ macro_rules! values {
             const KIND: ValueKind = $kind;
             #[inline]
             fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
-                borrowed.map_or(ValueRef::Null($kind), $lend).fit(dialect)
+                match borrowed {
+                    Some(borrowed) => <$type>::lend(borrowed, dialect),
+                    None => Ok(ValueRef::Null($kind)),
+                }
             }
         }
         impl ColumnValue for $type {
@@ -368,27 +381,27 @@ macro_rules! values {
 }
 
 values! {
-    i64: ValueKind::Integer, i64, ValueRef::Integer, [
+    i64: ValueKind::Integer, i64, |integer, _| Ok(ValueRef::Integer(integer)), [
         i64 => |source| source, i32 => i64::from, u32 => i64::from, i16 => i64::from, u16 => i64::from, u8 => i64::from,
     ];
-    String: ValueKind::Text, &'a str, ValueRef::Text, [
+    String: ValueKind::Text, &'a str, |text, dialect| lend_text(text, dialect), [
         String => |source| source, &str => str::to_owned, &String => String::clone, Cow<'_, str> => |source| source.into_owned(),
         Box<str> => String::from,
     ];
-    bool: ValueKind::Boolean, bool, ValueRef::Boolean, [bool => |source| source];
-    DateTime<Utc>: ValueKind::Timestamp, DateTime<Utc>, ValueRef::Timestamp, [DateTime<Utc> => |source| source];
-    Vec<u8>: ValueKind::Bytes, &'a [u8], ValueRef::Bytes, [
+    bool: ValueKind::Boolean, bool, |truth, _| Ok(ValueRef::Boolean(truth)), [bool => |source| source];
+    DateTime<Utc>: ValueKind::Timestamp, DateTime<Utc>, |at, dialect| ValueRef::Timestamp(at).fit(dialect), [DateTime<Utc> => |source| source];
+    Vec<u8>: ValueKind::Bytes, &'a [u8], |bytes, _| Ok(ValueRef::Bytes(bytes)), [
         Vec<u8> => |source| source, &[u8] => <[u8]>::to_vec, &Vec<u8> => Vec::clone,
         @ N [u8; N] => |source| source.to_vec(), @ N &[u8; N] => |source| source.to_vec(),
     ];
 }
 #[cfg(feature = "uuid")]
 values! {
-    uuid::Uuid: ValueKind::Uuid, uuid::Uuid, ValueRef::Uuid, [uuid::Uuid => |source| source];
+    uuid::Uuid: ValueKind::Uuid, uuid::Uuid, |uuid, _| Ok(ValueRef::Uuid(uuid)), [uuid::Uuid => |source| source];
 }
 #[cfg(feature = "json")]
 values! {
-    serde_json::Value: ValueKind::Json, &'a serde_json::Value, ValueRef::Json, [
+    serde_json::Value: ValueKind::Json, &'a serde_json::Value, |json, dialect| ValueRef::Json(json).fit(dialect), [
         serde_json::Value => |source| source, &serde_json::Value => serde_json::Value::clone,
     ];
 }
