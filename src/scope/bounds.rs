@@ -181,11 +181,7 @@ impl<T: Table, L> Rows<T, L> {
     }
 
     pub(super) fn by(self, filter: Filter<T, L>) -> Self {
-        let filter = match self.filter {
-            Some(earlier) => earlier.and(filter),
-            None => filter,
-        };
-        Self { filter: Some(filter), ..self }
+        Self { filter: Some(filter.after(self.filter)), ..self }
     }
 
     pub(super) fn into_parts(self) -> (Target, Option<Node>) {

@@ -100,6 +100,14 @@ impl<T, L> Filter<T, L> {
         Self::nested(below, node(Box::new(self.node), Box::new(other.node)))
     }
 
+    /// This condition, and an earlier one if there is one.
+    pub(super) fn after(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(earlier) => earlier.and(self),
+            None => self,
+        }
+    }
+
     /// Both conditions.
     pub fn and(self, other: Self) -> Self {
         self.pair(other, Node::And)

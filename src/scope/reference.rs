@@ -246,10 +246,6 @@ pub struct Subquery<T, V, L> {
 impl<T: Table, V, L> Subquery<T, V, L> {
     /// Of rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        let filter = match self.filter {
-            Some(earlier) => earlier.and(filter),
-            None => filter,
-        };
-        Self { filter: Some(filter), ..self }
+        Self { filter: Some(filter.after(self.filter)), ..self }
     }
 }

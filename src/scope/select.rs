@@ -3,7 +3,7 @@
 
 use std::marker::PhantomData;
 
-use sea_query::{Expr, Func, Query};
+use sea_query::{Expr, Func, Query, SelectStatement};
 
 use super::Of;
 use super::bounds::{Bounds, Rows};
@@ -167,15 +167,7 @@ impl<T: Table, L, B> Count<T, L, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (target, filter) = self.rows.into_parts();
-        let mut renderer = Renderer::new(dialect, target.bounds);
-        let mut frame = Frame::of(target.schema);
-        let mut count = Query::select();
-        count.from(target.schema.name).expr(Func::count(Expr::col(sea_query::Asterisk)));
-        if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
-            count.and_where(predicate);
-        }
-        frame.join(&mut count, &[]);
+        let (renderer, count) = select_of(self.rows, Func::count(Expr::col(sea_query::Asterisk)).into(), dialect)?;
         renderer.finish(&count)
     }
 }
@@ -199,15 +191,25 @@ impl<T: Table, L, B> Exists<T, L, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (target, filter) = self.rows.into_parts();
-        let mut renderer = Renderer::new(dialect, target.bounds);
-        let mut frame = Frame::of(target.schema);
-        let mut rows = Query::select();
-        rows.from(target.schema.name).expr(constant(1));
-        if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
-            rows.and_where(predicate);
-        }
-        frame.join(&mut rows, &[]);
+        let (renderer, rows) = select_of(self.rows, constant(1), dialect)?;
         renderer.finish(Query::select().expr(Expr::exists(rows)))
     }
+}
+
+/// One expression over the rows.
+fn select_of<T: Table, L>(
+    rows: Rows<T, L>,
+    output: Expr,
+    dialect: Dialect,
+) -> Result<(Renderer, SelectStatement), BuildError> {
+    let (target, filter) = rows.into_parts();
+    let mut renderer = Renderer::new(dialect, target.bounds);
+    let mut frame = Frame::of(target.schema);
+    let mut select = Query::select();
+    select.from(target.schema.name).expr(output);
+    if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
+        select.and_where(predicate);
+    }
+    frame.join(&mut select, &[]);
+    Ok((renderer, select))
 }
