@@ -109,10 +109,12 @@ fn tenant() -> Tenant {
         current_period: Some(Period { start: instant(0), end: instant(1_000) }),
         trial_end: None,
         cancel_at_period_end: false,
+        pending_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
         external_payment_id: None,
+        provider_at: None,
         version: 1,
     };
     Tenant {

@@ -11,6 +11,7 @@
 mod allowance;
 mod balance;
 mod draft;
+mod due;
 mod ending;
 mod explain;
 mod funds;
@@ -28,6 +29,8 @@ use crate::money::Credits;
 
 pub use allowance::{Allowance, AllowanceError};
 pub use balance::Balance;
+pub(crate) use due::credit_months;
+pub use due::{DueGrant, DueRevocation};
 pub use ending::{ReleaseError, SettleError};
 pub use explain::AccountStatement;
 pub use grant::{Cause, CauseError, CauseKind, Grant, GrantTerms, Rollover};

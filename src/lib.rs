@@ -138,14 +138,19 @@ mod id;
 pub mod manual;
 mod money;
 mod payment;
+#[cfg(feature = "paypal")]
+pub mod paypal;
 mod period;
 mod policy;
 mod privilege;
 mod problem;
+mod provider;
 mod quota;
 mod registration;
 #[cfg(feature = "sql")]
 mod scope;
+#[cfg(feature = "stripe")]
+pub mod stripe;
 mod subscription;
 mod tenant;
 #[cfg(feature = "testkit")]
@@ -162,10 +167,10 @@ pub use sea_query;
 pub use change::RowChange;
 pub use credit::{
     AccountStatement, Allowance, AllowanceError, Answer, Balance, Cause, CauseError, CauseKind, Change, DeductError,
-    DeductRequest, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold, HoldError, HoldRecord, HoldRequest,
-    IdempotencyKey, KeyError, LedgerEntry, LedgerError, LedgerFault, Outcome, OutcomeWrite, Price, PriceError,
-    PriceList, Quote, Receipt, RefundError, ReleaseError, ReplayError, Replayed, Revocation, RevokeError, Rollover,
-    Rounding, SettleError, Slice, Tier, Wallet, WalletError,
+    DeductRequest, DueGrant, DueRevocation, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold, HoldError,
+    HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, LedgerError, LedgerFault, Outcome, OutcomeWrite,
+    Price, PriceError, PriceList, Quote, Receipt, RefundError, ReleaseError, ReplayError, Replayed, Revocation,
+    RevokeError, Rollover, Rounding, SettleError, Slice, Tier, Wallet, WalletError,
 };
 pub use gate::{
     Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, JobTenant,
@@ -176,19 +181,25 @@ pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrant
 pub use id::{AccountId, ApiKeyId, IdError, IdKind, LeaseId, PlanId, SectorId, SiteId, SubscriptionId, UserId};
 pub use money::{AmountError, Credits, Currency, Money};
 pub use payment::{
-    BankReference, BankTransfer, ConfirmError, ConfirmedTransfer, TransferChange, TransferError, TransferFacts,
+    AfterRefund, BankReference, BankTransfer, Claim, ClaimError, ClaimFacts, ClaimState, ConfirmError,
+    ConfirmedTransfer, Deposit, RefundFacts, TransferChange, TransferError, TransferFacts, TransferRefund,
+    TransferRefundChange, TransferRefundError,
 };
 pub use period::{Interval, IntervalUnit, Period};
 pub use policy::{
-    CreditPolicy, FailureMode, GraceMode, GraceSettings, LateSettle, Overage, Policy, PolicyError, PolicySettings,
-    ThrottleBypass,
+    CreditPolicy, FailureMode, GraceMode, GraceSettings, LateSettle, Overage, Overpayment, Policy, PolicyError,
+    PolicySettings, ThrottleBypass,
 };
 pub use privilege::{Privilege, Privileges};
 pub use problem::{Code, Explained, Problem, Severity};
+pub use provider::{
+    AdoptError, Adoption, AdoptionFacts, Freshness, PaidFor, PaidInvoice, PaymentChange, PaymentError, PaymentFacts,
+    Provider, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, Step, WebhookError,
+};
 pub use quota::{ConcurrencyLimit, Quota, QuotaError, QuotaSet, ThrottleScope};
 pub use registration::{
-    Registered, Registration, RegistrationChange, RegistrationError, RegistrationFacts, Subject, SubjectError,
-    SubjectRecord,
+    Invitation, JoinChange, JoinError, JoinFacts, Registered, Registration, RegistrationChange, RegistrationError,
+    RegistrationFacts, Subject, SubjectError, SubjectRecord,
 };
 #[cfg(feature = "sql")]
 pub use scope::{
@@ -203,8 +214,8 @@ pub use scope::{
 #[cfg(all(feature = "sql", feature = "decimal"))]
 pub use scope::{Fixed, FixedError};
 pub use subscription::{
-    AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, RecordedPayment, Refusal, RefusalReason,
-    Subscription, SubscriptionStatus, Transition, transition,
+    AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, PendingPlan, Proration, ProrationError,
+    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus, Transition, transition,
 };
 pub use tenant::{Account, AccountStatus, Plan, Sector, Site, SuspensionCause, Tenant};
 pub use throttle::{

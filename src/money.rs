@@ -222,6 +222,17 @@ impl Currency {
     /// The United States dollar.
     pub const USD: Self = Self(*b"USD");
 
+    /// The decimal places in which it is paid, as ISO 4217 has them: mostly two.
+    pub fn places(&self) -> u32 {
+        match &self.0 {
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX"
+            | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+            b"CLF" | b"UYW" => 4,
+            _ => 2,
+        }
+    }
+
     /// The three letters.
     pub fn as_str(&self) -> &str {
         // The letters were checked when the currency was made, so this is never empty.
@@ -304,6 +315,43 @@ impl Money {
     /// The currency.
     pub fn currency(&self) -> Currency {
         self.currency
+    }
+
+    /// Nothing of a currency.
+    pub fn zero(currency: Currency) -> Self {
+        Self { amount: Decimal::ZERO, currency }
+    }
+
+    /// Whether this is no money at all.
+    pub fn is_zero(&self) -> bool {
+        self.amount.is_zero()
+    }
+
+    /// The sum; `None` above 10^12, or where the currencies differ.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.with(other, |a, b| a.checked_add(b))
+    }
+
+    /// The difference; `None` below zero, or where the currencies differ.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.with(other, |a, b| a.checked_sub(b))
+    }
+
+    /// The lesser; `None` where the currencies differ.
+    pub(crate) fn lesser(self, other: Self) -> Option<Self> {
+        self.with(other, |a, b| Some(a.min(b)))
+    }
+
+    /// So many times `part` of the amount, by `whole`, rounded half to even to the currency's places. `None` beyond what
+    /// can be held, or of a whole that is nothing.
+    pub(crate) fn share(self, part: i64, whole: i64) -> Option<Self> {
+        let amount = self.amount.checked_mul(part.into())?.checked_div(whole.into())?;
+        Self::new(amount.round_dp(self.currency.places()), self.currency).ok()
+    }
+
+    fn with(self, other: Self, join: impl Fn(Decimal, Decimal) -> Option<Decimal>) -> Option<Self> {
+        let amount = join(self.amount, other.amount).filter(|_| self.currency == other.currency)?;
+        Self::new(amount, self.currency).ok()
     }
 }
 

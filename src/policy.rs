@@ -13,12 +13,18 @@ use thiserror::Error;
 use crate::money::Credits;
 use crate::problem::{Code, Explained};
 use crate::quota::ThrottleScope;
-use crate::subscription::PaymentMethod;
+use crate::subscription::{AfterRetries, AfterTrial, PaymentMethod};
 
 pub use settings::{GraceSettings, PolicySettings};
 
 /// The longest grace or slack: a leap year.
 const LONGEST_SECONDS: u64 = 366 * 86_400;
+/// How long a subscription waits for its first payment where the policy does not say: 30 days, since a transfer takes days.
+const FIRST_PAYMENT_SECONDS: u64 = 30 * 86_400;
+const FIRST_PAYMENT: TimeDelta = match TimeDelta::try_days(30) {
+    Some(length) => length,
+    None => TimeDelta::zero(),
+};
 /// The most holds that a wallet may have open, whatever the host chooses.
 const MOST_OPEN_HOLDS: u16 = 4096;
 
@@ -57,6 +63,18 @@ pub enum LateSettle {
     Available,
     /// Charge it all; what is not there becomes a debt, up to this limit.
     Debt(Credits),
+}
+
+/// What becomes of the part of a bank transfer that is above the price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overpayment {
+    /// It is noted with the transfer, and somebody gives it back.
+    Note,
+    /// It is kept as the account's deposit, and counts towards its next payment.
+    Deposit,
+    /// It pays for as many further periods as it can; the rest is kept as the account's deposit.
+    NextPeriods,
 }
 
 /// What happens in a throttle scope while the store of its rate state cannot be asked.
@@ -146,6 +164,12 @@ pub struct Policy {
     pub(crate) renewal_slack: TimeDelta,
     pub(crate) past_due_grace: Option<(TimeDelta, GraceMode)>,
     payment_methods: EnabledMethods,
+    pub(crate) overpayment: Overpayment,
+    pub(crate) top_up_credits: Option<Credits>,
+    bank_transfer_claims: bool,
+    first_payment: TimeDelta,
+    after_trial: AfterTrial,
+    after_grace: AfterRetries,
     pub(crate) registration_credits: Credits,
     pub(crate) credit: CreditPolicy,
     throttle_failure: BTreeMap<ThrottleScope, FailureMode>,
@@ -171,6 +195,12 @@ impl Policy {
         renewal_slack: TimeDelta::zero(),
         past_due_grace: None,
         payment_methods: EnabledMethods { stripe: false, paypal: false, bank_transfer: true },
+        overpayment: Overpayment::Note,
+        top_up_credits: None,
+        bank_transfer_claims: true,
+        first_payment: FIRST_PAYMENT,
+        after_trial: AfterTrial::Pause,
+        after_grace: AfterRetries::Unpaid,
         registration_credits: Credits::ZERO,
         credit: CreditPolicy::STRICTEST,
         throttle_failure: BTreeMap::new(),
@@ -194,6 +224,8 @@ impl Policy {
         let no_method = settings.payment_methods.is_empty()
             && !settings.unread.iter().any(|(path, _)| path.starts_with("payment_methods"));
         fault("payment_methods", no_method, "empty: nobody could pay");
+        fault("first_payment_seconds", settings.first_payment_seconds > LONGEST_SECONDS, too_long);
+        fault("first_payment_seconds", settings.first_payment_seconds == 0, "zero: nobody could pay in time");
         let holds = settings.credit.max_open_holds;
         fault("credit.max_open_holds", holds == 0 || holds > MOST_OPEN_HOLDS, "not 1 to 4096");
         for (field, seconds) in [
@@ -216,6 +248,12 @@ impl Policy {
                 paypal: enabled(PaymentMethod::Paypal),
                 bank_transfer: enabled(PaymentMethod::BankTransfer),
             },
+            overpayment: settings.overpayment,
+            top_up_credits: settings.top_up_credits,
+            bank_transfer_claims: settings.bank_transfer_claims,
+            first_payment: seconds(settings.first_payment_seconds),
+            after_trial: settings.after_trial,
+            after_grace: settings.after_grace,
             registration_credits: settings.registration_credits,
             credit: settings.credit,
             throttle_failure: settings.throttle_failure,
@@ -240,6 +278,26 @@ impl Policy {
             PaymentMethod::Paypal => self.payment_methods.paypal,
             PaymentMethod::BankTransfer => self.payment_methods.bank_transfer,
         }
+    }
+
+    /// Whether tenants may claim bank transfers themselves: the method is enabled, and so are claims.
+    pub fn takes_claims(&self) -> bool {
+        self.bank_transfer_claims && self.is_enabled(PaymentMethod::BankTransfer)
+    }
+
+    /// How long a subscription waits for its first payment.
+    pub fn first_payment(&self) -> TimeDelta {
+        self.first_payment
+    }
+
+    /// What becomes of a trial that ends without a payment.
+    pub fn after_trial(&self) -> AfterTrial {
+        self.after_trial
+    }
+
+    /// What becomes of a subscription whose payment is past due for longer than the grace.
+    pub fn after_grace(&self) -> AfterRetries {
+        self.after_grace
     }
 
     /// What a request meets in a throttle scope while its rate state cannot be known: see

@@ -124,8 +124,14 @@ codes! {
     OwnAccount "own_account" 403 "An operator cannot do this for an account of their own", "Let an operator of another account do it.";
     TransferConflict "transfer_conflict" 409 "This transfer was confirmed before with other facts", "Compare the bank statement with the confirmed transfer.";
     TransferInvalid "transfer_invalid" 422 "The transfer's facts are not sound", "Correct the transfer's identifier, payer or amount.";
+    ClaimConflict "claim_conflict" 409 "The claim was made or decided before with other facts", "Look at the claim, then send a new one with a reference of its own.";
+    SignatureInvalid "signature_invalid" 401 "The event is not signed by the provider", "Check the webhook's signing secret or certificate, and the clocks of both sides.";
+    ProviderEventInvalid "provider_event_invalid" 422 "The provider's event is not of a known shape", "Compare the event's API version with the one that this service knows.";
+    ProviderMismatch "provider_mismatch" 409 "The provider reports on a subscription that it does not run here", "End the subscription at the provider, or correct its identifier here.";
+    PaymentConflict "payment_conflict" 409 "This invoice was recorded before with other facts", "Compare the provider's invoice with the recorded payment.";
     CurrencyMismatch "currency_mismatch" 422 "The transfer is in another currency than the plan", "Ask the payer to transfer in the plan's currency.";
     AlreadyRegistered "already_registered" 409 "This identity has an account already", "Log in instead.";
+    InvitationInvalid "invitation_invalid" 403 "The invitation does not hold", "Ask to be invited again, at the address that you have verified.";
     RegistrationInvalid "registration_invalid" 422 "The registration is not complete or not sound", "Correct the registration as the detail says.";
     // What a client learns of a fault of the host's own.
     WalletMismatch "wallet_mismatch" 500 "The service made a mistake", "Try again later; if it stays, contact support.";
@@ -294,12 +300,13 @@ fn sentence(message: &str) -> String {
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            AllowanceError, AmountError, CauseError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, KeyError, LedgerError,
-            PolicyError, PriceError, QuotaError, RefundError, Refusal, RegistrationError, ReleaseError, ReplayError,
+            AdoptError, AllowanceError, AmountError, CauseError, ClaimError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, JoinError, KeyError, LedgerError, PaymentError,
+            PolicyError, PriceError, ProrationError, QuotaError, RefundError, Refusal, RegistrationError, ReleaseError, ReplayError,
             RevokeError, SettleError, SharedError, SubjectError,
-            ThrottleKeyError, Throttled, TransferError, WalletError,
+            ThrottleKeyError, Throttled, TransferError, TransferRefundError, WalletError, WebhookError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }
+        $crate::__from_paypal_refusals! { $error => $from_problem }
     };
 }
 
@@ -345,5 +352,21 @@ macro_rules! __from_decimal_refusals {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __from_decimal_refusals {
+    ($error:ty => $from_problem:expr) => {};
+}
+
+#[cfg(feature = "paypal")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __from_paypal_refusals {
+    ($error:ty => $from_problem:expr) => {
+        $crate::__from_refusals! { $error => $from_problem; paypal::EndpointError, }
+    };
+}
+
+#[cfg(not(feature = "paypal"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __from_paypal_refusals {
     ($error:ty => $from_problem:expr) => {};
 }

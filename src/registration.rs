@@ -1,6 +1,8 @@
 //! Registration: account, owner, first site, subscription, wallet and first credits come to be together or not at all,
 //! once for each request, and the first credits once for each verified identity.
 
+mod invitation;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use crate::privilege::Privileges;
 use crate::problem::{Code, Explained};
 use crate::subscription::{PaymentMethod, Subscription};
 use crate::tenant::{Account, AccountStatus, Plan, Site};
+
+pub use invitation::{Invitation, JoinChange, JoinError, JoinFacts};
 
 /// A verified identity as a digest: it outlives the account, so that the first credits are given once, and it tells
 /// nobody who it was. Hash the verified address or phone number with a secret of the service (HMAC-SHA-256).

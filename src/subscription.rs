@@ -1,6 +1,9 @@
 //! Subscriptions: the facts that a host stores, the commands that change them, and the table that governs those.
 
 mod command;
+mod due;
+mod proration;
+mod stored;
 mod table;
 mod transition;
 
@@ -13,6 +16,7 @@ use crate::id::{AccountId, PlanId, SubscriptionId};
 use crate::period::Period;
 
 pub use command::{AfterRetries, AfterTrial, Command, RecordedPayment};
+pub use proration::{Proration, ProrationError};
 pub use table::{CommandKind, RefusalReason, transition};
 pub use transition::{Effect, Refusal, Transition};
 
@@ -104,6 +108,24 @@ impl PaymentMethod {
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == text)
     }
+
+    /// From the columns of a row that may be older than the choice of a payment method: what is stored, or Stripe where
+    /// nothing is stored and there is a Stripe identifier. `None` where the row does not say: then somebody must choose.
+    /// A text that is no payment method is not one, whatever else the row holds.
+    ///
+    /// ```
+    /// use bailiwick::PaymentMethod;
+    /// assert_eq!(PaymentMethod::of_row(Some("bank_transfer"), None), Some(PaymentMethod::BankTransfer));
+    /// assert_eq!(PaymentMethod::of_row(None, Some("sub_1")), Some(PaymentMethod::Stripe));
+    /// assert_eq!(PaymentMethod::of_row(None, None), None);
+    /// ```
+    pub fn of_row(payment_method: Option<&str>, stripe_subscription_id: Option<&str>) -> Option<Self> {
+        match (payment_method, stripe_subscription_id) {
+            (Some(text), _) => Self::from_text(text),
+            (None, Some(id)) if !id.is_empty() => Some(Self::Stripe),
+            (None, _) => None,
+        }
+    }
 }
 
 impl fmt::Display for SubscriptionStatus {
@@ -118,8 +140,20 @@ impl fmt::Display for PaymentMethod {
     }
 }
 
-/// A subscription of an account to a plan, as the host loads it.
+/// A change of plan that waits for the end of what is paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PendingPlan {
+    /// The plan from then on.
+    pub plan: PlanId,
+    /// When: the end of what was paid or in trial when the change was asked for.
+    pub at: DateTime<Utc>,
+}
+
+/// A subscription of an account to a plan, as the host loads it. Stored as one text, a row from before there was a choice
+/// of payment methods reads as [`PaymentMethod::of_row`] says, and one that does not say is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "stored::StoredSubscription")]
 pub struct Subscription {
     /// Its identifier.
     pub id: SubscriptionId,
@@ -139,14 +173,20 @@ pub struct Subscription {
     pub trial_end: Option<DateTime<Utc>>,
     /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
+    /// The plan that follows with the next period, if a change waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_plan: Option<PendingPlan>,
     /// Since when a payment is past due; set once on entering that status, cleared on leaving it.
     pub past_due_since: Option<DateTime<Utc>>,
     /// How it is paid.
     pub payment_method: PaymentMethod,
     /// Stripe's identifier, byte for byte; unique where present.
     pub stripe_subscription_id: Option<String>,
-    /// The identifier of the latest payment outside Stripe, such as a bank's transaction.
+    /// The identifier of the latest payment outside Stripe: a bank's transaction, or PayPal's subscription.
     pub external_payment_id: Option<String>,
+    /// The provider's time of the snapshot that was adopted last: only a newer one is adopted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_at: Option<DateTime<Utc>>,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
 }
@@ -169,11 +209,18 @@ impl Subscription {
             current_period: None,
             trial_end: None,
             cancel_at_period_end: false,
+            pending_plan: None,
             past_due_since: None,
             payment_method,
             stripe_subscription_id: None,
             external_payment_id: None,
+            provider_at: None,
             version: 1,
         }
+    }
+
+    /// The plan that the next payment is for: the pending one if a change waits for the next period, else the present one.
+    pub fn next_plan(&self) -> &PlanId {
+        self.pending_plan.as_ref().map_or(&self.plan, |pending| &pending.plan)
     }
 }

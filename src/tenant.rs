@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::RowChange;
 use crate::id::{AccountId, PlanId, SectorId, SiteId};
 use crate::money::{Credits, Money};
 use crate::period::Interval;
 use crate::privilege::Privileges;
 use crate::quota::{ConcurrencyLimit, QuotaSet, ThrottleScope};
-use crate::subscription::{PaymentMethod, Subscription};
+use crate::subscription::{Effect, PaymentMethod, Subscription, Transition};
 
 /// Why an account is suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +69,14 @@ impl AccountStatus {
     pub fn from_text(text: &str) -> Self {
         Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
     }
+
+    /// The standing of an account that has paid: what only waited for a payment is active. Nothing else is lifted.
+    pub(crate) fn after_payment(self) -> Self {
+        match self {
+            Self::PendingPayment | Self::Suspended(SuspensionCause::PaymentOverdue) => Self::Active,
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for AccountStatus {
@@ -104,6 +113,23 @@ pub struct Account {
     /// nothing. A row from before there was such a field has none.
     #[serde(default = "Privileges::none")]
     pub privileges: Privileges,
+}
+
+impl Account {
+    /// What a subscription's transition means for the account's standing: one that awaited its first payment, or is
+    /// suspended because a payment is overdue, becomes active when service starts or the payment is made. The change is
+    /// written in the same transaction; `None` where nothing changes.
+    pub fn after(&self, transition: &Transition) -> Option<RowChange<Self>> {
+        let serves = |effect: &Effect| matches!(effect, Effect::ServiceStarted | Effect::PastDueCleared);
+        let paid = transition.subscription().account == self.id && transition.effects().any(serves);
+        self.with_status(if paid { self.status.after_payment() } else { self.status })
+    }
+
+    /// The account in another standing, if it is another.
+    pub(crate) fn with_status(&self, status: AccountStatus) -> Option<RowChange<Self>> {
+        let version = self.version.checked_add(1).filter(|_| status != self.status)?;
+        Some(RowChange::update(self.version, Self { status, version, ..self.clone() }))
+    }
 }
 
 /// A site: a property of an account. As a type parameter it marks the site level of a scope or a table.

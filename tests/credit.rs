@@ -540,21 +540,8 @@ fn an_access_that_has_run_out_holds_nothing() {
     let mut plan = Plan::clone(tenant.plan.as_ref().unwrap());
     plan.needs_subscription = true;
     tenant.plan = Some(Arc::new(plan));
-    tenant.subscription = Some(Subscription {
-        id: 1.into(),
-        account: ACCOUNT.into(),
-        plan: 1.into(),
-        status: SubscriptionStatus::Trialing,
-        anchor: at(0),
-        current_period: None,
-        trial_end: Some(at(10)),
-        cancel_at_period_end: false,
-        past_due_since: None,
-        payment_method: PaymentMethod::BankTransfer,
-        stripe_subscription_id: None,
-        external_payment_id: None,
-        version: 1,
-    });
+    let new = Subscription::new(1.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    tenant.subscription = Some(Subscription { status: SubscriptionStatus::Trialing, trial_end: Some(at(10)), ..new });
     let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
     let mut host = Host::new(Overage::Reject);
     host.access = validate_account_and_plan(&principal, Some(&tenant), at(0)).unwrap();

@@ -152,10 +152,12 @@ fn s10_rows_of_two_accounts_are_not_believed() {
         current_period: None,
         trial_end: None,
         cancel_at_period_end: false,
+        pending_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
         external_payment_id: None,
+        provider_at: None,
         version: 1,
     };
     let loaded = |account| Tenant { subscription: Some(subscription(account)), ..target(7, &[]) };

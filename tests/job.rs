@@ -30,10 +30,12 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         current_period: Some(Period { start: at(0), end: at(second) }),
         trial_end: Some(at(second)),
         cancel_at_period_end: false,
+        pending_plan: None,
         past_due_since: Some(at(0)),
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
         external_payment_id: None,
+        provider_at: None,
         version: 1,
     };
     let plan = Some(Arc::new(support::plan(49, true)));

@@ -18,7 +18,7 @@ fn transfer(transaction: &str, amount: i64) -> BankTransfer {
 
 fn facts(status: AccountStatus, subscription: SubscriptionStatus) -> TransferFacts {
     let period = Period { start: at(-30 * 86_400), end: at(1_000) };
-    let new = Subscription::new(9.into(), TENANT.into(), 1.into(), PaymentMethod::Stripe, at(-30 * 86_400));
+    let new = Subscription::new(9.into(), TENANT.into(), 1.into(), PaymentMethod::Stripe, at(-20 * 86_400));
     let subscription = Subscription {
         status: subscription,
         current_period: (subscription != SubscriptionStatus::Incomplete).then_some(period),
@@ -30,9 +30,28 @@ fn facts(status: AccountStatus, subscription: SubscriptionStatus) -> TransferFac
         account: Account { payment_method: PaymentMethod::Stripe, ..account(TENANT, status) },
         plan: Arc::new(plan(49, true)),
         subscription: Some(subscription),
-        wallet: Wallet::open(TENANT.into(), at(0)).advance(at(0)).unwrap().wallet().clone(),
+        deposit: None,
+        claim: None,
         prior: None,
     }
+}
+
+/// Grants all that is due to an empty wallet.
+fn granted(due: &[DueGrant], now: i64) -> Wallet {
+    due.iter().fold(Wallet::open(TENANT.into(), at(now)), |wallet, due| {
+        match wallet.clone().grant_due(due, None, at(now)).unwrap() {
+            Some(change) => change.wallet().clone(),
+            None => wallet,
+        }
+    })
+}
+
+fn under(settings: PolicySettings) -> Policy {
+    Policy::load(settings).unwrap()
+}
+
+fn overpayment(overpayment: Overpayment) -> Policy {
+    under(PolicySettings { overpayment, ..PolicySettings::default() })
 }
 
 fn confirm(
@@ -62,7 +81,7 @@ const LIVE: [SubscriptionStatus; 6] = [
 fn b5_a_confirmed_transfer_opens_the_service_and_tops_up_once() {
     for status in LIVE {
         let facts = facts(AccountStatus::PendingPayment, status);
-        let (account_version, wallet_version) = (facts.account.version, facts.wallet.version());
+        let account_version = facts.account.version;
         let subscription_version = facts.subscription.as_ref().unwrap().version;
         let change = fresh(confirm(&transfer("tx-1", 49), facts.clone()));
 
@@ -80,9 +99,10 @@ fn b5_a_confirmed_transfer_opens_the_service_and_tops_up_once() {
         assert!(paid.past_due_since.is_none());
         assert!(paid.current_period.unwrap().end > at(10), "paid for some time from now on");
 
-        assert_eq!(change.wallet().expected_version(), wallet_version);
-        assert_eq!(change.wallet().wallet().balance().free, credits(500));
+        let balance = granted(change.grants(), 10).balance();
+        assert_eq!(balance.free.checked_add(balance.scheduled), Some(credits(500)), "from {status:?}");
         assert_eq!(change.record().credits, credits(500));
+        assert_eq!((change.record().periods, change.record().applied), (1, euros(49)));
         assert_eq!(change.record().confirmed_by, Some(UserId::from(2)));
 
         // The tenant is admitted now.
@@ -106,7 +126,6 @@ fn b5_a_confirmed_transfer_opens_the_service_and_tops_up_once() {
         let later = TransferFacts {
             account: account.row().clone(),
             subscription: Some(paid.clone()),
-            wallet: change.wallet().wallet().clone(),
             prior: Some(change.record().clone()),
             ..facts
         };
@@ -169,7 +188,7 @@ fn b5_only_a_privileged_operator_of_another_account_confirms() {
 }
 
 #[test]
-fn b5_what_is_not_the_price_is_refused_and_changes_nothing() {
+fn b5_what_cannot_be_paid_is_refused_and_changes_nothing() {
     let facts = || facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
     let dollars = BankTransfer::new(
         "DE02".parse().unwrap(),
@@ -179,19 +198,22 @@ fn b5_what_is_not_the_price_is_refused_and_changes_nothing() {
         PROOF,
     );
     assert_eq!(confirm(&dollars.unwrap(), facts()).unwrap_err().code(), Code::CurrencyMismatch);
-    assert!(matches!(confirm(&transfer("tx", 48), facts()), Err(ConfirmError::BelowPrice { .. })));
-    assert_eq!(fresh(confirm(&transfer("tx", 60), facts())).record().transfer.amount(), euros(60), "above: recorded");
+    assert_eq!(confirm(&transfer("tx", 0), facts()), Err(ConfirmError::Nothing));
     for terminal in [SubscriptionStatus::Canceled, SubscriptionStatus::IncompleteExpired] {
         let mut ended = facts();
         ended.subscription.as_mut().unwrap().status = terminal;
-        assert_eq!(confirm(&transfer("tx", 49), ended).unwrap_err().code(), Code::TransitionRefused);
+        for amount in [1, 49] {
+            let refused = confirm(&transfer("tx", amount), ended.clone()).unwrap_err();
+            assert_eq!(refused.code(), Code::TransitionRefused, "{amount}");
+        }
     }
     let missing = TransferFacts { subscription: None, ..facts() };
     assert_eq!(confirm(&transfer("tx", 49), missing), Err(ConfirmError::SubscriptionMissing));
     let mut foreign = facts();
     foreign.subscription.as_mut().unwrap().account = 8.into();
     assert_eq!(confirm(&transfer("tx", 49), foreign), Err(ConfirmError::Wallet(WalletError::Mismatch)));
-    let foreign = TransferFacts { wallet: Wallet::open(8.into(), at(0)), ..facts() };
+    let deposit = Deposit { account: 8.into(), amount: euros(1), version: 1 };
+    let foreign = TransferFacts { deposit: Some(deposit), ..facts() };
     assert_eq!(confirm(&transfer("tx", 49), foreign), Err(ConfirmError::Wallet(WalletError::Mismatch)));
 }
 
@@ -200,29 +222,309 @@ fn b5_a_year_brings_the_credits_of_twelve_months_and_another_plan_is_refused() {
     let facts = || facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
     let yearly = Plan { interval: Interval::YEARLY, ..plan(49, true) };
     let change = fresh(confirm(&transfer("tx-1", 49), TransferFacts { plan: Arc::new(yearly), ..facts() }));
-    assert_eq!(change.record().credits, credits(6000));
-    assert_eq!(change.wallet().wallet().balance().free, credits(6000));
+    assert_eq!((change.record().credits, change.grants().len()), (credits(6000), 12));
+    let balance = granted(change.grants(), 10).balance();
+    assert_eq!((balance.free, balance.scheduled), (credits(500), credits(5500)), "a month's at a time");
     let other = Plan { id: 2.into(), ..plan(49, true) };
     let refused = confirm(&transfer("tx-1", 49), TransferFacts { plan: Arc::new(other), ..facts() });
     assert_eq!(refused, Err(ConfirmError::PlanMismatch));
 }
 
 #[test]
-fn b5_no_service_is_free_and_no_week_brings_a_month() {
+fn b5_no_service_is_free() {
     // Seven days of grace, paid on the sixth: the next period starts where the last one ended.
     let grace = GraceSettings { seconds: 7 * 86_400, mode: GraceMode::Full };
     let settings = PolicySettings { past_due_grace: Some(grace), ..PolicySettings::default() };
     let late = facts(AccountStatus::Active, SubscriptionStatus::PastDue);
     let end = late.subscription.as_ref().unwrap().current_period.unwrap().end;
     let now = end + chrono::TimeDelta::try_days(6).unwrap();
+    let mut late = late;
+    late.subscription.as_mut().unwrap().past_due_since = Some(end);
     let operator = operator(Privilege::ConfirmPayments);
-    let confirmed = Policy::load(settings).unwrap().confirm_bank_transfer(&operator, &transfer("tx-1", 49), late, now);
+    let confirmed = under(settings).confirm_bank_transfer(&operator, &transfer("tx-1", 49), late, now);
     assert_eq!(fresh(confirmed).subscription().unwrap().row().current_period.unwrap().start, end);
+}
 
+/// Five weeks paid within one calendar month bring that month's credits once.
+#[test]
+fn b5_weeks_bring_a_months_credits_once() {
     let weekly = Interval { unit: IntervalUnit::Week, count: std::num::NonZeroU16::MIN };
-    let plan = Arc::new(Plan { interval: weekly, ..plan(49, true) });
-    let facts = TransferFacts { plan, ..facts(AccountStatus::Active, SubscriptionStatus::Active) };
-    assert_eq!(confirm(&transfer("tx-1", 49), facts), Err(ConfirmError::IntervalTooShort));
+    let plan = Arc::new(Plan { interval: weekly, ..plan(12, true) });
+    let mut facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    facts.plan = plan;
+    let mut keys = std::collections::BTreeSet::new();
+    for week in 0..30 {
+        let now = at(week * 7 * 86_400);
+        let transfer = transfer(&format!("week-{week}"), 12);
+        let operator = operator(Privilege::ConfirmPayments);
+        let change = fresh(Policy::default().confirm_bank_transfer(&operator, &transfer, facts.clone(), now));
+        assert_eq!(change.grants().len(), 1);
+        keys.insert(change.grants()[0].key().to_owned());
+        facts.account = change.account().row().clone();
+        facts.subscription = Some(change.subscription().unwrap().row().clone());
+    }
+    // From 15 January 2027, thirty weeks: January to August.
+    assert_eq!(keys.len(), 8);
+}
+
+#[test]
+fn b5_parts_are_kept_until_they_reach_the_price() {
+    let mut facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    for (part, (amount, kept)) in [(20, 20), (28, 48)].into_iter().enumerate() {
+        let change = fresh(confirm(&transfer(&format!("part-{part}"), amount), facts.clone()));
+        assert_eq!(change.account().row().status, AccountStatus::PendingPayment);
+        assert_eq!(change.account().row().payment_method, PaymentMethod::Stripe, "nothing is paid by it yet");
+        assert_eq!(change.subscription(), None);
+        assert!(change.grants().is_empty());
+        assert_eq!((change.record().periods, change.record().applied), (0, euros(0)));
+        let deposit = change.deposit().unwrap();
+        assert_eq!(deposit.expected_version(), facts.deposit.as_ref().map_or(0, |deposit| deposit.version));
+        assert_eq!(deposit.row().amount, euros(kept));
+        facts.deposit = Some(deposit.row().clone());
+        facts.account = change.account().row().clone();
+    }
+    let change = fresh(confirm(&transfer("part-2", 1), facts));
+    assert_eq!(change.account().row().status, AccountStatus::Active);
+    assert_eq!((change.record().periods, change.record().applied), (1, euros(49)));
+    assert_eq!(change.deposit().unwrap().row().amount, euros(0));
+    assert_eq!(change.grants().len(), 1);
+}
+
+#[test]
+fn b5_what_is_above_the_price_goes_as_the_policy_says() {
+    let facts = || facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    let operator = operator(Privilege::ConfirmPayments);
+    for (policy, periods, noted, kept) in
+        [(Overpayment::Note, 1, 61, 0), (Overpayment::Deposit, 1, 0, 61), (Overpayment::NextPeriods, 2, 0, 12)]
+    {
+        let confirmed = overpayment(policy).confirm_bank_transfer(&operator, &transfer("tx", 110), facts(), at(10));
+        let change = fresh(confirmed);
+        let record = change.record();
+        assert_eq!((record.periods, record.noted), (periods, euros(noted)), "{policy:?}");
+        assert_eq!(change.deposit().map_or(euros(0), |deposit| deposit.row().amount), euros(kept), "{policy:?}");
+        assert_eq!(change.grants().len(), periods as usize);
+        let period = change.subscription().unwrap().row().current_period.unwrap();
+        let end = Interval::MONTHLY.after(at(10), periods).unwrap();
+        assert_eq!(period.end, end, "{policy:?}");
+        assert_eq!(change.subscription().unwrap().row().version, 2, "one change, however many periods");
+    }
+}
+
+#[test]
+fn b5_a_transfer_without_a_subscription_tops_up() {
+    let facts = |credits: Option<Credits>| {
+        let mut facts = facts(AccountStatus::Active, SubscriptionStatus::Active);
+        (facts.plan, facts.subscription) = (Arc::new(plan(10, false)), None);
+        let settings =
+            PolicySettings { top_up_credits: credits, overpayment: Overpayment::NextPeriods, ..Default::default() };
+        (under(settings), facts)
+    };
+    let operator = operator(Privilege::ConfirmPayments);
+    for (configured, amount, expected) in [(None, 10, 500), (None, 25, 1000), (Some(credits(7)), 10, 7)] {
+        let (policy, facts) = facts(configured);
+        let change = fresh(policy.confirm_bank_transfer(&operator, &transfer("tx", amount), facts, at(10)));
+        let wallet = granted(change.grants(), 10);
+        assert_eq!(wallet.balance_at(at(100 * 366 * 86_400)).unwrap().free, credits(expected), "for ever");
+    }
+}
+
+/// What time had made due comes first: the same answer as if a job had run.
+#[test]
+fn b5_what_time_had_made_due_comes_before_the_payment() {
+    let settings = PolicySettings { after_grace: AfterRetries::Cancel, ..PolicySettings::default() };
+    let policy = under(settings);
+    let late = facts(AccountStatus::Active, SubscriptionStatus::Active);
+    let operator = operator(Privilege::ConfirmPayments);
+    let refused = policy.confirm_bank_transfer(&operator, &transfer("tx", 49), late, at(1_000)).unwrap_err();
+    assert_eq!(refused.code(), Code::TransitionRefused, "canceled, whether or not a job said so");
+}
+
+#[test]
+fn b5_a_pending_plan_is_what_is_paid_for() {
+    let mut facts = facts(AccountStatus::Active, SubscriptionStatus::Active);
+    let pro = Plan { id: 2.into(), credits_per_month: credits(900), ..plan(90, true) };
+    let change = Command::ChangePlanAtPeriodEnd { plan: 2.into() };
+    facts.subscription = Some(facts.subscription.unwrap().apply(change, at(5)).unwrap().into_subscription());
+    assert_eq!(facts.subscription.as_ref().unwrap().next_plan(), &PlanId::from(2));
+    assert_eq!(confirm(&transfer("tx", 90), facts.clone()), Err(ConfirmError::PlanMismatch), "the old plan's price");
+
+    // Paid early: the next period is paid, and its plan waits.
+    facts.plan = Arc::new(pro);
+    let early = fresh(confirm(&transfer("tx", 90), facts.clone()));
+    let paid = early.subscription().unwrap().row().clone();
+    assert_eq!((&paid.plan, early.plan()), (&PlanId::from(1), &PlanId::from(1)));
+    assert_eq!(early.grants()[0].terms().amount, credits(900));
+    let policy = Policy::default();
+    assert_eq!(policy.command_due(&paid, at(999)), None);
+    let started = policy.advance_subscription(&paid, at(1_000)).pop().unwrap();
+    assert_eq!(started.subscription().plan, 2.into());
+    let raise = started.grants(&facts.plan);
+    assert!(raise.len() == 1 && raise[0].key() == early.grants()[0].key(), "which adds nothing: it was granted so");
+
+    // Paid late: the payment puts it into force.
+    let policy = under(PolicySettings { renewal_slack_seconds: 3600, ..PolicySettings::default() });
+    let operator = operator(Privilege::ConfirmPayments);
+    let late = fresh(policy.confirm_bank_transfer(&operator, &transfer("tx", 90), facts, at(1_010)));
+    assert_eq!(late.plan(), &PlanId::from(2));
+    assert_eq!(late.subscription().unwrap().row().pending_plan, None);
+}
+
+fn claim_facts(reference: &str, amount: i64) -> ClaimFacts {
+    ClaimFacts::new(reference.parse().unwrap(), euros(amount), "Wayne Ltd", PROOF).unwrap()
+}
+
+fn billing(account: i64) -> BillingAccess {
+    let principal = Principal::session(5.into()).of_account(account.into());
+    let mut tenant = tenant(account);
+    tenant.account.status = AccountStatus::Suspended(SuspensionCause::PaymentOverdue);
+    let decision = admit(Route::Billing, &Evidence::Verified(principal), Some(&tenant), at(0));
+    decision.into_result().unwrap().into_billing().unwrap()
+}
+
+#[test]
+fn b5_a_claim_is_made_once_and_answered_once() {
+    let policy = Policy::default();
+    let access = billing(TENANT);
+    let Ok(Answer::Fresh(made)) = policy.submit_claim(&access, claim_facts("inv-7", 49), None, at(1)) else { panic!() };
+    assert_eq!(made.expected_version(), 0);
+    let claim = made.into_row();
+    assert_eq!((&claim.account, &claim.state), (&TENANT.into(), &ClaimState::Submitted));
+
+    // The same again is the same; with other facts the reference is taken; another account's does not meet it.
+    let again = policy.submit_claim(&access, claim_facts(" INV-7", 49), Some(claim.clone()), at(9));
+    assert_eq!(again, Ok(Answer::Replayed(claim.clone())));
+    let other = policy.submit_claim(&access, claim_facts("inv-7", 50), Some(claim.clone()), at(9)).unwrap_err();
+    assert_eq!(other.code(), Code::ClaimConflict);
+    let foreign = policy.submit_claim(&billing(8), claim_facts("inv-7", 49), Some(claim.clone()), at(9));
+    assert_eq!(foreign, Err(ClaimError::Row(WalletError::Mismatch)));
+    assert_eq!(policy.submit_claim(&access, claim_facts("x", 0), None, at(1)), Err(ClaimError::Nothing));
+
+    // Turned down by an operator of another account, with a reason; then it may be made again.
+    let desk = operator(Privilege::ConfirmPayments);
+    assert_eq!(
+        claim.clone().reject(&operator_of(TENANT, Privilege::ConfirmPayments), "no"),
+        Err(ClaimError::OwnAccount)
+    );
+    assert!(matches!(claim.clone().reject(&operator(Privilege::GrantCredits), "no"), Err(ClaimError::Denied(_))));
+    assert_eq!(claim.clone().reject(&desk, " "), Err(ClaimError::Reason));
+    let Ok(Answer::Fresh(rejected)) = claim.clone().reject(&desk, "nothing arrived") else { panic!() };
+    assert_eq!(rejected.expected_version(), claim.version);
+    let rejected = rejected.into_row();
+    let repeated = rejected.clone().reject(&desk, "nothing arrived");
+    assert_eq!(repeated, Ok(Answer::Replayed(rejected.clone())));
+    assert_eq!(rejected.clone().reject(&desk, "another"), Err(ClaimError::Rejected));
+    let Ok(Answer::Fresh(renewed)) =
+        policy.submit_claim(&access, claim_facts("inv-7", 50), Some(rejected.clone()), at(20))
+    else {
+        panic!()
+    };
+    assert_eq!((renewed.expected_version(), &renewed.row().state), (rejected.version, &ClaimState::Submitted));
+
+    // The transfer that answers it closes it; no other does.
+    let facts = |claim: &Claim| TransferFacts {
+        claim: Some(claim.clone()),
+        ..facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete)
+    };
+    let renewed = renewed.into_row();
+    let change = fresh(confirm(&transfer("tx-1", 50), facts(&renewed)));
+    let confirmed = change.claim().unwrap();
+    assert_eq!(confirmed.expected_version(), renewed.version);
+    assert!(
+        matches!(&confirmed.row().state, ClaimState::Confirmed { transaction, .. } if transaction.as_str() == "TX-1")
+    );
+    assert_eq!(confirm(&transfer("tx-2", 50), facts(confirmed.row())), Err(ConfirmError::ClaimMismatch));
+    assert_eq!(confirm(&transfer("tx-2", 50), facts(&rejected)), Err(ConfirmError::ClaimMismatch));
+    let mut foreign = renewed;
+    foreign.account = 8.into();
+    assert_eq!(confirm(&transfer("tx-2", 50), facts(&foreign)), Err(ConfirmError::ClaimMismatch));
+    assert_eq!(confirmed.row().clone().reject(&desk, "late"), Err(ClaimError::Confirmed));
+    let taken = policy.submit_claim(&access, claim_facts("inv-7", 60), Some(confirmed.row().clone()), at(30));
+    assert_eq!(taken.unwrap_err().code(), Code::ClaimConflict);
+}
+
+#[test]
+fn b5_claims_have_a_switch_of_their_own() {
+    let access = billing(TENANT);
+    let closed = under(PolicySettings { bank_transfer_claims: false, ..PolicySettings::default() });
+    assert_eq!(closed.submit_claim(&access, claim_facts("a", 49), None, at(1)), Err(ClaimError::ComingSoon));
+    let desk = operator(Privilege::ConfirmPayments);
+    assert!(closed.record_claim(&desk, &TENANT.into(), claim_facts("a", 49), None, at(1)).is_ok(), "the desk is open");
+    let own = operator_of(TENANT, Privilege::ConfirmPayments);
+    let refused = closed.record_claim(&own, &TENANT.into(), claim_facts("a", 49), None, at(1));
+    assert_eq!(refused, Err(ClaimError::OwnAccount));
+
+    let off = under(PolicySettings { payment_methods: [PaymentMethod::Stripe].into(), ..PolicySettings::default() });
+    assert_eq!(off.submit_claim(&access, claim_facts("a", 49), None, at(1)), Err(ClaimError::ComingSoon));
+    let refused = off.record_claim(&desk, &TENANT.into(), claim_facts("a", 49), None, at(1));
+    assert_eq!(refused, Err(ClaimError::ComingSoon));
+}
+
+fn refund(
+    record: &ConfirmedTransfer,
+    total: i64,
+    then: AfterRefund,
+    subscription: Option<Subscription>,
+    deposit: Option<Deposit>,
+) -> Result<Answer<TransferRefundChange, ConfirmedTransfer>, TransferRefundError> {
+    let facts = RefundFacts { record: record.clone(), subscription, deposit };
+    let refund = TransferRefund { total: euros(total), then };
+    ConfirmedTransfer::refund(&operator(Privilege::ConfirmPayments), refund, facts, at(20))
+}
+
+#[test]
+fn b5_a_refund_is_cumulative_and_ends_what_it_had_paid() {
+    use AfterRefund::{EndService, KeepService};
+    let facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    let change = fresh(confirm(&transfer("tx-1", 60), facts));
+    let (record, paid) = (change.record(), change.subscription().unwrap().row().clone());
+    assert_eq!(record.noted, euros(11));
+
+    // What was noted goes back first, and costs no service.
+    let Ok(Answer::Fresh(noted)) = refund(record, 11, EndService, Some(paid.clone()), None) else { panic!() };
+    assert_eq!((noted.subscription(), noted.revocations().len()), (None, 0));
+    let record = noted.record().row();
+    assert_eq!((record.noted, record.refunded, record.taken_back), (euros(0), euros(11), euros(0)));
+    assert_eq!(noted.record().expected_version() + 1, record.version);
+    assert_eq!(refund(record, 11, EndService, Some(paid.clone()), None), Ok(Answer::Replayed(record.clone())));
+
+    // Never more than arrived, never less than was refunded.
+    assert!(matches!(refund(record, 61, KeepService, None, None), Err(TransferRefundError::ExceedsTransfer { .. })));
+    assert!(matches!(refund(record, 10, KeepService, None, None), Err(TransferRefundError::BelowRefunded { .. })));
+
+    // A gesture: the service goes on.
+    let Ok(Answer::Fresh(kept)) = refund(record, 31, KeepService, Some(paid.clone()), None) else { panic!() };
+    assert_eq!((kept.subscription(), kept.revocations().len()), (None, 0));
+    assert_eq!(kept.record().row().taken_back, euros(20));
+
+    // All of it: the subscription ends, and what is left of its credits is taken back, once.
+    let wallet = granted(change.grants(), 10);
+    let Ok(Answer::Fresh(ended)) = refund(record, 60, EndService, Some(paid.clone()), None) else { panic!() };
+    assert_eq!(ended.subscription().unwrap().row().status, SubscriptionStatus::Canceled);
+    let [revocation] = ended.revocations() else { panic!() };
+    assert_eq!(revocation.grant(), change.grants()[0].key());
+    let revoked = wallet.revoke_due(revocation, None, at(20)).unwrap().unwrap();
+    assert_eq!(revoked.wallet().balance().free, credits(0));
+    let outcome = revoked.outcome().unwrap().outcome();
+    assert_eq!(revoked.wallet().clone().revoke_due(revocation, Some(outcome), at(21)), Ok(None));
+
+    // One that has ended already stays ended; another subscription is not touched.
+    let over = Subscription { status: SubscriptionStatus::Canceled, ..paid.clone() };
+    let Ok(Answer::Fresh(ended)) = refund(record, 60, EndService, Some(over), None) else { panic!() };
+    assert_eq!(ended.subscription(), None);
+    let other = Subscription { id: 99.into(), ..paid };
+    let Ok(Answer::Fresh(ended)) = refund(record, 60, EndService, Some(other), None) else { panic!() };
+    assert_eq!(ended.subscription(), None);
+
+    // By whom it may not be, and in another currency.
+    let facts = || RefundFacts { record: record.clone(), subscription: None, deposit: None };
+    let total = TransferRefund { total: euros(60), then: KeepService };
+    let own = operator_of(TENANT, Privilege::ConfirmPayments);
+    assert_eq!(ConfirmedTransfer::refund(&own, total, facts(), at(20)), Err(TransferRefundError::OwnAccount));
+    let other = operator(Privilege::GrantCredits);
+    assert!(matches!(ConfirmedTransfer::refund(&other, total, facts(), at(20)), Err(TransferRefundError::Denied(_))));
+    let dollars = TransferRefund { total: Money::new(60.into(), Currency::USD).unwrap(), then: KeepService };
+    let refused = ConfirmedTransfer::refund(&operator(Privilege::ConfirmPayments), dollars, facts(), at(20));
+    assert!(matches!(refused, Err(TransferRefundError::Currency { .. })));
 }
 
 #[test]
@@ -254,7 +556,117 @@ fn the_facts_of_a_transfer_are_checked() {
     }
 }
 
+/// The rows of one account, written as the changes say, under their guards.
+struct Books {
+    policy: Policy,
+    facts: TransferFacts,
+    records: Vec<ConfirmedTransfer>,
+    keys: std::collections::BTreeSet<String>,
+}
+
+impl Books {
+    fn new(policy: Policy) -> Self {
+        let facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+        Self { policy, facts, records: vec![], keys: Default::default() }
+    }
+
+    fn confirm(&mut self, number: usize, amount: i64, now: i64) -> Option<ConfirmedTransfer> {
+        let transfer = transfer(&format!("tx-{number}"), amount);
+        let prior = self.records.iter().find(|record| record.transfer.transaction() == transfer.transaction()).cloned();
+        let facts = TransferFacts { prior, ..self.facts.clone() };
+        let operator = operator(Privilege::ConfirmPayments);
+        match self.policy.confirm_bank_transfer(&operator, &transfer, facts, at(now)) {
+            Ok(Answer::Replayed(record)) => Some(record),
+            Err(_) => None,
+            Ok(Answer::Fresh(change)) => {
+                assert_eq!(change.account().expected_version(), self.facts.account.version);
+                self.facts.account = change.account().row().clone();
+                if let Some(paid) = change.subscription() {
+                    assert_eq!(paid.expected_version(), self.facts.subscription.as_ref().unwrap().version);
+                    assert_eq!(paid.row().version, paid.expected_version() + 1);
+                    self.facts.subscription = Some(paid.row().clone());
+                }
+                self.deposit(change.deposit());
+                for due in change.grants() {
+                    assert!(self.keys.insert(due.key().to_owned()), "a month is paid once");
+                }
+                self.records.push(change.record().clone());
+                Some(change.record().clone())
+            }
+        }
+    }
+
+    fn refund(&mut self, which: usize, total: i64, then: AfterRefund, now: i64) {
+        let Some(record) = self.records.get(which).cloned() else { return };
+        let facts = RefundFacts {
+            record: record.clone(),
+            subscription: self.facts.subscription.clone(),
+            deposit: self.facts.deposit.clone(),
+        };
+        let refund = TransferRefund { total: euros(total), then };
+        let operator = operator(Privilege::ConfirmPayments);
+        if let Ok(Answer::Fresh(change)) = ConfirmedTransfer::refund(&operator, refund, facts, at(now)) {
+            assert_eq!(change.record().expected_version(), record.version);
+            self.records[which] = change.record().row().clone();
+            if let Some(ended) = change.subscription() {
+                assert_eq!(ended.row().status, SubscriptionStatus::Canceled);
+                self.facts.subscription = Some(ended.row().clone());
+            }
+            self.deposit(change.deposit());
+        }
+    }
+
+    fn deposit(&mut self, change: Option<&RowChange<Deposit>>) {
+        if let Some(change) = change {
+            assert_eq!(change.expected_version(), self.facts.deposit.as_ref().map_or(0, |deposit| deposit.version));
+            self.facts.deposit = Some(change.row().clone());
+        }
+    }
+
+    /// Everything that arrived is accounted for, to the cent.
+    fn check(&self) {
+        let sum = |part: fn(&ConfirmedTransfer) -> Money| {
+            self.records.iter().fold(euros(0), |sum, record| sum.checked_add(part(record)).unwrap())
+        };
+        let arrived = sum(|record| record.transfer.amount()).checked_sub(sum(|record| record.refunded)).unwrap();
+        let kept = self.facts.deposit.as_ref().map_or(euros(0), |deposit| deposit.amount);
+        let earned = sum(|record| record.applied).checked_sub(sum(|record| record.taken_back)).unwrap();
+        let accounted = earned.checked_add(kept).and_then(|sum_| sum_.checked_add(sum(|record| record.noted)));
+        assert_eq!(Some(arrived), accounted);
+        for record in &self.records {
+            assert!(
+                record.transfer.amount().checked_sub(record.refunded).is_some(),
+                "refunds add up to at most the transfer"
+            );
+            assert_eq!(record.applied, euros(49 * i64::from(record.periods)));
+        }
+    }
+}
+
 proptest! {
+    /// Whatever is paid in whatever parts, doubled and refunded: the books add up, no period is paid twice, and what was
+    /// confirmed twice changes nothing.
+    #[test]
+    fn b5_the_books_add_up(
+        steps in prop::collection::vec((0usize..8, 1i64..200, 0i64..40, any::<bool>(), any::<bool>(), 0i64..200), 1..24),
+        overpaid in prop::sample::select(vec![Overpayment::Note, Overpayment::Deposit, Overpayment::NextPeriods]),
+    ) {
+        let mut books = Books::new(overpayment(overpaid));
+        let mut now = 10;
+        for (number, amount, days, is_refund, ends, total) in steps {
+            now += days * 86_400;
+            if is_refund {
+                let then = if ends { AfterRefund::EndService } else { AfterRefund::KeepService };
+                books.refund(number, total, then, now);
+            } else if let Some(record) = books.confirm(number, amount, now) {
+                let before = (books.facts.clone(), books.records.clone());
+                prop_assert_eq!(books.confirm(number, amount, now + 1), Some(record));
+                prop_assert_eq!(format!("{:?}", before), format!("{:?}", (&books.facts, &books.records)));
+            }
+            books.check();
+        }
+    }
+
     /// Two pairs of references never share the key of their grant: no transfer can take another's place.
     #[test]
     fn b5_the_grants_of_two_transfers_never_share_a_key(
@@ -263,8 +675,9 @@ proptest! {
         let key = |receiving: &str, transaction: &str| {
             let (receiving, transaction) = (receiving.parse().unwrap(), transaction.parse().unwrap());
             let transfer = BankTransfer::new(receiving, transaction, euros(49), "Wayne", PROOF).unwrap();
-            let change = fresh(confirm(&transfer, facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete)));
-            change.wallet().outcome().unwrap().outcome().key().to_owned()
+            let mut facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+            (facts.plan, facts.subscription) = (Arc::new(plan(49, false)), None);
+            fresh(confirm(&transfer, facts)).grants()[0].key().to_owned()
         };
         prop_assert_eq!(key(&a, &b) == key(&c, &d), (&a, &b) == (&c, &d));
     }

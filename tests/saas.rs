@@ -7,10 +7,13 @@ mod service;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use bailiwick::{Credits, LedgerEntry, UserId, Wallet};
+use bailiwick::stripe::SigningSecret;
+use bailiwick::{Credits, LedgerEntry, PaymentMethod, PolicySettings, UserId, Wallet};
 use chrono::TimeDelta;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use service::{App, Store, seed};
+use service::{App, Store, Webhooks, seed};
+use sha2::Sha256;
 use tokio::runtime::Runtime;
 use ureq::http;
 
@@ -136,7 +139,8 @@ impl Service {
              UNION ALL SELECT 'wallet ' || facts FROM wallets UNION ALL SELECT 'entry ' || entry FROM ledger \
              UNION ALL SELECT 'outcome ' || outcome FROM outcomes UNION ALL SELECT 'transfer ' || record FROM transfers \
              UNION ALL SELECT 'registered ' || record FROM registrations UNION ALL SELECT 'subject ' || record FROM subjects \
-             UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
+             UNION ALL SELECT 'claim ' || record FROM claims UNION ALL SELECT 'deposit ' || record FROM deposits \
+             UNION ALL SELECT 'invoice ' || record FROM invoices UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
         )
     }
 
@@ -439,7 +443,7 @@ fn a_transfer_is_confirmed_by_an_operator_and_credited_once() {
         (seed::WAYNE, transfer(seed::WAYNE, "tx-1", "49", "EUR"), 403, "privilege_missing"),
         (seed::ACME, transfer(seed::WAYNE, "tx-1", "49", "EUR"), 403, "privilege_missing"),
         (seed::STAFF, transfer(seed::STAFF, "tx-1", "49", "EUR"), 403, "own_account"),
-        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "48.99", "EUR"), 422, "transfer_invalid"),
+        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "0", "EUR"), 422, "transfer_invalid"),
         (seed::STAFF, transfer(seed::WAYNE, "tx-1", "49", "USD"), 422, "currency_mismatch"),
         (seed::STAFF, transfer(seed::CYBERDYNE, "tx-1", "49", "EUR"), 409, "transition_refused"),
         (seed::STAFF, transfer(4242, "tx-1", "49", "EUR"), 404, "not_found"),
@@ -463,6 +467,146 @@ fn a_transfer_is_confirmed_by_an_operator_and_credited_once() {
     assert_eq!(service.contents(), stored);
     assert_eq!(service.balance(seed::WAYNE)["granted"], whole(500));
     assert!(service.articles(seed::WAYNE).is_empty(), "and admitted");
+    service.check_books();
+}
+
+#[test]
+fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
+    let service = Service::start();
+    let (wayne, staff) = (service.session(seed::WAYNE), service.session(seed::STAFF));
+    let ask = |who: &str, path: &str, body: Value| service.ask(who, "POST", path, None, Some(body));
+    let claim = |reference: &str, amount: &str| {
+        json!({ "reference": reference, "amount": { "amount": amount, "currency": "EUR" }, "payer": "Wayne Ltd",
+                "proof": "https://wayne.example/receipts/1" })
+    };
+    let made = ask(&wayne, "/billing/claims", claim("inv-1", "49"));
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(ask(&wayne, "/billing/claims", claim("INV-1", "49.00")).text, made.text);
+    assert_eq!(ask(&wayne, "/billing/claims", claim("inv-1", "50")).code(), "claim_conflict");
+    // A reference is unique within its account: nobody can take another's.
+    assert_eq!(ask(&service.session(seed::HOOLI), "/billing/claims", claim("inv-1", "49")).status, 201);
+    assert_eq!(
+        ask(&seed::api_key(seed::WAYNE), "/billing/claims", claim("inv-2", "49")).code(),
+        "account_wide_forbidden"
+    );
+
+    let reject = json!({ "account": seed::WAYNE, "reference": "inv-1", "reason": "nothing arrived" });
+    assert_eq!(ask(&wayne, "/billing/reject-claim", reject.clone()).code(), "privilege_missing");
+    assert_eq!(ask(&staff, "/billing/reject-claim", reject).json()["state"]["state"], "rejected");
+    assert_eq!(ask(&wayne, "/billing/claims", claim("inv-1", "49")).json()["state"]["state"], "submitted");
+
+    // In two parts: the first is kept, the second completes the price and answers the claim.
+    let part = |transaction: &str, amount: &str| {
+        let mut body = transfer(seed::WAYNE, transaction, amount, "EUR");
+        if transaction == "part-2" {
+            body["claim"] = "inv-1".into();
+        }
+        ask(&staff, "/billing/confirm-bank-transfer", body)
+    };
+    assert_eq!(part("part-1", "20").json()["periods"], 0);
+    let billing = |who: &str| service.ask(who, "GET", "/billing", None, None).json();
+    assert_eq!(billing(&wayne)["deposit"]["amount"], "20");
+    assert_eq!(billing(&wayne)["subscription"], "incomplete");
+    assert_eq!(part("part-2", "29").json()["periods"], 1);
+    let paid = billing(&wayne);
+    assert_eq!((&paid["subscription"], &paid["deposit"]["amount"]), (&json!("active"), &json!("0")));
+    assert_eq!(paid["claims"][0]["state"]["state"], "confirmed");
+    assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
+
+    let refund = |who: &str, total: &str| {
+        let receiving = "DE02120300000000202051";
+        let body = json!({ "receiving_account": receiving, "transaction": "part-2",
+                           "total": { "amount": total, "currency": "EUR" }, "then": "end_service" });
+        ask(who, "/billing/refund-bank-transfer", body)
+    };
+    assert_eq!(refund(&wayne, "29").code(), "privilege_missing");
+    assert_eq!(refund(&staff, "30").code(), "refund_invalid");
+    let sent_back = refund(&staff, "29");
+    assert_eq!(sent_back.json()["refunded"]["amount"], "29", "{sent_back:?}");
+    assert_eq!(refund(&staff, "29").text, sent_back.text);
+    assert_eq!(billing(&wayne)["subscription"], "canceled");
+    assert_eq!(service.balance(seed::WAYNE)["free"], whole(0));
+    service.check_books();
+}
+
+#[test]
+fn a_provider_is_coming_soon_and_its_events_change_nothing() {
+    let service = Service::start();
+    let before = service.contents();
+    for path in ["/webhooks/stripe", "/webhooks/paypal"] {
+        let refused = service.ask("", "POST", path, None, Some(json!({ "id": "evt_1" })));
+        assert_eq!((refused.status, refused.code().as_str()), (422, "payment_method_coming_soon"));
+    }
+    let methods = service.ask(&service.session(seed::HOOLI), "GET", "/billing", None, None).json()["methods"].clone();
+    let state = |which: usize| (methods[which]["method"].clone(), methods[which]["state"].clone());
+    assert_eq!(state(0), (json!("stripe"), json!("coming_soon")));
+    assert_eq!(state(2), (json!("bank_transfer"), json!("enabled")));
+    assert_eq!(service.contents(), before);
+}
+
+#[test]
+fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events() {
+    let runtime = Runtime::new().unwrap();
+    let app = runtime.block_on(async {
+        let settings = PolicySettings {
+            payment_methods: [PaymentMethod::Stripe, PaymentMethod::BankTransfer].into(),
+            ..PolicySettings::default()
+        };
+        let webhooks = Webhooks { stripe: vec![SigningSecret::new("whsec_test")], paypal: None };
+        let app = App::under(Store::open(None).await.unwrap(), settings, webhooks).unwrap();
+        seed::plant(&app).await.unwrap();
+        app
+    });
+    let service = Service::serve(app, runtime);
+    let application = json!({ "email": "card@example.com", "plan": seed::PRO, "payment_method": "stripe" });
+    let registered = service.ask("", "POST", "/register", Some("card"), Some(application));
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let account = registered.json()["account"].as_i64().unwrap();
+    let session = service.session(account);
+    assert_eq!(service.ask(&session, "GET", "/articles", None, None).code(), "payment_pending");
+
+    let now = service.app.now().timestamp();
+    let month = 30 * 86_400;
+    let subscription = |created: i64, status: &str| {
+        json!({ "id": format!("evt_{created}"), "type": "customer.subscription.updated", "created": created, "data": {
+            "object": { "id": "sub_1", "status": status, "billing_cycle_anchor": now, "metadata": { "subscription": account.to_string() },
+                "items": { "data": [{ "current_period_start": now, "current_period_end": now + month, "price": { "id": "price_1" } }] } } } })
+    };
+    let paid = json!({ "id": "evt_paid", "type": "invoice.paid", "created": now, "data": { "object": {
+        "id": "in_1", "status": "paid", "currency": "eur", "amount_paid": 4900, "parent": { "subscription_details": {
+            "subscription": "sub_1", "metadata": { "subscription": account.to_string() } } },
+        "lines": { "data": [{ "period": { "start": now, "end": now + month }, "parent": { "subscription_item_details": { "proration": false } },
+            "pricing": { "price_details": { "price": "price_1" } } }] } } } });
+    let send = |event: &Value, secret: &str| {
+        let body = event.to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(format!("{now}.{body}").as_bytes());
+        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        service.send("POST", "/webhooks/stripe", &[("stripe-signature", &format!("t={now},v1={hex}"))], body.as_bytes())
+    };
+    let before = service.contents();
+    assert_eq!(send(&subscription(now, "active"), "whsec_guess").code(), "signature_invalid");
+    assert_eq!(service.ask("", "POST", "/webhooks/paypal", None, Some(json!({}))).code(), "payment_method_coming_soon");
+    assert_eq!(service.contents(), before);
+
+    // The payment comes first, then what is newer, then what is older, each twice.
+    for (event, status) in [
+        (paid.clone(), 200),
+        (paid, 204),
+        (subscription(now + 1, "active"), 200),
+        (subscription(now + 1, "active"), 204),
+        (subscription(now, "incomplete"), 204),
+        (json!({ "id": "evt_x", "type": "charge.refunded", "created": now, "data": { "object": {} } }), 204),
+    ] {
+        let answer = send(&event, "whsec_test");
+        assert_eq!(answer.status, status, "{answer:?} {event}");
+    }
+    assert_eq!(service.ask(&session, "GET", "/articles", None, None).status, 200);
+    assert_eq!(service.balance(account)["free"], whole(500));
+    assert_eq!(send(&subscription(now + 2, "canceled"), "whsec_test").status, 200);
+    assert_eq!(service.ask(&session, "GET", "/articles", None, None).code(), "subscription_canceled");
+    let strange = json!({ "id": "evt_y", "type": "invoice.paid", "created": now, "data": { "object": {} } });
+    assert_eq!(send(&strange, "whsec_test").code(), "provider_event_invalid");
     service.check_books();
 }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bailiwick::{
     Account, AccountStatus, AfterRetries, AfterTrial, Code, Command, CommandKind, Credits, Currency, Effect, Explained,
-    Interval, IntervalUnit, Money, PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Privileges, Problem,
-    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus as Status, Tenant, Transition,
-    transition,
+    Interval, IntervalUnit, Money, PaymentMethod, PendingPlan, Period, Plan, Policy, PolicySettings, Principal,
+    Privileges, Problem, RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus as Status, Tenant,
+    Transition, transition,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{Every, Model, Order};
@@ -85,6 +85,8 @@ fn commands(now: DateTime<Utc>) -> Vec<Command> {
         Command::WithdrawCancellation,
         Command::EndPeriod { slack: TimeDelta::zero() },
         Command::ChangePlan { plan: 4.into() },
+        Command::ChangePlanAtPeriodEnd { plan: 4.into() },
+        Command::StartPendingPlan,
     ]
 }
 
@@ -137,6 +139,11 @@ fn needs_flag(kind: CommandKind) -> bool {
     matches!(kind, CommandKind::EndLastPeriod | CommandKind::WithdrawCancellation)
 }
 
+/// A plan that waits for the period from 31 January to 28 February, which was paid early.
+fn waiting() -> Option<PendingPlan> {
+    Some(PendingPlan { plan: 5.into(), at: on("2026-01-31") })
+}
+
 #[test]
 fn b1_apply_does_what_the_table_says() {
     let mut reached = Vec::new();
@@ -145,16 +152,18 @@ fn b1_apply_does_what_the_table_says() {
             // In the middle of the period, and after it.
             for now in [on("2026-02-14"), on("2026-03-14")] {
                 for command in commands(now) {
-                    let before = Subscription { cancel_at_period_end: flag, ..in_status(status) };
+                    let pending_plan = if flag { None } else { waiting() };
+                    let before = Subscription { cancel_at_period_end: flag, pending_plan, ..in_status(status) };
                     match before.clone().apply(command, now) {
                         Ok(done) => {
-                            assert_eq!(transition(status, done.command()), Ok(done.to()));
+                            let kind = done.command().unwrap();
+                            assert_eq!(transition(status, kind), Ok(done.to()));
                             assert_eq!((done.from(), done.expected_version()), (status, before.version));
                             assert_eq!(done.subscription().version, before.version + 1);
                             assert_eq!(done.subscription().id, before.id);
                             assert_eq!(done.subscription().account, before.account);
-                            assert!(needs_flag(done.command()) <= flag);
-                            reached.push((status, done.command()));
+                            assert!(needs_flag(kind) <= flag);
+                            reached.push((status, kind));
                         }
                         Err(refusal) => {
                             assert_eq!(refusal.status(), status);
@@ -216,6 +225,7 @@ fn command(order: &Order) -> Command {
         Order::EndTrial { .. } => Command::EndTrial { then: AfterTrial::Cancel },
         Order::EndPeriod { slack } => Command::EndPeriod { slack: seconds(slack) },
         Order::ChangePlan { plan } => Command::ChangePlan { plan: plan.into() },
+        Order::ChangePlanAtPeriodEnd { plan } => Command::ChangePlanAtPeriodEnd { plan: plan.into() },
         Order::Plain(row) => match row {
             "fail_first_payment" => Command::FailFirstPayment,
             "fail_payment" => Command::FailPayment,
@@ -227,6 +237,7 @@ fn command(order: &Order) -> Command {
             "cancel_now" => Command::CancelNow,
             "cancel_at_period_end" => Command::CancelAtPeriodEnd,
             "withdraw_cancellation" => Command::WithdrawCancellation,
+            "start_pending_plan" => Command::StartPendingPlan,
             other => panic!("{other}"),
         },
     }
@@ -272,6 +283,8 @@ fn any_order() -> impl Strategy<Value = Order> {
         "cancel_now",
         "cancel_at_period_end",
         "withdraw_cancellation",
+        "start_pending_plan",
+        "start_pending_plan",
     ]);
     let trial_ends = ["end_trial_then_pause", "end_trial_then_invoice", "end_trial_then_cancel"];
     prop_oneof![
@@ -281,6 +294,7 @@ fn any_order() -> impl Strategy<Value = Order> {
         2 => prop::sample::select(trial_ends.to_vec()).prop_map(|row| Order::EndTrial { row }),
         3 => any_slack().prop_map(|slack| Order::EndPeriod { slack }),
         2 => (3i64..6).prop_map(|plan| Order::ChangePlan { plan }),
+        3 => (3i64..6).prop_map(|plan| Order::ChangePlanAtPeriodEnd { plan }),
         6 => plain.prop_map(Order::Plain),
     ]
 }
@@ -298,6 +312,7 @@ fn told(subscription: &Subscription) -> Model {
         period: subscription.current_period.map(|period| (period.start.timestamp(), period.end.timestamp())),
         trial_end: subscription.trial_end.map(|end| end.timestamp()),
         ending: subscription.cancel_at_period_end,
+        pending: subscription.pending_plan.as_ref().map(|pending| (text(&pending.plan), pending.at.timestamp())),
         past_due_since: subscription.past_due_since.map(|since| since.timestamp()),
     }
 }

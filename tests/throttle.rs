@@ -553,10 +553,12 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
         current_period: Some(Period { start: at(START - DAY), end: at(START + DAY) }),
         trial_end: None,
         cancel_at_period_end: false,
+        pending_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
         external_payment_id: None,
+        provider_at: None,
         version: 1,
     });
     let principal = Principal::session(1.into()).of_account(7.into());

@@ -28,10 +28,33 @@ CREATE TABLE IF NOT EXISTS api_keys (
     sites TEXT NOT NULL,
     revoked INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+-- What a provider calls a subscription is unique where present: its webhooks find the row by it.
 CREATE TABLE IF NOT EXISTS subscriptions (
     account_id INTEGER PRIMARY KEY REFERENCES accounts,
+    stripe_subscription_id TEXT UNIQUE,
+    paypal_subscription_id TEXT UNIQUE,
     version INTEGER NOT NULL,
     facts TEXT NOT NULL
+) STRICT;
+-- A claim's reference is unique within its account only, so nobody can take another's.
+CREATE TABLE IF NOT EXISTS claims (
+    account_id INTEGER NOT NULL REFERENCES accounts,
+    reference TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (account_id, reference)
+) STRICT;
+CREATE TABLE IF NOT EXISTS deposits (
+    account_id INTEGER PRIMARY KEY REFERENCES accounts,
+    version INTEGER NOT NULL,
+    record TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS invoices (
+    account_id INTEGER NOT NULL REFERENCES accounts,
+    provider TEXT NOT NULL,
+    invoice TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (account_id, provider, invoice)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS wallets (
     account_id INTEGER PRIMARY KEY REFERENCES accounts,
@@ -54,6 +77,7 @@ CREATE TABLE IF NOT EXISTS outcomes (
 CREATE TABLE IF NOT EXISTS transfers (
     receiving_account TEXT NOT NULL,
     transaction_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
     record TEXT NOT NULL,
     PRIMARY KEY (receiving_account, transaction_id)
 ) STRICT;

@@ -89,6 +89,17 @@ impl Cause {
         })
     }
 
+    /// The credits of a month of a subscription, for whoever knows that it was paid.
+    pub(crate) fn of_month(account: &AccountId, subscription: &SubscriptionId, month: Period) -> Self {
+        let key = Self::month_key(subscription, month).into();
+        Self { account: account.clone(), kind: CauseKind::Period, key, is_raise: false }
+    }
+
+    /// The same, as an addition to what was granted before, and nothing where nothing was.
+    pub(super) fn into_raise(self) -> Self {
+        Self { is_raise: true, ..self }
+    }
+
     /// The stored key of a month's grant, for what rolls over from it: see [`Rollover`].
     pub fn month_key(subscription: &SubscriptionId, month: Period) -> String {
         format!("grant/period/{subscription}/{}", month.start.timestamp_micros())

@@ -275,6 +275,16 @@ impl Wallet {
         if operator.account() == self.account() {
             return Err(RevokeError::OwnAccount);
         }
+        self.take_back(grant, prior, now)
+    }
+
+    /// Takes back what is left of a grant, whoever decided it.
+    pub(super) fn take_back(
+        self,
+        grant: &str,
+        prior: Option<&Outcome>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<Change<Revocation>, Revocation>, RevokeError> {
         let key = Outcome::revoke_key(grant);
         if let Some(prior) = prior {
             prior.check(self.account(), &key)?;

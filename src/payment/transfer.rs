@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::credit::Cause;
+use crate::id::AccountId;
 use crate::money::Money;
 use crate::problem::{Code, Explained};
 
@@ -107,18 +109,20 @@ impl BankTransfer {
         payer: &str,
         proof: &str,
     ) -> Result<Self, TransferError> {
-        let payer = payer.trim();
-        if payer.is_empty() || payer.chars().count() > LONGEST_TEXT {
-            return Err(TransferError::Payer);
-        }
-        let is_digest = proof.len() == 64 && proof.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
-            !rest.is_empty() && proof.len() <= LONGEST_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
-        });
-        if !is_digest && !is_address {
-            return Err(TransferError::Proof);
-        }
-        Ok(Self { receiving_account, transaction, amount, payer: payer.to_owned(), proof: proof.to_owned() })
+        let (payer, proof) = (checked_payer(payer)?, checked_proof(proof)?);
+        Ok(Self { receiving_account, transaction, amount, payer, proof })
+    }
+
+    /// Whether both are the same transfer with the same amount, whatever else is written about it.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        self.receiving_account == other.receiving_account
+            && self.transaction == other.transaction
+            && self.amount == other.amount
+    }
+
+    /// The cause of the credits that it brings without a subscription.
+    pub(super) fn cause(&self, account: &AccountId) -> Cause {
+        Cause::bank_transfer(account, self.receiving_account.as_str(), self.transaction.as_str())
     }
 
     /// The account of the service that received the money.
@@ -145,6 +149,22 @@ impl BankTransfer {
     pub fn proof(&self) -> &str {
         &self.proof
     }
+}
+
+/// A payer's name, without the space around it.
+pub(super) fn checked_payer(payer: &str) -> Result<String, TransferError> {
+    let payer = payer.trim();
+    let sound = !payer.is_empty() && payer.chars().count() <= LONGEST_TEXT && !payer.contains(char::is_control);
+    if sound { Ok(payer.to_owned()) } else { Err(TransferError::Payer) }
+}
+
+/// A proof: an https address, or a SHA-256 digest.
+pub(super) fn checked_proof(proof: &str) -> Result<String, TransferError> {
+    let is_digest = proof.len() == 64 && proof.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
+        !rest.is_empty() && proof.len() <= LONGEST_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
+    });
+    if is_digest || is_address { Ok(proof.to_owned()) } else { Err(TransferError::Proof) }
 }
 
 /// A transfer as it is written down.

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::{CreditPolicy, FailureMode, GraceMode, LateSettle, Overage};
+use super::{CreditPolicy, FIRST_PAYMENT_SECONDS, FailureMode, GraceMode, LateSettle, Overage, Overpayment};
 use crate::money::Credits;
 use crate::quota::ThrottleScope;
-use crate::subscription::PaymentMethod;
+use crate::subscription::{AfterRetries, AfterTrial, PaymentMethod};
 
 /// How long after the first failed payment a tenant is still admitted, and to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -34,6 +34,20 @@ pub struct PolicySettings {
     pub past_due_grace: Option<GraceSettings>,
     /// The payment methods that are enabled. All others are "coming soon".
     pub payment_methods: BTreeSet<PaymentMethod>,
+    /// What becomes of the part of a bank transfer that is above the price.
+    pub overpayment: Overpayment,
+    /// What the price of a plan without a subscription buys, instead of the plan's credits of a month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_up_credits: Option<Credits>,
+    /// Lets tenants claim bank transfers themselves. Without it, only operators record them.
+    pub bank_transfer_claims: bool,
+    /// How long a subscription that no provider runs waits for its first payment, in seconds. Stripe waits 23 hours; a
+    /// transfer takes days.
+    pub first_payment_seconds: u64,
+    /// What becomes of a trial that ends without a payment.
+    pub after_trial: AfterTrial,
+    /// What becomes of a subscription whose payment is past due for longer than the grace.
+    pub after_grace: AfterRetries,
     /// Credits that a new identity is given once, at registration.
     pub registration_credits: Credits,
     /// Wallets.
@@ -54,6 +68,12 @@ impl Default for PolicySettings {
             renewal_slack_seconds: 0,
             past_due_grace: None,
             payment_methods: BTreeSet::from([PaymentMethod::BankTransfer]),
+            overpayment: Overpayment::Note,
+            top_up_credits: None,
+            bank_transfer_claims: true,
+            first_payment_seconds: FIRST_PAYMENT_SECONDS,
+            after_trial: AfterTrial::Pause,
+            after_grace: AfterRetries::Unpaid,
             registration_credits: Credits::ZERO,
             credit: CreditPolicy::default(),
             throttle_failure: BTreeMap::new(),
@@ -65,6 +85,9 @@ impl Default for PolicySettings {
 
 const BOOLEAN: &str = "neither true nor false";
 const WHOLE: &str = "not a whole number of seconds";
+const OVERPAYMENT: &str = "none of `note`, `deposit` and `next_periods`";
+const AFTER_TRIAL: &str = "none of `pause`, `invoice` and `cancel`";
+const AFTER_GRACE: &str = "neither `unpaid` nor `cancel`";
 const UNKNOWN: &str = "no policy has such a field";
 
 /// A field: of the right form, of another, or not there.
@@ -88,6 +111,12 @@ struct Text {
     renewal_slack_seconds: Field<u64>,
     past_due_grace: Field<Option<GraceText>>,
     payment_methods: Field<Vec<Field<PaymentMethod>>>,
+    overpayment: Field<Overpayment>,
+    top_up_credits: Field<Option<Credits>>,
+    bank_transfer_claims: Field<bool>,
+    first_payment_seconds: Field<u64>,
+    after_trial: Field<AfterTrial>,
+    after_grace: Field<AfterRetries>,
     registration_credits: Field<Credits>,
     credit: Field<CreditText>,
     throttle_failure: Field<BTreeMap<String, Field<FailureMode>>>,
@@ -236,6 +265,17 @@ impl From<Text> for PolicySettings {
             renewal_slack_seconds: faults.read("renewal_slack_seconds", text.renewal_slack_seconds, WHOLE, 0),
             past_due_grace: grace.and_then(|grace| faults.grace(grace)),
             payment_methods: methods,
+            overpayment: faults.read("overpayment", text.overpayment, OVERPAYMENT, strict.overpayment),
+            top_up_credits: faults.read("top_up_credits", text.top_up_credits, amount, None),
+            bank_transfer_claims: faults.read("bank_transfer_claims", text.bank_transfer_claims, BOOLEAN, true),
+            first_payment_seconds: faults.read(
+                "first_payment_seconds",
+                text.first_payment_seconds,
+                WHOLE,
+                strict.first_payment_seconds,
+            ),
+            after_trial: faults.read("after_trial", text.after_trial, AFTER_TRIAL, strict.after_trial),
+            after_grace: faults.read("after_grace", text.after_grace, AFTER_GRACE, strict.after_grace),
             registration_credits: faults.read("registration_credits", text.registration_credits, amount, Credits::ZERO),
             credit: faults.credit(credit),
             throttle_failure: faults.throttle_failure(modes),

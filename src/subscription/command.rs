@@ -95,11 +95,22 @@ pub enum Command {
         /// How long after the period's end a renewal is waited for. Not applied where it was to end with the period.
         slack: TimeDelta,
     },
-    /// Changes the plan at once. Another interval counts from the end of the current period.
+    /// Changes the plan at once. Another interval counts from the end of the current period. What that means in money is
+    /// [`Subscription::prorate`](super::Subscription::prorate)'s to say, before the change. A change that was pending is
+    /// withdrawn.
     ChangePlan {
         /// The new plan.
         plan: PlanId,
     },
+    /// Changes the plan with the end of what is paid or in trial. The payment for the next period is for the new plan, and
+    /// puts it into force; paid early, [`StartPendingPlan`](Self::StartPendingPlan) does. The present plan withdraws a
+    /// change that is pending.
+    ChangePlanAtPeriodEnd {
+        /// The new plan.
+        plan: PlanId,
+    },
+    /// Puts a pending plan into force whose period was paid early and has begun now.
+    StartPendingPlan,
 }
 
 impl Command {
@@ -127,6 +138,8 @@ impl Command {
             Self::EndPeriod { .. } if ending => CommandKind::EndLastPeriod,
             Self::EndPeriod { .. } => CommandKind::EndPeriod,
             Self::ChangePlan { .. } => CommandKind::ChangePlan,
+            Self::ChangePlanAtPeriodEnd { .. } => CommandKind::ChangePlanAtPeriodEnd,
+            Self::StartPendingPlan => CommandKind::StartPendingPlan,
         }
     }
 }

@@ -45,6 +45,7 @@ reasons! {
     AlreadySo "already_so" "it is so already";
     NoPeriod "no_period" "no paid or trial period of it is running";
     NothingToWithdraw "nothing_to_withdraw" "no cancellation of it is pending";
+    NoChangePending "no_change_pending" "no change of its plan is pending";
     Ended "ended" "it was to end with its last period, which is over";
     TooEarly "too_early" "it is too early";
     TrialEmpty "trial_empty" "a trial must end after it starts";
@@ -144,6 +145,10 @@ commands! {
         [!NotStarted, !Terminal, Canceled, Canceled, Canceled, Canceled, Canceled, !Terminal];
     ChangePlan "change_plan" "It changes to another plan."
         [Incomplete, !Terminal, Trialing, Active, !PaymentDue, !PaymentDue, !ResumeFirst, !Terminal];
+    ChangePlanAtPeriodEnd "change_plan_at_period_end" "It shall change to another plan with its next period."
+        [!NoPeriod, !Terminal, Trialing, Active, !PaymentDue, !PaymentDue, !ResumeFirst, !Terminal];
+    StartPendingPlan "start_pending_plan" "The period has begun for which another plan was paid."
+        [!NoChangePending, !Terminal, !InTrial, Active, !PaymentDue, !PaymentDue, !ResumeFirst, !Terminal];
 }
 
 /// Looks up the transition table: the status that a command leads to, or why it is refused. Total, and free of time and

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::command::{Command, RecordedPayment};
 use super::table::{CommandKind, RefusalReason, transition};
-use super::{Subscription, SubscriptionStatus};
+use super::{PendingPlan, Subscription, SubscriptionStatus};
 use crate::change::RowChange;
 use crate::id::PlanId;
 use crate::period::Period;
@@ -54,13 +54,23 @@ pub enum Effect {
 pub struct Transition {
     subscription: Subscription,
     from: SubscriptionStatus,
-    command: CommandKind,
+    command: Option<CommandKind>,
     expected_version: u64,
     at: DateTime<Utc>,
-    effects: [Option<Effect>; 2],
+    effects: Effects,
 }
 
+/// What a step means for service, what it opened, and whether it changed the plan.
+type Effects = [Option<Effect>; 3];
+
 impl Transition {
+    /// A provider's snapshot that was adopted: no command of ours, so the table did not decide.
+    pub(crate) fn adopted(before: &Subscription, after: Subscription, now: DateTime<Utc>) -> Self {
+        let effects = [after.standing_effect(before.status), None, after.plan_effect(&before.plan)];
+        let (from, expected_version) = (before.status, before.version);
+        Self { subscription: after, from, command: None, expected_version, at: now, effects }
+    }
+
     /// When it was made.
     pub fn at(&self) -> DateTime<Utc> {
         self.at
@@ -96,8 +106,8 @@ impl Transition {
         self.subscription.status
     }
 
-    /// The row of the table that was applied.
-    pub fn command(&self) -> CommandKind {
+    /// The row of the table that was applied; `None` where a provider's snapshot was adopted.
+    pub fn command(&self) -> Option<CommandKind> {
         self.command
     }
 
@@ -194,7 +204,7 @@ impl Subscription {
         let (from, expected_version) = (self.status, self.version);
         match self.change(kind, command, now) {
             Ok(effects) => {
-                Ok(Transition { subscription: self, from, command: kind, expected_version, at: now, effects })
+                Ok(Transition { subscription: self, from, command: Some(kind), expected_version, at: now, effects })
             }
             Err(Stop { reason, until }) => Err(Refusal { status: from, command: kind, reason, until }),
         }
@@ -210,8 +220,8 @@ impl Subscription {
         self.apply(command, now)
     }
 
-    fn change(&mut self, kind: CommandKind, command: Command, now: DateTime<Utc>) -> Result<[Option<Effect>; 2], Stop> {
-        let from = self.status;
+    fn change(&mut self, kind: CommandKind, command: Command, now: DateTime<Utc>) -> Result<Effects, Stop> {
+        let (from, plan) = (self.status, self.plan.clone());
         let to = transition(from, kind)?;
         let end = self.running_until();
         let over = end.is_none_or(|end| end <= now);
@@ -222,7 +232,9 @@ impl Subscription {
         let own = match command {
             Command::StartTrial { until } => Some(self.start_trial(until, now)?),
             Command::Activate(payment) | Command::RecordPayment(payment) => Some(self.extend(payment, now)?),
-            Command::ChangePlan { plan } => Some(self.change_plan(plan)?),
+            Command::ChangePlan { plan } => self.change_plan(plan)?,
+            Command::ChangePlanAtPeriodEnd { plan } => self.schedule_plan(plan, end, over)?,
+            Command::StartPendingPlan => self.start_pending_plan(now)?,
             Command::ExpireIncomplete { window } => check_over(Some(self.anchor), window, now)?,
             Command::EndTrial { .. } => check_over(end, TimeDelta::zero(), now)?,
             Command::EndPeriod { .. } if self.cancel_at_period_end => check_over(end, TimeDelta::zero(), now)?,
@@ -246,14 +258,15 @@ impl Subscription {
         }
         if to == SubscriptionStatus::Canceled {
             self.cancel_at_period_end = false;
+            self.pending_plan = None;
         }
         self.status = to;
         self.version = self.version.checked_add(1).ok_or(RefusalReason::OutOfRange)?;
-        Ok([self.standing_effect(from), own])
+        Ok([self.standing_effect(from), own, self.plan_effect(&plan)])
     }
 
     /// The end of the trial or of the latest paid period.
-    fn running_until(&self) -> Option<DateTime<Utc>> {
+    pub(super) fn running_until(&self) -> Option<DateTime<Utc>> {
         match self.status {
             SubscriptionStatus::Trialing => self.trial_end,
             _ => self.current_period.map(|period| period.end),
@@ -282,15 +295,59 @@ impl Subscription {
         self.current_period = Some(period);
         self.payment_method = method;
         self.external_payment_id = external_id.or(self.external_payment_id.take());
+        if period.start <= now {
+            self.take_pending_plan();
+        }
         Ok(Effect::CreditsDue { period, anchor })
     }
 
-    fn change_plan(&mut self, plan: PlanId) -> Result<Effect, RefusalReason> {
+    fn change_plan(&mut self, plan: PlanId) -> Result<Option<Effect>, RefusalReason> {
         if plan == self.plan {
             return Err(RefusalReason::AlreadySo);
         }
-        let from = mem::replace(&mut self.plan, plan.clone());
-        Ok(Effect::PlanChanged { from, to: plan })
+        self.plan = plan;
+        self.pending_plan = None;
+        Ok(None)
+    }
+
+    /// Notes a plan for the end of what is paid; with the present plan, withdraws what was noted. The effect is that the
+    /// plan changes, later.
+    fn schedule_plan(
+        &mut self,
+        plan: PlanId,
+        end: Option<DateTime<Utc>>,
+        over: bool,
+    ) -> Result<Option<Effect>, RefusalReason> {
+        if plan == *self.next_plan() {
+            return Err(RefusalReason::AlreadySo);
+        }
+        if over {
+            return Err(RefusalReason::NoPeriod);
+        }
+        self.pending_plan = end.filter(|_| plan != self.plan).map(|at| PendingPlan { plan, at });
+        Ok(None)
+    }
+
+    fn start_pending_plan(&mut self, now: DateTime<Utc>) -> Result<Option<Effect>, Stop> {
+        let at = self.pending_plan.as_ref().ok_or(RefusalReason::NoChangePending)?.at;
+        check_over(Some(at), TimeDelta::zero(), now)?;
+        // What follows was not paid yet: the payment puts the plan into force.
+        if self.current_period.is_none_or(|period| period.start < at) {
+            return Err(RefusalReason::PaymentDue.into());
+        }
+        self.take_pending_plan();
+        Ok(None)
+    }
+
+    fn take_pending_plan(&mut self) {
+        if let Some(PendingPlan { plan, .. }) = self.pending_plan.take() {
+            self.plan = plan;
+        }
+    }
+
+    /// That the plan is another than before, if it is.
+    fn plan_effect(&self, before: &PlanId) -> Option<Effect> {
+        (self.plan != *before).then(|| Effect::PlanChanged { from: before.clone(), to: self.plan.clone() })
     }
 
     fn schedule_cancellation(&mut self, over: bool) -> Result<Option<Effect>, RefusalReason> {

@@ -111,10 +111,12 @@ fn subscription(facts: model::Subscription) -> Subscription {
         current_period: facts.period_end.map(|end| Period { start, end: instant(end) }),
         trial_end: facts.trial_end.map(instant),
         cancel_at_period_end: facts.cancel_at_period_end,
+        pending_plan: None,
         past_due_since: facts.past_due_since.map(instant),
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
         external_payment_id: None,
+        provider_at: None,
         version: 1,
     }
 }

@@ -22,6 +22,8 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "activate" => Ok("active"),
             "expire_incomplete" => Ok("incomplete_expired"),
             "fail_first_payment" | "change_plan" => Ok("incomplete"),
+            "change_plan_at_period_end" => Err("no_period"),
+            "start_pending_plan" => Err("no_change_pending"),
             "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
             "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => Err("not_past_due"),
             "resume" => Err("not_paused"),
@@ -36,12 +38,14 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "end_trial_then_pause" => Ok("paused"),
             "end_trial_then_invoice" => Ok("past_due"),
             "end_trial_then_cancel" | "end_last_period" => Ok("canceled"),
-            "cancel_at_period_end" | "withdraw_cancellation" | "change_plan" => Ok("trialing"),
+            "cancel_at_period_end" | "withdraw_cancellation" | "change_plan" | "change_plan_at_period_end" => {
+                Ok("trialing")
+            }
             "start_trial" => Err("already_so"),
             "fail_first_payment" | "expire_incomplete" => Err("started"),
             "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => Err("not_past_due"),
             "resume" => Err("not_paused"),
-            "record_payment" | "fail_payment" | "pause" | "end_period" => Err("in_trial"),
+            "record_payment" | "fail_payment" | "pause" | "end_period" | "start_pending_plan" => Err("in_trial"),
             other => panic!("{other}"),
         },
         // Active: past_due when a charge fails or the due date passes; paused by command.
@@ -49,7 +53,8 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "fail_payment" | "end_period" => Ok("past_due"),
             "pause" => Ok("paused"),
             "end_last_period" => Ok("canceled"),
-            "record_payment" | "cancel_at_period_end" | "withdraw_cancellation" | "change_plan" => Ok("active"),
+            "record_payment" | "cancel_at_period_end" | "withdraw_cancellation" => Ok("active"),
+            "change_plan" | "change_plan_at_period_end" | "start_pending_plan" => Ok("active"),
             "activate" => Err("already_so"),
             "start_trial" | "fail_first_payment" | "expire_incomplete" => Err("started"),
             "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
@@ -67,6 +72,7 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
             "resume" => Err("not_paused"),
             "pause" | "end_period" | "change_plan" => Err("payment_due"),
+            "change_plan_at_period_end" | "start_pending_plan" => Err("payment_due"),
             other => panic!("{other}"),
         },
         // Unpaid: active when the latest invoice is paid.
@@ -81,6 +87,7 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "resume" => Err("not_paused"),
             "cancel_at_period_end" => Err("no_period"),
             "pause" | "end_period" | "change_plan" => Err("payment_due"),
+            "change_plan_at_period_end" | "start_pending_plan" => Err("payment_due"),
             other => panic!("{other}"),
         },
         // Paused: active when resumed, or paid.
@@ -93,7 +100,7 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
             "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => Err("not_past_due"),
             "fail_payment" | "end_period" => Err("nothing_due"),
-            "change_plan" => Err("resume_first"),
+            "change_plan" | "change_plan_at_period_end" | "start_pending_plan" => Err("resume_first"),
             other => panic!("{other}"),
         },
         other => panic!("{other}"),
@@ -161,6 +168,7 @@ pub enum Order {
     EndTrial { row: &'static str },
     EndPeriod { slack: i64 },
     ChangePlan { plan: i64 },
+    ChangePlanAtPeriodEnd { plan: i64 },
     Plain(&'static str),
 }
 
@@ -173,6 +181,8 @@ pub struct Model {
     pub period: Option<(i64, i64)>,
     pub trial_end: Option<i64>,
     pub ending: bool,
+    /// The plan that follows, and from when.
+    pub pending: Option<(i64, i64)>,
     pub past_due_since: Option<i64>,
 }
 
@@ -185,6 +195,7 @@ impl Model {
             period: None,
             trial_end: None,
             ending: false,
+            pending: None,
             past_due_since: None,
         }
     }
@@ -201,6 +212,7 @@ impl Model {
             Order::EndPeriod { .. } if self.ending => "end_last_period",
             Order::EndPeriod { .. } => "end_period",
             Order::ChangePlan { .. } => "change_plan",
+            Order::ChangePlanAtPeriodEnd { .. } => "change_plan_at_period_end",
             Order::Plain(row) => row,
         };
         let status = oracle(self.status, row)?;
@@ -225,12 +237,36 @@ impl Model {
                 next.anchor = if follows && on_grid { self.anchor } else { start };
                 let end = (1..).map(|k| after(*every, next.anchor, k)).find(|at| *at > start).unwrap();
                 next.period = Some((start, end));
+                if let (Some((plan, _)), true) = (self.pending, start <= now) {
+                    next.plan = plan;
+                    next.pending = None;
+                }
             }
             Order::ExpireIncomplete { window } if now < self.anchor + (*window).max(0) => return Err("too_early"),
             Order::EndTrial { .. } if !is_over(0) => return Err("too_early"),
             Order::EndPeriod { slack } if !is_over(if self.ending { 0 } else { *slack }) => return Err("too_early"),
             Order::ChangePlan { plan } if *plan == self.plan => return Err("already_so"),
-            Order::ChangePlan { plan } => next.plan = *plan,
+            Order::ChangePlan { plan } => {
+                next.plan = *plan;
+                next.pending = None;
+            }
+            // What comes next already: nothing to change.
+            Order::ChangePlanAtPeriodEnd { plan } if *plan == self.pending.map_or(self.plan, |(plan, _)| plan) => {
+                return Err("already_so");
+            }
+            Order::ChangePlanAtPeriodEnd { .. } if is_over(0) => return Err("no_period"),
+            Order::ChangePlanAtPeriodEnd { plan } => {
+                next.pending = if *plan == self.plan { None } else { Some((*plan, end.unwrap())) };
+            }
+            Order::Plain("start_pending_plan") => match self.pending {
+                None => return Err("no_change_pending"),
+                Some((_, from)) if now < from => return Err("too_early"),
+                Some((_, from)) if self.period.is_none_or(|(start, _)| start < from) => return Err("payment_due"),
+                Some((plan, _)) => {
+                    next.plan = plan;
+                    next.pending = None;
+                }
+            },
             Order::Plain("pause" | "resume") if is_over(0) => return Err("no_period"),
             Order::Plain("cancel_at_period_end") if self.ending => return Err("already_so"),
             Order::Plain("cancel_at_period_end") if is_over(0) => return Err("no_period"),
@@ -245,6 +281,7 @@ impl Model {
             _ => None,
         };
         next.ending &= status != "canceled";
+        next.pending = next.pending.filter(|_| status != "canceled");
         Ok(next)
     }
 }

@@ -1,11 +1,11 @@
-//! Accounts: registration, what an account owes and owns, and the confirmation of its transfers.
+//! Accounts: registration, and what an account owns.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bailiwick::{
-    AccountId, AccountStatus, Answer, Balance, BankTransfer, BillingAccess, Code, ConfirmedTransfer, Credits, Operator,
-    PaymentMethod, PlanId, Registered, SiteId, Subject, SubscriptionStatus, UserId,
+    AccountId, AccountStatus, Balance, BillingAccess, Code, Credits, PaymentMethod, PlanId, Registered, SiteId,
+    Subject, SubscriptionStatus, UserId,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -85,28 +85,4 @@ pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum:
         paid_until: subscription.and_then(|subscription| subscription.current_period).map(|period| period.end),
         balance: wallet.balance_at(app.now())?,
     }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmation {
-    account: AccountId,
-    transfer: BankTransfer,
-}
-
-/// POST /billing/confirm-bank-transfer
-pub async fn confirm_bank_transfer(
-    operator: Operator,
-    State(app): State<App>,
-    Json(confirmation): Json<Confirmation>,
-) -> Result<axum::Json<ConfirmedTransfer>, AppError> {
-    let Confirmation { account, transfer } = confirmation;
-    let confirmed = app.store.confirm(&app.policy, &operator, &account, &transfer, app.now()).await?;
-    match confirmed {
-        Answer::Fresh(record) => {
-            tracing::info!(%account, transaction = %transfer.transaction(), "transfer confirmed");
-            Ok(axum::Json(record))
-        }
-        Answer::Replayed(record) => Ok(axum::Json(record)),
-    }
 }

@@ -1,17 +1,17 @@
-//! Registration and confirmed transfers in the store: each one change set, whole or not at all.
+//! Registration in the store: one change set, whole or not at all; and the rows of an account, inserted and updated.
 
 use std::sync::Arc;
 
 use bailiwick::{
-    Account, AccountId, Answer, BankTransfer, ConfirmedTransfer, IdempotencyKey, NotFound, Operator, PaymentMethod,
-    Plan, PlanId, Policy, Registered, Registration, RegistrationFacts, Subject, Subscription, TransferFacts,
+    Account, Answer, IdempotencyKey, NotFound, PaymentMethod, PlanId, Policy, Registered, Registration,
+    RegistrationFacts, RowChange, Subject, Subscription,
 };
 use chrono::{DateTime, Utc};
 
 use super::Store;
 use super::error::AppError;
-use super::ledger::{load_wallet, write_wallet};
-use super::store::{Failure, Transaction, guard, load_tenant, parse, retry, signed};
+use super::ledger::write_wallet;
+use super::store::{Failure, Transaction, guard, load_plan, parse, retry, signed};
 
 /// What a newcomer asks for; the store sets the identifiers aside.
 #[derive(Clone)]
@@ -40,11 +40,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Registered, Failure> {
         let mut transaction = self.begin().await?;
-        let facts: Option<(String,)> = sqlx::query_as("SELECT facts FROM plans WHERE id = ?")
-            .bind(newcomer.plan.as_integer())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let plan: Plan = parse(facts)?.ok_or(NotFound)?;
+        let plan = load_plan(&mut transaction, &newcomer.plan).await?.ok_or(NotFound)?;
         // The transaction is the only writer, so nobody else takes these. A service that deletes accounts must not give
         // their identifiers out again: use AUTOINCREMENT, or random identifiers.
         let (account, owner, site): (i64, i64, i64) = sqlx::query_as(
@@ -115,77 +111,6 @@ impl Store {
         transaction.commit().await?;
         Ok(registered)
     }
-
-    /// Confirms a bank transfer, whole or not at all.
-    pub async fn confirm(
-        &self,
-        policy: &Policy,
-        operator: &Operator,
-        account: &AccountId,
-        transfer: &BankTransfer,
-        now: DateTime<Utc>,
-    ) -> Result<Answer<ConfirmedTransfer>, AppError> {
-        retry(|| self.try_confirm(policy, operator, account, transfer, now)).await
-    }
-
-    async fn try_confirm(
-        &self,
-        policy: &Policy,
-        operator: &Operator,
-        account: &AccountId,
-        transfer: &BankTransfer,
-        now: DateTime<Utc>,
-    ) -> Result<Answer<ConfirmedTransfer>, Failure> {
-        let mut transaction = self.begin().await?;
-        let tenant = load_tenant(&mut transaction, account).await?.ok_or(NotFound)?;
-        let wallet = load_wallet(&mut transaction, account).await?;
-        let prior: Option<(String,)> =
-            sqlx::query_as("SELECT record FROM transfers WHERE receiving_account = ? AND transaction_id = ?")
-                .bind(transfer.receiving_account().as_str())
-                .bind(transfer.transaction().as_str())
-                .fetch_optional(&mut *transaction)
-                .await?;
-        let facts = TransferFacts {
-            account: tenant.account,
-            plan: tenant.plan.ok_or(NotFound)?,
-            subscription: tenant.subscription,
-            wallet,
-            prior: parse(prior)?,
-        };
-        let change = match policy.confirm_bank_transfer(operator, transfer, facts, now)? {
-            Answer::Replayed(record) => return Ok(Answer::Replayed(record)),
-            Answer::Fresh(change) => change,
-        };
-        let account = change.account();
-        let done = sqlx::query("UPDATE accounts SET version = ?, facts = ? WHERE id = ? AND version = ?")
-            .bind(signed(account.row().version))
-            .bind(serde_json::to_string(account.row())?)
-            .bind(account.row().id.as_integer())
-            .bind(signed(account.expected_version()))
-            .execute(&mut *transaction)
-            .await?;
-        guard(done.rows_affected())?;
-        if let Some(subscription) = change.subscription() {
-            let done =
-                sqlx::query("UPDATE subscriptions SET version = ?, facts = ? WHERE account_id = ? AND version = ?")
-                    .bind(signed(subscription.row().version))
-                    .bind(serde_json::to_string(subscription.row())?)
-                    .bind(subscription.row().account.as_integer())
-                    .bind(signed(subscription.expected_version()))
-                    .execute(&mut *transaction)
-                    .await?;
-            guard(done.rows_affected())?;
-        }
-        write_wallet(&mut transaction, change.wallet()).await?;
-        sqlx::query("INSERT INTO transfers (receiving_account, transaction_id, record) VALUES (?, ?, ?)")
-            .bind(transfer.receiving_account().as_str())
-            .bind(transfer.transaction().as_str())
-            .bind(serde_json::to_string(change.record())?)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Answer::Fresh(change.record().clone()))
-    }
 }
 
 pub async fn insert_account(transaction: &mut Transaction, account: &Account, plan: &PlanId) -> Result<(), Failure> {
@@ -200,11 +125,48 @@ pub async fn insert_account(transaction: &mut Transaction, account: &Account, pl
 }
 
 pub async fn insert_subscription(transaction: &mut Transaction, subscription: &Subscription) -> Result<(), Failure> {
-    sqlx::query("INSERT INTO subscriptions (account_id, version, facts) VALUES (?, ?, ?)")
-        .bind(subscription.account.as_integer())
-        .bind(signed(subscription.version))
-        .bind(serde_json::to_string(subscription)?)
+    write_subscription(transaction, 0, subscription).await
+}
+
+/// Updates an account and the plan that it is on.
+pub async fn update_account(
+    transaction: &mut Transaction,
+    account: &RowChange<Account>,
+    plan: &PlanId,
+) -> Result<(), Failure> {
+    let done = sqlx::query("UPDATE accounts SET plan_id = ?, version = ?, facts = ? WHERE id = ? AND version = ?")
+        .bind(plan.as_integer())
+        .bind(signed(account.row().version))
+        .bind(serde_json::to_string(account.row())?)
+        .bind(account.row().id.as_integer())
+        .bind(signed(account.expected_version()))
         .execute(&mut **transaction)
         .await?;
-    Ok(())
+    guard(done.rows_affected())
+}
+
+/// Updates a subscription.
+pub async fn update_subscription(
+    transaction: &mut Transaction,
+    change: &RowChange<Subscription>,
+) -> Result<(), Failure> {
+    write_subscription(transaction, change.expected_version(), change.row()).await
+}
+
+async fn write_subscription(transaction: &mut Transaction, over: u64, row: &Subscription) -> Result<(), Failure> {
+    let by_paypal = row.payment_method == PaymentMethod::Paypal;
+    let done = sqlx::query(
+        "INSERT INTO subscriptions (account_id, stripe_subscription_id, paypal_subscription_id, version, facts) \
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account_id) DO UPDATE SET stripe_subscription_id = ?2, \
+         paypal_subscription_id = ?3, version = ?4, facts = ?5 WHERE version = ?6",
+    )
+    .bind(row.account.as_integer())
+    .bind(&row.stripe_subscription_id)
+    .bind(row.external_payment_id.as_ref().filter(|_| by_paypal))
+    .bind(signed(row.version))
+    .bind(serde_json::to_string(row)?)
+    .bind(signed(over))
+    .execute(&mut **transaction)
+    .await?;
+    guard(done.rows_affected())
 }

@@ -1,8 +1,8 @@
 //! Wallets in the store: the wallet is read first, then the outcome of the key; both are written in one transaction.
 
 use bailiwick::{
-    Access, AccountId, Answer, Change, Credits, Ended, Held, Hold, HoldRequest, Insert, NotFound, Outcome,
-    OutcomeWrite, Receipt, ScopeLevel, Statement, Table, Wallet,
+    Access, AccountId, Answer, Change, Credits, DueGrant, DueRevocation, Ended, Held, Hold, HoldRequest, Insert,
+    NotFound, Outcome, OutcomeWrite, Receipt, ScopeLevel, Statement, Table, Wallet,
 };
 use chrono::{DateTime, Utc};
 use sea_query_sqlx::SqlxValues;
@@ -115,6 +115,35 @@ pub async fn load_outcome(
         .fetch_optional(connection)
         .await?;
     Ok(parse(row)?)
+}
+
+/// Grants what a change made due, in its transaction: each wallet is read first, then the outcome of the grant's key.
+pub async fn grant_all(transaction: &mut Transaction, due: &[DueGrant], now: DateTime<Utc>) -> Result<(), Failure> {
+    for grant in due {
+        let wallet = load_wallet(transaction, grant.account()).await?;
+        let prior = load_outcome(transaction, grant.account(), grant.key()).await?;
+        if let Some(change) = wallet.grant_due(grant, prior.as_ref(), now)? {
+            write_wallet(transaction, &change).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes back what a refund says, in its transaction.
+pub async fn revoke_all(
+    transaction: &mut Transaction,
+    account: &AccountId,
+    due: &[DueRevocation],
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    for revocation in due {
+        let wallet = load_wallet(transaction, account).await?;
+        let prior = load_outcome(transaction, account, &revocation.key()).await?;
+        if let Some(change) = wallet.revoke_due(revocation, prior.as_ref(), now)? {
+            write_wallet(transaction, &change).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a change to a wallet: the wallet over its expected version, the entries, the outcome.

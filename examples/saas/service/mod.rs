@@ -3,14 +3,17 @@
 mod accounts;
 mod articles;
 mod auth;
+mod billing;
 mod change_sets;
 pub mod error;
 mod extract;
 pub mod ledger;
 mod metrics;
+mod payments;
 pub mod seed;
 pub mod store;
 mod tables;
+pub mod webhooks;
 mod writer;
 
 use std::net::SocketAddr;
@@ -27,6 +30,7 @@ use chrono::{DateTime, Utc};
 pub use auth::Auth;
 use metrics::Metrics;
 pub use store::Store;
+pub use webhooks::Webhooks;
 pub use writer::Writer;
 
 /// Every request of a tenant.
@@ -49,6 +53,7 @@ pub struct Shared {
     pub writer: Writer,
     metrics: Metrics,
     policy: Policy,
+    webhooks: Webhooks,
     prices: PriceList,
     throttle: Throttle,
     /// How many registrations one address may send.
@@ -64,15 +69,20 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The service over a store.
+    /// The service over a store, under the policy of `policy.json`: by bank transfer, with the providers coming soon.
     pub fn new(store: Store) -> anyhow::Result<Self> {
-        let settings: PolicySettings = serde_json::from_str(include_str!("../policy.json"))?;
+        Self::under(store, serde_json::from_str(include_str!("../policy.json"))?, Webhooks::default())
+    }
+
+    /// The service over a store, under a policy, with what its webhooks are checked with.
+    pub fn under(store: Store, settings: PolicySettings, webhooks: Webhooks) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Shared {
             store,
             auth: Auth::new()?,
             writer: Writer::default(),
             metrics: Metrics::new(),
             policy: Policy::load(settings)?,
+            webhooks,
             prices: serde_json::from_str(include_str!("../prices.json"))?,
             throttle: Throttle::new(ThrottleCapacity { accounts: 100_000, addresses: 100_000 }),
             registrations: Quota::new(60, 60)?.with_burst(20)?.into(),
@@ -86,7 +96,13 @@ impl App {
             .route("/account", get(accounts::show))
             .route("/articles", get(articles::list).post(articles::write))
             .route("/articles/{id}", patch(articles::edit).delete(articles::delete))
-            .route("/billing/confirm-bank-transfer", post(accounts::confirm_bank_transfer))
+            .route("/billing", get(billing::show))
+            .route("/billing/claims", post(billing::claim))
+            .route("/billing/reject-claim", post(billing::reject))
+            .route("/billing/confirm-bank-transfer", post(billing::confirm_bank_transfer))
+            .route("/billing/refund-bank-transfer", post(billing::refund_bank_transfer))
+            .route("/webhooks/stripe", post(webhooks::from_stripe))
+            .route("/webhooks/paypal", post(webhooks::from_paypal))
             .route("/metrics", get(metrics::show))
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use bailiwick::{
-    AccountId, ApiKeyId, BillingAccess, BuildError, CredentialFailure, Dialect, NotFound, Principal, Privilege,
-    Privileges, SiteId, Statement, Tenant, UserId, Wallet,
+    AccountId, ApiKeyId, BillingAccess, BuildError, CredentialFailure, Dialect, NotFound, Plan, PlanId, Principal,
+    Privilege, Privileges, SiteId, Statement, Tenant, UserId, Wallet,
 };
 use sea_query_sqlx::SqlxValues;
 use serde::de::DeserializeOwned;
@@ -199,6 +199,14 @@ pub fn signed(version: u64) -> i64 {
 
 pub fn parse<T: DeserializeOwned>(row: Option<(String,)>) -> Result<Option<T>, serde_json::Error> {
     row.map(|(json,)| serde_json::from_str(&json)).transpose()
+}
+
+pub async fn load_plan(connection: &mut sqlx::SqliteConnection, plan: &PlanId) -> Result<Option<Plan>, AppError> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT facts FROM plans WHERE id = ?")
+        .bind(plan.as_integer())
+        .fetch_optional(connection)
+        .await?;
+    Ok(parse(row)?)
 }
 
 pub async fn load_tenant(

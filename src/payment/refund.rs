@@ -1,0 +1,204 @@
+//! Refunds of confirmed transfers: cumulative, at most what arrived, and accounted for.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::confirmation::ConfirmedTransfer;
+use super::deposit::Deposit;
+use crate::change::RowChange;
+use crate::credit::{Answer, DueRevocation, WalletError};
+use crate::gate::{Denial, Operator};
+use crate::money::Money;
+use crate::privilege::Privilege;
+use crate::problem::{Code, Explained};
+use crate::subscription::{Command, Refusal, RefusalReason, Subscription, Transition};
+
+/// A sum that leaves the range that can be held.
+const OVERFLOW: WalletError = WalletError::AmountOverflow;
+
+/// What becomes of the service that a refunded transfer had paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterRefund {
+    /// It goes on: a gesture.
+    KeepService,
+    /// The subscription ends at once, and what is left of the credits is taken back.
+    EndService,
+}
+
+/// A refund that was sent to the payer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferRefund {
+    /// What all refunds of this transfer come to, this one included: repeated, it gives nothing back twice.
+    pub total: Money,
+    /// What becomes of the service, where money is given back that had paid for it.
+    pub then: AfterRefund,
+}
+
+/// What the host loads before it records a refund, in one transaction.
+#[derive(Clone, Debug)]
+pub struct RefundFacts {
+    /// The registry's row of the transfer.
+    pub record: ConfirmedTransfer,
+    /// The account's subscription, if it has one.
+    pub subscription: Option<Subscription>,
+    /// The account's deposit, if it has one.
+    pub deposit: Option<Deposit>,
+}
+
+/// Everything that a refund changes, to be written whole or not at all.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a change takes effect only when it is written"]
+pub struct TransferRefundChange {
+    record: RowChange<ConfirmedTransfer>,
+    deposit: Option<RowChange<Deposit>>,
+    subscription: Option<RowChange<Subscription>>,
+    revocations: Vec<DueRevocation>,
+}
+
+impl TransferRefundChange {
+    /// The registry's row to update.
+    pub fn record(&self) -> &RowChange<ConfirmedTransfer> {
+        &self.record
+    }
+
+    /// The deposit to update.
+    pub fn deposit(&self) -> Option<&RowChange<Deposit>> {
+        self.deposit.as_ref()
+    }
+
+    /// The subscription to update.
+    pub fn subscription(&self) -> Option<&RowChange<Subscription>> {
+        self.subscription.as_ref()
+    }
+
+    /// The grants to take back: see [`Wallet::revoke_due`](crate::Wallet::revoke_due).
+    pub fn revocations(&self) -> &[DueRevocation] {
+        &self.revocations
+    }
+}
+
+/// Why a refund is not recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TransferRefundError {
+    /// The operator lacks the privilege.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The operator belongs to the account that paid.
+    #[error("an operator cannot refund a transfer of an account of their own")]
+    OwnAccount,
+    /// The refund is in another currency than the transfer.
+    #[error("the refund is {total}, and the transfer was {amount}: the currencies differ")]
+    Currency {
+        /// What all refunds would come to.
+        total: Money,
+        /// What arrived.
+        amount: Money,
+    },
+    /// All refunds together would be more than what arrived.
+    #[error("{total} is more than the {amount} that arrived")]
+    ExceedsTransfer {
+        /// What all refunds would come to.
+        total: Money,
+        /// What arrived.
+        amount: Money,
+    },
+    /// More was refunded already.
+    #[error("{refunded} were refunded already, which is more than {total}")]
+    BelowRefunded {
+        /// What all refunds would come to.
+        total: Money,
+        /// What was refunded.
+        refunded: Money,
+    },
+    /// The subscription's own data refuse to end it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The rows that were loaded do not belong together, or a version is exhausted.
+    #[error(transparent)]
+    Row(#[from] WalletError),
+}
+
+impl Explained for TransferRefundError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Denied(denial) => denial.code(),
+            Self::OwnAccount => Code::OwnAccount,
+            Self::Currency { .. } => Code::CurrencyMismatch,
+            Self::ExceedsTransfer { .. } | Self::BelowRefunded { .. } => Code::RefundInvalid,
+            Self::Refused(refusal) => refusal.code(),
+            Self::Row(error) => error.code(),
+        }
+    }
+}
+
+impl ConfirmedTransfer {
+    /// Records that a transfer, or a part of it, was sent back. What was only noted goes first, then what the account has
+    /// as a deposit; the rest takes back what had paid for a period, and then the service goes on or ends, as the refund
+    /// says. Repeated with the same total, it changes nothing.
+    ///
+    /// It does not ask whether the method is still enabled: what arrived can always be sent back. The operator was
+    /// admitted under [`Privilege::ConfirmPayments`] and belongs to another account.
+    pub fn refund(
+        operator: &Operator,
+        refund: TransferRefund,
+        facts: RefundFacts,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<TransferRefundChange, Self>, TransferRefundError> {
+        operator.check(Privilege::ConfirmPayments)?;
+        let RefundFacts { record, subscription, deposit } = facts;
+        if *operator.account() == record.account {
+            return Err(TransferRefundError::OwnAccount);
+        }
+        let (total, amount) = (refund.total, record.transfer.amount());
+        if total.currency() != amount.currency() {
+            return Err(TransferRefundError::Currency { total, amount });
+        }
+        if amount.checked_sub(total).is_none() {
+            return Err(TransferRefundError::ExceedsTransfer { total, amount });
+        }
+        let refunded = record.refunded;
+        let more = total.checked_sub(refunded).ok_or(TransferRefundError::BelowRefunded { total, refunded })?;
+        if more.is_zero() {
+            return Ok(Answer::Replayed(record));
+        }
+        if deposit.as_ref().is_some_and(|deposit| deposit.account != record.account) {
+            return Err(WalletError::Mismatch.into());
+        }
+        let noted = record.noted.lesser(more).ok_or(OVERFLOW)?;
+        let rest = more.checked_sub(noted).ok_or(OVERFLOW)?;
+        // A deposit in another currency has nothing of this transfer.
+        let kept = deposit.as_ref().and_then(|deposit| deposit.amount.lesser(rest));
+        let kept = kept.unwrap_or(Money::zero(amount.currency()));
+        let taken_back = rest.checked_sub(kept).ok_or(OVERFLOW)?;
+        let ends = !taken_back.is_zero() && refund.then == AfterRefund::EndService;
+        let next = Self {
+            noted: record.noted.checked_sub(noted).ok_or(OVERFLOW)?,
+            refunded: total,
+            taken_back: record.taken_back.checked_add(taken_back).ok_or(OVERFLOW)?,
+            version: record.version.checked_add(1).ok_or(OVERFLOW)?,
+            ..record.clone()
+        };
+        let left = deposit.as_ref().and_then(|deposit| deposit.amount.checked_sub(kept));
+        let revoke = |grant: &std::sync::Arc<str>| DueRevocation::new(record.account.clone(), grant.clone());
+        let paid = subscription.filter(|paid| ends && record.subscription.as_ref() == Some(&paid.id));
+        Ok(Answer::Fresh(TransferRefundChange {
+            deposit: left.and_then(|left| Deposit::change(deposit.as_ref(), &record.account, left)),
+            subscription: paid.map(|paid| end(paid, now)).transpose()?.flatten().map(Transition::into_change),
+            revocations: if ends { record.grants.iter().map(revoke).collect() } else { Vec::new() },
+            record: RowChange::update(record.version, next),
+        }))
+    }
+}
+
+/// Ends a subscription; one that has ended already has.
+fn end(subscription: Subscription, now: DateTime<Utc>) -> Result<Option<Transition>, Refusal> {
+    match subscription.apply(Command::CancelNow, now) {
+        Ok(transition) => Ok(Some(transition)),
+        Err(refusal) if refusal.reason() == RefusalReason::Terminal => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}

@@ -1,0 +1,206 @@
+//! PayPal's webhooks: the signature, checked over the bytes as they came under PayPal's certificate and the host's own
+//! trusted roots, and the events.
+//!
+//! ```no_run
+//! use bailiwick::paypal::{Endpoint, Environment, Transmission};
+//! # fn fetch(url: &str) -> Vec<u8> { vec![] }
+//! # fn header(name: &str) -> &'static str { "" }
+//! # let (body, now) = (b"".as_slice(), "2026-01-31T00:01:00Z".parse()?);
+//! # let roots = b"".as_slice();
+//! // Once: the webhook's identifier, and the roots that are trusted, in PEM.
+//! let endpoint = Endpoint::new("1JE4291016473214C", Environment::Live, roots)?;
+//!
+//! // For each event: the headers, and the certificate, which the host fetches and keeps by its address.
+//! let transmission = Transmission {
+//!     id: header("paypal-transmission-id"),
+//!     time: header("paypal-transmission-time"),
+//!     certificate_url: header("paypal-cert-url"),
+//!     algorithm: header("paypal-auth-algo"),
+//!     signature: header("paypal-transmission-sig"),
+//! };
+//! let certificates = fetch(endpoint.certificate_url(&transmission)?);
+//! let event = endpoint.verify(&transmission, &certificates, body, now)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod event;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use thiserror::Error;
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert, ring};
+
+use crate::problem::{Code, Explained};
+use crate::provider::{ProviderEvent, WebhookError};
+
+pub use event::snapshot;
+
+/// How long ago an event may have been signed: PayPal sends one again for three days, and does not say whether it signs it
+/// again. A repeated event changes nothing, so this is no window for replay.
+pub const LONGEST_AGE: TimeDelta = match TimeDelta::try_days(4) {
+    Some(age) => age,
+    None => TimeDelta::zero(),
+};
+
+/// How far ahead of `now` PayPal's clock may be.
+pub const CLOCK_SKEW: TimeDelta = match TimeDelta::try_minutes(5) {
+    Some(skew) => skew,
+    None => TimeDelta::zero(),
+};
+
+/// Whom PayPal's certificate for webhooks must name.
+const SIGNER: &str = "messageverificationcerts.paypal.com";
+/// The only algorithm that is believed; SHA-1, which PayPal once used, is not.
+const ALGORITHM: &str = "SHA256withRSA";
+/// Where certificates are.
+const CERTIFICATES: &str = "/v1/notifications/certs/";
+/// The most certificates that are read from what was fetched.
+const MOST_CERTIFICATES: usize = 8;
+
+/// Which of PayPal's systems sends the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Environment {
+    /// The real one.
+    Live,
+    /// The sandbox.
+    Sandbox,
+}
+
+impl Environment {
+    /// The hosts that hold its certificates. The address comes in a header that anyone can send, so a host that fetched
+    /// whatever it says would fetch from within its own network too.
+    const fn hosts(self) -> [&'static str; 2] {
+        match self {
+            Self::Live => ["api.paypal.com", "api-m.paypal.com"],
+            Self::Sandbox => ["api.sandbox.paypal.com", "api-m.sandbox.paypal.com"],
+        }
+    }
+}
+
+/// The headers of a webhook, as they came.
+#[derive(Clone, Copy, Debug)]
+pub struct Transmission<'a> {
+    /// `PAYPAL-TRANSMISSION-ID`.
+    pub id: &'a str,
+    /// `PAYPAL-TRANSMISSION-TIME`.
+    pub time: &'a str,
+    /// `PAYPAL-CERT-URL`. Fetch only what [`Endpoint::certificate_url`] gives back.
+    pub certificate_url: &'a str,
+    /// `PAYPAL-AUTH-ALGO`.
+    pub algorithm: &'a str,
+    /// `PAYPAL-TRANSMISSION-SIG`.
+    pub signature: &'a str,
+}
+
+/// Why an endpoint cannot be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// The webhook's identifier is empty, or holds the bar that separates what is signed.
+    #[error("a webhook's identifier is a text without bars")]
+    WebhookId,
+    /// The roots are not certificates in PEM, or there is none.
+    #[error("the trusted roots are not certificates in PEM")]
+    Roots,
+}
+
+impl Explained for EndpointError {
+    fn code(&self) -> Code {
+        Code::Internal
+    }
+}
+
+/// A webhook as PayPal knows it, with the roots that the host trusts to sign PayPal's certificate. PayPal has changed them
+/// before, so they are the host's to choose: DigiCert's, at the time of writing.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    webhook_id: String,
+    environment: Environment,
+    roots: Vec<TrustAnchor<'static>>,
+}
+
+impl Endpoint {
+    /// Sets an endpoint up.
+    pub fn new(webhook_id: &str, environment: Environment, roots: &[u8]) -> Result<Self, EndpointError> {
+        if webhook_id.is_empty() || webhook_id.contains('|') {
+            return Err(EndpointError::WebhookId);
+        }
+        let roots = certificates(roots).ok_or(EndpointError::Roots)?;
+        let roots = roots.iter().map(|root| anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()));
+        let roots = roots.collect::<Result<_, _>>().map_err(|_| EndpointError::Roots)?;
+        Ok(Self { webhook_id: webhook_id.to_owned(), environment, roots })
+    }
+
+    /// The address of the certificate, if it is one of PayPal's. What is fetched from it may be kept for as long as the
+    /// address stays the same.
+    pub fn certificate_url<'a>(&self, transmission: &Transmission<'a>) -> Result<&'a str, WebhookError> {
+        let url = transmission.certificate_url;
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        let is_of = |host: &str| {
+            let path = url.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host));
+            path.and_then(|path| path.strip_prefix(CERTIFICATES)).is_some_and(is_name)
+        };
+        if self.environment.hosts().into_iter().any(is_of) { Ok(url) } else { Err(WebhookError::CertificateUntrusted) }
+    }
+
+    /// Checks a webhook's signature over its body and reads the event. `certificates` is what was fetched from
+    /// [`certificate_url`](Self::certificate_url): PayPal's certificate first, then those that lead to a root.
+    ///
+    /// The scheme is [PayPal's](https://developer.paypal.com/api/rest/webhooks/rest/): RSA with SHA-256 over transmission,
+    /// time, webhook and the body's CRC-32. Whoever checks only that sum has checked nothing: it is no digest. So the
+    /// signature binds the body no better than 32 bits do; what it brings is checked against the provider's own API before
+    /// anything is adopted from it, by a host that wants more.
+    ///
+    /// # Errors
+    /// In this order: [`WebhookError::HeaderMalformed`], [`WebhookError::CertificateUntrusted`],
+    /// [`WebhookError::SignatureMismatch`], [`WebhookError::OutOfTime`], [`WebhookError::Malformed`].
+    pub fn verify(
+        &self,
+        transmission: &Transmission<'_>,
+        certificates: &[u8],
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<ProviderEvent, WebhookError> {
+        let Transmission { id, time, algorithm, signature, .. } = *transmission;
+        let signed: DateTime<Utc> = time.parse().map_err(|_| WebhookError::HeaderMalformed)?;
+        if id.is_empty() || id.contains('|') || time.contains('|') || algorithm != ALGORITHM {
+            return Err(WebhookError::HeaderMalformed);
+        }
+        let signature = STANDARD.decode(signature).map_err(|_| WebhookError::HeaderMalformed)?;
+        self.certificate_url(transmission)?;
+        let chain = self::certificates(certificates).ok_or(WebhookError::CertificateUntrusted)?;
+        let signer = self.signer(&chain, now).ok_or(WebhookError::CertificateUntrusted)?;
+        let text = format!("{id}|{time}|{}|{}", self.webhook_id, crc32fast::hash(body));
+        signer
+            .verify_signature(ring::RSA_PKCS1_2048_8192_SHA256, text.as_bytes(), &signature)
+            .map_err(|_| WebhookError::SignatureMismatch)?;
+        let age = now.signed_duration_since(signed);
+        if age > LONGEST_AGE || -CLOCK_SKEW > age {
+            return Err(WebhookError::OutOfTime);
+        }
+        event::read(body).ok_or(WebhookError::Malformed)
+    }
+
+    /// PayPal's certificate, if a trusted root leads to it at `now`.
+    fn signer<'a>(&'a self, chain: &'a [CertificateDer<'static>], now: DateTime<Utc>) -> Option<EndEntityCert<'a>> {
+        let (leaf, rest) = chain.split_first()?;
+        let certificate = EndEntityCert::try_from(leaf).ok()?;
+        let seconds = u64::try_from(now.timestamp()).ok()?;
+        let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let algorithms = webpki::ALL_VERIFICATION_ALGS;
+        certificate.verify_for_usage(algorithms, &self.roots, rest, time, KeyUsage::server_auth(), None, None).ok()?;
+        certificate.verify_is_valid_for_subject_name(&ServerName::try_from(SIGNER).ok()?).ok()?;
+        Some(certificate)
+    }
+}
+
+/// The certificates of a PEM file. `None` where it is none, or has none, or more than anyone needs.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let read: Vec<_> = CertificateDer::pem_slice_iter(pem).take(MOST_CERTIFICATES).collect::<Result<_, _>>().ok()?;
+    (!read.is_empty()).then_some(read)
+}

@@ -1,0 +1,149 @@
+//! PayPal's objects as they are sent, as far as they matter; what is not named here is ignored.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::money::{Currency, Money, deserialize_decimal};
+use crate::period::Period;
+use crate::provider::{PaidFor, Provider, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot};
+use crate::subscription::SubscriptionStatus;
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    id: String,
+    event_type: String,
+    create_time: DateTime<Utc>,
+    /// Read only where the kind of event is known.
+    #[serde(borrow)]
+    resource: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    id: String,
+    plan_id: String,
+    custom_id: Option<String>,
+    status: String,
+    start_time: Option<DateTime<Utc>>,
+    create_time: Option<DateTime<Utc>>,
+    billing_info: Option<Billing>,
+}
+
+#[derive(Deserialize)]
+struct Billing {
+    outstanding_balance: Option<Amount>,
+    last_payment: Option<Attempt>,
+    last_failed_payment: Option<Attempt>,
+    next_billing_time: Option<DateTime<Utc>>,
+    #[serde(default)]
+    failed_payments_count: u64,
+}
+
+#[derive(Deserialize)]
+struct Amount {
+    #[serde(deserialize_with = "deserialize_decimal")]
+    value: Decimal,
+}
+
+#[derive(Deserialize)]
+struct Attempt {
+    time: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize)]
+struct Sale {
+    id: String,
+    billing_agreement_id: Option<String>,
+    custom: Option<String>,
+    create_time: DateTime<Utc>,
+    state: Option<String>,
+    amount: Total,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    #[serde(deserialize_with = "deserialize_decimal")]
+    total: Decimal,
+    currency: Currency,
+}
+
+/// Reads an event whose signature was checked. `None` where an event of a known kind is not of a known shape.
+pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
+    let Event { id, event_type, create_time, resource } = serde_json::from_slice(body).ok()?;
+    let report = match event_type.as_str() {
+        "BILLING.SUBSCRIPTION.CREATED"
+        | "BILLING.SUBSCRIPTION.ACTIVATED"
+        | "BILLING.SUBSCRIPTION.UPDATED"
+        | "BILLING.SUBSCRIPTION.RE-ACTIVATED"
+        | "BILLING.SUBSCRIPTION.SUSPENDED"
+        | "BILLING.SUBSCRIPTION.CANCELLED"
+        | "BILLING.SUBSCRIPTION.EXPIRED"
+        | "BILLING.SUBSCRIPTION.PAYMENT.FAILED" => {
+            ProviderReport::Snapshot(snapshot(resource.get().as_bytes(), create_time)?)
+        }
+        "PAYMENT.SALE.COMPLETED" => payment(serde_json::from_str(resource.get()).ok()?)?,
+        _ => ProviderReport::Unmapped,
+    };
+    Some(ProviderEvent { provider: Provider::Paypal, id, kind: event_type, at: create_time, report })
+}
+
+/// Reads a subscription as PayPal's API answers it, for a host that fetches one when two reports disagree. `at` is when it
+/// was fetched, by PayPal's clock: the answer's `Date` header. `None` where it is not of a known shape.
+///
+/// PayPal's status stays *active* while it tries again for a payment that failed, so what failed, or is outstanding, is
+/// past due here, and a suspension with it is unpaid. Each try moves `past_due_since`, since PayPal tells no more than the
+/// last; the plan's own threshold bounds their number.
+pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
+    let subscription: Subscription = serde_json::from_slice(body).ok()?;
+    let billing = subscription.billing_info;
+    let owes = billing.as_ref().is_some_and(|billing| {
+        billing.failed_payments_count > 0
+            || billing.outstanding_balance.as_ref().is_some_and(|amount| amount.value > Decimal::ZERO)
+    });
+    let status = match subscription.status.as_str() {
+        "APPROVAL_PENDING" | "APPROVED" => SubscriptionStatus::Incomplete,
+        "ACTIVE" if owes => SubscriptionStatus::PastDue,
+        "ACTIVE" => SubscriptionStatus::Active,
+        "SUSPENDED" if owes => SubscriptionStatus::Unpaid,
+        "SUSPENDED" => SubscriptionStatus::Paused,
+        "CANCELLED" | "EXPIRED" => SubscriptionStatus::Canceled,
+        _ => SubscriptionStatus::Unknown,
+    };
+    let began = subscription.start_time.or(subscription.create_time)?;
+    let paid = billing.as_ref().and_then(|billing| billing.last_payment.as_ref()).and_then(|payment| payment.time);
+    let next = billing.as_ref().and_then(|billing| billing.next_billing_time);
+    let start = paid.unwrap_or(began);
+    let failed = billing.as_ref().and_then(|billing| billing.last_failed_payment.as_ref()).and_then(|try_| try_.time);
+    Some(ProviderSnapshot {
+        provider: Provider::Paypal,
+        subscription: subscription.id,
+        reference: subscription.custom_id,
+        price: subscription.plan_id,
+        at,
+        status,
+        anchor: began,
+        current_period: next.filter(|end| start < *end).map(|end| Period { start, end }),
+        trial: None,
+        cancel_at_period_end: false,
+        past_due_since: (status == SubscriptionStatus::PastDue).then(|| failed.unwrap_or(at)),
+    })
+}
+
+fn payment(sale: Sale) -> Option<ProviderReport> {
+    // A sale outside a subscription pays for something that is not known here.
+    let Some(subscription) = sale.billing_agreement_id else { return Some(ProviderReport::Unmapped) };
+    if sale.state.as_deref() != Some("completed") {
+        return None;
+    }
+    Some(ProviderReport::Payment(ProviderPayment {
+        provider: Provider::Paypal,
+        subscription,
+        reference: sale.custom,
+        invoice: sale.id,
+        price: None,
+        amount: Money::new(sale.amount.total, sale.amount.currency).ok()?,
+        paid_for: PaidFor::IntervalFrom(sale.create_time),
+    }))
+}

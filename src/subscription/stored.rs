@@ -1,0 +1,65 @@
+//! A subscription as it may be stored: also by a version that knew no payment method but Stripe.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::{PaymentMethod, PendingPlan, Subscription, SubscriptionStatus};
+use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::period::Period;
+
+/// Why a stored row cannot be read.
+#[derive(Debug, Error)]
+#[error("the row has neither a payment method nor a Stripe identifier: somebody must choose")]
+pub(super) struct MethodMissing;
+
+/// The fields of every version. What an older version did not know is absent.
+#[derive(Deserialize)]
+pub(super) struct StoredSubscription {
+    id: SubscriptionId,
+    account: AccountId,
+    plan: PlanId,
+    status: SubscriptionStatus,
+    anchor: DateTime<Utc>,
+    current_period: Option<Period>,
+    trial_end: Option<DateTime<Utc>>,
+    cancel_at_period_end: bool,
+    #[serde(default)]
+    pending_plan: Option<PendingPlan>,
+    past_due_since: Option<DateTime<Utc>>,
+    #[serde(default)]
+    payment_method: Option<PaymentMethod>,
+    #[serde(default)]
+    stripe_subscription_id: Option<String>,
+    #[serde(default)]
+    external_payment_id: Option<String>,
+    #[serde(default)]
+    provider_at: Option<DateTime<Utc>>,
+    version: u64,
+}
+
+impl TryFrom<StoredSubscription> for Subscription {
+    type Error = MethodMissing;
+
+    fn try_from(stored: StoredSubscription) -> Result<Self, MethodMissing> {
+        let stripe_id = stored.stripe_subscription_id.as_deref();
+        let payment_method = stored.payment_method.or_else(|| PaymentMethod::of_row(None, stripe_id));
+        Ok(Self {
+            id: stored.id,
+            account: stored.account,
+            plan: stored.plan,
+            status: stored.status,
+            anchor: stored.anchor,
+            current_period: stored.current_period,
+            trial_end: stored.trial_end,
+            cancel_at_period_end: stored.cancel_at_period_end,
+            pending_plan: stored.pending_plan,
+            past_due_since: stored.past_due_since,
+            payment_method: payment_method.ok_or(MethodMissing)?,
+            stripe_subscription_id: stored.stripe_subscription_id,
+            external_payment_id: stored.external_payment_id,
+            provider_at: stored.provider_at,
+            version: stored.version,
+        })
+    }
+}
