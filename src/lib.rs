@@ -136,6 +136,8 @@ mod http;
 mod id;
 #[cfg(doc)]
 pub mod manual;
+#[cfg(feature = "sql")]
+pub mod migration;
 mod money;
 mod payment;
 #[cfg(feature = "paypal")]

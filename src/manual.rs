@@ -12,6 +12,9 @@ pub mod credit_cases {}
 #[doc = include_str!("manual/drivers.md")]
 pub mod drivers {}
 
+#[doc = include_str!("manual/rollout.md")]
+pub mod rollout {}
+
 #[doc = include_str!("manual/threat_model.md")]
 pub mod threat_model {}
 

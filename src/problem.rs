@@ -327,7 +327,7 @@ macro_rules! __from_refusals {
 #[macro_export]
 macro_rules! __from_sql_refusals {
     ($error:ty => $from_problem:expr) => {
-        $crate::__from_refusals! { $error => $from_problem; BuildError, CursorError, NotFound, danger::CrossTenantError, }
+        $crate::__from_refusals! { $error => $from_problem; BuildError, CursorError, NotFound, danger::CrossTenantError, migration::MigrationError, }
         $crate::__from_decimal_refusals! { $error => $from_problem }
     };
 }

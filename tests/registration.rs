@@ -24,7 +24,16 @@ struct Host {
     wallets: BTreeMap<AccountId, Wallet>,
     registered: BTreeMap<(Subject, IdempotencyKey), Registered>,
     subjects: BTreeMap<Subject, SubjectRecord>,
+    invitations: BTreeMap<(AccountId, Subject), Invitation>,
     next: i64,
+}
+
+/// A member of an account, who may write.
+fn member(account: &AccountId) -> WriteAccess {
+    let tenant =
+        Tenant { account: Account { id: account.clone(), ..support::account(0, AccountStatus::Active) }, ..tenant(0) };
+    let principal = Principal::session(1.into()).of_account(account.clone());
+    validate_account_and_plan(&principal, Some(&tenant), at(0)).unwrap().into_write().unwrap()
 }
 
 impl Host {
@@ -60,7 +69,33 @@ impl Host {
         }
     }
 
+    fn join(&mut self, account: &AccountId, subject: Subject) -> Result<Answer<UserId>, JoinError> {
+        let place = (account.clone(), subject);
+        if !self.invitations.contains_key(&place) {
+            let invitation = Invitation::new(&member(account), subject, at(100), None)?;
+            assert_eq!(invitation.expected_version(), 0);
+            self.invitations.insert(place.clone(), invitation.into_row());
+        }
+        self.next += 1;
+        let invitation = self.invitations[&place].clone();
+        let facts =
+            JoinFacts { account: self.accounts[account].clone(), by_subject: self.subjects.get(&subject).cloned() };
+        match invitation.clone().accept(&subject, self.next.into(), facts, at(1))? {
+            Answer::Replayed(user) => Ok(Answer::Replayed(user)),
+            Answer::Fresh(change) => {
+                assert_eq!((change.account(), change.user()), (account, &UserId::from(self.next)));
+                let stored = self.subjects.get(&subject).map_or(0, |record| record.version);
+                assert_eq!(change.subject().expected_version(), stored);
+                assert_eq!(change.invitation().expected_version(), invitation.version);
+                self.subjects.insert(subject, change.subject().row().clone());
+                self.invitations.insert(place, change.invitation().row().clone());
+                Ok(Answer::Fresh(change.user().clone()))
+            }
+        }
+    }
+
     fn delete(&mut self, account: &AccountId) {
+        self.invitations.retain(|(of, _), _| of != account);
         self.accounts.remove(account);
         self.wallets.remove(account);
         for record in self.subjects.values_mut().filter(|record| record.account.as_ref() == Some(account)) {
@@ -72,7 +107,16 @@ impl Host {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Register { key: u8, subject: u8, price: i64 },
+    Register {
+        key: u8,
+        subject: u8,
+        price: i64,
+    },
+    /// One identity joins the account of another.
+    Join {
+        subject: u8,
+        host: u8,
+    },
     Delete(u8),
 }
 
@@ -81,10 +125,12 @@ proptest! {
     fn b6_an_identity_has_one_account_and_gets_its_first_credits_once(
         steps in prop::collection::vec(prop_oneof![
             4 => (0u8..6, 0u8..3, 0i64..2).prop_map(|(key, subject, price)| Step::Register { key, subject, price }),
+            2 => (0u8..3, 0u8..3).prop_map(|(subject, host)| Step::Join { subject, host }),
             1 => (0u8..3).prop_map(Step::Delete),
         ], 1..40)
     ) {
         let mut host = Host::default();
+        let mut joined = std::collections::BTreeSet::new();
         let mut seeded = BTreeMap::<Subject, u32>::new();
         let mut answers = BTreeMap::new();
         for step in steps {
@@ -95,6 +141,21 @@ proptest! {
                         host.delete(&account);
                     }
                 }
+                Step::Join { subject: number, host: of } => {
+                    let Some(account) = host.subjects.get(&subject(of)).and_then(|record| record.account.clone()) else { continue };
+                    let own = host.subjects.get(&subject(number)).and_then(|record| record.account.clone());
+                    let wallet = host.wallets[&account].clone();
+                    match host.join(&account, subject(number)) {
+                        Ok(Answer::Fresh(_)) => {
+                            prop_assert_eq!(own, None, "who belongs nowhere");
+                            joined.insert(subject(number));
+                        }
+                        Ok(Answer::Replayed(_)) => prop_assert_eq!(own, Some(account.clone())),
+                        Err(JoinError::AlreadyRegistered) => prop_assert!(own.is_some()),
+                        Err(error) => prop_assert!(false, "{:?}", error),
+                    }
+                    prop_assert_eq!(&host.wallets[&account], &wallet, "who joins seeds nothing");
+                }
                 Step::Register { key, subject: number, price } => {
                     let payload = price;
                     let plan = Plan { id: (price + 1).into(), ..plan(price, price > 0) };
@@ -103,6 +164,7 @@ proptest! {
                     match (host.register(key, subject(number), plan), known) {
                         (Ok(Answer::Fresh(registered)), None) => {
                             prop_assert!(!live);
+                            prop_assert!(registered.credits.is_zero() || !joined.contains(&subject(number)));
                             if !registered.credits.is_zero() {
                                 *seeded.entry(subject(number)).or_default() += 1;
                             }
@@ -119,8 +181,9 @@ proptest! {
                 }
             }
             prop_assert!(seeded.values().all(|times| *times == 1));
-            let live = host.subjects.values().filter(|record| record.account.is_some()).count();
-            prop_assert_eq!(host.accounts.len(), live, "one account for each identity that has one");
+            let live: std::collections::BTreeSet<&AccountId> =
+                host.subjects.values().filter_map(|record| record.account.as_ref()).collect();
+            prop_assert_eq!(host.accounts.len(), live.len(), "no account without an identity, and none that is not there");
         }
     }
 }
@@ -156,6 +219,51 @@ fn b6_a_registration_is_whole() {
     };
     assert_eq!(change.account().status, AccountStatus::Active);
     assert!(change.subscription().is_none());
+}
+
+#[test]
+fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
+    let account = support::account(7, AccountStatus::Active);
+    let facts = |status| JoinFacts { account: Account { status, ..account.clone() }, by_subject: None };
+    let active = || facts(AccountStatus::Active);
+    let invitation = Invitation::new(&member(&7.into()), subject(1), at(100), None).unwrap().into_row();
+    let accept =
+        |subject: Subject, facts: JoinFacts, now: i64| invitation.clone().accept(&subject, 5.into(), facts, at(now));
+    assert_eq!(accept(subject(2), active(), 1), Err(JoinError::NotInvited), "a link that is passed on admits nobody");
+    assert_eq!(accept(subject(1), active(), 100), Err(JoinError::Expired));
+    assert!(accept(subject(1), active(), 99).is_ok());
+    assert_eq!(accept(subject(1), facts(AccountStatus::Closed), 1), Err(JoinError::Denied(Denial::AccountClosed)));
+    assert!(accept(subject(1), facts(AccountStatus::PendingPayment), 1).is_ok(), "who owes may still be joined");
+    let mut foreign = active();
+    foreign.account.id = 8.into();
+    assert_eq!(accept(subject(1), foreign, 1), Err(JoinError::Row(WalletError::Mismatch)));
+    let record =
+        |account: Option<i64>| SubjectRecord { subject: subject(1), account: account.map(Into::into), version: 3 };
+    let with = |record| JoinFacts { by_subject: Some(record), ..active() };
+    assert_eq!(accept(subject(1), with(record(Some(9))), 1), Err(JoinError::AlreadyRegistered));
+    assert!(accept(subject(1), with(record(None)), 1).is_ok());
+    let other = SubjectRecord { subject: subject(2), ..record(None) };
+    assert_eq!(accept(subject(1), with(other), 1), Err(JoinError::Row(WalletError::Mismatch)));
+
+    // Renewed; accepted, it stays accepted, however late and by whom it is asked again.
+    let renewed = Invitation::new(&member(&7.into()), subject(1), at(200), Some(&invitation)).unwrap();
+    assert_eq!((renewed.expected_version(), renewed.row().expires_at), (1, at(200)));
+    let Ok(Answer::Fresh(joined)) = renewed.into_row().accept(&subject(1), 5.into(), active(), at(150)) else {
+        panic!()
+    };
+    let accepted = joined.invitation().row().clone();
+    assert_eq!(accepted.clone().accept(&subject(1), 6.into(), active(), at(999)), Ok(Answer::Replayed(5.into())));
+    let renewed = Invitation::new(&member(&7.into()), subject(1), at(2000), Some(&accepted)).unwrap().into_row();
+    assert_eq!(renewed.accept(&subject(1), 6.into(), active(), at(999)), Ok(Answer::Replayed(5.into())));
+    let other = Invitation::new(&member(&8.into()), subject(1), at(200), Some(&invitation)).unwrap_err();
+    assert_eq!(other, JoinError::Row(WalletError::Mismatch));
+
+    // A credential that is bound to sites cannot hand out more than it has.
+    let own = Tenant { account: account.clone(), sites: [12.into()].into(), ..tenant(7) };
+    let key = Principal::api_key(1.into()).of_account(7.into()).bound_to_sites(vec![12.into()]);
+    let bound = validate_account_and_plan(&key, Some(&own), at(0)).unwrap().into_write().unwrap();
+    let refused = Invitation::new(&bound, subject(1), at(100), None);
+    assert_eq!(refused, Err(JoinError::Denied(Denial::AccountWideForbidden)));
 }
 
 #[test]

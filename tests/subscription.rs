@@ -788,3 +788,164 @@ fn statuses_and_methods_are_their_texts() {
     }
     assert_eq!(PaymentMethod::from_text("Stripe"), None);
 }
+
+/// The policy of a host that waits 3 days for a renewal, gives 5 days' grace and 2 days for a first payment.
+fn lifecycle(after_trial: AfterTrial, after_grace: AfterRetries) -> Policy {
+    let grace = bailiwick::GraceSettings { seconds: GRACE.unsigned_abs(), mode: bailiwick::GraceMode::Full };
+    Policy::load(PolicySettings {
+        renewal_slack_seconds: SLACK.unsigned_abs(),
+        past_due_grace: Some(grace),
+        first_payment_seconds: (2 * DAY).unsigned_abs(),
+        after_trial,
+        after_grace,
+        ..PolicySettings::default()
+    })
+    .unwrap()
+}
+
+#[test]
+fn b2_what_time_makes_due_is_due_to_the_second() {
+    let policy = lifecycle(AfterTrial::Pause, AfterRetries::Unpaid);
+    // From 31 January to 28 February; past due since 10 February.
+    for (status, ending, due, to) in [
+        (Status::Incomplete, false, "2026-02-02", Some(Status::IncompleteExpired)),
+        (Status::Trialing, false, "2026-02-28", Some(Status::Paused)),
+        (Status::Trialing, true, "2026-02-28", Some(Status::Canceled)),
+        (Status::Active, false, "2026-03-03", Some(Status::PastDue)),
+        (Status::Active, true, "2026-02-28", Some(Status::Canceled)),
+        (Status::PastDue, false, "2026-02-15", Some(Status::Unpaid)),
+        (Status::PastDue, true, "2026-02-28", Some(Status::Canceled)),
+        (Status::Paused, true, "2026-02-28", Some(Status::Canceled)),
+        (Status::Unpaid, true, "2026-02-28", Some(Status::Canceled)),
+        (Status::Unpaid, false, "2126-01-01", None),
+        (Status::Paused, false, "2126-01-01", None),
+        (Status::Canceled, false, "2126-01-01", None),
+        (Status::IncompleteExpired, false, "2126-01-01", None),
+        (Status::Unknown, false, "2126-01-01", None),
+    ] {
+        let subscription = Subscription { cancel_at_period_end: ending, ..in_status(status) };
+        assert_eq!(policy.command_due(&subscription, on(due) - seconds(1)), None, "{status} {ending}");
+        let command = policy.command_due(&subscription, on(due));
+        let reached = command.map(|command| subscription.apply(command, on(due)).unwrap().to());
+        assert_eq!(reached, to, "{status} {ending}");
+    }
+}
+
+/// Time, and what a customer does.
+fn any_happening() -> impl Strategy<Value = (i64, Option<Order>)> {
+    let orders = prop_oneof![
+        6 => (any::<bool>(), 1i64..=3).prop_map(|(first, months)| Order::Pay { first, every: Every::Months(months), slack: GRACE }),
+        2 => (1..40 * DAY).prop_map(|until| Order::StartTrial { until }),
+        1 => (3i64..6).prop_map(|plan| Order::ChangePlan { plan }),
+        2 => (3i64..6).prop_map(|plan| Order::ChangePlanAtPeriodEnd { plan }),
+        3 => prop::sample::select(vec!["pause", "resume", "cancel_at_period_end", "withdraw_cancellation"]).prop_map(Order::Plain),
+    ];
+    (1..50 * DAY, prop::option::weighted(0.7, orders))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// However finely the clock is ticked between what happens, everything ends the same: C5's promise, for subscriptions.
+    #[test]
+    fn b2_how_finely_the_clock_ticks_changes_no_subscription(
+        story in prop::collection::vec(any_happening(), 1..20),
+        ticks in prop::collection::vec(0..700 * DAY, 0..60),
+        then in prop::sample::select(vec![AfterTrial::Pause, AfterTrial::Invoice, AfterTrial::Cancel]),
+        after in prop::sample::select(vec![AfterRetries::Unpaid, AfterRetries::Cancel]),
+    ) {
+        let policy = lifecycle(then, after);
+        let told = |ticks: &[i64]| {
+            let mut ticks = ticks.to_vec();
+            ticks.sort_unstable();
+            let (mut subscription, mut now) = (new(at(START)), START);
+            let mut answers = Vec::new();
+            for (later, order) in &story {
+                let next = now + later;
+                for tick in ticks.iter().map(|tick| START + tick).filter(|tick| (now..next).contains(tick)) {
+                    for transition in policy.advance_subscription(&subscription, at(tick)) {
+                        subscription = transition.into_subscription();
+                    }
+                }
+                now = next;
+                for transition in policy.advance_subscription(&subscription, at(now)) {
+                    assert_eq!(transition.expected_version(), subscription.version, "one after another");
+                    subscription = transition.into_subscription();
+                }
+                assert_eq!(policy.command_due(&subscription, at(now)), None, "{subscription:?}");
+                let Some(mut order) = order.clone() else { continue };
+                if let Order::StartTrial { until } = &mut order {
+                    *until += now;
+                }
+                let answer = subscription.clone().apply(command(&order), at(now));
+                answers.push(answer.as_ref().map(Transition::to).map_err(Refusal::reason));
+                if let Ok(transition) = answer {
+                    subscription = transition.into_subscription();
+                }
+            }
+            (Subscription { version: 0, ..subscription }, answers)
+        };
+        prop_assert_eq!(told(&ticks), told(&[]));
+    }
+
+    /// What was used and what was not add up to the price, and the same plan costs nothing.
+    #[test]
+    fn a_change_of_plan_is_divided_by_time(
+        from in 0i64..1_000_000, to in 0i64..1_000_000, second in 0i64..28 * DAY, months in 1i64..=12,
+    ) {
+        let price = |cents: i64| Money::new(rust_decimal::Decimal::new(cents, 2), Currency::EUR).unwrap();
+        let gate = Gate::new();
+        let of = |id: i64, cents: i64, months: i64| Plan {
+            id: id.into(), price: price(cents), interval: interval(Every::Months(months)), ..Plan::clone(&gate.plan)
+        };
+        let paid = in_status(Status::Active);
+        let now = on("2026-01-31") + seconds(second);
+        let (cheap, dear) = (of(3, from, 1), of(4, to, months));
+        let proration = paid.prorate(&cheap, &dear, now).unwrap();
+        let left = rust_decimal::Decimal::from(28 * DAY - second);
+        let exact = |cents: i64, length: i64| rust_decimal::Decimal::new(cents, 2) * left / rust_decimal::Decimal::from(length);
+        let half_a_cent = rust_decimal::Decimal::new(5, 3);
+        prop_assert!((proration.unused.amount() - exact(from, 28 * DAY)).abs() <= half_a_cent);
+        let length = (Interval { ..interval(Every::Months(months)) }.after(on("2026-01-31"), 1).unwrap() - on("2026-01-31")).num_seconds();
+        prop_assert!((proration.charge.amount() - exact(to, length)).abs() <= half_a_cent);
+        prop_assert!(proration.unused.amount() <= cheap.price.amount());
+        let balance = proration.due().amount() - proration.credit().amount();
+        prop_assert_eq!(balance, proration.charge.amount() - proration.unused.amount());
+        prop_assert!(proration.due().is_zero() || proration.credit().is_zero());
+        let same = paid.prorate(&cheap, &of(3, from, 1), now).unwrap();
+        prop_assert!(same.due().is_zero() && same.credit().is_zero());
+    }
+}
+
+#[test]
+fn a_change_of_plan_without_a_price_says_why() {
+    use bailiwick::ProrationError::{Currency as OtherCurrency, NoPeriod, PlanMismatch};
+    let gate = Gate::new();
+    let of = |id: i64, currency| Plan {
+        id: id.into(),
+        price: Money::new(30.into(), currency).unwrap(),
+        ..Plan::clone(&gate.plan)
+    };
+    let (from, to) = (of(3, Currency::EUR), of(4, Currency::EUR));
+    let prorate =
+        |subscription: Subscription, from: &Plan, to: &Plan, day: &str| subscription.prorate(from, to, on(day));
+    let active = || in_status(Status::Active);
+    assert!(prorate(active(), &from, &to, "2026-02-27").is_ok());
+    assert_eq!(prorate(active(), &from, &to, "2026-02-28"), Err(NoPeriod), "over");
+    assert_eq!(prorate(in_status(Status::Trialing), &from, &to, "2026-02-14"), Err(NoPeriod), "a trial costs nothing");
+    assert_eq!(prorate(in_status(Status::Incomplete), &from, &to, "2026-02-14"), Err(NoPeriod));
+    assert_eq!(prorate(active(), &to, &from, "2026-02-14"), Err(PlanMismatch));
+    let dollars = of(4, Currency::USD);
+    let refused = prorate(active(), &from, &dollars, "2026-02-14").unwrap_err();
+    assert_eq!(
+        (refused, refused.code()),
+        (OtherCurrency { from: from.price, to: dollars.price }, Code::CurrencyMismatch)
+    );
+    // Paid ahead, what lies ahead is unused as well.
+    let ahead = active().record_payment(month("early"), on("2026-02-14")).unwrap().into_subscription();
+    let unused = prorate(ahead, &from, &to, "2026-02-14").unwrap().unused;
+    assert!(unused.amount() > 30.into());
+    let yen = Currency::try_from("JPY").unwrap();
+    assert_eq!((yen.places(), Currency::EUR.places()), (0, 2));
+    assert_eq!(Currency::try_from("KWD").unwrap().places(), 3);
+}

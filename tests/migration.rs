@@ -1,0 +1,465 @@
+//! The way over from an old schema, and the way back: B7 and B8, on databases filled with old rows, with code of both
+//! kinds at work at every step.
+
+#[path = "servers/mod.rs"]
+mod servers;
+
+use bailiwick::PaymentMethod;
+use bailiwick::migration::{Catalog, LegacySchema, MigrationError, PLACEHOLDER, SQLITE_CATALOG, Step};
+use servers::Postgres;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection};
+use tokio::runtime::Runtime;
+
+/// The schema of the audit, as two hosts may have written it: quotes, comments, options, names, and what hangs on it.
+const SQLITE_SCHEMAS: [&str; 3] = [
+    "CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+     CREATE TABLE subscriptions (
+         id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts (id), status TEXT NOT NULL,
+         stripe_subscription_id TEXT NOT NULL UNIQUE
+     );",
+    "CREATE TABLE \"accounts\" (\"id\" INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT 'a, (b)' /* , */) STRICT;
+     CREATE TABLE \"subscriptions\" ( -- one for each account, or none
+         \"id\" INTEGER PRIMARY KEY AUTOINCREMENT, -- , (
+         \"account_id\" INTEGER NOT NULL,
+         [status] TEXT NOT NULL CHECK (status IN ('active', 'past_due', 'not null, canceled', 'canceled')),
+         `stripe_subscription_id` TEXT CONSTRAINT \"has one\" NOT NULL ON CONFLICT ABORT UNIQUE, -- Stripe's
+         FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE,
+         CHECK (length(stripe_subscription_id) > 0)
+     ) STRICT;
+     CREATE INDEX by_account ON subscriptions (account_id);
+     CREATE UNIQUE INDEX \"by status\" ON subscriptions (account_id, status) WHERE status = 'active';
+     CREATE TABLE events (id INTEGER PRIMARY KEY, subscription_id INTEGER NOT NULL REFERENCES subscriptions (id) ON DELETE CASCADE) STRICT;
+     CREATE TABLE log (line TEXT) STRICT;
+     CREATE TRIGGER made AFTER INSERT ON subscriptions BEGIN INSERT INTO log VALUES ('made ' || new.id); SELECT 1; END;
+     CREATE VIEW active AS SELECT id, account_id FROM subscriptions WHERE status = 'active';",
+    "CREATE TABLE accounts (name TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (id)) WITHOUT ROWID;
+     CREATE TABLE subscriptions (stripe_subscription_id VARCHAR(255) COLLATE BINARY not   null, id INTEGER NOT NULL,
+         account_id INTEGER NOT NULL, status TEXT NOT NULL, CONSTRAINT once UNIQUE (stripe_subscription_id), PRIMARY KEY (id));",
+];
+
+const POSTGRES_SCHEMA: &str = "
+    CREATE TABLE accounts (id BIGINT PRIMARY KEY, name TEXT NOT NULL);
+    CREATE TABLE subscriptions (
+        id BIGINT PRIMARY KEY, account_id BIGINT NOT NULL REFERENCES accounts (id), status TEXT NOT NULL,
+        stripe_subscription_id TEXT NOT NULL UNIQUE
+    );
+    CREATE VIEW active AS SELECT id, stripe_subscription_id FROM subscriptions WHERE status = 'active';";
+
+enum Connected {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection, #[allow(dead_code, reason = "it runs until it is dropped")] Postgres),
+}
+
+struct Database {
+    runtime: Runtime,
+    connected: Connected,
+    next: i64,
+}
+
+type Row = (i64, i64, String, Option<String>);
+
+impl Database {
+    /// With so many old rows: accounts of which two in three have a subscription.
+    fn sqlite(schema: &str, rows: i64) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(SqliteConnection::connect("sqlite::memory:")).unwrap();
+        let mut database = Self { runtime, connected: Connected::Sqlite(connection), next: 0 };
+        database.run("PRAGMA foreign_keys = ON").unwrap();
+        database.fill(schema, rows);
+        database
+    }
+
+    fn postgres(rows: i64) -> Option<Self> {
+        let server = Postgres::start()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(PgConnection::connect(&server.url())).unwrap();
+        let mut database = Self { runtime, connected: Connected::Postgres(connection, server), next: 0 };
+        database.fill(POSTGRES_SCHEMA, rows);
+        Some(database)
+    }
+
+    fn fill(&mut self, schema: &str, rows: i64) {
+        self.run(schema).unwrap();
+        for number in 0..rows {
+            self.next += 1;
+            let id = self.next;
+            self.run(&format!("INSERT INTO accounts (id, name) VALUES ({id}, 'account {id}')")).unwrap();
+            if number % 3 > 0 {
+                self.old_writer(id).unwrap();
+            }
+        }
+    }
+
+    /// Every database of the tests.
+    fn each(rows: i64, mut test: impl FnMut(Self)) {
+        for schema in SQLITE_SCHEMAS {
+            test(Self::sqlite(schema, rows));
+        }
+        if let Some(database) = Self::postgres(rows) {
+            test(database);
+        }
+    }
+
+    fn run(&mut self, script: &str) -> Result<(), sqlx::Error> {
+        let text = AssertSqlSafe(script.to_owned());
+        match &mut self.connected {
+            Connected::Sqlite(connection) => self.runtime.block_on(sqlx::raw_sql(text).execute(connection)).map(drop),
+            Connected::Postgres(connection, _) => {
+                self.runtime.block_on(sqlx::raw_sql(text).execute(connection)).map(drop)
+            }
+        }
+    }
+
+    fn query<T>(&mut self, text: &str) -> Result<Vec<T>, sqlx::Error>
+    where
+        T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow>
+            + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>
+            + Send
+            + Unpin,
+    {
+        let text = AssertSqlSafe(text.to_owned());
+        match &mut self.connected {
+            Connected::Sqlite(connection) => self.runtime.block_on(sqlx::query_as(text).fetch_all(connection)),
+            Connected::Postgres(connection, _) => self.runtime.block_on(sqlx::query_as(text).fetch_all(connection)),
+        }
+    }
+
+    fn catalog(&mut self) -> Catalog {
+        match self.connected {
+            Connected::Postgres(..) => Catalog::Postgres,
+            Connected::Sqlite(_) => Catalog::Sqlite(self.query(SQLITE_CATALOG).unwrap()),
+        }
+    }
+
+    /// Runs a step as a host does; what fails is rolled back.
+    fn step(&mut self, step: Step) -> Result<(), sqlx::Error> {
+        let script = LegacySchema::default().script(step, &self.catalog()).unwrap();
+        let done = self.run(&script);
+        if done.is_err() {
+            self.run("ROLLBACK").unwrap();
+            if let Connected::Sqlite(_) = self.connected {
+                self.run("PRAGMA legacy_alter_table = OFF; PRAGMA foreign_keys = ON").unwrap();
+            }
+        }
+        if let Connected::Sqlite(_) = self.connected {
+            assert!(self.query::<(String, i64, String, i64)>("PRAGMA foreign_key_check").unwrap().is_empty());
+            assert_eq!(self.query::<(String,)>("PRAGMA integrity_check").unwrap(), [("ok".to_owned(),)]);
+        }
+        done
+    }
+
+    /// As often as there is something left to do; how often that was.
+    fn backfill(&mut self, others: Option<PaymentMethod>) -> usize {
+        let mut runs = 0;
+        let mut last = None;
+        loop {
+            let left = self.unfinished();
+            if left == (0, 0) || last == Some(left) {
+                return runs;
+            }
+            last = Some(left);
+            self.step(Step::Backfill { batch: 7, others }).unwrap();
+            runs += 1;
+        }
+    }
+
+    fn unfinished(&mut self) -> (i64, i64) {
+        self.query(&LegacySchema::default().unfinished()).unwrap()[0]
+    }
+
+    // The code of before: it knows nothing but Stripe.
+
+    /// `None` where a row is more than it understands: it expects an identifier in each.
+    fn old_reader(&mut self) -> Option<Vec<(i64, String)>> {
+        self.rows().into_iter().map(|(id, _, _, stripe)| Some((id, stripe?))).collect()
+    }
+
+    fn old_writer(&mut self, account: i64) -> Result<(), sqlx::Error> {
+        self.run(&format!(
+            "INSERT INTO subscriptions (id, account_id, status, stripe_subscription_id) \
+             VALUES ({account}, {account}, 'active', 'sub_{account}')"
+        ))
+    }
+
+    // The code of after.
+
+    fn new_reader(&mut self) -> Vec<(i64, Option<PaymentMethod>)> {
+        let rows: Vec<(i64, Option<String>, Option<String>)> =
+            self.query("SELECT id, payment_method, stripe_subscription_id FROM subscriptions ORDER BY id").unwrap();
+        rows.into_iter()
+            .map(|(id, method, stripe)| (id, PaymentMethod::of_row(method.as_deref(), stripe.as_deref())))
+            .collect()
+    }
+
+    fn new_writer(&mut self, method: Option<PaymentMethod>, stripe: Option<&str>) -> Result<i64, sqlx::Error> {
+        self.next += 1;
+        let id = self.next;
+        let text = |value: Option<&str>| value.map_or("NULL".to_owned(), |value| format!("'{value}'"));
+        let (method, stripe) = (text(method.map(PaymentMethod::as_str)), text(stripe));
+        self.run(&format!("INSERT INTO accounts (id, name, payment_method) VALUES ({id}, 'new', {method})"))?;
+        self.run(&format!(
+            "INSERT INTO subscriptions (id, account_id, status, payment_method, stripe_subscription_id) \
+             VALUES ({id}, {id}, 'active', {method}, {stripe})"
+        ))?;
+        Ok(id)
+    }
+
+    /// A new account, as old code writes it.
+    fn old_newcomer(&mut self) -> Result<(), sqlx::Error> {
+        self.next += 1;
+        let id = self.next;
+        self.run(&format!("INSERT INTO accounts (id, name) VALUES ({id}, 'old')"))?;
+        self.old_writer(id)
+    }
+
+    /// All that old code ever wrote, as it reads it.
+    fn rows(&mut self) -> Vec<Row> {
+        self.query("SELECT id, account_id, status, stripe_subscription_id FROM subscriptions ORDER BY id").unwrap()
+    }
+}
+
+const ROWS: i64 = 40;
+const OTHERS: Option<PaymentMethod> = Some(PaymentMethod::BankTransfer);
+
+#[test]
+fn b8_both_kinds_of_code_work_at_every_step_of_the_way() {
+    Database::each(ROWS, |mut database| {
+        let before = database.rows();
+
+        // Expanded: old code does not notice; new code reads what is not written yet.
+        database.step(Step::Expand).unwrap();
+        assert_eq!(database.rows(), before, "no row changed");
+        database.old_newcomer().unwrap();
+        assert_eq!(database.old_reader().unwrap().len(), before.len() + 1);
+        assert!(database.new_reader().iter().all(|(_, method)| *method == Some(PaymentMethod::Stripe)));
+        database.new_writer(Some(PaymentMethod::Stripe), Some("sub_new")).unwrap();
+        assert!(database.old_reader().is_some());
+
+        // It cannot be contracted while a row does not say how it is paid, and the attempt changes nothing.
+        let unfinished = database.unfinished();
+        assert!(database.step(Step::Contract).is_err());
+        assert_eq!(database.unfinished(), unfinished);
+        database.old_newcomer().unwrap();
+
+        // Backfilled, in batches, old code at work meanwhile.
+        database.step(Step::Backfill { batch: 7, others: OTHERS }).unwrap();
+        database.old_newcomer().unwrap();
+        assert!(database.backfill(OTHERS) > 2);
+        assert_eq!(database.unfinished(), (0, 0));
+        assert!(database.old_reader().is_some());
+        database.old_newcomer().unwrap();
+        assert!(database.new_reader().iter().all(|(_, method)| *method == Some(PaymentMethod::Stripe)));
+
+        // Old code is gone: the method is switched on, and what it left behind is written.
+        let transferred = database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
+        database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
+        assert!(database.new_reader().contains(&(transferred, Some(PaymentMethod::BankTransfer))));
+        database.backfill(OTHERS);
+        database.step(Step::Contract).unwrap();
+
+        // Contracted: a row says how it is paid, and Stripe's identifier is unique where present.
+        assert!(database.old_newcomer().is_err());
+        assert!(database.new_writer(None, Some("sub_x")).is_err());
+        database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
+        database.new_writer(Some(PaymentMethod::Stripe), Some("sub_y")).unwrap();
+        assert!(database.new_writer(Some(PaymentMethod::Stripe), Some("sub_y")).is_err(), "unique where present");
+        assert!(database.run("UPDATE subscriptions SET payment_method = 'cheque'").is_err());
+        let kept: Vec<Row> =
+            database.rows().into_iter().filter(|row| before.iter().any(|old| old.0 == row.0)).collect();
+        assert_eq!(kept, before, "what was there is there");
+        let accounts: Vec<(String, i64)> = database
+            .query("SELECT payment_method, count(*) FROM accounts WHERE name LIKE 'account%' GROUP BY payment_method ORDER BY 1")
+            .unwrap();
+        let without = (ROWS + 2) / 3;
+        let expected = [("bank_transfer".to_owned(), without), ("stripe".to_owned(), ROWS - without)];
+        assert_eq!(accounts, expected, "Stripe where there is a Stripe identifier, else as was chosen");
+    });
+}
+
+#[test]
+fn b8_the_way_back_lets_old_code_work_and_loses_nothing() {
+    Database::each(ROWS, |mut database| {
+        let old_rows = database.rows();
+        database.step(Step::Expand).unwrap();
+        database.backfill(OTHERS);
+        database.step(Step::Contract).unwrap();
+        let transferred = database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
+        let new_rows = database.rows();
+
+        // Back from the contraction: old code writes again.
+        database.step(Step::UndoContract).unwrap();
+        database.old_newcomer().unwrap();
+        assert_eq!(database.rows()[..new_rows.len()], new_rows);
+
+        // Back from the expansion: old code reads again, every row.
+        assert!(database.old_reader().is_none(), "a row without an identifier is more than it understands");
+        database.step(Step::UndoExpand).unwrap();
+        let read = database.old_reader().unwrap();
+        let of_transfer = read.iter().find(|row| row.0 == transferred).unwrap();
+        assert_eq!(of_transfer.1, format!("{PLACEHOLDER}{transferred}"));
+        database.old_newcomer().unwrap();
+        assert!(database.new_writer(Some(PaymentMethod::BankTransfer), None).is_err());
+        let methods: Vec<(String,)> =
+            database.query(&format!("SELECT payment_method FROM subscriptions WHERE id = {transferred}")).unwrap();
+        assert_eq!(methods, [("bank_transfer".to_owned(),)], "what new code wrote stays");
+
+        // And out again: the placeholder goes, what it stood for is as it was.
+        database.run(&format!("DELETE FROM accounts WHERE id = {}", database.next)).unwrap();
+        database.step(Step::Expand).unwrap();
+        database.backfill(OTHERS);
+        database.step(Step::Contract).unwrap();
+        assert!(database.rows().contains(&(transferred, transferred, "active".into(), None)));
+        let kept: Vec<Row> =
+            database.rows().into_iter().filter(|row| old_rows.iter().any(|old| old.0 == row.0)).collect();
+        assert_eq!(kept, old_rows);
+    });
+}
+
+#[test]
+fn b8_repeated_runs_are_harmless() {
+    Database::each(ROWS, |mut database| {
+        let backfill = Step::Backfill { batch: 1000, others: OTHERS };
+        let everything = "SELECT id, payment_method, stripe_subscription_id FROM subscriptions ORDER BY id";
+        for step in [Step::Expand, backfill, Step::Contract, Step::UndoContract, Step::UndoExpand, Step::Expand] {
+            database.step(step).unwrap();
+            let schema = match database.catalog() {
+                Catalog::Postgres => vec![],
+                Catalog::Sqlite(objects) => objects,
+            };
+            let rows: Vec<(i64, Option<String>, Option<String>)> = database.query(everything).unwrap();
+            for _ in 0..3 {
+                database.step(step).unwrap();
+                assert_eq!(
+                    database.query::<(i64, Option<String>, Option<String>)>(everything).unwrap(),
+                    rows,
+                    "{step:?}"
+                );
+                if let Catalog::Sqlite(objects) = database.catalog() {
+                    assert_eq!(objects, schema, "{step:?}");
+                }
+            }
+        }
+    });
+}
+
+/// Where nobody chose for them, accounts without a Stripe subscription wait, and the contraction waits with them.
+#[test]
+fn b8_nobody_is_given_a_method_that_nobody_chose() {
+    Database::each(ROWS, |mut database| {
+        database.step(Step::Expand).unwrap();
+        database.backfill(None);
+        assert_eq!(database.unfinished(), ((ROWS + 2) / 3, 0));
+        assert!(database.step(Step::Contract).is_err());
+    });
+}
+
+#[test]
+fn b8_a_rebuilt_table_keeps_all_that_hangs_on_it() {
+    let mut database = Database::sqlite(SQLITE_SCHEMAS[1], 9);
+    database.run("INSERT INTO events (subscription_id) SELECT id FROM subscriptions").unwrap();
+    // The last row is gone: its key must not be given out again.
+    database.old_newcomer().unwrap();
+    let last = database.next;
+    database.run(&format!("DELETE FROM subscriptions WHERE id = {last}")).unwrap();
+    let lines = |database: &mut Database| database.query::<(i64,)>("SELECT count(*) FROM log").unwrap()[0].0;
+    let before = lines(&mut database);
+    for step in [Step::Expand, Step::Backfill { batch: 100, others: OTHERS }, Step::Contract] {
+        database.step(step).unwrap();
+    }
+    assert_eq!(lines(&mut database), before, "no trigger fired for rows that were there");
+    let Catalog::Sqlite(objects) = database.catalog() else { panic!() };
+    let texts: Vec<&str> = objects.iter().map(|(_, sql)| sql.as_str()).collect();
+    for kept in ["by_account", "\"by status\"", "TRIGGER made", "'not null, canceled'", "STRICT", "ON DELETE CASCADE"] {
+        assert!(texts.iter().any(|text| text.contains(kept)), "{kept}: {texts:#?}");
+    }
+    assert_eq!(database.query::<(i64,)>("SELECT count(*) FROM events").unwrap()[0].0, 6, "nothing was deleted with it");
+    assert_eq!(database.query::<(i64,)>("SELECT count(*) FROM active").unwrap()[0].0, 6, "the view still looks");
+    database
+        .run("INSERT INTO subscriptions (account_id, status, payment_method) VALUES (1, 'past_due', 'bank_transfer')")
+        .unwrap();
+    assert_eq!(database.query::<(i64,)>("SELECT max(id) FROM subscriptions").unwrap()[0].0, last + 1);
+    assert_eq!(lines(&mut database), before + 1, "and the trigger fires again");
+    // References still hold, and are still enforced.
+    assert!(database.run("INSERT INTO events (subscription_id) VALUES (4242)").is_err());
+    database.run("DELETE FROM accounts WHERE id = 2").unwrap();
+    assert_eq!(database.query::<(i64,)>("SELECT count(*) FROM events").unwrap()[0].0, 5);
+}
+
+#[test]
+fn b8_what_cannot_be_rebuilt_safely_is_refused() {
+    let schema = LegacySchema::default();
+    let catalog = |subscriptions: &str| {
+        let accounts = "CREATE TABLE accounts (id INTEGER PRIMARY KEY)".to_owned();
+        Catalog::Sqlite(vec![("accounts".into(), accounts), ("subscriptions".into(), subscriptions.to_owned())])
+    };
+    let refused = |subscriptions: &str| schema.script(Step::Expand, &catalog(subscriptions)).unwrap_err();
+    let unreadable = MigrationError::TableUnreadable("subscriptions".into());
+    for text in [
+        "CREATE TABLE subscriptions (id INTEGER, stripe_subscription_id TEXT NOT NULL, twice INT AS (id * 2))",
+        "CREATE TABLE subscriptions (id INTEGER, stripe_subscription_id TEXT NOT NULL, x INT GENERATED ALWAYS AS (1))",
+        "CREATE VIRTUAL TABLE subscriptions USING fts5(stripe_subscription_id)",
+        "CREATE TABLE subscriptions (stripe_subscription_id TEXT NOT NULL",
+        "CREATE TABLE subscriptions (stripe_subscription_id TEXT DEFAULT 'x NOT NULL)",
+        "",
+    ] {
+        assert_eq!(refused(text), unreadable, "{text}");
+    }
+    let missing =
+        MigrationError::ColumnMissing { table: "subscriptions".into(), column: "stripe_subscription_id".into() };
+    assert_eq!(refused("CREATE TABLE subscriptions (id INTEGER, UNIQUE (stripe_subscription_id))"), missing);
+    let other = LegacySchema { subscriptions: "abos".into(), ..schema.clone() };
+    let text = "CREATE TABLE subscriptions (id INTEGER, stripe_subscription_id TEXT NOT NULL)";
+    assert_eq!(other.script(Step::Expand, &catalog(text)), Err(MigrationError::TableMissing("abos".into())));
+    let Catalog::Sqlite(mut objects) = catalog(text) else { panic!() };
+    objects.push(("subscriptions_rebuilt".into(), "CREATE TABLE subscriptions_rebuilt (x)".into()));
+    let taken = schema.script(Step::Expand, &Catalog::Sqlite(objects));
+    assert_eq!(taken, Err(MigrationError::NameTaken("subscriptions_rebuilt".into())));
+    // Backfilled before it was expanded.
+    let early = schema.script(Step::Backfill { batch: 1, others: None }, &catalog(text)).unwrap_err();
+    assert!(matches!(early, MigrationError::ColumnMissing { column, .. } if column == "payment_method"));
+}
+
+#[test]
+fn b8_names_are_quoted() {
+    let schema = LegacySchema {
+        accounts: "a\"; DROP TABLE x; --".into(),
+        subscriptions: "s t".into(),
+        ..LegacySchema::default()
+    };
+    let script = schema.script(Step::Contract, &Catalog::Postgres).unwrap();
+    assert!(script.contains("ALTER TABLE \"a\"\"; DROP TABLE x; --\" ALTER COLUMN") && script.contains("\"s t\""));
+}
+
+/// The tolerant reader, in all it may meet.
+#[test]
+fn b8_a_legacy_row_reads_as_stripe_where_it_has_a_stripe_identifier() {
+    use PaymentMethod::{BankTransfer, Paypal, Stripe};
+    for (method, stripe, expected) in [
+        (None, Some("sub_1"), Some(Stripe)),
+        (None, Some(""), None),
+        (None, None, None),
+        (Some("stripe"), None, Some(Stripe)),
+        (Some("bank_transfer"), Some("sub_1"), Some(BankTransfer)),
+        (Some("paypal"), None, Some(Paypal)),
+        (Some("cheque"), Some("sub_1"), None),
+        (Some(""), Some("sub_1"), None),
+    ] {
+        assert_eq!(PaymentMethod::of_row(method, stripe), expected, "{method:?} {stripe:?}");
+    }
+    // The same for a row that is stored as one text.
+    let row = |extra: &str| {
+        let text = format!(
+            r#"{{ "id": 1, "account": 7, "plan": 3, "status": "active", "anchor": "2026-01-31T00:00:00Z", "current_period": null,
+                "trial_end": null, "cancel_at_period_end": false, "past_due_since": null, "version": 4 {extra} }}"#
+        );
+        serde_json::from_str::<bailiwick::Subscription>(&text).map(|subscription| subscription.payment_method).ok()
+    };
+    assert_eq!(row(r#", "stripe_subscription_id": "sub_1""#), Some(Stripe));
+    assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": null"#), Some(Stripe));
+    assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": "bank_transfer""#), Some(BankTransfer));
+    assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": "cheque""#), None);
+    assert_eq!(row(r#", "stripe_subscription_id": null"#), None);
+    assert_eq!(row(""), None);
+}
