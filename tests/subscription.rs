@@ -1,18 +1,20 @@
+#[path = "model/subscription_facts.rs"]
+mod facts;
 #[path = "subscription/manual.rs"]
 mod manual;
 #[path = "model/subscription.rs"]
 mod model;
 
-use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bailiwick::{
     Account, AccountStatus, AfterRetries, AfterTrial, Code, Command, CommandKind, Credits, Currency, Effect, Explained,
-    Interval, IntervalUnit, Money, PaymentMethod, PendingPlan, Period, Plan, Policy, PolicySettings, Principal,
-    Privileges, Problem, RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus as Status, Tenant,
-    Transition, transition,
+    Interval, Money, PaymentMethod, PendingPlan, Period, Plan, Policy, PolicySettings, Principal, Privileges, Problem,
+    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus as Status, Tenant, Transition,
+    transition,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use facts::{at, command, interval, seconds, told};
 use model::{Every, Model, Order};
 use proptest::prelude::*;
 
@@ -20,20 +22,12 @@ const DAY: i64 = 86_400;
 /// 2026-01-31T12:00:00Z, a day that most months lack.
 const START: i64 = 1_769_860_800;
 
-fn at(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(seconds, 0).unwrap()
-}
-
 fn on(day: &str) -> DateTime<Utc> {
     format!("{day}T00:00:00Z").parse().unwrap()
 }
 
 fn days(days: i64) -> TimeDelta {
     TimeDelta::try_days(days).unwrap()
-}
-
-fn seconds(seconds: i64) -> TimeDelta {
-    TimeDelta::try_seconds(seconds).unwrap()
 }
 
 fn new(now: DateTime<Utc>) -> Subscription {
@@ -201,48 +195,6 @@ fn b2_terminal_states_absorb_every_command() {
     }
 }
 
-fn interval(every: Every) -> Interval {
-    let (unit, count) = match every {
-        Every::Days(days) if days % 7 == 0 => (IntervalUnit::Week, days / 7),
-        Every::Days(days) => (IntervalUnit::Day, days),
-        Every::Months(months) if months % 12 == 0 => (IntervalUnit::Year, months / 12),
-        Every::Months(months) => (IntervalUnit::Month, months),
-    };
-    Interval { unit, count: NonZeroU16::try_from(u16::try_from(count).unwrap()).unwrap() }
-}
-
-fn command(order: &Order) -> Command {
-    match *order {
-        Order::StartTrial { until } => Command::StartTrial { until: at(until) },
-        Order::Pay { first, every, slack } => {
-            let payment =
-                RecordedPayment { interval: interval(every), slack: seconds(slack), ..month(&slack.to_string()) };
-            if first { Command::Activate(payment) } else { Command::RecordPayment(payment) }
-        }
-        Order::ExpireIncomplete { window } => Command::ExpireIncomplete { window: seconds(window) },
-        Order::EndTrial { row: "end_trial_then_pause" } => Command::EndTrial { then: AfterTrial::Pause },
-        Order::EndTrial { row: "end_trial_then_invoice" } => Command::EndTrial { then: AfterTrial::Invoice },
-        Order::EndTrial { .. } => Command::EndTrial { then: AfterTrial::Cancel },
-        Order::EndPeriod { slack } => Command::EndPeriod { slack: seconds(slack) },
-        Order::ChangePlan { plan } => Command::ChangePlan { plan: plan.into() },
-        Order::ChangePlanAtPeriodEnd { plan } => Command::ChangePlanAtPeriodEnd { plan: plan.into() },
-        Order::Plain(row) => match row {
-            "fail_first_payment" => Command::FailFirstPayment,
-            "fail_payment" => Command::FailPayment,
-            "exhaust_retries_then_unpaid" => Command::ExhaustRetries { then: AfterRetries::Unpaid },
-            "exhaust_retries_then_cancel" => Command::ExhaustRetries { then: AfterRetries::Cancel },
-            "mark_unpaid" => Command::MarkUnpaid,
-            "pause" => Command::Pause,
-            "resume" => Command::Resume,
-            "cancel_now" => Command::CancelNow,
-            "cancel_at_period_end" => Command::CancelAtPeriodEnd,
-            "withdraw_cancellation" => Command::WithdrawCancellation,
-            "start_pending_plan" => Command::StartPendingPlan,
-            other => panic!("{other}"),
-        },
-    }
-}
-
 /// When the next command comes.
 #[derive(Clone, Copy, Debug)]
 enum When {
@@ -301,20 +253,6 @@ fn any_order() -> impl Strategy<Value = Order> {
 
 fn any_story() -> impl Strategy<Value = Vec<(When, Order)>> {
     prop::collection::vec((any_when(), any_order()), 1..40)
-}
-
-fn told(subscription: &Subscription) -> Model {
-    let text = |id: &bailiwick::PlanId| id.as_integer().unwrap();
-    Model {
-        status: subscription.status.as_str(),
-        plan: text(&subscription.plan),
-        anchor: subscription.anchor.timestamp(),
-        period: subscription.current_period.map(|period| (period.start.timestamp(), period.end.timestamp())),
-        trial_end: subscription.trial_end.map(|end| end.timestamp()),
-        ending: subscription.cancel_at_period_end,
-        pending: subscription.pending_plan.as_ref().map(|pending| (text(&pending.plan), pending.at.timestamp())),
-        past_due_since: subscription.past_due_since.map(|since| since.timestamp()),
-    }
 }
 
 /// Plays a story. Each step is shown the subscription before it, the time, the command and what became of it.
@@ -893,7 +831,7 @@ proptest! {
     fn a_change_of_plan_is_divided_by_time(
         from in 0i64..1_000_000, to in 0i64..1_000_000, second in 0i64..28 * DAY, months in 1i64..=12,
     ) {
-        let price = |cents: i64| Money::new(rust_decimal::Decimal::new(cents, 2), Currency::EUR).unwrap();
+        let price = |cents: i64| Money::new(rust_decimal::Decimal::from(cents) / rust_decimal::Decimal::from(100), Currency::EUR).unwrap();
         let gate = Gate::new();
         let of = |id: i64, cents: i64, months: i64| Plan {
             id: id.into(), price: price(cents), interval: interval(Every::Months(months)), ..Plan::clone(&gate.plan)
@@ -903,8 +841,8 @@ proptest! {
         let (cheap, dear) = (of(3, from, 1), of(4, to, months));
         let proration = paid.prorate(&cheap, &dear, now).unwrap();
         let left = rust_decimal::Decimal::from(28 * DAY - second);
-        let exact = |cents: i64, length: i64| rust_decimal::Decimal::new(cents, 2) * left / rust_decimal::Decimal::from(length);
-        let half_a_cent = rust_decimal::Decimal::new(5, 3);
+        let exact = |cents: i64, length: i64| (rust_decimal::Decimal::from(cents) / rust_decimal::Decimal::from(100)) * left / rust_decimal::Decimal::from(length);
+        let half_a_cent: rust_decimal::Decimal = "0.005".parse().unwrap();
         prop_assert!((proration.unused.amount() - exact(from, 28 * DAY)).abs() <= half_a_cent);
         let length = (Interval { ..interval(Every::Months(months)) }.after(on("2026-01-31"), 1).unwrap() - on("2026-01-31")).num_seconds();
         prop_assert!((proration.charge.amount() - exact(to, length)).abs() <= half_a_cent);

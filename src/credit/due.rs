@@ -183,10 +183,10 @@ impl Transition {
                     let running = subscription.current_period.filter(|period| period.contains(self.at()));
                     let months = running.map(|period| credit_months(plan.interval, period, subscription.anchor));
                     let month = months.into_iter().flatten().find(|month| month.contains(self.at()));
-                    due.extend(month.and_then(|month| {
-                        let cause = Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
-                        DueGrant::new(cause, month_terms(plan, month, None))
-                    }));
+                    let cause = |month| Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
+                    let raise = month.and_then(|month| DueGrant::new(cause(month), month_terms(plan, month, None)));
+                    // A payment that puts a plan into force has opened this month for it already.
+                    due.extend(raise.filter(|raise| due.iter().all(|other| other.key() != raise.key())));
                 }
                 _ => {}
             }
