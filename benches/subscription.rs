@@ -1,5 +1,8 @@
 //! The transition table against a bare array, and a whole command against the same written by hand.
 
+#[path = "../tests/year/mod.rs"]
+mod year;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +11,7 @@ use bailiwick::{
     Command, CommandKind, Interval, PaymentMethod, RecordedPayment, Subscription, SubscriptionStatus, transition,
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use criterion::{BatchSize, Criterion, criterion_group};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 
 /// Counts allocations, so that "no allocation" is a number.
 struct Counting;
@@ -139,7 +142,19 @@ fn apply(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, look_up, apply);
+/// The year of `tests/simulated_year.rs`, each account with its rows in memory: what happens in a second.
+fn simulated_year(criterion: &mut Criterion) {
+    const ACCOUNTS: usize = 1_000;
+    let happenings = year::story(7, ACCOUNTS);
+    let mut group = criterion.benchmark_group("subscription: a simulated year");
+    group.sample_size(10).throughput(Throughput::Elements(happenings.len() as u64));
+    group.bench_function(format!("{} events of {ACCOUNTS} accounts", happenings.len()), |bencher| {
+        bencher.iter(|| year::play(ACCOUNTS, black_box(&happenings), &[]));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, look_up, apply, simulated_year);
 
 fn main() {
     let (subscription, again) = (active(), active());

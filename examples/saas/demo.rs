@@ -5,20 +5,30 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, ensure};
-use bailiwick::Credits;
+use bailiwick::stripe::SigningSecret;
+use bailiwick::{Credits, PaymentMethod, PolicySettings};
 use chrono::TimeDelta;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use ureq::http;
 
 use crate::HOUR;
-use crate::service::{App, Store, seed};
+use crate::service::{App, Store, Webhooks, seed};
 
-/// Starts the service on a free port and plays.
+/// Plays the story, then its end with Stripe enabled.
 pub async fn play() -> anyhow::Result<()> {
     let app = App::new(Store::open(None).await?)?;
     seed::plant(&app).await?;
+    let kept = serve(app, Story::tell).await? + serve(with_stripe().await?, Story::tell_of_stripe).await?;
+    println!("\nAll {kept} promises were kept.");
+    Ok(())
+}
+
+/// Starts a service on a free port and tells a story of it; how many promises were kept.
+async fn serve(app: App, tell: fn(&Story) -> anyhow::Result<()>) -> anyhow::Result<usize> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -27,10 +37,27 @@ pub async fn play() -> anyhow::Result<()> {
         async move { app.serve(listener, async { stopped.await.unwrap_or(()) }).await }
     });
     println!("The service listens on {address}. Each request below is sent to it over HTTP.");
-    let story = tokio::task::spawn_blocking(move || Story::new(app, address).tell()).await?;
+    let told = tokio::task::spawn_blocking(move || {
+        let story = Story::new(app, address);
+        tell(&story).map(|()| story.promises.load(Ordering::Relaxed))
+    });
+    let told = told.await?;
     stop.send(()).ok();
     server.await??;
-    story
+    told
+}
+
+/// The secret with which the demo plays Stripe's part.
+const STRIPE_SECRET: &str = "whsec_demo";
+
+/// The same service with Stripe enabled: a setting of the policy and a secret.
+async fn with_stripe() -> anyhow::Result<App> {
+    let mut settings: PolicySettings = serde_json::from_str(include_str!("policy.json"))?;
+    settings.payment_methods.insert(PaymentMethod::Stripe);
+    let webhooks = Webhooks { stripe: vec![SigningSecret::new(STRIPE_SECRET)], paypal: None };
+    let app = App::under(Store::open(None).await?, settings, webhooks)?;
+    seed::plant(&app).await?;
+    Ok(app)
 }
 
 /// An answer, as a client sees it.
@@ -81,6 +108,16 @@ impl Ask<'_> {
     fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
+    }
+
+    /// An event as Stripe sends it, signed with a secret.
+    fn signed(mut self, event: &Value, secret: &str, now: i64) -> anyhow::Result<Self> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
+        mac.update(format!("{now}.{event}").as_bytes());
+        let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.request = self.request.header("stripe-signature", format!("t={now},v1={digest}"));
+        self.line += &format!("  (signed with {secret})");
+        Ok(self.body(event.clone()))
     }
 
     /// Sends it and prints both sides; the answer must have this status.
@@ -291,7 +328,79 @@ impl Story {
         let session = self.session(account, HOUR)?;
         self.says(self.free_credits(&session)? == "50", "it began with 50 credits")?;
 
-        println!("\nAll {} promises were kept.", self.promises.load(Ordering::Relaxed));
+        self.chapter(
+            "11. A tenant who owes claims a transfer; it comes in two parts, and the second opens the service.",
+        );
+        let claim = json!({ "reference": "inv-7", "amount": { "amount": "49", "currency": "EUR" },
+            "payer": "Hooli Ltd", "proof": "https://hooli.example/receipts/7" });
+        self.ask("hooli", "POST", "/billing/claims").bearer(&hooli).body(claim.clone()).gets(201)?;
+        self.ask("hooli", "POST", "/billing/claims").bearer(&hooli).body(claim).gets(201)?;
+        let part = |transaction: &str, amount: &str, claim: Option<&str>| {
+            json!({ "account": seed::HOOLI, "claim": claim, "transfer": {
+                "receiving_account": "DE02120300000000202051", "transaction": transaction,
+                "amount": { "amount": amount, "currency": "EUR" }, "payer": "Hooli Ltd",
+                "proof": "https://bank.example/statements/2" } })
+        };
+        let confirm = "/billing/confirm-bank-transfer";
+        self.ask("the operator", "POST", confirm).bearer(&staff).body(part("tx-2", "20", None)).gets(200)?;
+        let billing = self.ask("hooli", "GET", "/billing").bearer(&hooli).gets(200)?.json();
+        self.says(billing["deposit"]["amount"] == "20", "20 EUR are kept, and count")?;
+        self.ask("hooli", "GET", "/articles").bearer(&hooli).gets(402)?;
+        self.ask("the operator", "POST", confirm).bearer(&staff).body(part("tx-3", "29", Some("inv-7"))).gets(200)?;
+        self.ask("hooli", "GET", "/articles").bearer(&hooli).gets(200)?;
+        let billing = self.ask("hooli", "GET", "/billing").bearer(&hooli).gets(200)?.json();
+        self.says(billing["claims"][0]["state"]["state"] == "confirmed", "the claim is answered")?;
+
+        self.chapter("12. A refund says what becomes of the service; sent twice, it gives back once.");
+        let refund = json!({ "receiving_account": "DE02120300000000202051", "transaction": "tx-3",
+            "total": { "amount": "29", "currency": "EUR" }, "then": "end_service" });
+        let path = "/billing/refund-bank-transfer";
+        let first = self.ask("the operator", "POST", path).bearer(&staff).body(refund.clone()).gets(200)?;
+        let again = self.ask("the operator", "POST", path).bearer(&staff).body(refund).gets(200)?;
+        self.says(first.text == again.text, "the same answer, byte for byte")?;
+        self.ask("hooli", "GET", "/articles").bearer(&hooli).gets(402)?;
+
+        self.chapter("13. Stripe and PayPal are coming soon: their events are refused, and nothing of them is read.");
+        self.ask("stripe", "POST", "/webhooks/stripe").body(json!({ "type": "invoice.paid" })).gets(422)?;
+        self.ask("paypal", "POST", "/webhooks/paypal")
+            .body(json!({ "event_type": "PAYMENT.SALE.COMPLETED" }))
+            .gets(422)?;
+        Ok(())
+    }
+
+    fn tell_of_stripe(&self) -> anyhow::Result<()> {
+        self.chapter("14. With Stripe enabled, its events open the service in whatever order they come, and once.");
+        let by_card = json!({ "email": "card@example.com", "plan": seed::PRO, "payment_method": "stripe" });
+        let registered = self.ask("someone", "POST", "/register").key("by-card").body(by_card).gets(201)?;
+        let account = registered.json()["account"].as_i64().context("an account")?;
+        let session = self.session(account, HOUR)?;
+        self.ask("the new tenant", "GET", "/articles").bearer(&session).gets(402)?;
+        let now = self.app.now().timestamp();
+        let month = now + 30 * 24 * 3600;
+        let metadata = json!({ "subscription": account.to_string() });
+        let subscription = |created: i64, status: &str| {
+            json!({ "id": format!("evt_{status}"), "type": "customer.subscription.updated", "created": created, "data": {
+                "object": { "id": "sub_1", "status": status, "billing_cycle_anchor": now, "metadata": metadata,
+                    "items": { "data": [{ "current_period_start": now, "current_period_end": month,
+                        "price": { "id": "price_1" } }] } } } })
+        };
+        let paid = json!({ "id": "evt_paid", "type": "invoice.paid", "created": now, "data": { "object": {
+            "id": "in_1", "status": "paid", "currency": "eur", "amount_paid": 4900,
+            "parent": { "subscription_details": { "subscription": "sub_1", "metadata": metadata } },
+            "lines": { "data": [{ "period": { "start": now, "end": month },
+                "parent": { "subscription_item_details": { "proration": false } },
+                "pricing": { "price_details": { "price": "price_1" } } }] } } } });
+        let stripe =
+            |event: &Value, secret: &str| self.ask("stripe", "POST", "/webhooks/stripe").signed(event, secret, now);
+        stripe(&subscription(now, "active"), "whsec_guess")?.gets(401)?;
+        stripe(&paid, STRIPE_SECRET)?.gets(200)?;
+        stripe(&paid, STRIPE_SECRET)?.gets(204)?;
+        stripe(&subscription(now + 1, "active"), STRIPE_SECRET)?.gets(200)?;
+        stripe(&subscription(now, "incomplete"), STRIPE_SECRET)?.gets(204)?;
+        self.ask("the new tenant", "GET", "/articles").bearer(&session).gets(200)?;
+        self.says(self.free_credits(&session)? == "550", "50 credits at first and 500 for the month, once")?;
+        stripe(&subscription(now + 2, "canceled"), STRIPE_SECRET)?.gets(200)?;
+        self.ask("the new tenant", "GET", "/articles").bearer(&session).gets(402)?;
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! The questions that bailiwick answers, put to its peers. The gate's, to general policy engines: may this principal,
-//! with this account, plan and subscription, use a tenant's route now? The throttle's is in [`throttle`] and [`service`].
+//! with this account, plan and subscription, use a tenant's route now? The throttle's is in [`throttle`] and [`service`], the subscription's in [`machines`].
 
 pub mod casbin;
 pub mod cedar;
+pub mod machines;
 pub mod service;
 pub mod throttle;
 
