@@ -1,21 +1,21 @@
 //! The way over from a schema that knew Stripe only, for a host whose `subscriptions` have a `stripe_subscription_id` that
 //! is `NOT NULL UNIQUE`, and whose rows have no `payment_method`: expand, backfill, contract, and the way back.
 //!
-//! Each step is a script: facts in, text out, run by the host on one connection. Run again, a step changes nothing. What
-//! to do between the steps, and what each allows, is in [`manual::rollout`](crate::manual::rollout).
+//! Each step is a list of statements: facts in, texts out, run by the host on one connection. Run again, a step changes
+//! nothing. What to do between the steps, and what each allows, is in [`manual::rollout`](crate::manual::rollout).
 //!
-//! | step | rows of old writers | rows of new writers | old readers | new readers |
+//! | after | rows of old writers | rows of new writers | old readers | new readers |
 //! |---|---|---|---|---|
-//! | expanded | yes | with a Stripe identifier | yes | yes, by [`PaymentMethod::of_row`] |
-//! | backfilled | yes | with a Stripe identifier | yes | yes |
-//! | old code gone | – | of any method | – | yes |
-//! | contracted | refused | of any method | – | yes |
+//! | expanding | yes | with a Stripe identifier | yes | yes, by [`PaymentMethod::of_row`] |
+//! | backfilling | yes | with a Stripe identifier | yes | yes |
+//! | old code is gone | – | of any method | – | yes |
+//! | contracting | refused | of any method | – | yes |
 //!
 //! ```
 //! use bailiwick::{PaymentMethod, migration::{Catalog, LegacySchema, Step}};
 //! let schema = LegacySchema::default();
-//! let script = schema.script(Step::Expand, &Catalog::Postgres)?;
-//! assert!(script.contains(r#"ALTER COLUMN "stripe_subscription_id" DROP NOT NULL"#));
+//! let statements = schema.statements(Step::Expand, &Catalog::Postgres)?;
+//! assert!(statements.iter().any(|statement| statement.contains(r#""stripe_subscription_id" DROP NOT NULL"#)));
 //!
 //! // On SQLite a constraint is dropped by rebuilding its table, from its own text.
 //! let catalog = Catalog::Sqlite(vec![
@@ -23,21 +23,21 @@
 //!     ("subscriptions".into(), "CREATE TABLE subscriptions (id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, \
 //!         stripe_subscription_id TEXT NOT NULL UNIQUE)".into()),
 //! ]);
-//! let script = schema.script(Step::Expand, &catalog)?;
-//! assert!(script.contains("stripe_subscription_id TEXT UNIQUE"));
+//! let statements = schema.statements(Step::Expand, &catalog)?;
+//! assert!(statements.iter().any(|statement| statement.contains("stripe_subscription_id TEXT UNIQUE")));
 //! # Ok::<(), bailiwick::migration::MigrationError>(())
 //! ```
 
 mod sqlite;
+
+use std::num::NonZeroU32;
 
 use thiserror::Error;
 
 use crate::problem::{Code, Explained};
 use crate::subscription::PaymentMethod;
 
-/// What a subscription without a Stripe identifier gets in its place on the way back, where the column allows no null. The
-/// way out takes it away again. It is no identifier of Stripe's, so asking Stripe for it finds nothing.
-pub const PLACEHOLDER: &str = "no-stripe-subscription:";
+pub use crate::subscription::PLACEHOLDER;
 
 /// The names in the host's old schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,22 +69,24 @@ impl Default for LegacySchema {
 /// A step of the way, or of the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Adds the new columns, empty, and lets a subscription have no Stripe identifier. Old code does not notice.
+    /// Adds the new columns, empty, and lets a subscription have no Stripe identifier. Old code goes on, if it names the
+    /// columns that it reads and writes.
     Expand,
-    /// Writes what an old row means, a batch of rows at a time: run it until [`LegacySchema::unfinished`] counts nothing.
+    /// Writes what an old row means, a batch of rows at a time: run it until [`LegacySchema::unfinished`] falls no more.
     Backfill {
         /// The most rows that one run touches in each table, so that no lock is held for long.
-        batch: u32,
-        /// How accounts pay that never had a Stripe subscription, such as free ones. Somebody chooses it; `None` leaves
-        /// them as they are.
+        batch: NonZeroU32,
+        /// How accounts pay that have no Stripe subscription, such as free ones. Somebody chooses it, and only once no old
+        /// code is left to sell them one; until then, `None` leaves them as they are.
         others: Option<PaymentMethod>,
     },
-    /// Demands a payment method of every row. It fails, and changes nothing, while a row has none.
+    /// Demands a payment method of every row, and takes away what stood for a Stripe identifier. It fails, and changes
+    /// nothing, while a row says nothing.
     Contract,
     /// Takes the demand back, so that old code can write again.
     UndoContract,
-    /// Demands a Stripe identifier again, as old code expects. Rows without one get a [`PLACEHOLDER`]; the new columns
-    /// stay, so that nothing is lost.
+    /// Demands a Stripe identifier again, as old code expects. Rows without one get a [`PLACEHOLDER`] and their key; the
+    /// new columns stay, so that nothing is lost. The column must have room for that, and its checks allow it.
     UndoExpand,
 }
 
@@ -116,9 +118,20 @@ pub enum MigrationError {
         /// The column.
         column: String,
     },
-    /// The table's text is not one that can be rebuilt safely: it has generated columns, or is not read.
-    #[error("the table {0} must be rebuilt by hand: it has generated columns, or its text is not understood")]
+    /// The table's text is not one that can be rebuilt safely.
+    #[error(
+        "the table {0} must be rebuilt by hand: it has generated columns, a check that names the table or demands the \
+         identifier, or its text is not understood"
+    )]
     TableUnreadable(String),
+    /// The column was there before, with a definition of its own.
+    #[error("the column {column} of the table {table} was not made by this migration: rename it, or alter it by hand")]
+    ColumnForeign {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
     /// A table of the name that a rebuild needs is there already.
     #[error("there is a table {0} already: look at what it holds, then drop it")]
     NameTaken(String),
@@ -131,27 +144,37 @@ impl Explained for MigrationError {
 }
 
 impl LegacySchema {
-    /// The script of a step: statements to run on one connection, in one go, with nothing else on it. Empty where nothing
-    /// is to do. It begins and ends its own transaction; if a statement fails, roll back, and nothing has changed.
-    pub fn script(&self, step: Step, catalog: &Catalog) -> Result<String, MigrationError> {
-        let body = match catalog {
-            Catalog::Postgres => self.postgres(step),
-            Catalog::Sqlite(objects) => self.sqlite(step, &sqlite::Tables::new(objects))?,
+    /// The statements of a step, to run one by one on a connection of their own; none where nothing is to do. They begin
+    /// and end their own transaction. **Stop at the first that fails**, roll back, and close the connection: then nothing
+    /// has changed. A shell that goes on after an error would drop a table that it has not copied; `sqlite3` needs `-bail`,
+    /// and `psql` `-v ON_ERROR_STOP=1`.
+    pub fn statements(&self, step: Step, catalog: &Catalog) -> Result<Vec<String>, MigrationError> {
+        let (body, rebuilds) = match catalog {
+            Catalog::Postgres => (self.postgres(step), false),
+            Catalog::Sqlite(objects) => {
+                let body = self.sqlite(step, &sqlite::Tables::new(objects))?;
+                let rebuilds = body.iter().any(|statement| statement.starts_with("DROP TABLE"));
+                (body, rebuilds)
+            }
         };
         if body.is_empty() {
-            return Ok(String::new());
+            return Ok(body);
         }
-        let (before, after) = match catalog {
-            // A table that is waited for makes everyone else wait: rather fail, and try again.
-            Catalog::Postgres => ("BEGIN;\nSET LOCAL lock_timeout = '5s';\n", "COMMIT;\n"),
+        let (before, after): (&[&str], &[&str]) = match catalog {
+            // Rather fail, and be run again, than wait for a lock while everyone waits behind. And rather fail than not see
+            // rows that a policy hides.
+            Catalog::Postgres => {
+                (&["BEGIN", "SET LOCAL lock_timeout = '5s'", "SET LOCAL row_security = off"], &["COMMIT"])
+            }
             // While a table is rebuilt, what refers to it by its name is left alone.
-            Catalog::Sqlite(_) => (
-                "PRAGMA foreign_keys = OFF;\nPRAGMA legacy_alter_table = ON;\nBEGIN IMMEDIATE;\n",
-                "COMMIT;\nPRAGMA legacy_alter_table = OFF;\nPRAGMA foreign_keys = ON;\n",
+            Catalog::Sqlite(_) if rebuilds => (
+                &["PRAGMA foreign_keys = OFF", "PRAGMA legacy_alter_table = ON", "BEGIN IMMEDIATE"],
+                &["COMMIT", "PRAGMA legacy_alter_table = OFF", "PRAGMA foreign_keys = ON"],
             ),
+            Catalog::Sqlite(_) => (&["BEGIN IMMEDIATE"], &["COMMIT"]),
         };
-        let statements: String = body.iter().map(|statement| format!("{statement};\n")).collect();
-        Ok(format!("{before}{statements}{after}"))
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        Ok([owned(before), body, owned(after)].concat())
     }
 
     /// Counts the rows that are not backfilled yet: accounts, then subscriptions. Only when both are zero can the schema
@@ -174,22 +197,25 @@ impl LegacySchema {
                      ADD COLUMN IF NOT EXISTS external_payment_id text, \
                      ALTER COLUMN \"stripe_subscription_id\" DROP NOT NULL"
                 ),
-                self.remove_placeholders(),
             ],
-            Step::Backfill { batch, others } => self.backfill(batch, others),
-            Step::Contract => [&accounts, &subscriptions]
-                .into_iter()
-                .flat_map(|table| {
-                    [
-                        format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS payment_method_known"),
-                        format!(
-                            "ALTER TABLE {table} ADD CONSTRAINT payment_method_known CHECK ({})",
-                            known("payment_method")
-                        ),
-                        format!("ALTER TABLE {table} ALTER COLUMN payment_method SET NOT NULL"),
-                    ]
-                })
-                .collect(),
+            // Rows that somebody is writing are passed over: the next run finds them, written or not.
+            Step::Backfill { batch, others } => self.backfill(batch, others, " FOR UPDATE SKIP LOCKED"),
+            Step::Contract => {
+                let mut statements = vec![self.remove_placeholders(), "SET CONSTRAINTS ALL IMMEDIATE".to_owned()];
+                for (table, name) in [(&accounts, &self.accounts), (&subscriptions, &self.subscriptions)] {
+                    // A check that was made and validated beforehand is found, and spares the look at every row here.
+                    statements.push(format!(
+                        "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'payment_method_known' \
+                         AND conrelid = {}::regclass) THEN ALTER TABLE {table} ADD CONSTRAINT payment_method_known \
+                         CHECK ({}) NOT VALID; END IF; END $do$",
+                        literal(&quoted(name)),
+                        demanded("payment_method"),
+                    ));
+                    statements.push(format!("ALTER TABLE {table} VALIDATE CONSTRAINT payment_method_known"));
+                    statements.push(format!("ALTER TABLE {table} ALTER COLUMN payment_method SET NOT NULL"));
+                }
+                statements
+            }
             Step::UndoContract => [&accounts, &subscriptions]
                 .into_iter()
                 .map(|table| {
@@ -200,7 +226,10 @@ impl LegacySchema {
                 })
                 .collect(),
             Step::UndoExpand => vec![
+                // The strongest lock first: taken later, it could wait for somebody who waits for us.
+                format!("LOCK TABLE {subscriptions} IN ACCESS EXCLUSIVE MODE"),
                 self.write_placeholders(),
+                "SET CONSTRAINTS ALL IMMEDIATE".to_owned(),
                 format!("ALTER TABLE {subscriptions} ALTER COLUMN \"stripe_subscription_id\" SET NOT NULL"),
             ],
         }
@@ -208,88 +237,123 @@ impl LegacySchema {
 
     fn sqlite(&self, step: Step, tables: &sqlite::Tables<'_>) -> Result<Vec<String>, MigrationError> {
         let (accounts, subscriptions) = (&self.accounts, &self.subscriptions);
-        let mut script = Vec::new();
+        // SQLite reads the quoted name of a column that is not there as a text, which is true of every row.
+        for (table, column) in [
+            (accounts, self.account_key.as_str()),
+            (subscriptions, &self.subscription_key),
+            (subscriptions, &self.subscription_account),
+            (subscriptions, STRIPE_ID),
+        ] {
+            tables.demand(table, column)?;
+        }
+        let mut statements = Vec::new();
         match step {
             Step::Expand => {
-                script.extend(tables.rebuild(subscriptions, "stripe_subscription_id", |column| column.nullable())?);
+                statements.extend(tables.rebuild(subscriptions, STRIPE_ID, |column| column.nullable())?);
+                tables.check_nullable(subscriptions, STRIPE_ID)?;
                 for (table, column) in [
                     (accounts, "payment_method"),
                     (subscriptions, "payment_method"),
                     (subscriptions, "external_payment_id"),
                 ] {
                     if !tables.has(table, column)? {
-                        script.push(format!("ALTER TABLE {} ADD COLUMN {column} TEXT", quoted(table)));
+                        statements.push(format!("ALTER TABLE {} ADD COLUMN {column} TEXT", quoted(table)));
                     }
                 }
-                script.push(self.remove_placeholders());
             }
             Step::Backfill { batch, others } => {
                 for table in [accounts, subscriptions] {
                     tables.demand(table, "payment_method")?;
                 }
-                script = self.backfill(batch, others);
+                statements = self.backfill(batch, others, "");
             }
             Step::Contract => {
-                let demanded = format!("payment_method TEXT NOT NULL CHECK ({})", known("payment_method"));
+                let contracted = contracted();
                 for table in [accounts, subscriptions] {
-                    script.extend(tables.rebuild(table, "payment_method", |_| demanded.clone())?);
+                    tables.demand_one_of(table, "payment_method", &[EXPANDED, &contracted])?;
+                    statements.extend(tables.rebuild(table, "payment_method", |_| contracted.clone())?);
+                }
+                // In the old table: what is copied has none.
+                if !statements.is_empty() {
+                    statements.insert(0, self.remove_placeholders());
                 }
             }
             Step::UndoContract => {
                 for table in [accounts, subscriptions] {
-                    script.extend(tables.rebuild(table, "payment_method", |_| "payment_method TEXT".to_owned())?);
+                    tables.demand_one_of(table, "payment_method", &[EXPANDED, &contracted()])?;
+                    statements.extend(tables.rebuild(table, "payment_method", |_| EXPANDED.to_owned())?);
                 }
             }
             Step::UndoExpand => {
-                let rebuilt =
-                    tables.rebuild(subscriptions, "stripe_subscription_id", |column| column.not_nullable())?;
+                let rebuilt = tables.rebuild(subscriptions, STRIPE_ID, |column| column.not_nullable())?;
                 if !rebuilt.is_empty() {
-                    script.push(self.write_placeholders());
+                    statements.push(self.write_placeholders());
                 }
-                script.extend(rebuilt);
+                statements.extend(rebuilt);
             }
         }
-        Ok(script)
+        Ok(statements)
     }
 
-    fn backfill(&self, batch: u32, others: Option<PaymentMethod>) -> Vec<String> {
+    fn backfill(&self, batch: NonZeroU32, others: Option<PaymentMethod>, lock: &str) -> Vec<String> {
         let (accounts, account_key) = (quoted(&self.accounts), quoted(&self.account_key));
         let (subscriptions, key) = (quoted(&self.subscriptions), quoted(&self.subscription_key));
         let owner = quoted(&self.subscription_account);
-        let paid = format!(
-            "EXISTS (SELECT 1 FROM {subscriptions} AS paid WHERE paid.{owner} = {accounts}.{account_key} \
-             AND paid.\"stripe_subscription_id\" IS NOT NULL)"
+        let real = format!(
+            "\"{STRIPE_ID}\" IS NOT NULL AND \"{STRIPE_ID}\" <> '' AND \"{STRIPE_ID}\" <> '{PLACEHOLDER}' || {key}"
         );
+        // Accounts that Stripe bills: by a list, since there may be no index by account.
+        let billed = format!(
+            "SELECT {owner} FROM {subscriptions} WHERE {owner} IS NOT NULL AND {real} \
+             AND coalesce(payment_method, 'stripe') = 'stripe'"
+        );
+        // Both look for rows without a method: the inner one chooses, and the outer one sees what was written since.
         let fill = |table: &str, key: &str, method: PaymentMethod, which: &str| {
             format!(
-                "UPDATE {table} SET payment_method = '{method}' WHERE {key} IN \
-                 (SELECT {key} FROM {table} WHERE payment_method IS NULL AND {which} ORDER BY {key} LIMIT {batch})"
+                "UPDATE {table} SET payment_method = '{method}' WHERE payment_method IS NULL AND {key} IN \
+                 (SELECT {key} FROM {table} WHERE payment_method IS NULL AND {which} ORDER BY {key} LIMIT {batch}{lock})"
             )
         };
         let stripe = PaymentMethod::Stripe;
-        let mut script = vec![
-            fill(&subscriptions, &key, stripe, "\"stripe_subscription_id\" IS NOT NULL"),
-            fill(&accounts, &account_key, stripe, &paid),
+        let mut statements = vec![
+            fill(&subscriptions, &key, stripe, &real),
+            fill(&accounts, &account_key, stripe, &format!("{account_key} IN ({billed})")),
         ];
-        script.extend(others.map(|others| fill(&accounts, &account_key, others, &format!("NOT {paid}"))));
-        script
+        let unbilled = format!("{account_key} NOT IN ({billed})");
+        statements.extend(others.map(|others| fill(&accounts, &account_key, others, &unbilled)));
+        statements
     }
 
     fn write_placeholders(&self) -> String {
         let (subscriptions, key) = (quoted(&self.subscriptions), quoted(&self.subscription_key));
-        format!(
-            "UPDATE {subscriptions} SET \"stripe_subscription_id\" = '{PLACEHOLDER}' || {key} \
-             WHERE \"stripe_subscription_id\" IS NULL"
-        )
+        format!("UPDATE {subscriptions} SET \"{STRIPE_ID}\" = '{PLACEHOLDER}' || {key} WHERE \"{STRIPE_ID}\" IS NULL")
     }
 
     fn remove_placeholders(&self) -> String {
         let (subscriptions, key) = (quoted(&self.subscriptions), quoted(&self.subscription_key));
-        format!(
-            "UPDATE {subscriptions} SET \"stripe_subscription_id\" = NULL \
-             WHERE \"stripe_subscription_id\" = '{PLACEHOLDER}' || {key}"
-        )
+        format!("UPDATE {subscriptions} SET \"{STRIPE_ID}\" = NULL WHERE \"{STRIPE_ID}\" = '{PLACEHOLDER}' || {key}")
     }
+}
+
+/// The column that old code demands.
+const STRIPE_ID: &str = "stripe_subscription_id";
+
+/// How SQLite's new column is defined, before it is demanded of every row.
+const EXPANDED: &str = "payment_method TEXT";
+
+/// And after.
+fn contracted() -> String {
+    format!("payment_method TEXT NOT NULL CHECK ({})", known("payment_method"))
+}
+
+/// The condition that a column holds a payment method, and not nothing.
+fn demanded(column: &str) -> String {
+    format!("{column} IS NOT NULL AND {}", known(column))
+}
+
+/// A text as both databases quote it.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The condition that a column holds a payment method.

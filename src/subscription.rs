@@ -119,10 +119,12 @@ impl PaymentMethod {
     /// assert_eq!(PaymentMethod::of_row(None, Some("sub_1")), Some(PaymentMethod::Stripe));
     /// assert_eq!(PaymentMethod::of_row(None, None), None);
     /// ```
+    ///
+    /// An account's row has no Stripe identifier of its own: give that of any of its subscriptions.
     pub fn of_row(payment_method: Option<&str>, stripe_subscription_id: Option<&str>) -> Option<Self> {
         match (payment_method, stripe_subscription_id) {
             (Some(text), _) => Self::from_text(text),
-            (None, Some(id)) if !id.is_empty() => Some(Self::Stripe),
+            (None, Some(id)) if is_stripe_id(id) => Some(Self::Stripe),
             (None, _) => None,
         }
     }
@@ -138,6 +140,15 @@ impl fmt::Display for PaymentMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// What a subscription without a Stripe identifier has in its place where old code demands one: see
+/// `migration`. It is no identifier of Stripe's, and is read as none.
+pub const PLACEHOLDER: &str = "no-stripe-subscription:";
+
+/// Whether a stored text is an identifier of Stripe's, and not what stands for none.
+pub(crate) fn is_stripe_id(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with(PLACEHOLDER)
 }
 
 /// A change of plan that waits for the end of what is paid.

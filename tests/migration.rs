@@ -4,6 +4,8 @@
 #[path = "servers/mod.rs"]
 mod servers;
 
+use std::num::NonZeroU32;
+
 use bailiwick::PaymentMethod;
 use bailiwick::migration::{Catalog, LegacySchema, MigrationError, PLACEHOLDER, SQLITE_CATALOG, Step};
 use servers::Postgres;
@@ -46,6 +48,10 @@ const POSTGRES_SCHEMA: &str = "
         stripe_subscription_id TEXT NOT NULL UNIQUE
     );
     CREATE VIEW active AS SELECT id, stripe_subscription_id FROM subscriptions WHERE status = 'active';";
+
+fn batch(rows: u32) -> NonZeroU32 {
+    rows.try_into().unwrap()
+}
 
 enum Connected {
     Sqlite(SqliteConnection),
@@ -135,8 +141,9 @@ impl Database {
 
     /// Runs a step as a host does; what fails is rolled back.
     fn step(&mut self, step: Step) -> Result<(), sqlx::Error> {
-        let script = LegacySchema::default().script(step, &self.catalog()).unwrap();
-        let done = self.run(&script);
+        let statements = LegacySchema::default().statements(step, &self.catalog()).unwrap();
+        // One by one, and no further than the first that fails.
+        let done = statements.iter().try_for_each(|statement| self.run(statement));
         if done.is_err() {
             self.run("ROLLBACK").unwrap();
             if let Connected::Sqlite(_) = self.connected {
@@ -160,7 +167,7 @@ impl Database {
                 return runs;
             }
             last = Some(left);
-            self.step(Step::Backfill { batch: 7, others }).unwrap();
+            self.step(Step::Backfill { batch: batch(7), others }).unwrap();
             runs += 1;
         }
     }
@@ -244,11 +251,13 @@ fn b8_both_kinds_of_code_work_at_every_step_of_the_way() {
         database.old_newcomer().unwrap();
 
         // Backfilled, in batches, old code at work meanwhile.
-        database.step(Step::Backfill { batch: 7, others: OTHERS }).unwrap();
+        database.step(Step::Backfill { batch: batch(7), others: None }).unwrap();
         database.old_newcomer().unwrap();
-        assert!(database.backfill(OTHERS) > 2);
-        assert_eq!(database.unfinished(), (0, 0));
+        assert!(database.backfill(None) > 2);
+        assert_eq!(database.unfinished(), ((ROWS + 2) / 3, 0));
         assert!(database.old_reader().is_some());
+        // Old code still sells Stripe to an account that had none.
+        database.old_writer(1).unwrap();
         database.old_newcomer().unwrap();
         assert!(database.new_reader().iter().all(|(_, method)| *method == Some(PaymentMethod::Stripe)));
 
@@ -272,7 +281,7 @@ fn b8_both_kinds_of_code_work_at_every_step_of_the_way() {
         let accounts: Vec<(String, i64)> = database
             .query("SELECT payment_method, count(*) FROM accounts WHERE name LIKE 'account%' GROUP BY payment_method ORDER BY 1")
             .unwrap();
-        let without = (ROWS + 2) / 3;
+        let without = (ROWS + 2) / 3 - 1;
         let expected = [("bank_transfer".to_owned(), without), ("stripe".to_owned(), ROWS - without)];
         assert_eq!(accounts, expected, "Stripe where there is a Stripe identifier, else as was chosen");
     });
@@ -305,10 +314,28 @@ fn b8_the_way_back_lets_old_code_work_and_loses_nothing() {
             database.query(&format!("SELECT payment_method FROM subscriptions WHERE id = {transferred}")).unwrap();
         assert_eq!(methods, [("bank_transfer".to_owned(),)], "what new code wrote stays");
 
-        // And out again: the placeholder goes, what it stood for is as it was.
+        // And out again, old code at work until it is gone; then the placeholder goes, and what it stood for is as it was.
         database.run(&format!("DELETE FROM accounts WHERE id = {}", database.next)).unwrap();
         database.step(Step::Expand).unwrap();
+        database.old_newcomer().unwrap();
+        assert!(database.old_reader().is_some(), "old code still reads every row");
+        assert!(database.new_reader().contains(&(transferred, Some(PaymentMethod::BankTransfer))));
+        // A row that old code could not have read, and that says nothing: nobody takes it for Stripe's.
+        let nobody = database.next + 1;
+        database.run(&format!("INSERT INTO accounts (id, name) VALUES ({nobody}, 'of nobody')")).unwrap();
+        database
+            .run(&format!(
+                "INSERT INTO subscriptions (id, account_id, status, stripe_subscription_id) \
+                 VALUES ({nobody}, {nobody}, 'active', '{PLACEHOLDER}{nobody}')"
+            ))
+            .unwrap();
+        database.next = nobody;
         database.backfill(OTHERS);
+        assert_eq!(database.unfinished(), (0, 1), "somebody must choose");
+        assert!(database.new_reader().contains(&(nobody, None)));
+        database
+            .run(&format!("UPDATE subscriptions SET payment_method = 'bank_transfer' WHERE id = {nobody}"))
+            .unwrap();
         database.step(Step::Contract).unwrap();
         assert!(database.rows().contains(&(transferred, transferred, "active".into(), None)));
         let kept: Vec<Row> =
@@ -320,7 +347,7 @@ fn b8_the_way_back_lets_old_code_work_and_loses_nothing() {
 #[test]
 fn b8_repeated_runs_are_harmless() {
     Database::each(ROWS, |mut database| {
-        let backfill = Step::Backfill { batch: 1000, others: OTHERS };
+        let backfill = Step::Backfill { batch: batch(1000), others: OTHERS };
         let everything = "SELECT id, payment_method, stripe_subscription_id FROM subscriptions ORDER BY id";
         for step in [Step::Expand, backfill, Step::Contract, Step::UndoContract, Step::UndoExpand, Step::Expand] {
             database.step(step).unwrap();
@@ -365,7 +392,7 @@ fn b8_a_rebuilt_table_keeps_all_that_hangs_on_it() {
     database.run(&format!("DELETE FROM subscriptions WHERE id = {last}")).unwrap();
     let lines = |database: &mut Database| database.query::<(i64,)>("SELECT count(*) FROM log").unwrap()[0].0;
     let before = lines(&mut database);
-    for step in [Step::Expand, Step::Backfill { batch: 100, others: OTHERS }, Step::Contract] {
+    for step in [Step::Expand, Step::Backfill { batch: batch(100), others: OTHERS }, Step::Contract] {
         database.step(step).unwrap();
     }
     assert_eq!(lines(&mut database), before, "no trigger fired for rows that were there");
@@ -394,13 +421,13 @@ fn b8_what_cannot_be_rebuilt_safely_is_refused() {
         let accounts = "CREATE TABLE accounts (id INTEGER PRIMARY KEY)".to_owned();
         Catalog::Sqlite(vec![("accounts".into(), accounts), ("subscriptions".into(), subscriptions.to_owned())])
     };
-    let refused = |subscriptions: &str| schema.script(Step::Expand, &catalog(subscriptions)).unwrap_err();
+    let refused = |subscriptions: &str| schema.statements(Step::Expand, &catalog(subscriptions)).unwrap_err();
     let unreadable = MigrationError::TableUnreadable("subscriptions".into());
     for text in [
-        "CREATE TABLE subscriptions (id INTEGER, stripe_subscription_id TEXT NOT NULL, twice INT AS (id * 2))",
-        "CREATE TABLE subscriptions (id INTEGER, stripe_subscription_id TEXT NOT NULL, x INT GENERATED ALWAYS AS (1))",
+        "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL, twice INT AS (id * 2))",
+        "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL, x INT GENERATED ALWAYS AS (1))",
         "CREATE VIRTUAL TABLE subscriptions USING fts5(stripe_subscription_id)",
-        "CREATE TABLE subscriptions (stripe_subscription_id TEXT NOT NULL",
+        "CREATE TABLE subscriptions (id INT, account_id INT, stripe_subscription_id TEXT NOT NULL",
         "CREATE TABLE subscriptions (stripe_subscription_id TEXT DEFAULT 'x NOT NULL)",
         "",
     ] {
@@ -408,17 +435,94 @@ fn b8_what_cannot_be_rebuilt_safely_is_refused() {
     }
     let missing =
         MigrationError::ColumnMissing { table: "subscriptions".into(), column: "stripe_subscription_id".into() };
-    assert_eq!(refused("CREATE TABLE subscriptions (id INTEGER, UNIQUE (stripe_subscription_id))"), missing);
+    assert_eq!(
+        refused("CREATE TABLE subscriptions (id INTEGER, account_id INT, UNIQUE (stripe_subscription_id))"),
+        missing
+    );
     let other = LegacySchema { subscriptions: "abos".into(), ..schema.clone() };
-    let text = "CREATE TABLE subscriptions (id INTEGER, stripe_subscription_id TEXT NOT NULL)";
-    assert_eq!(other.script(Step::Expand, &catalog(text)), Err(MigrationError::TableMissing("abos".into())));
+    let text = "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL)";
+    assert_eq!(other.statements(Step::Expand, &catalog(text)), Err(MigrationError::TableMissing("abos".into())));
     let Catalog::Sqlite(mut objects) = catalog(text) else { panic!() };
     objects.push(("subscriptions_rebuilt".into(), "CREATE TABLE subscriptions_rebuilt (x)".into()));
-    let taken = schema.script(Step::Expand, &Catalog::Sqlite(objects));
+    let taken = schema.statements(Step::Expand, &Catalog::Sqlite(objects));
     assert_eq!(taken, Err(MigrationError::NameTaken("subscriptions_rebuilt".into())));
+    // A check that demands the identifier, or that names the table; a column of the host's own of this name.
+    for text in [
+        "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL CHECK (stripe_subscription_id IS NOT NULL))",
+        "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT, CHECK (stripe_subscription_id NOTNULL))",
+        "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL, CHECK (subscriptions.id > 0))",
+    ] {
+        assert_eq!(refused(text), unreadable, "{text}");
+    }
+    let own = "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT, payment_method TEXT DEFAULT 'card')";
+    for step in [Step::Contract, Step::UndoContract] {
+        let mut objects = vec![("subscriptions".to_owned(), own.to_owned())];
+        objects.push(("accounts".into(), "CREATE TABLE accounts (id INTEGER, payment_method TEXT)".into()));
+        let refused = schema.statements(step, &Catalog::Sqlite(objects)).unwrap_err();
+        assert!(matches!(refused, MigrationError::ColumnForeign { .. }), "{step:?}");
+    }
+    // SQLite would take a key that is not there for a text, and every row for the one.
+    let other = LegacySchema { subscription_key: "sub_id".into(), ..schema.clone() };
+    let refused = other.statements(Step::UndoExpand, &catalog(text)).unwrap_err();
+    assert!(matches!(refused, MigrationError::ColumnMissing { column, .. } if column == "sub_id"));
+    // Nothing is rebuilt, so nothing is asked of the table's text.
+    let done =
+        "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT, twice INT AS (id * 2))";
+    assert!(schema.statements(Step::Expand, &catalog(done)).is_ok());
     // Backfilled before it was expanded.
-    let early = schema.script(Step::Backfill { batch: 1, others: None }, &catalog(text)).unwrap_err();
+    let early = schema.statements(Step::Backfill { batch: batch(1), others: None }, &catalog(text)).unwrap_err();
     assert!(matches!(early, MigrationError::ColumnMissing { column, .. } if column == "payment_method"));
+}
+
+/// What is odd and legal in a table's text stays as it is.
+#[test]
+fn b8_odd_texts_are_understood() {
+    for (column, rebuilt) in [
+        ("stripe_subscription_id TEXT NOT/**/NULL", "stripe_subscription_id TEXT"),
+        ("stripe_subscription_id TEXT NOT NULL UNIQUE NOT NULL", "stripe_subscription_id TEXT UNIQUE"),
+        ("stripe_subscription_id TEXT NOT NULL DEFAULT x'00'", "stripe_subscription_id TEXT DEFAULT x'00'"),
+        ("\"Stripe_Subscription_Id\" TEXT CONSTRAINT a NOT NULL ON CONFLICT FAIL", "\"Stripe_Subscription_Id\" TEXT"),
+        (
+            "stripe_subscription_id TEXT NOT NULL CHECK (stripe_subscription_id <> 'NOT NULL')",
+            "stripe_subscription_id TEXT CHECK (stripe_subscription_id <> 'NOT NULL')",
+        ),
+    ] {
+        let text = format!(
+            "CREATE TABLE Subscriptions (id INTEGER PRIMARY KEY AUTOINCREMENT/* keys */, account_id INT, a\u{a0}b INT, {column})"
+        );
+        let schema = format!("CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT); {text};
+            INSERT INTO subscriptions VALUES (1, 1, 1, 'sub_1'), (9, 1, 1, 'sub_9'); DELETE FROM subscriptions WHERE id = 9;");
+        let mut database = Database::sqlite(&schema, 0);
+        let statements = LegacySchema::default().statements(Step::Expand, &database.catalog()).unwrap();
+        assert!(
+            statements.iter().any(|statement| statement.ends_with(&format!("a\u{a0}b INT, {rebuilt})"))),
+            "{statements:#?}"
+        );
+        database.step(Step::Expand).unwrap();
+        database.run("INSERT INTO subscriptions (account_id, stripe_subscription_id) VALUES (1, NULL)").unwrap();
+        assert_eq!(database.query::<(i64,)>("SELECT max(id) FROM subscriptions").unwrap()[0].0, 10, "{column}");
+        let names: Vec<(String,)> =
+            database.query("SELECT name FROM sqlite_schema WHERE name LIKE 'subscriptions'").unwrap();
+        assert_eq!(names, [("Subscriptions".to_owned(),)]);
+    }
+}
+
+/// What new code is writing while a batch runs is neither waited for nor overwritten.
+#[test]
+fn b8_a_batch_passes_over_what_is_being_written() {
+    let Some(mut database) = Database::postgres(6) else { return };
+    database.step(Step::Expand).unwrap();
+    let Connected::Postgres(_, server) = &database.connected else { panic!() };
+    let url = server.url();
+    let mut other = database.runtime.block_on(PgConnection::connect(&url)).unwrap();
+    let write = "BEGIN; UPDATE accounts SET payment_method = 'paypal' WHERE id = 2";
+    database.runtime.block_on(sqlx::raw_sql(write).execute(&mut other)).unwrap();
+    database.step(Step::Backfill { batch: batch(100), others: OTHERS }).unwrap();
+    database.runtime.block_on(sqlx::raw_sql("COMMIT").execute(&mut other)).unwrap();
+    database.backfill(OTHERS);
+    let methods: Vec<(String,)> = database.query("SELECT payment_method FROM accounts WHERE id = 2").unwrap();
+    assert_eq!(methods, [("paypal".to_owned(),)]);
+    assert_eq!(database.unfinished(), (0, 0));
 }
 
 #[test]
@@ -428,8 +532,10 @@ fn b8_names_are_quoted() {
         subscriptions: "s t".into(),
         ..LegacySchema::default()
     };
-    let script = schema.script(Step::Contract, &Catalog::Postgres).unwrap();
-    assert!(script.contains("ALTER TABLE \"a\"\"; DROP TABLE x; --\" ALTER COLUMN") && script.contains("\"s t\""));
+    let statements = schema.statements(Step::Contract, &Catalog::Postgres).unwrap().join("\n");
+    assert!(
+        statements.contains("ALTER TABLE \"a\"\"; DROP TABLE x; --\" ALTER COLUMN") && statements.contains("\"s t\"")
+    );
 }
 
 /// The tolerant reader, in all it may meet.
@@ -439,6 +545,7 @@ fn b8_a_legacy_row_reads_as_stripe_where_it_has_a_stripe_identifier() {
     for (method, stripe, expected) in [
         (None, Some("sub_1"), Some(Stripe)),
         (None, Some(""), None),
+        (None, Some("no-stripe-subscription:7"), None),
         (None, None, None),
         (Some("stripe"), None, Some(Stripe)),
         (Some("bank_transfer"), Some("sub_1"), Some(BankTransfer)),
@@ -460,6 +567,7 @@ fn b8_a_legacy_row_reads_as_stripe_where_it_has_a_stripe_identifier() {
     assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": null"#), Some(Stripe));
     assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": "bank_transfer""#), Some(BankTransfer));
     assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": "cheque""#), None);
+    assert_eq!(row(r#", "stripe_subscription_id": "no-stripe-subscription:1""#), None);
     assert_eq!(row(r#", "stripe_subscription_id": null"#), None);
     assert_eq!(row(""), None);
 }

@@ -1,7 +1,7 @@
 //! SQLite changes a column's constraints by rebuilding its table, as <https://www.sqlite.org/lang_altertable.html> tells:
-//! here from the table's own text, so that everything else about it stays as it is.
+//! here from the table's own text, so that everything else about it stays as it is, but for its comments.
 
-use super::{MigrationError, quoted};
+use super::{MigrationError, literal, quoted};
 
 /// A token of a table's text. Spaces and comments are between tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +63,17 @@ fn tokens(mut text: &str) -> Option<Vec<Token<'_>>> {
                 tokens.push(Token::Quoted(text.get(..length)?));
                 length
             }
-            space if space.is_whitespace() => space.len_utf8(),
+            // Other spaces of Unicode are letters to SQLite.
+            space if space.is_ascii_whitespace() => 1,
+            'x' | 'X' if text.get(1..).is_some_and(|rest| rest.starts_with('\'')) => {
+                let length = quoted_length(text.get(1..)?, '\'')?.checked_add(1)?;
+                tokens.push(Token::Quoted(text.get(..length)?));
+                length
+            }
             _ => {
-                let ends = |next: char| next.is_whitespace() || "(),'\"`[".contains(next);
-                let length = text.find(ends).unwrap_or(text.len());
-                let length = text.find("--").map_or(length, |comment| comment.min(length)).max(1);
+                let ends = |next: char| next.is_ascii_whitespace() || "(),'\"`[".contains(next);
+                let ends = [text.find(ends), text.find("--"), text.find("/*")];
+                let length = ends.into_iter().flatten().min().unwrap_or(text.len()).max(1);
                 tokens.push(Token::Word(text.get(..length)?));
                 length
             }
@@ -157,12 +163,36 @@ impl Definition<'_> {
         text
     }
 
-    /// The same column without `NOT NULL`.
+    /// The same column without `NOT NULL`, however often it says so.
     pub(super) fn nullable(&self) -> String {
-        let Some((start, end)) = self.not_null() else { return self.text() };
         let mut kept = self.clone();
-        kept.0.drain(start..end.min(self.0.len()));
+        while let Some((start, end)) = kept.not_null() {
+            kept.0.drain(start..end.min(kept.0.len()));
+        }
         kept.text()
+    }
+
+    /// Whether it says in a check that a column is not null.
+    fn demands(&self, column: &str) -> bool {
+        let mentions = self.0.iter().any(|token| token.name().is_some_and(|name| name.eq_ignore_ascii_case(column)));
+        let is_not_null = self.0.windows(3).any(|three| match three {
+            [is, not, null] => is.is("IS") && not.is("NOT") && null.is("NULL"),
+            _ => false,
+        });
+        mentions && (is_not_null || self.0.iter().any(|token| token.is("NOTNULL")))
+    }
+
+    /// Whether it names the table, as in a check `subscriptions.status <> ''`: the new table has another name at first.
+    fn names(&self, table: &str) -> bool {
+        let is_it = |name: &str| name.eq_ignore_ascii_case(table);
+        let qualified = self.0.windows(2).any(|two| match two {
+            [name, Token::Word(dot)] => dot.starts_with('.') && name.name().is_some_and(|name| is_it(&name)),
+            _ => false,
+        });
+        qualified
+            || self.0.iter().any(
+                |token| matches!(token, Token::Word(text) if text.split_once('.').is_some_and(|(name, _)| is_it(name))),
+            )
     }
 
     /// The same column with `NOT NULL`.
@@ -217,27 +247,45 @@ impl<'a> Tables<'a> {
         Self(objects)
     }
 
-    /// The texts of a table's own objects, the table's first.
-    fn of(&self, table: &str) -> Vec<&'a str> {
-        let own = self.0.iter().filter(|(name, _)| name.eq_ignore_ascii_case(table));
-        own.map(|(_, sql)| sql.as_str()).collect()
+    /// A table's own spelling of its name, and the texts of its objects, its own first.
+    fn of(&self, table: &str) -> Option<(&'a str, Vec<&'a str>)> {
+        let own = || self.0.iter().filter(|(name, _)| name.eq_ignore_ascii_case(table));
+        Some((own().next()?.0.as_str(), own().map(|(_, sql)| sql.as_str()).collect()))
     }
 
     fn read(&self, table: &str) -> Result<Created<'a>, MigrationError> {
-        let sql = self.of(table).first().copied().ok_or_else(|| MigrationError::TableMissing(table.to_owned()))?;
-        let created = read(sql).filter(|created| !created.definitions.iter().any(Definition::is_generated));
+        let (_, texts) = self.of(table).ok_or_else(|| MigrationError::TableMissing(table.to_owned()))?;
+        let created = texts.first().and_then(|sql| read(sql));
         created.ok_or_else(|| MigrationError::TableUnreadable(table.to_owned()))
     }
 
-    pub(super) fn has(&self, table: &str, column: &str) -> Result<bool, MigrationError> {
+    fn definition(&self, table: &str, column: &str) -> Result<Option<Definition<'a>>, MigrationError> {
         let is_it =
             |definition: &Definition<'_>| definition.column().is_some_and(|name| name.eq_ignore_ascii_case(column));
-        Ok(self.read(table)?.definitions.iter().any(is_it))
+        Ok(self.read(table)?.definitions.into_iter().find(is_it))
+    }
+
+    pub(super) fn has(&self, table: &str, column: &str) -> Result<bool, MigrationError> {
+        Ok(self.definition(table, column)?.is_some())
     }
 
     pub(super) fn demand(&self, table: &str, column: &str) -> Result<(), MigrationError> {
         let missing = || MigrationError::ColumnMissing { table: table.to_owned(), column: column.to_owned() };
         if self.has(table, column)? { Ok(()) } else { Err(missing()) }
+    }
+
+    /// The column is there and is defined in one of these ways, and so was made here.
+    pub(super) fn demand_one_of(&self, table: &str, column: &str, ways: &[&str]) -> Result<(), MigrationError> {
+        self.demand(table, column)?;
+        let own = self.definition(table, column)?.is_some_and(|definition| ways.contains(&definition.text().as_str()));
+        let foreign = || MigrationError::ColumnForeign { table: table.to_owned(), column: column.to_owned() };
+        if own { Ok(()) } else { Err(foreign()) }
+    }
+
+    /// No check demands the column, so that it may be null once its own `NOT NULL` is gone.
+    pub(super) fn check_nullable(&self, table: &str, column: &str) -> Result<(), MigrationError> {
+        let demanded = self.read(table)?.definitions.iter().any(|definition| definition.demands(column));
+        if demanded { Err(MigrationError::TableUnreadable(table.to_owned())) } else { Ok(()) }
     }
 
     /// Rebuilds a table with another definition of one column. Empty where that is its definition already.
@@ -249,40 +297,46 @@ impl<'a> Tables<'a> {
     ) -> Result<Vec<String>, MigrationError> {
         self.demand(table, column)?;
         let Created { definitions, options, has_autoincrement } = self.read(table)?;
+        let (name, texts) = self.of(table).ok_or_else(|| MigrationError::TableMissing(table.to_owned()))?;
         let mut changed = false;
-        let mut texts = Vec::new();
+        let mut columns = Vec::new();
         for definition in &definitions {
             let before = definition.text();
             let is_it = definition.column().is_some_and(|name| name.eq_ignore_ascii_case(column));
             let after = if is_it { define(definition) } else { before.clone() };
             changed |= after != before;
-            texts.push(after);
+            columns.push(after);
         }
         if !changed {
             return Ok(Vec::new());
         }
-        let new_name = format!("{table}_rebuilt");
-        if !self.of(&new_name).is_empty() {
+        if definitions.iter().any(|definition| definition.is_generated() || definition.names(name)) {
+            return Err(MigrationError::TableUnreadable(table.to_owned()));
+        }
+        let new_name = format!("{name}_rebuilt");
+        if self.of(&new_name).is_some() {
             return Err(MigrationError::NameTaken(new_name));
         }
-        let (old, new) = (quoted(table), quoted(&new_name));
-        let mut script = vec![
-            format!("CREATE TABLE {new} ({}) {options}", texts.join(", ")).trim_end().to_owned(),
+        let (old, new) = (quoted(name), quoted(&new_name));
+        let mut statements = vec![
+            format!("CREATE TABLE {new} ({}) {options}", columns.join(", ")).trim_end().to_owned(),
             format!("INSERT INTO {new} SELECT * FROM {old}"),
         ];
         if has_autoincrement {
             // Keys of rows that are gone are not given out again.
-            let (old, new) = (literal(table), literal(&new_name));
-            script.push(format!("INSERT INTO sqlite_sequence (name, seq) SELECT {new}, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = {new})"));
-            script.push(format!("UPDATE sqlite_sequence SET seq = coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name IN ({old}, {new})), 0) WHERE name = {new}"));
+            let (old, new) = (literal(name), literal(&new_name));
+            statements.push(format!(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT {new}, 0 \
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = {new})"
+            ));
+            statements.push(format!(
+                "UPDATE sqlite_sequence SET seq = (SELECT max(seq) FROM sqlite_sequence \
+                 WHERE name COLLATE NOCASE IN ({old}, {new})) WHERE name = {new}"
+            ));
         }
-        script.push(format!("DROP TABLE {old}"));
-        script.push(format!("ALTER TABLE {new} RENAME TO {old}"));
-        script.extend(self.of(table).into_iter().skip(1).map(str::to_owned));
-        Ok(script)
+        statements.push(format!("DROP TABLE {old}"));
+        statements.push(format!("ALTER TABLE {new} RENAME TO {old}"));
+        statements.extend(texts.into_iter().skip(1).map(str::to_owned));
+        Ok(statements)
     }
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

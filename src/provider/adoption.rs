@@ -12,7 +12,9 @@ use crate::id::PlanId;
 use crate::period::Period;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
-use crate::subscription::{CommandKind, PaymentMethod, Subscription, SubscriptionStatus, Transition, transition};
+use crate::subscription::{
+    CommandKind, PaymentMethod, Subscription, SubscriptionStatus, Transition, is_stripe_id, transition,
+};
 use crate::tenant::{Account, AccountStatus, Plan};
 
 /// What the host loads before it adopts a snapshot, in one transaction.
@@ -240,10 +242,10 @@ pub(super) fn check_identity(
         return Err(AdoptError::OtherMethod(subscription.payment_method));
     }
     let stored = match provider {
-        Provider::Stripe => &subscription.stripe_subscription_id,
-        Provider::Paypal => &subscription.external_payment_id,
+        Provider::Stripe => subscription.stripe_subscription_id.as_deref().filter(|id| is_stripe_id(id)),
+        Provider::Paypal => subscription.external_payment_id.as_deref(),
     };
-    if stored.as_deref().is_none_or(|stored| stored == id) { Ok(()) } else { Err(AdoptError::Mismatch) }
+    if stored.is_none_or(|stored| stored == id) { Ok(()) } else { Err(AdoptError::Mismatch) }
 }
 
 impl ProviderSnapshot {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{PaymentMethod, PendingPlan, Subscription, SubscriptionStatus};
+use super::{PaymentMethod, PendingPlan, Subscription, SubscriptionStatus, is_stripe_id};
 use crate::id::{AccountId, PlanId, SubscriptionId};
 use crate::period::Period;
 
@@ -42,8 +42,9 @@ impl TryFrom<StoredSubscription> for Subscription {
     type Error = MethodMissing;
 
     fn try_from(stored: StoredSubscription) -> Result<Self, MethodMissing> {
-        let stripe_id = stored.stripe_subscription_id.as_deref();
-        let payment_method = stored.payment_method.or_else(|| PaymentMethod::of_row(None, stripe_id));
+        let stripe_subscription_id = stored.stripe_subscription_id.filter(|id| is_stripe_id(id));
+        let payment_method =
+            stored.payment_method.or_else(|| PaymentMethod::of_row(None, stripe_subscription_id.as_deref()));
         Ok(Self {
             id: stored.id,
             account: stored.account,
@@ -56,7 +57,7 @@ impl TryFrom<StoredSubscription> for Subscription {
             pending_plan: stored.pending_plan,
             past_due_since: stored.past_due_since,
             payment_method: payment_method.ok_or(MethodMissing)?,
-            stripe_subscription_id: stored.stripe_subscription_id,
+            stripe_subscription_id,
             external_payment_id: stored.external_payment_id,
             provider_at: stored.provider_at,
             version: stored.version,
