@@ -113,8 +113,10 @@ fn tenant() -> Tenant {
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
+        paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        provider_paid: None,
         version: 1,
     };
     Tenant {

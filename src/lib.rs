@@ -184,8 +184,8 @@ pub use id::{AccountId, ApiKeyId, IdError, IdKind, LeaseId, PlanId, SectorId, Si
 pub use money::{AmountError, Credits, Currency, Money};
 pub use payment::{
     AfterRefund, BankReference, BankTransfer, Claim, ClaimError, ClaimFacts, ClaimState, ConfirmError,
-    ConfirmedTransfer, Deposit, RefundFacts, TransferChange, TransferError, TransferFacts, TransferRefund,
-    TransferRefundChange, TransferRefundError,
+    ConfirmedTransfer, Deposit, DepositChange, DepositFacts, RefundFacts, TransferChange, TransferError, TransferFacts,
+    TransferRefund, TransferRefundChange, TransferRefundError,
 };
 pub use period::{Interval, IntervalUnit, Period};
 pub use policy::{
@@ -217,7 +217,8 @@ pub use scope::{
 pub use scope::{Fixed, FixedError};
 pub use subscription::{
     AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, PendingPlan, Proration, ProrationError,
-    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus, Transition, transition,
+    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus, Succession, SuccessionError, Transition,
+    transition,
 };
 pub use tenant::{Account, AccountStatus, Plan, Sector, Site, SuspensionCause, Tenant};
 pub use throttle::{

@@ -35,9 +35,10 @@ use std::num::NonZeroU32;
 use thiserror::Error;
 
 use crate::problem::{Code, Explained};
-use crate::subscription::PaymentMethod;
+use crate::subscription::{PaymentMethod, Subscription};
 
-pub use crate::subscription::PLACEHOLDER;
+/// What stands for a Stripe identifier where old code demands one: [`Subscription::PLACEHOLDER`].
+const PLACEHOLDER: &str = Subscription::PLACEHOLDER;
 
 /// The names in the host's old schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,8 @@ pub enum Step {
     Contract,
     /// Takes the demand back, so that old code can write again.
     UndoContract,
-    /// Demands a Stripe identifier again, as old code expects. Rows without one get a [`PLACEHOLDER`] and their key; the
+    /// Demands a Stripe identifier again, as old code expects. Rows without one get a
+    /// [placeholder](Subscription::PLACEHOLDER) and their key; the
     /// new columns stay, so that nothing is lost. The column must have room for that, and its checks allow it.
     UndoExpand,
 }

@@ -2,8 +2,8 @@
 //! credits, and a line in a registry that is unique over all tenants, in one change set. A refund is another.
 //!
 //! What arrives is accounted for to the cent: of all transfers of an account, what was received less what was refunded is
-//! what paid for periods, less what of that was taken back, and what is kept as the [`Deposit`], and what is noted for
-//! somebody to give back.
+//! what paid for periods, less what of that was taken back, and what is kept as the [`Deposit`] or has paid by itself from there, and what
+//! is noted for somebody to give back.
 
 mod claim;
 mod confirmation;
@@ -13,6 +13,6 @@ mod transfer;
 
 pub use claim::{Claim, ClaimError, ClaimFacts, ClaimState};
 pub use confirmation::{ConfirmError, ConfirmedTransfer, TransferChange, TransferFacts};
-pub use deposit::Deposit;
+pub use deposit::{Deposit, DepositChange, DepositFacts};
 pub use refund::{AfterRefund, RefundFacts, TransferRefund, TransferRefundChange, TransferRefundError};
 pub use transfer::{BankReference, BankTransfer, TransferError};

@@ -1,6 +1,11 @@
 //! PayPal's webhooks: the signature, checked over the bytes as they came under PayPal's certificate and the host's own
 //! trusted roots, and the events.
 //!
+//! Anyone can make a subscription to a plan at PayPal, and write into its `custom_id` what they like. So a host makes it from
+//! its own server, or asks PayPal's API about the one that a browser made, and stores its identifier as
+//! `paypal_subscription_id` before anything of it is adopted. Give a plan no setup fee: PayPal's sales do not say what they
+//! are for, and one of a whole price counts as an interval.
+//!
 //! ```no_run
 //! use bailiwick::paypal::{Endpoint, Environment, Transmission};
 //! # fn fetch(url: &str) -> Vec<u8> { vec![] }

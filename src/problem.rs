@@ -302,7 +302,7 @@ macro_rules! from_refusals {
         $crate::__from_refusals! { $error => $from_problem;
             AdoptError, AllowanceError, AmountError, CauseError, ClaimError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, JoinError, KeyError, LedgerError, PaymentError,
             PolicyError, PriceError, ProrationError, QuotaError, RefundError, Refusal, RegistrationError, ReleaseError, ReplayError,
-            RevokeError, SettleError, SharedError, SubjectError,
+            RevokeError, SettleError, SharedError, SubjectError, SuccessionError,
             ThrottleKeyError, Throttled, TransferError, TransferRefundError, WalletError, WebhookError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }

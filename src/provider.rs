@@ -47,9 +47,8 @@ pub struct ProviderSnapshot {
     pub provider: Provider,
     /// The provider's identifier of the subscription.
     pub subscription: String,
-    /// What the host wrote beside it when it made the subscription: in Stripe the metadata's entry `subscription`, in PayPal
-    /// the `custom_id`. It finds the host's row before the provider's identifier is stored there. Set it from the server
-    /// only: what a browser sends to the provider anyone can choose.
+    /// What the host's server wrote beside it at Stripe, as the metadata's entry `subscription`: it finds the host's row
+    /// before Stripe's identifier is stored there. PayPal has none: there, anyone can write what looks like it.
     pub reference: Option<String>,
     /// The provider's name of what is paid for: Stripe's price, PayPal's plan. The host knows which plan that is.
     pub price: String,
@@ -65,8 +64,6 @@ pub struct ProviderSnapshot {
     pub trial: Option<Period>,
     /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
-    /// Since when a payment is past due, where the status says that one is.
-    pub past_due_since: Option<DateTime<Utc>>,
 }
 
 /// What a payment was for.

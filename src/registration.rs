@@ -238,7 +238,8 @@ impl Explained for RegistrationError {
 }
 
 impl Policy {
-    /// Registers a newcomer: one change set, or the answer that the same request got before.
+    /// Registers a newcomer: one change set, or the answer that the same request got before, for as long as that account is
+    /// there.
     ///
     /// An identity whose earlier account was deleted may register again, and is given no first credits again.
     pub fn register(
@@ -252,6 +253,10 @@ impl Policy {
                 && earlier.subject == request.subject
                 && earlier.plan == request.plan.id
                 && earlier.payment_method == request.payment_method;
+            // An account that was deleted since is not given out again.
+            let is_there =
+                facts.by_subject.as_ref().is_some_and(|record| record.account.as_ref() == Some(&earlier.account));
+            let same = same && is_there;
             return if same { Ok(Answer::Replayed(earlier)) } else { Err(RegistrationError::KeyReused) };
         }
         let expected = match &facts.by_subject {

@@ -4,6 +4,7 @@ mod command;
 mod due;
 mod proration;
 mod stored;
+mod succession;
 mod table;
 mod transition;
 
@@ -17,6 +18,7 @@ use crate::period::Period;
 
 pub use command::{AfterRetries, AfterTrial, Command, RecordedPayment};
 pub use proration::{Proration, ProrationError};
+pub use succession::{Succession, SuccessionError};
 pub use table::{CommandKind, RefusalReason, transition};
 pub use transition::{Effect, Refusal, Transition};
 
@@ -142,13 +144,9 @@ impl fmt::Display for PaymentMethod {
     }
 }
 
-/// What a subscription without a Stripe identifier has in its place where old code demands one: see
-/// `migration`. It is no identifier of Stripe's, and is read as none.
-pub const PLACEHOLDER: &str = "no-stripe-subscription:";
-
 /// Whether a stored text is an identifier of Stripe's, and not what stands for none.
 pub(crate) fn is_stripe_id(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with(PLACEHOLDER)
+    !text.is_empty() && !text.starts_with(Subscription::PLACEHOLDER)
 }
 
 /// A change of plan that waits for the end of what is paid.
@@ -193,16 +191,27 @@ pub struct Subscription {
     pub payment_method: PaymentMethod,
     /// Stripe's identifier, byte for byte; unique where present.
     pub stripe_subscription_id: Option<String>,
-    /// The identifier of the latest payment outside Stripe: a bank's transaction, or PayPal's subscription.
+    /// PayPal's identifier; unique where present. A host stores it when its own server has made the subscription at
+    /// PayPal: nothing that PayPal reports is adopted before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paypal_subscription_id: Option<String>,
+    /// The identifier of the latest payment outside Stripe, such as a bank's transaction.
     pub external_payment_id: Option<String>,
     /// The provider's time of the snapshot that was adopted last: only a newer one is adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_at: Option<DateTime<Utc>>,
+    /// The latest period for which a provider received a payment: what is past due there, is past due since its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_paid: Option<Period>,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
 }
 
 impl Subscription {
+    /// What a row without a Stripe identifier has in its place where old code demands one: this, and the row's key. It is no
+    /// identifier of Stripe's, and is read as none. See `migration`.
+    pub const PLACEHOLDER: &str = "no-stripe-subscription:";
+
     /// A new subscription: incomplete until its first payment or its trial, and in version 1. A host inserts it.
     pub fn new(
         id: SubscriptionId,
@@ -224,10 +233,23 @@ impl Subscription {
             past_due_since: None,
             payment_method,
             stripe_subscription_id: None,
+            paypal_subscription_id: None,
             external_payment_id: None,
             provider_at: None,
+            provider_paid: None,
             version: 1,
         }
+    }
+
+    /// Whether a plan that is pending is paid for already, since its period was paid early.
+    pub(crate) fn is_pending_plan_paid(&self) -> bool {
+        let starts = self.current_period.map(|period| period.start);
+        self.pending_plan.as_ref().is_some_and(|pending| starts.is_some_and(|start| pending.at <= start))
+    }
+
+    /// Whether it has ended for good.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self.status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
     }
 
     /// The plan that the next payment is for: the pending one if a change waits for the next period, else the present one.

@@ -156,8 +156,10 @@ fn s10_rows_of_two_accounts_are_not_believed() {
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
+        paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        provider_paid: None,
         version: 1,
     };
     let loaded = |account| Tenant { subscription: Some(subscription(account)), ..target(7, &[]) };

@@ -34,8 +34,10 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         past_due_since: Some(at(0)),
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
+        paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        provider_paid: None,
         version: 1,
     };
     let plan = Some(Arc::new(support::plan(49, true)));

@@ -6,8 +6,8 @@ mod servers;
 
 use std::num::NonZeroU32;
 
-use bailiwick::PaymentMethod;
-use bailiwick::migration::{Catalog, LegacySchema, MigrationError, PLACEHOLDER, SQLITE_CATALOG, Step};
+use bailiwick::migration::{Catalog, LegacySchema, MigrationError, SQLITE_CATALOG, Step};
+use bailiwick::{PaymentMethod, Subscription};
 use servers::Postgres;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
@@ -48,6 +48,8 @@ const POSTGRES_SCHEMA: &str = "
         stripe_subscription_id TEXT NOT NULL UNIQUE
     );
     CREATE VIEW active AS SELECT id, stripe_subscription_id FROM subscriptions WHERE status = 'active';";
+
+const PLACEHOLDER: &str = Subscription::PLACEHOLDER;
 
 fn batch(rows: u32) -> NonZeroU32 {
     rows.try_into().unwrap()

@@ -212,7 +212,7 @@ fn b5_what_cannot_be_paid_is_refused_and_changes_nothing() {
     let mut foreign = facts();
     foreign.subscription.as_mut().unwrap().account = 8.into();
     assert_eq!(confirm(&transfer("tx", 49), foreign), Err(ConfirmError::Wallet(WalletError::Mismatch)));
-    let deposit = Deposit { account: 8.into(), amount: euros(1), version: 1 };
+    let deposit = Deposit { account: 8.into(), amount: euros(1), applied: euros(0), version: 1 };
     let foreign = TransferFacts { deposit: Some(deposit), ..facts() };
     assert_eq!(confirm(&transfer("tx", 49), foreign), Err(ConfirmError::Wallet(WalletError::Mismatch)));
 }
@@ -466,7 +466,18 @@ fn refund(
     subscription: Option<Subscription>,
     deposit: Option<Deposit>,
 ) -> Result<Answer<TransferRefundChange, ConfirmedTransfer>, TransferRefundError> {
-    let facts = RefundFacts { record: record.clone(), subscription, deposit };
+    refund_of(record, total, then, subscription, deposit, Wallet::open(TENANT.into(), at(0)))
+}
+
+fn refund_of(
+    record: &ConfirmedTransfer,
+    total: i64,
+    then: AfterRefund,
+    subscription: Option<Subscription>,
+    deposit: Option<Deposit>,
+    wallet: Wallet,
+) -> Result<Answer<TransferRefundChange, ConfirmedTransfer>, TransferRefundError> {
+    let facts = RefundFacts { record: record.clone(), subscription, deposit, wallet };
     let refund = TransferRefund { total: euros(total), then };
     ConfirmedTransfer::refund(&operator(Privilege::ConfirmPayments), refund, facts, at(20))
 }
@@ -498,7 +509,9 @@ fn b5_a_refund_is_cumulative_and_ends_what_it_had_paid() {
 
     // All of it: the subscription ends, and what is left of its credits is taken back, once.
     let wallet = granted(change.grants(), 10);
-    let Ok(Answer::Fresh(ended)) = refund(record, 60, EndService, Some(paid.clone()), None) else { panic!() };
+    let Ok(Answer::Fresh(ended)) = refund_of(record, 60, EndService, Some(paid.clone()), None, wallet.clone()) else {
+        panic!()
+    };
     assert_eq!(ended.subscription().unwrap().row().status, SubscriptionStatus::Canceled);
     let [revocation] = ended.revocations() else { panic!() };
     assert_eq!(revocation.grant(), change.grants()[0].key());
@@ -516,7 +529,8 @@ fn b5_a_refund_is_cumulative_and_ends_what_it_had_paid() {
     assert_eq!(ended.subscription(), None);
 
     // By whom it may not be, and in another currency.
-    let facts = || RefundFacts { record: record.clone(), subscription: None, deposit: None };
+    let wallet = Wallet::open(TENANT.into(), at(0));
+    let facts = || RefundFacts { record: record.clone(), subscription: None, deposit: None, wallet: wallet.clone() };
     let total = TransferRefund { total: euros(60), then: KeepService };
     let own = operator_of(TENANT, Privilege::ConfirmPayments);
     assert_eq!(ConfirmedTransfer::refund(&own, total, facts(), at(20)), Err(TransferRefundError::OwnAccount));
@@ -554,6 +568,256 @@ fn the_facts_of_a_transfer_are_checked() {
     for reference in ["", " ", "é", "a\nb", &"x".repeat(65)] {
         assert_eq!(reference.parse::<BankReference>(), Err(TransferError::Reference));
     }
+}
+
+/// What costs nothing is not paid for: no credits for a cent, and the cent back.
+#[test]
+fn b5_a_plan_without_a_price_sells_nothing() {
+    let mut facts = facts(AccountStatus::Active, SubscriptionStatus::Active);
+    (facts.plan, facts.subscription) = (Arc::new(plan(0, false)), None);
+    for (policy, noted, kept) in
+        [(Overpayment::Note, 1, 0), (Overpayment::Deposit, 0, 1), (Overpayment::NextPeriods, 0, 1)]
+    {
+        let operator = operator(Privilege::ConfirmPayments);
+        let confirmed = overpayment(policy).confirm_bank_transfer(&operator, &transfer("tx", 1), facts.clone(), at(10));
+        let change = fresh(confirmed);
+        assert_eq!((change.grants().len(), change.record().periods), (0, 0), "{policy:?}");
+        assert_eq!(change.record().noted, euros(noted));
+        assert_eq!(change.deposit().map_or(euros(0), |deposit| deposit.row().amount), euros(kept));
+    }
+}
+
+/// A part of the price of a plan that is pending moves nobody to it.
+#[test]
+fn b5_a_part_moves_no_plan() {
+    let mut facts = facts(AccountStatus::Active, SubscriptionStatus::Active);
+    let change = Command::ChangePlanAtPeriodEnd { plan: 2.into() };
+    facts.subscription = Some(facts.subscription.unwrap().apply(change, at(5)).unwrap().into_subscription());
+    facts.plan = Arc::new(Plan { id: 2.into(), ..plan(90, true) });
+    let change = fresh(confirm(&transfer("tx", 1), facts.clone()));
+    assert_eq!((change.plan(), change.subscription()), (&PlanId::from(1), None));
+    // Nor does a pending plan that needs no subscription take the paid one away.
+    facts.plan = Arc::new(Plan { id: 2.into(), ..plan(10, false) });
+    assert_eq!(confirm(&transfer("tx", 10), facts.clone()), Err(ConfirmError::PlanMismatch));
+    facts.subscription.as_mut().unwrap().status = SubscriptionStatus::Canceled;
+    assert!(confirm(&transfer("tx", 10), facts).is_ok(), "once it has ended, it is of no account");
+}
+
+/// What was paid early for another plan follows, and cannot be turned into the dear one.
+#[test]
+fn b5_a_plan_that_is_paid_early_is_not_withdrawn() {
+    let mut facts = facts(AccountStatus::Active, SubscriptionStatus::Active);
+    let cheap = Plan { id: 2.into(), ..plan(10, true) };
+    let change = Command::ChangePlanAtPeriodEnd { plan: 2.into() };
+    facts.subscription = Some(facts.subscription.unwrap().apply(change, at(5)).unwrap().into_subscription());
+    facts.plan = Arc::new(cheap.clone());
+    let operator = operator(Privilege::ConfirmPayments);
+    let policy = overpayment(Overpayment::NextPeriods);
+    let confirmed = policy.confirm_bank_transfer(&operator, &transfer("tx", 120), facts, at(10));
+    let paid = fresh(confirmed).subscription().unwrap().row().clone();
+    for plan in [1, 2, 3] {
+        for command in [Command::ChangePlanAtPeriodEnd { plan: plan.into() }, Command::ChangePlan { plan: plan.into() }]
+        {
+            let refused = paid.clone().apply(command, at(20)).unwrap_err();
+            assert!(matches!(refused.reason(), RefusalReason::PlanPaid | RefusalReason::AlreadySo), "{plan}");
+        }
+    }
+    assert_eq!(paid.prorate(&plan(49, true), &cheap, at(20)), Err(ProrationError::PlanPaid));
+    let started = policy.advance_subscription(&paid, at(1_000)).pop().unwrap().into_subscription();
+    assert!(started.plan == 2.into() && started.apply(Command::ChangePlan { plan: 1.into() }, at(1_001)).is_ok());
+}
+
+/// Paused, nobody was let in: the time since is not paid for.
+#[test]
+fn b5_time_without_service_is_not_paid_for() {
+    let grace = GraceSettings { seconds: 14 * 86_400, mode: GraceMode::Full };
+    let policy = under(PolicySettings { past_due_grace: Some(grace), ..PolicySettings::default() });
+    let operator = operator(Privilege::ConfirmPayments);
+    for status in [SubscriptionStatus::Paused, SubscriptionStatus::Unpaid] {
+        let facts = facts(AccountStatus::Active, status);
+        let now = at(1_000 + 13 * 86_400);
+        let change = fresh(policy.confirm_bank_transfer(&operator, &transfer("tx", 49), facts, now));
+        assert_eq!(change.subscription().unwrap().row().current_period.unwrap().start, now, "{status}");
+    }
+}
+
+/// Who pays by transfer what a provider ran is told to end it there.
+#[test]
+fn b5_a_providers_subscription_is_to_be_ended_there() {
+    let mut facts = facts(AccountStatus::Active, SubscriptionStatus::Active);
+    facts.subscription.as_mut().unwrap().stripe_subscription_id = Some("sub_1".into());
+    let paid = fresh(confirm(&transfer("tx", 49), facts.clone()));
+    assert_eq!(paid.ends_at_provider(), Some((Provider::Stripe, "sub_1")));
+    assert_eq!(
+        fresh(confirm(&transfer("tx", 1), facts.clone())).ends_at_provider(),
+        None,
+        "a part pays for nothing yet"
+    );
+    facts.subscription.as_mut().unwrap().payment_method = PaymentMethod::BankTransfer;
+    assert_eq!(fresh(confirm(&transfer("tx", 49), facts)).ends_at_provider(), None);
+}
+
+/// Whatever a subscription brought is taken back when its service ends, by whichever transfer it came, and no other
+/// transfer's money is lost with it.
+#[test]
+fn b5_a_refund_takes_back_all_that_the_subscription_brought() {
+    use AfterRefund::EndService;
+    let mut facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    facts.plan = Arc::new(Plan { interval: Interval::YEARLY, ..plan(588, true) });
+    // In two parts: the second brings the credits, and the first is what is refunded.
+    let first = fresh(confirm(&transfer("a", 587), facts.clone()));
+    facts.deposit = Some(first.deposit().unwrap().row().clone());
+    facts.account = first.account().row().clone();
+    let second = fresh(confirm(&transfer("b", 1), facts));
+    let wallet = granted(second.grants(), 10);
+    let paid = second.subscription().unwrap().row().clone();
+    let deposit = second.deposit().map(|deposit| deposit.row().clone());
+    let answer = refund_of(first.record(), 587, EndService, Some(paid.clone()), deposit, wallet.clone());
+    let Ok(Answer::Fresh(ended)) = answer else { panic!("{answer:?}") };
+    assert_eq!((ended.subscription().is_some(), ended.revocations().len()), (true, 12));
+    let left = ended
+        .revocations()
+        .iter()
+        .fold(wallet, |wallet, due| wallet.revoke_due(due, None, at(20)).unwrap().unwrap().wallet().clone());
+    assert_eq!((left.balance().free, left.balance().scheduled), (credits(0), credits(0)));
+
+    // A larger plan's addition goes too.
+    let facts = self::facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    let change = fresh(confirm(&transfer("c", 49), facts));
+    let paid = change.subscription().unwrap().row().clone();
+    let wallet = granted(change.grants(), 10);
+    let outcomes = Wallet::open(TENANT.into(), at(10)).grant_due(&change.grants()[0], None, at(10)).unwrap().unwrap();
+    let prior = outcomes.outcome().unwrap().outcome().clone();
+    let larger = paid.apply(Command::ChangePlan { plan: 2.into() }, at(11)).unwrap();
+    let pro = Plan { id: 2.into(), credits_per_month: credits(900), ..plan(90, true) };
+    let raise = &larger.grants(&pro)[0];
+    let wallet = wallet.grant_due(raise, Some(&prior), at(11)).unwrap().unwrap().wallet().clone();
+    assert_eq!(wallet.balance().free, credits(900));
+    let larger = larger.into_subscription();
+    let Ok(Answer::Fresh(ended)) = refund_of(change.record(), 49, EndService, Some(larger), None, wallet.clone())
+    else {
+        panic!()
+    };
+    assert_eq!(ended.revocations().len(), 2);
+
+    // Later transfers have paid for later periods: theirs first. And what is over has nothing to end.
+    let mut facts = self::facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    let january = fresh(confirm(&transfer("d", 49), facts.clone()));
+    facts.subscription = Some(january.subscription().unwrap().row().clone());
+    let february = fresh(confirm(&transfer("e", 49), facts));
+    let paid = february.subscription().unwrap().row().clone();
+    let refused = refund(january.record(), 49, EndService, Some(paid.clone()), None);
+    assert_eq!(refused, Err(TransferRefundError::LaterPaid));
+    assert!(refund(february.record(), 49, EndService, Some(paid.clone()), None).is_ok());
+    let facts = RefundFacts {
+        record: january.record().clone(),
+        subscription: Some(paid),
+        deposit: None,
+        wallet: Wallet::open(TENANT.into(), at(0)),
+    };
+    let total = TransferRefund { total: euros(49), then: EndService };
+    let late = january.record().paid_until.unwrap();
+    let answer = ConfirmedTransfer::refund(&operator(Privilege::ConfirmPayments), total, facts, late);
+    let Ok(Answer::Fresh(over)) = answer else { panic!("{answer:?}") };
+    assert_eq!((over.subscription(), over.revocations().len()), (None, 0));
+    assert_eq!(over.record().row().taken_back, euros(49));
+}
+
+/// A deposit that reaches the price pays for the next period, once the running one is over.
+#[test]
+fn b5_a_deposit_pays_for_the_next_period() {
+    let paid = |status| {
+        let facts = facts(AccountStatus::Active, status);
+        let deposit = Deposit { account: TENANT.into(), amount: euros(60), applied: euros(0), version: 3 };
+        DepositFacts { account: facts.account, plan: facts.plan, subscription: facts.subscription.unwrap(), deposit }
+    };
+    let policy = Policy::default();
+    let apply = |facts: DepositFacts, now: i64| policy.apply_deposit(facts, at(now)).unwrap();
+    assert_eq!(apply(paid(SubscriptionStatus::Active), 999), None, "not before it is over");
+    let change = apply(paid(SubscriptionStatus::Active), 1_000).unwrap();
+    assert_eq!((change.deposit().expected_version(), change.deposit().row().version), (3, 4));
+    assert_eq!((change.deposit().row().amount, change.deposit().row().applied), (euros(11), euros(49)));
+    assert_eq!(change.subscription().row().current_period.unwrap().start, at(1_000));
+    assert_eq!(change.subscription().row().status, SubscriptionStatus::Active);
+    assert_eq!((change.grants().len(), change.plan()), (1, &PlanId::from(1)));
+    let again = DepositFacts {
+        account: change.account().row().clone(),
+        subscription: change.subscription().row().clone(),
+        deposit: change.deposit().row().clone(),
+        ..paid(SubscriptionStatus::Active)
+    };
+    assert_eq!(apply(again, 1_001), None, "once");
+
+    for status in [SubscriptionStatus::PastDue, SubscriptionStatus::Unpaid, SubscriptionStatus::Trialing] {
+        assert!(apply(paid(status), 2_000).is_some(), "{status}");
+    }
+    for status in [SubscriptionStatus::Canceled, SubscriptionStatus::IncompleteExpired, SubscriptionStatus::Unknown] {
+        assert_eq!(apply(paid(status), 2_000), None, "{status}");
+    }
+    let mut ending = paid(SubscriptionStatus::Active);
+    ending.subscription.cancel_at_period_end = true;
+    assert_eq!(apply(ending, 2_000), None, "it was to end");
+    let mut little = paid(SubscriptionStatus::Active);
+    little.deposit.amount = euros(48);
+    assert_eq!(apply(little, 2_000), None);
+    let mut dollars = paid(SubscriptionStatus::Active);
+    dollars.deposit.amount = Money::new(60.into(), Currency::USD).unwrap();
+    let refused = policy.apply_deposit(dollars, at(2_000)).unwrap_err();
+    assert!(matches!(refused, ConfirmError::DepositCurrency { .. }) && refused.code() == Code::CurrencyMismatch);
+    let mut other = paid(SubscriptionStatus::Active);
+    other.plan = Arc::new(Plan { id: 2.into(), ..plan(49, true) });
+    assert_eq!(policy.apply_deposit(other, at(2_000)), Err(ConfirmError::PlanMismatch));
+}
+
+/// Only a payment lifts a suspension for one, and a change of plan raises the account's version.
+#[test]
+fn b5_no_command_but_a_payment_lifts_a_suspension_for_payment() {
+    let overdue = account(TENANT, AccountStatus::Suspended(SuspensionCause::PaymentOverdue));
+    let paid = facts(AccountStatus::Active, SubscriptionStatus::Active).subscription.unwrap();
+    let paused = paid.clone().apply(Command::Pause, at(5)).unwrap().into_subscription();
+    assert_eq!(overdue.after(&paused.clone().apply(Command::Resume, at(6)).unwrap()), None);
+    let new = Subscription::new(10.into(), TENANT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    let trial = new.apply(Command::StartTrial { until: at(100) }, at(5)).unwrap();
+    assert_eq!(overdue.after(&trial), None);
+    let pending = account(TENANT, AccountStatus::PendingPayment);
+    assert_eq!(pending.after(&trial).unwrap().row().status, AccountStatus::Active);
+    let payment = RecordedPayment {
+        interval: Interval::MONTHLY,
+        slack: chrono::TimeDelta::zero(),
+        method: PaymentMethod::BankTransfer,
+        external_id: None,
+    };
+    let renewed = paused.record_payment(payment, at(7)).unwrap();
+    assert_eq!(overdue.after(&renewed).unwrap().row().status, AccountStatus::Active);
+    let changed = paid.apply(Command::ChangePlan { plan: 2.into() }, at(8)).unwrap();
+    let moved = overdue.after(&changed).unwrap();
+    assert_eq!((moved.row().status, moved.row().version), (overdue.status, overdue.version + 1));
+    assert_eq!(account(8, AccountStatus::PendingPayment).after(&trial), None, "another account's");
+}
+
+#[test]
+fn b2_what_has_ended_is_followed_by_a_new_one() {
+    let policy = Policy::default();
+    let account = account(TENANT, AccountStatus::Active);
+    let former = facts(AccountStatus::Active, SubscriptionStatus::Canceled).subscription.unwrap();
+    let plan = plan(49, true);
+    let method = PaymentMethod::BankTransfer;
+    let next = policy.resubscribe(&account, &former, 10.into(), &plan, method, at(50)).unwrap();
+    assert_eq!(next.subscription().expected_version(), former.version);
+    assert_eq!((next.subscription().row().version, &next.subscription().row().id), (former.version + 1, &10.into()));
+    assert_eq!((next.account().row().version, next.account().row().status), (account.version + 1, account.status));
+    let live = facts(AccountStatus::Active, SubscriptionStatus::PastDue).subscription.unwrap();
+    let refused = |former: &Subscription, id: i64, plan: &Plan, method| {
+        policy.resubscribe(&account, former, id.into(), plan, method, at(50)).unwrap_err()
+    };
+    assert_eq!(refused(&live, 10, &plan, method), SuccessionError::NotEnded(SubscriptionStatus::PastDue));
+    assert_eq!(refused(&former, 9, &plan, method), SuccessionError::SameIdentifier);
+    let stripe = PaymentMethod::Stripe;
+    assert_eq!(refused(&former, 10, &plan, stripe), SuccessionError::ComingSoon(stripe));
+    let inactive = Plan { active: false, ..plan.clone() };
+    assert_eq!(refused(&former, 10, &inactive, method), SuccessionError::PlanInactive);
+    let foreign = Subscription { account: 8.into(), ..former };
+    assert_eq!(refused(&foreign, 10, &plan, method), SuccessionError::Mismatch);
 }
 
 /// The rows of one account, written as the changes say, under their guards.
@@ -602,6 +866,7 @@ impl Books {
             record: record.clone(),
             subscription: self.facts.subscription.clone(),
             deposit: self.facts.deposit.clone(),
+            wallet: Wallet::open(TENANT.into(), at(0)),
         };
         let refund = TransferRefund { total: euros(total), then };
         let operator = operator(Privilege::ConfirmPayments);
@@ -613,6 +878,25 @@ impl Books {
                 self.facts.subscription = Some(ended.row().clone());
             }
             self.deposit(change.deposit());
+        }
+    }
+
+    /// What a host's job does at the end of a period.
+    fn apply_deposit(&mut self, now: i64) {
+        let (Some(deposit), Some(subscription)) = (self.facts.deposit.clone(), self.facts.subscription.clone()) else {
+            return;
+        };
+        let (account, plan) = (self.facts.account.clone(), self.facts.plan.clone());
+        let facts = DepositFacts { account, plan, subscription: subscription.clone(), deposit };
+        if let Some(change) = self.policy.apply_deposit(facts, at(now)).unwrap() {
+            assert_eq!(change.subscription().expected_version(), subscription.version);
+            assert!(change.subscription().row().current_period.unwrap().end > at(now), "it pays for time to come");
+            self.facts.account = change.account().row().clone();
+            self.facts.subscription = Some(change.subscription().row().clone());
+            self.deposit(Some(change.deposit()));
+            for due in change.grants() {
+                assert!(self.keys.insert(due.key().to_owned()), "a month is paid once");
+            }
         }
     }
 
@@ -631,7 +915,9 @@ impl Books {
         let arrived = sum(|record| record.transfer.amount()).checked_sub(sum(|record| record.refunded)).unwrap();
         let kept = self.facts.deposit.as_ref().map_or(euros(0), |deposit| deposit.amount);
         let earned = sum(|record| record.applied).checked_sub(sum(|record| record.taken_back)).unwrap();
-        let accounted = earned.checked_add(kept).and_then(|sum_| sum_.checked_add(sum(|record| record.noted)));
+        let by_itself = self.facts.deposit.as_ref().map_or(euros(0), |deposit| deposit.applied);
+        let parts = [kept, by_itself, sum(|record| record.noted)];
+        let accounted = parts.into_iter().try_fold(earned, |sum, part| sum.checked_add(part));
         assert_eq!(Some(arrived), accounted);
         for record in &self.records {
             assert!(
@@ -655,6 +941,9 @@ proptest! {
         let mut now = 10;
         for (number, amount, days, is_refund, ends, total) in steps {
             now += days * 86_400;
+            if ends {
+                books.apply_deposit(now);
+            }
             if is_refund {
                 let then = if ends { AfterRefund::EndService } else { AfterRefund::KeepService };
                 books.refund(number, total, then, now);

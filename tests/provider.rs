@@ -12,6 +12,8 @@ use support::*;
 
 const ACCOUNT: i64 = 7;
 const DAY: i64 = 86_400;
+/// When all reports of a history are heard: while the trial runs, and before the first month.
+const HEARD: i64 = -13 * DAY;
 
 fn policy() -> Policy {
     let methods = [PaymentMethod::Stripe, PaymentMethod::Paypal];
@@ -40,7 +42,6 @@ fn snapshot(status: SubscriptionStatus, second: i64) -> ProviderSnapshot {
         current_period: Some(month(0)),
         trial: None,
         cancel_at_period_end: false,
-        past_due_since: None,
     }
 }
 
@@ -75,7 +76,7 @@ impl Host {
             policy: policy(),
             account: Account { payment_method: method, ..account(ACCOUNT, status) },
             subscription: Subscription::new(9.into(), ACCOUNT.into(), 1.into(), method, at(-100)),
-            wallet: Wallet::open(ACCOUNT.into(), at(0)),
+            wallet: Wallet::open(ACCOUNT.into(), at(-100 * DAY)),
             outcomes: BTreeMap::new(),
             invoices: BTreeMap::new(),
             refetches: 0,
@@ -132,6 +133,8 @@ impl Host {
             }
             Answer::Fresh(change) => {
                 self.set_account(change.account());
+                assert_eq!(change.subscription().expected_version(), self.subscription.version);
+                self.subscription = change.subscription().row().clone();
                 self.grant(change.grants(), now);
                 assert!(self.invoices.insert(payment.invoice.clone(), change.record().clone()).is_none());
                 Ok(true)
@@ -156,8 +159,8 @@ enum Report {
 impl Host {
     fn take(&mut self, report: &Report) {
         match report {
-            Report::Snapshot(snapshot) => drop(self.adopt(snapshot, 0).unwrap()),
-            Report::Payment(payment) => drop(self.pay(payment, 0).unwrap()),
+            Report::Snapshot(snapshot) => drop(self.adopt(snapshot, HEARD).unwrap()),
+            Report::Payment(payment) => drop(self.pay(payment, HEARD).unwrap()),
         }
     }
 }
@@ -173,13 +176,11 @@ fn any_history() -> impl Strategy<Value = Vec<Report>> {
             let mut price = 1;
             let trial = has_trial.then(|| Period { start: at(-14 * DAY), end: at(0) });
             let mut say = |status, second, month: Period, price: i64, ends: bool| {
-                let past_due_since = (status == PastDue).then_some(month.start);
                 reports.push(Report::Snapshot(ProviderSnapshot {
                     price: price.to_string(),
                     current_period: Some(month),
                     trial,
                     cancel_at_period_end: ends,
-                    past_due_since,
                     ..snapshot(status, second)
                 }));
             };
@@ -255,11 +256,9 @@ fn expected(history: &[Report]) -> (String, i64, BTreeSet<i64>) {
                 if latest.as_ref().is_none_or(|latest| *latest < this) {
                     latest = Some(this);
                 }
-                if let (Some(trial), false) = (snapshot.trial, snapshot.status.as_str().starts_with("incomplete")) {
-                    // It is over by now, so nothing is granted for it unless it still runs.
-                    if trial.end.timestamp() > at(0).timestamp() {
-                        months.insert(trial.start.timestamp_micros());
-                    }
+                let had_begun = ["trialing", "active", "past_due", "paused"].contains(&snapshot.status.as_str());
+                if let (Some(trial), true) = (snapshot.trial, had_begun) {
+                    months.insert(trial.start.timestamp_micros());
                 }
             }
             Report::Payment(ProviderPayment { paid_for: PaidFor::Period(period), .. }) => {
@@ -301,6 +300,12 @@ proptest! {
         delivery.iter().for_each(|report| heard.take(&history[*report]));
         let a = told.outcome();
         prop_assert_eq!(&a, &heard.outcome());
+        // In amounts and times too, day by day, unless a plan was changed: what that adds depends on when it is heard of.
+        let changes = history.iter().any(|report| matches!(report, Report::Snapshot(snapshot) if snapshot.price != "1"));
+        for day in (-14..300).step_by(7) {
+            let balances = [&told, &heard].map(|host| host.wallet.balance_at(at(day * DAY)).unwrap());
+            prop_assert!(changes || balances[0] == balances[1], "on day {}: {:?}", day, balances);
+        }
 
         let (status, second, months) = expected(&history);
         prop_assert_eq!(a.0.status.as_str(), status);
@@ -349,7 +354,7 @@ fn b3_older_is_stale_the_same_is_the_same_and_a_tie_is_told() {
 #[test]
 fn b3_paid_then_failed_is_failed_then_paid() {
     let paid = snapshot(SubscriptionStatus::Active, 20);
-    let failed = ProviderSnapshot { past_due_since: Some(at(0)), ..snapshot(SubscriptionStatus::PastDue, 10) };
+    let failed = snapshot(SubscriptionStatus::PastDue, 10);
     let outcome = |reports: [&ProviderSnapshot; 2]| {
         let mut host = Host::new(AccountStatus::Active);
         for report in reports {
@@ -457,8 +462,14 @@ fn b3_only_a_payment_lifts_a_suspension_for_one() {
         assert_eq!(host.account.status, AccountStatus::Suspended(cause));
         let nothing = ProviderPayment { amount: euros(0), ..payment("in_0", "1", PaidFor::Period(month(0))) };
         host.pay(&nothing, 3).unwrap();
+        let little = ProviderPayment { amount: euros(48), ..payment("in_3", "1", PaidFor::Period(month(0))) };
+        host.pay(&little, 3).unwrap();
         host.pay(&payment("in_1", "1", PaidFor::Other), 3).unwrap();
-        assert_eq!(host.account.status, AccountStatus::Suspended(cause), "neither of nothing nor for something else");
+        assert_eq!(
+            host.account.status,
+            AccountStatus::Suspended(cause),
+            "neither of nothing, nor of too little, nor for something else"
+        );
         host.pay(&payment("in_2", "1", PaidFor::Period(month(0))), 4).unwrap();
         assert_eq!(host.account.status, lifted);
     }
@@ -497,6 +508,7 @@ fn b7_a_provider_is_coming_soon_until_the_policy_enables_it() {
         assert_eq!(provider.payment_method(), method);
         let mut host = Host::new(AccountStatus::PendingPayment);
         (host.account.payment_method, host.subscription.payment_method) = (method, method);
+        host.subscription.paypal_subscription_id = Some("sub_1".into());
         host.policy = Policy::default();
         let before = host.outcome();
         let snapshot = ProviderSnapshot { provider, ..snapshot(SubscriptionStatus::Active, 1) };
@@ -524,6 +536,8 @@ fn b3_reports_of_another_subscription_change_nothing() {
     let paid = ProviderPayment { subscription: "sub_2".into(), ..payment("in_1", "1", PaidFor::Other) };
     assert_eq!(host.pay(&paid, 9), Err(PaymentError::Foreign(AdoptError::Mismatch)));
     let by_other = ProviderSnapshot { provider: Provider::Paypal, ..snapshot(SubscriptionStatus::Canceled, 9) };
+    assert_eq!(host.adopt(&by_other, 9), Err(AdoptError::Mismatch));
+    host.subscription.paypal_subscription_id = Some("sub_1".into());
     assert_eq!(host.adopt(&by_other, 9), Err(AdoptError::OtherMethod(PaymentMethod::Stripe)));
 
     // Paid by bank transfer since: that Stripe's retries were exhausted no longer counts.
@@ -535,6 +549,9 @@ fn b3_reports_of_another_subscription_change_nothing() {
         (&AdoptError::OtherMethod(PaymentMethod::BankTransfer), Code::ProviderMismatch)
     );
     assert_eq!(host.subscription.status, SubscriptionStatus::Active);
+    // What Stripe charges all the same is on the record, and brings nothing.
+    assert_eq!(host.pay(&payment("in_9", "1", PaidFor::Period(month(0))), 31), Ok(true));
+    assert_eq!((host.invoices["in_9"].period, host.wallet.balance().granted), (None, credits(0)));
 
     let mut mixed = Host::new(AccountStatus::Active);
     mixed.subscription.account = 8.into();
@@ -549,4 +566,108 @@ fn b2_a_providers_subscription_is_not_ours_to_end() {
     assert!(host.policy.command_due(&host.subscription, late).is_some(), "nobody ever paid");
     host.adopt(&snapshot(SubscriptionStatus::Active, 1), 1).unwrap();
     assert_eq!(host.policy.command_due(&host.subscription, late), None);
+}
+
+/// Anyone can make a subscription at PayPal, and call it whose they like: it is adopted only once the host has stored it.
+#[test]
+fn b3_nobody_elses_paypal_subscription_is_taken_for_an_accounts_own() {
+    let mut host = Host::new(AccountStatus::PendingPayment);
+    (host.account.payment_method, host.subscription.payment_method) = (PaymentMethod::Paypal, PaymentMethod::Paypal);
+    let evil = ProviderSnapshot {
+        provider: Provider::Paypal,
+        subscription: "I-EVIL".into(),
+        reference: Some("7".into()),
+        ..snapshot(SubscriptionStatus::Active, 1)
+    };
+    assert_eq!(host.adopt(&evil, 2), Err(AdoptError::Mismatch));
+    host.subscription.paypal_subscription_id = Some("I-OWN".into());
+    assert_eq!(host.adopt(&evil, 2), Err(AdoptError::Mismatch));
+    assert!(host.adopt(&ProviderSnapshot { subscription: "I-OWN".into(), ..evil }, 2).is_ok());
+}
+
+/// An amount at a provider is not always the host's to set.
+#[test]
+fn b3_less_than_the_price_brings_nothing_unless_the_policy_says_so() {
+    let month = PaidFor::Period(month(0));
+    let dollars = Money::new(49.into(), Currency::USD).unwrap();
+    for (amount, discounts, brings) in [
+        (euros(49), false, true),
+        (euros(60), false, true),
+        (euros(48), false, false),
+        (euros(0), false, false),
+        (dollars, false, false),
+        (euros(1), true, true),
+        (dollars, true, false),
+    ] {
+        let mut host = Host::new(AccountStatus::PendingPayment);
+        let methods = [PaymentMethod::Stripe].into();
+        let settings =
+            PolicySettings { payment_methods: methods, provider_discounts: discounts, ..PolicySettings::default() };
+        host.policy = Policy::load(settings).unwrap();
+        host.pay(&ProviderPayment { amount, ..payment("in_1", "1", month) }, 5).unwrap();
+        assert_eq!(host.wallet.balance().free, credits(if brings { 100 } else { 0 }), "{amount} {discounts}");
+        assert_eq!(host.account.status == AccountStatus::Active, brings);
+        assert_eq!(host.subscription.provider_paid.is_some(), brings);
+    }
+}
+
+/// However often a provider tries again, what is past due is past due since what was paid ended.
+#[test]
+fn b3_past_due_does_not_slide() {
+    let mut host = Host::new(AccountStatus::Active);
+    let due = |number: u32, second: i64| ProviderSnapshot {
+        current_period: Some(month(number)),
+        ..snapshot(SubscriptionStatus::PastDue, second)
+    };
+    let end = (month(0).end - at(0)).num_seconds();
+    host.pay(&payment("in_0", "1", PaidFor::Period(month(0))), 5).unwrap();
+    for (number, second) in [(1, end + 60), (1, end + 20 * DAY), (2, end + 40 * DAY)] {
+        host.adopt(&due(number, second), second).unwrap();
+        assert_eq!(host.subscription.past_due_since, Some(month(0).end));
+    }
+    // Heard of late, the payment moves it to where it belongs; earlier than what was paid, it is the report's own time.
+    let mut other = Host::new(AccountStatus::Active);
+    other.adopt(&due(1, end + 60), end + 60).unwrap();
+    assert_eq!(other.subscription.past_due_since, Some(at(0)), "nothing was paid, as far as is known");
+    other.pay(&payment("in_0", "1", PaidFor::Period(month(0))), end + 70).unwrap();
+    assert_eq!(other.subscription.past_due_since, Some(month(0).end));
+    other.adopt(&due(0, end - 5 * DAY + 100 * DAY), end).unwrap();
+    other.pay(&payment("in_4", "1", PaidFor::Period(month(6))), end).unwrap();
+    assert_eq!(other.subscription.past_due_since, Some(at(end + 95 * DAY)));
+    other.adopt(&snapshot(SubscriptionStatus::Active, end + 96 * DAY), end).unwrap();
+    assert_eq!(other.subscription.past_due_since, None);
+}
+
+/// A raise finds the month under the key that the payment gave it, where the provider counts otherwise.
+#[test]
+fn b3_a_raise_finds_its_month_by_the_payment() {
+    let mut host = Host::new(AccountStatus::Active);
+    (host.account.payment_method, host.subscription.payment_method) = (PaymentMethod::Paypal, PaymentMethod::Paypal);
+    host.subscription.paypal_subscription_id = Some("sub_1".into());
+    let provider = Provider::Paypal;
+    host.pay(&ProviderPayment { provider, ..payment("in_0", "1", PaidFor::IntervalFrom(at(5))) }, 6).unwrap();
+    let larger = ProviderSnapshot { provider, price: "4".into(), ..snapshot(SubscriptionStatus::Active, 10) };
+    host.adopt(&larger, 11).unwrap();
+    assert_eq!(host.wallet.balance().free, credits(400));
+}
+
+#[test]
+fn b3_what_was_canceled_before_it_began_lifts_nothing() {
+    use SubscriptionStatus::{Canceled, IncompleteExpired, Unknown, Unpaid};
+    let trial = Some(Period { start: at(0), end: at(14 * DAY) });
+    for status in [Canceled, IncompleteExpired, Unknown, Unpaid] {
+        let mut host = Host::new(AccountStatus::PendingPayment);
+        host.adopt(&ProviderSnapshot { trial, ..snapshot(status, 1) }, 2).unwrap();
+        assert_eq!((host.account.status, host.wallet.balance().granted), (AccountStatus::PendingPayment, credits(0)));
+    }
+}
+
+/// The account's version rises with its plan, so that nobody writes the former one over it.
+#[test]
+fn b3_a_change_of_plan_is_guarded_by_the_account() {
+    let mut host = Host::new(AccountStatus::Active);
+    host.adopt(&snapshot(SubscriptionStatus::Active, 1), 1).unwrap();
+    let version = host.account.version;
+    host.adopt(&ProviderSnapshot { price: "4".into(), ..snapshot(SubscriptionStatus::Active, 2) }, 2).unwrap();
+    assert_eq!(host.account.version, version + 1);
 }

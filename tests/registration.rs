@@ -171,10 +171,14 @@ proptest! {
                             answers.insert((number, key), (payload, registered));
                         }
                         (Ok(Answer::Replayed(registered)), Some((earlier, first))) => {
+                            prop_assert!(host.accounts.contains_key(&first.account), "which is there");
                             prop_assert_eq!(payload, earlier);
                             prop_assert_eq!(registered, first, "the first answer, identifiers and all");
                         }
-                        (Err(RegistrationError::KeyReused), Some((earlier, _))) => prop_assert_ne!(payload, earlier),
+                        (Err(RegistrationError::KeyReused), Some((earlier, first))) => {
+                            let is_gone = !host.accounts.contains_key(&first.account);
+                            prop_assert!(payload != earlier || is_gone, "an account that is gone is not given out again");
+                        }
                         (Err(RegistrationError::AlreadyRegistered), None) => prop_assert!(live),
                         (answer, known) => prop_assert!(false, "{:?} after {:?}", answer, known),
                     }
@@ -252,9 +256,18 @@ fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
         panic!()
     };
     let accepted = joined.invitation().row().clone();
-    assert_eq!(accepted.clone().accept(&subject(1), 6.into(), active(), at(999)), Ok(Answer::Replayed(5.into())));
+    let belongs = || with(record(Some(7)));
+    assert_eq!(accepted.clone().accept(&subject(1), 6.into(), belongs(), at(999)), Ok(Answer::Replayed(5.into())));
+    let mut closed = belongs();
+    closed.account.status = AccountStatus::Closed;
+    let refused = accepted.clone().accept(&subject(1), 6.into(), closed, at(999));
+    assert_eq!(refused, Err(JoinError::Denied(Denial::AccountClosed)));
+    // Who has left joins anew, as another user, and only while an invitation holds.
+    assert_eq!(accepted.clone().accept(&subject(1), 6.into(), active(), at(999)), Err(JoinError::Expired));
     let renewed = Invitation::new(&member(&7.into()), subject(1), at(2000), Some(&accepted)).unwrap().into_row();
-    assert_eq!(renewed.accept(&subject(1), 6.into(), active(), at(999)), Ok(Answer::Replayed(5.into())));
+    assert_eq!(renewed.clone().accept(&subject(1), 6.into(), belongs(), at(999)), Ok(Answer::Replayed(5.into())));
+    let Ok(Answer::Fresh(again)) = renewed.accept(&subject(1), 6.into(), with(record(None)), at(999)) else { panic!() };
+    assert_eq!((again.user(), again.invitation().row().accepted_by.as_ref()), (&6.into(), Some(&6.into())));
     let other = Invitation::new(&member(&8.into()), subject(1), at(200), Some(&invitation)).unwrap_err();
     assert_eq!(other, JoinError::Row(WalletError::Mismatch));
 

@@ -526,6 +526,18 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     assert_eq!(refund(&staff, "29").text, sent_back.text);
     assert_eq!(billing(&wayne)["subscription"], "canceled");
     assert_eq!(service.balance(seed::WAYNE)["free"], whole(0));
+
+    // A new subscription, and its own credits.
+    let choice = |method: &str| json!({ "plan": seed::PRO, "payment_method": method });
+    assert_eq!(
+        ask(&service.session(seed::ACME), "/billing/subscribe", choice("bank_transfer")).code(),
+        "transition_refused"
+    );
+    assert_eq!(ask(&wayne, "/billing/subscribe", choice("paypal")).code(), "payment_method_coming_soon");
+    assert_eq!(ask(&wayne, "/billing/subscribe", choice("bank_transfer")).status, 201);
+    assert_eq!(billing(&wayne)["subscription"], "incomplete");
+    assert_eq!(part("again", "49").json()["periods"], 1);
+    assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
     service.check_books();
 }
 
@@ -575,7 +587,7 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
     let paid = json!({ "id": "evt_paid", "type": "invoice.paid", "created": now, "data": { "object": {
         "id": "in_1", "status": "paid", "currency": "eur", "amount_paid": 4900, "parent": { "subscription_details": {
             "subscription": "sub_1", "metadata": { "subscription": account.to_string() } } },
-        "lines": { "data": [{ "period": { "start": now, "end": now + month }, "parent": { "subscription_item_details": { "proration": false } },
+        "lines": { "data": [{ "amount": 4900, "period": { "start": now, "end": now + month }, "parent": { "subscription_item_details": { "proration": false } },
             "pricing": { "price_details": { "price": "price_1" } } }] } } } });
     let send = |event: &Value, secret: &str| {
         let body = event.to_string();

@@ -100,6 +100,7 @@ fn b3_the_books_of_a_year_add_up_whatever_the_order_of_its_events() {
             PaymentMethod::BankTransfer => check_transfers(number, books, &events),
             PaymentMethod::Stripe | PaymentMethod::Paypal => check_provider(number, books, &events),
         }
+        assert_eq!(books.plan, books.subscription.plan, "account {number}: else the gate would shut it out");
         *statuses.entry(books.subscription.status.as_str()).or_insert(0) += 1;
     }
     // The story is one in which much happens.

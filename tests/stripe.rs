@@ -74,15 +74,13 @@ fn b3_subscriptions_are_read_in_the_shapes_of_every_version() {
         current_period: period("2026-01-31", "2026-02-28"),
         trial: None,
         cancel_at_period_end: false,
-        past_due_since: None,
     };
     assert_eq!(new, expected);
     let updated = snapshot_of("subscription_updated_2025");
     assert_eq!(updated, ProviderSnapshot { at: updated.at, status: SubscriptionStatus::Active, ..expected.clone() });
 
     let due = snapshot_of("subscription_past_due");
-    assert_eq!((due.status, due.past_due_since), (SubscriptionStatus::PastDue, Some(day("2026-03-31"))));
-    assert_eq!(due.current_period, period("2026-03-31", "2026-04-30"));
+    assert_eq!((due.status, due.current_period), (SubscriptionStatus::PastDue, period("2026-03-31", "2026-04-30")));
     assert_eq!(snapshot_of("subscription_deleted").status, SubscriptionStatus::Canceled);
     let trial = snapshot_of("subscription_trialing");
     assert_eq!((trial.status, trial.trial), (SubscriptionStatus::Trialing, period("2026-01-17", "2026-01-31")));
@@ -173,6 +171,19 @@ fn b3_amounts_are_in_the_units_of_their_currency() {
         event["data"]["object"]["amount_paid"] = minor.into();
         match read(event.to_string().as_bytes()).unwrap().report() {
             ProviderReport::Payment(payment) => assert_eq!(payment.amount.to_string(), expected),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The invoice of a trial is of nothing, and opens no paid period.
+#[test]
+fn b3_a_trials_invoice_pays_for_no_period() {
+    for name in ["invoice_paid_2024", "invoice_paid_2025"] {
+        let mut event: serde_json::Value = serde_json::from_slice(&payload(name)).unwrap();
+        event["data"]["object"]["lines"]["data"][0]["amount"] = 0.into();
+        match read(event.to_string().as_bytes()).unwrap().report() {
+            ProviderReport::Payment(payment) => assert_eq!(payment.paid_for, PaidFor::Other),
             other => panic!("{other:?}"),
         }
     }

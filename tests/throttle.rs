@@ -557,8 +557,10 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
+        paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        provider_paid: None,
         version: 1,
     });
     let principal = Principal::session(1.into()).of_account(7.into());

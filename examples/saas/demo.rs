@@ -359,6 +359,8 @@ impl Story {
         let again = self.ask("the operator", "POST", path).bearer(&staff).body(refund).gets(200)?;
         self.says(first.text == again.text, "the same answer, byte for byte")?;
         self.ask("hooli", "GET", "/articles").bearer(&hooli).gets(402)?;
+        let choice = json!({ "plan": seed::PRO, "payment_method": "bank_transfer" });
+        self.ask("hooli", "POST", "/billing/subscribe").bearer(&hooli).body(choice).gets(201)?;
 
         self.chapter("13. Stripe and PayPal are coming soon: their events are refused, and nothing of them is read.");
         self.ask("stripe", "POST", "/webhooks/stripe").body(json!({ "type": "invoice.paid" })).gets(422)?;
@@ -387,7 +389,7 @@ impl Story {
         let paid = json!({ "id": "evt_paid", "type": "invoice.paid", "created": now, "data": { "object": {
             "id": "in_1", "status": "paid", "currency": "eur", "amount_paid": 4900,
             "parent": { "subscription_details": { "subscription": "sub_1", "metadata": metadata } },
-            "lines": { "data": [{ "period": { "start": now, "end": month },
+            "lines": { "data": [{ "amount": 4900, "period": { "start": now, "end": month },
                 "parent": { "subscription_item_details": { "proration": false } },
                 "pricing": { "price_details": { "price": "price_1" } } }] } } } });
         let stripe =

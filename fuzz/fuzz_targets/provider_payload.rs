@@ -96,7 +96,9 @@ fn take(report: &ProviderReport) {
     let policy = Policy::load(settings).expect("sound settings");
     let account = Account { payment_method: method, ..support::account(7, AccountStatus::PendingPayment) };
     let plan = Arc::new(support::plan(49, true));
-    let subscription = Subscription::new(9.into(), 7.into(), 1.into(), method, now());
+    let new = Subscription::new(9.into(), 7.into(), 1.into(), method, now());
+    let paypal_subscription_id = (provider == Provider::Paypal).then(|| id.clone());
+    let subscription = Subscription { paypal_subscription_id, ..new };
     match report {
         ProviderReport::Snapshot(snapshot) => {
             let facts = |subscription| AdoptionFacts { account: account.clone(), subscription, plan: plan.clone() };
@@ -120,7 +122,8 @@ fn take(report: &ProviderReport) {
                         let _ = policy.validate_account_and_plan(&principal, Some(&tenant), now);
                     }
                 }
-                Err(error) => assert!(id.is_empty(), "{error}"),
+                // Of a subscription without an identifier, or with one that stands for none.
+                Err(error) => assert_eq!(error, AdoptError::Mismatch, "{id}"),
             }
         }
         ProviderReport::Payment(payment) => {

@@ -96,13 +96,18 @@ impl Cause {
     }
 
     /// The same, as an addition to what was granted before, and nothing where nothing was.
-    pub(super) fn into_raise(self) -> Self {
+    pub(crate) fn into_raise(self) -> Self {
         Self { is_raise: true, ..self }
     }
 
     /// The stored key of a month's grant, for what rolls over from it: see [`Rollover`].
     pub fn month_key(subscription: &SubscriptionId, month: Period) -> String {
-        format!("grant/period/{subscription}/{}", month.start.timestamp_micros())
+        format!("{}{}", Self::months_key(subscription), month.start.timestamp_micros())
+    }
+
+    /// What the keys of all of a subscription's months begin with.
+    pub(super) fn months_key(subscription: &SubscriptionId) -> String {
+        format!("grant/period/{subscription}/")
     }
 
     /// The first credits of a verified identity: one key for each identity, whatever becomes of its accounts.

@@ -9,13 +9,13 @@ use thiserror::Error;
 use super::balance::Balance;
 use super::draft::Draft;
 use super::funds::{Funds, Lapse};
-use super::grant::{CauseKind, Grant};
+use super::grant::{Cause, CauseKind, Grant};
 use super::hold::{HoldRecord, Slice};
 use super::ledger::Event;
 use super::outcome::{IdempotencyKey, Life, Outcome};
 use super::stored::Stored;
 use super::{Change, add, take};
-use crate::id::AccountId;
+use crate::id::{AccountId, SubscriptionId};
 use crate::money::Credits;
 use crate::problem::{Code, Explained};
 
@@ -205,6 +205,15 @@ impl Wallet {
         let funds = self.grants.iter().find(|funds| *funds.grant.id == *id && !funds.revoked)?;
         let left = if funds.scheduled { funds.grant.amount } else { funds.free };
         Some((funds.grant.id.clone(), left, funds.held))
+    }
+
+    /// What the wallet still has of the months of a subscription: their grants, what larger plans added, what rolled over.
+    pub(crate) fn grants_of(&self, subscription: &SubscriptionId) -> impl Iterator<Item = Arc<str>> {
+        let months = Cause::months_key(subscription);
+        let is_of = move |id: &str| id.strip_prefix(&*months).is_some_and(|rest| !rest.contains('/'));
+        let left =
+            |funds: &&Funds| !funds.revoked && (funds.scheduled || !funds.free.is_zero() || !funds.held.is_zero());
+        self.grants.iter().filter(left).map(|funds| funds.grant.id.clone()).filter(move |id| is_of(id))
     }
 
     /// How long the longest of these slices live, of as much of them as is taken first.

@@ -18,6 +18,7 @@ use crate::money::{Credits, Money};
 use crate::policy::{Overpayment, Policy};
 use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
+use crate::provider::Provider;
 use crate::subscription::{PaymentMethod, RecordedPayment, Refusal, Subscription, Transition};
 use crate::tenant::{Account, AccountStatus, Plan};
 
@@ -35,6 +36,8 @@ pub struct ConfirmedTransfer {
     pub subscription: Option<SubscriptionId>,
     /// How many periods it opened: none where the price is not reached yet.
     pub periods: u32,
+    /// The end of the last of them, if the subscription has any.
+    pub paid_until: Option<DateTime<Utc>>,
     /// What of the account's money those periods cost: more than the transfer where it completes a part that came before.
     pub applied: Money,
     /// What is above the price and neither kept as a deposit nor given back yet.
@@ -84,6 +87,7 @@ pub struct TransferChange {
     deposit: Option<RowChange<Deposit>>,
     claim: Option<RowChange<Claim>>,
     grants: Vec<DueGrant>,
+    ends_at_provider: Option<(Provider, String)>,
     record: ConfirmedTransfer,
 }
 
@@ -116,6 +120,12 @@ impl TransferChange {
     /// The credits to grant: see [`DueGrant`].
     pub fn grants(&self) -> &[DueGrant] {
         &self.grants
+    }
+
+    /// The subscription that a provider ran until now, by its identifier: end it there once this is written, or the provider
+    /// goes on charging. What it charges all the same is recorded, and brings nothing.
+    pub fn ends_at_provider(&self) -> Option<(Provider, &str)> {
+        self.ends_at_provider.as_ref().map(|(provider, id)| (*provider, id.as_str()))
     }
 
     /// The row to insert into the registry, under UNIQUE (receiving account, transaction). A clash means: load again and
@@ -154,6 +164,14 @@ pub enum ConfirmError {
         /// What the plan costs.
         price: Money,
     },
+    /// The account's deposit is in another currency than the plan's price: give it back first.
+    #[error("the account's deposit is {deposit}, and the plan costs {price}: the currencies differ")]
+    DepositCurrency {
+        /// What the account has paid before.
+        deposit: Money,
+        /// What the plan costs.
+        price: Money,
+    },
     /// Nothing arrived.
     #[error("a transfer is of more than nothing")]
     Nothing,
@@ -181,7 +199,7 @@ impl Explained for ConfirmError {
             Self::ByPayer => Code::OwnAccount,
             Self::ComingSoon => Code::PaymentMethodComingSoon,
             Self::Conflict { .. } => Code::TransferConflict,
-            Self::Currency { .. } => Code::CurrencyMismatch,
+            Self::Currency { .. } | Self::DepositCurrency { .. } => Code::CurrencyMismatch,
             Self::Nothing => Code::TransferInvalid,
             Self::ClaimMismatch => Code::ClaimConflict,
             Self::SubscriptionMissing => Code::SubscriptionMissing,
@@ -249,18 +267,32 @@ impl Policy {
         if *operator.account() == account.id {
             return Err(ConfirmError::ByPayer);
         }
-        let subscription = subscription.filter(|_| plan.needs_subscription);
+        let paid_for = subscription.as_ref().filter(|_| plan.needs_subscription).map(|subscription| &subscription.id);
         if let Some(prior) = prior {
             let same = prior.transfer.is_of(transfer)
                 && prior.account == account.id
-                && prior.subscription.as_ref() == subscription.as_ref().map(|subscription| &subscription.id);
+                && prior.subscription.as_ref() == paid_for;
             return if same { Ok(Answer::Replayed(prior)) } else { Err(ConfirmError::conflict(transfer)) };
         }
         check_rows(&account, subscription.as_ref(), deposit.as_ref(), claim.as_ref())?;
+        // On a plan that needs none, a subscription must be of no account: ended, or of this very plan.
+        let in_the_way = |paid: &Subscription| !plan.needs_subscription && !paid.is_terminal() && paid.plan != plan.id;
+        if subscription.as_ref().is_some_and(in_the_way) {
+            return Err(ConfirmError::PlanMismatch);
+        }
+        let subscription = subscription.filter(|_| plan.needs_subscription);
+        if !self.is_enabled(PaymentMethod::BankTransfer) {
+            return Err(ConfirmError::ComingSoon);
+        }
         let split = self.split(&plan, transfer.amount(), deposit.as_ref())?;
         let (mut paid, credits) = (Paid::default(), self.top_up_credits.unwrap_or(plan.credits_per_month));
         match &subscription {
-            Some(subscription) => paid = self.pay(subscription, &plan, transfer, split.periods, now)?,
+            Some(subscription) => {
+                let due = self.advance_subscription(subscription, now).pop();
+                let last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
+                let payment = self.payment(&plan, Some(transfer.transaction().to_string()));
+                paid = pay(subscription, last, &plan, &payment, split.periods, now)?;
+            }
             None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
             None => {
                 let credits = credits.checked_mul(split.periods).ok_or(WalletError::AmountOverflow)?;
@@ -272,6 +304,7 @@ impl Policy {
             account: account.id.clone(),
             subscription: subscription.as_ref().map(|subscription| subscription.id.clone()),
             periods: split.periods,
+            paid_until: paid.until,
             applied: split.applied,
             noted: split.noted,
             credits: DueGrant::total(&paid.grants).ok_or(WalletError::AmountOverflow)?,
@@ -283,17 +316,13 @@ impl Policy {
             confirmed_at: now,
             version: 1,
         };
-        let version = account.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let mut row = Account { version, ..account.clone() };
-        if split.periods > 0 {
-            row.status = account.status.after_payment();
-            row.payment_method = PaymentMethod::BankTransfer;
-        }
+        let now_paid = paid.subscription.as_ref().or(subscription.as_ref());
         Ok(Answer::Fresh(TransferChange {
-            plan: paid.subscription.as_ref().map_or(&plan.id, |subscription| &subscription.plan).clone(),
-            deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept),
+            plan: now_paid.map_or(&plan.id, |subscription| &subscription.plan).clone(),
+            deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept, Money::zero(plan.price.currency())),
             claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
-            account: RowChange::update(account.version, row),
+            account: paid_account(&account, split.periods > 0)?,
+            ends_at_provider: subscription.as_ref().filter(|_| split.periods > 0).and_then(run_by),
             subscription: subscription
                 .zip(paid.subscription)
                 .map(|(before, after)| RowChange::update(before.version, after)),
@@ -302,51 +331,14 @@ impl Policy {
         }))
     }
 
-    /// Opens so many periods, after all that time had made due.
-    fn pay(
-        &self,
-        subscription: &Subscription,
-        plan: &Plan,
-        transfer: &BankTransfer,
-        periods: u32,
-        now: DateTime<Utc>,
-    ) -> Result<Paid, ConfirmError> {
-        let due = self.advance_subscription(subscription, now).pop();
-        let mut last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
-        if *last.next_plan() != plan.id {
-            return Err(ConfirmError::PlanMismatch);
-        }
-        let mut grants = Vec::new();
-        // One that has ended refuses a part of a price as well as the whole.
-        if periods == 0 {
-            let _ = last.clone().record_payment(self.transfer_payment(plan, transfer), now)?;
-        }
-        for _ in 0..periods {
-            let paid = last.record_payment(self.transfer_payment(plan, transfer), now)?;
-            grants.extend(paid.grants(plan));
-            last = paid.into_subscription();
-        }
-        // A change in one step, whatever was carried out on the way.
-        last.version = subscription.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let changed = periods > 0 || last.status != subscription.status;
-        Ok(Paid { subscription: changed.then_some(last), grants })
-    }
-
-    fn transfer_payment(&self, plan: &Plan, transfer: &BankTransfer) -> RecordedPayment {
-        RecordedPayment {
-            interval: plan.interval,
-            slack: self.longest_admission(),
-            method: PaymentMethod::BankTransfer,
-            external_id: Some(transfer.transaction().to_string()),
-        }
+    pub(super) fn payment(&self, plan: &Plan, external_id: Option<String>) -> RecordedPayment {
+        let method = PaymentMethod::BankTransfer;
+        RecordedPayment { interval: plan.interval, slack: self.longest_admission(), method, external_id }
     }
 
     /// What becomes of the money.
     fn split(&self, plan: &Plan, amount: Money, deposit: Option<&Deposit>) -> Result<Split, ConfirmError> {
         let price = plan.price;
-        if !self.is_enabled(PaymentMethod::BankTransfer) {
-            return Err(ConfirmError::ComingSoon);
-        }
         if amount.currency() != price.currency() {
             return Err(ConfirmError::Currency { amount, price });
         }
@@ -357,11 +349,16 @@ impl Policy {
         // A deposit of nothing is in no currency.
         let kept = deposit.map(|deposit| deposit.amount).filter(|kept| !kept.is_zero()).unwrap_or(zero);
         if kept.currency() != price.currency() {
-            return Err(ConfirmError::Currency { amount: kept, price });
+            return Err(ConfirmError::DepositCurrency { deposit: kept, price });
         }
         let mut left = kept.checked_add(amount).ok_or(WalletError::AmountOverflow)?;
         let mut split = Split { periods: 0, applied: zero, noted: zero, kept: zero };
-        let most = if self.overpayment == Overpayment::NextPeriods && !price.is_zero() { MOST_PERIODS } else { 1 };
+        let most = match self.overpayment {
+            // What costs nothing is not paid for.
+            _ if price.is_zero() => 0,
+            Overpayment::NextPeriods => MOST_PERIODS,
+            Overpayment::Note | Overpayment::Deposit => 1,
+        };
         while split.periods < most
             && let Some(rest) = left.checked_sub(price)
         {
@@ -369,7 +366,7 @@ impl Policy {
             split.applied = split.applied.checked_add(price).ok_or(WalletError::AmountOverflow)?;
             split.periods = split.periods.saturating_add(1);
         }
-        if split.periods > 0 && self.overpayment == Overpayment::Note {
+        if (split.periods > 0 || price.is_zero()) && self.overpayment == Overpayment::Note {
             split.noted = left.lesser(amount).ok_or(WalletError::AmountOverflow)?;
         }
         split.kept = left.checked_sub(split.noted).ok_or(WalletError::AmountOverflow)?;
@@ -377,11 +374,61 @@ impl Policy {
     }
 }
 
-/// What a transfer opened.
+/// What a payment opened.
 #[derive(Default)]
-struct Paid {
-    subscription: Option<Subscription>,
-    grants: Vec<DueGrant>,
+pub(super) struct Paid {
+    pub(super) subscription: Option<Subscription>,
+    pub(super) grants: Vec<DueGrant>,
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+/// Opens so many periods of a subscription: `last` is what `before` has come to since it was loaded.
+pub(super) fn pay(
+    before: &Subscription,
+    mut last: Subscription,
+    plan: &Plan,
+    payment: &RecordedPayment,
+    periods: u32,
+    now: DateTime<Utc>,
+) -> Result<Paid, ConfirmError> {
+    if *last.next_plan() != plan.id {
+        return Err(ConfirmError::PlanMismatch);
+    }
+    let mut grants = Vec::new();
+    // One that has ended refuses a part of a price as well as the whole.
+    if periods == 0 {
+        let _ = last.clone().record_payment(payment.clone(), now)?;
+    }
+    for _ in 0..periods {
+        let paid = last.record_payment(payment.clone(), now)?;
+        grants.extend(paid.grants(plan));
+        last = paid.into_subscription();
+    }
+    let until = last.current_period.filter(|_| periods > 0).map(|period| period.end);
+    // A change in one step, whatever was carried out on the way.
+    last.version = before.version;
+    let changed = last != *before;
+    last.version = before.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+    Ok(Paid { subscription: changed.then_some(last), grants, until })
+}
+
+/// The account after money arrived; in good standing, and on this method, if it paid for a period.
+pub(super) fn paid_account(account: &Account, has_paid: bool) -> Result<RowChange<Account>, WalletError> {
+    let status = if has_paid { account.status.after_payment() } else { account.status };
+    let payment_method = if has_paid { PaymentMethod::BankTransfer } else { account.payment_method };
+    let version = account.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+    let row = Account { status, payment_method, version, ..account.clone() };
+    Ok(RowChange::update(account.version, row))
+}
+
+/// The provider that runs a subscription, and what it calls it.
+fn run_by(subscription: &Subscription) -> Option<(Provider, String)> {
+    let (provider, id) = match subscription.payment_method {
+        PaymentMethod::Stripe => (Provider::Stripe, subscription.stripe_subscription_id.clone()),
+        PaymentMethod::Paypal => (Provider::Paypal, subscription.paypal_subscription_id.clone()),
+        PaymentMethod::BankTransfer => return None,
+    };
+    id.map(|id| (provider, id))
 }
 
 /// What becomes of a transfer's money, with the deposit before it: `applied + noted + kept` is the sum of both.
@@ -402,7 +449,7 @@ impl ConfirmError {
 }
 
 /// The rows belong together, and the account may pay.
-fn check_rows(
+pub(super) fn check_rows(
     account: &Account,
     subscription: Option<&Subscription>,
     deposit: Option<&Deposit>,

@@ -1,10 +1,18 @@
 //! Money that an account has paid and that has paid for nothing yet.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::confirmation::{ConfirmError, check_rows, paid_account, pay};
 use crate::change::RowChange;
-use crate::id::AccountId;
+use crate::credit::{DueGrant, WalletError};
+use crate::id::{AccountId, PlanId};
 use crate::money::Money;
+use crate::policy::Policy;
+use crate::subscription::{Command, Subscription, SubscriptionStatus};
+use crate::tenant::{Account, Plan};
 
 /// What an account has paid and not used up: parts of a price that have not reached it, and what was paid above one. A
 /// row that is unique by account; an account without one has no deposit.
@@ -15,16 +23,120 @@ pub struct Deposit {
     pub account: AccountId,
     /// How much.
     pub amount: Money,
+    /// What of it has paid for periods by itself, in all: see [`Policy::apply_deposit`].
+    pub applied: Money,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
 }
 
+/// What the host loads before it applies a deposit, in one transaction.
+#[derive(Clone, Debug)]
+pub struct DepositFacts {
+    /// The account.
+    pub account: Account,
+    /// The plan to pay for: that of [`Subscription::next_plan`].
+    pub plan: Arc<Plan>,
+    /// Its subscription.
+    pub subscription: Subscription,
+    /// Its deposit.
+    pub deposit: Deposit,
+}
+
+/// Everything that a deposit changes by paying for a period, to be written whole or not at all.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a change takes effect only when it is written"]
+pub struct DepositChange {
+    account: RowChange<Account>,
+    plan: PlanId,
+    subscription: RowChange<Subscription>,
+    deposit: RowChange<Deposit>,
+    grants: Vec<DueGrant>,
+}
+
+impl DepositChange {
+    /// The account to update.
+    pub fn account(&self) -> &RowChange<Account> {
+        &self.account
+    }
+
+    /// The account's plan from now on.
+    pub fn plan(&self) -> &PlanId {
+        &self.plan
+    }
+
+    /// The subscription to update.
+    pub fn subscription(&self) -> &RowChange<Subscription> {
+        &self.subscription
+    }
+
+    /// The deposit to update.
+    pub fn deposit(&self) -> &RowChange<Deposit> {
+        &self.deposit
+    }
+
+    /// The credits to grant: see [`DueGrant`].
+    pub fn grants(&self) -> &[DueGrant] {
+        &self.grants
+    }
+}
+
 impl Deposit {
     /// The row after a change, if there is one to write: none where an account that had no deposit still has none.
-    pub(super) fn change(before: Option<&Self>, account: &AccountId, amount: Money) -> Option<RowChange<Self>> {
+    pub(super) fn change(
+        before: Option<&Self>,
+        account: &AccountId,
+        amount: Money,
+        nothing: Money,
+    ) -> Option<RowChange<Self>> {
         let version = before.map_or(0, |deposit| deposit.version);
         let unchanged = before.map_or(amount.is_zero(), |deposit| deposit.amount == amount);
         let next = version.checked_add(1).filter(|_| !unchanged)?;
-        Some(RowChange::update(version, Self { account: account.clone(), amount, version: next }))
+        let applied = before.map_or(nothing, |deposit| deposit.applied);
+        Some(RowChange::update(version, Self { account: account.clone(), amount, applied, version: next }))
+    }
+}
+
+impl Policy {
+    /// Pays for the next period from the deposit, once the running one is over and if there is enough: what a host's job
+    /// asks before it carries out [what time has made due](Self::advance_subscription). `None` where there is nothing to
+    /// pay, or not enough to pay it.
+    ///
+    /// # Errors
+    /// As for a transfer: the account is closed, the plan is not the one that is due, the currencies differ, the rows do
+    /// not belong together.
+    pub fn apply_deposit(
+        &self,
+        facts: DepositFacts,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DepositChange>, ConfirmError> {
+        let DepositFacts { account, plan, subscription, deposit } = facts;
+        check_rows(&account, Some(&subscription), Some(&deposit), None)?;
+        if *subscription.next_plan() != plan.id || !plan.needs_subscription {
+            return Err(ConfirmError::PlanMismatch);
+        }
+        let price = plan.price;
+        if !deposit.amount.is_zero() && deposit.amount.currency() != price.currency() {
+            return Err(ConfirmError::DepositCurrency { deposit: deposit.amount, price });
+        }
+        let is_over = subscription.running_until().is_none_or(|end| end <= now);
+        let is_lost = matches!(self.command_due(&subscription, now), Some(Command::ExpireIncomplete { .. }))
+            || subscription.is_terminal()
+            || subscription.status == SubscriptionStatus::Unknown
+            || (subscription.cancel_at_period_end && is_over);
+        let Some(left) = deposit.amount.checked_sub(price).filter(|_| is_over && !is_lost && !price.is_zero()) else {
+            return Ok(None);
+        };
+        let payment = self.payment(&plan, None);
+        let paid = pay(&subscription, subscription.clone(), &plan, &payment, 1, now)?;
+        let after = paid.subscription.ok_or(WalletError::Mismatch)?;
+        let applied = deposit.applied.checked_add(price).ok_or(WalletError::AmountOverflow)?;
+        let version = deposit.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+        Ok(Some(DepositChange {
+            account: paid_account(&account, true)?,
+            plan: after.plan.clone(),
+            subscription: RowChange::update(subscription.version, after),
+            deposit: RowChange::update(deposit.version, Deposit { amount: left, applied, version, ..deposit.clone() }),
+            grants: paid.grants,
+        }))
     }
 }

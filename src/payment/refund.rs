@@ -1,5 +1,7 @@
 //! Refunds of confirmed transfers: cumulative, at most what arrived, and accounted for.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -7,7 +9,7 @@ use thiserror::Error;
 use super::confirmation::ConfirmedTransfer;
 use super::deposit::Deposit;
 use crate::change::RowChange;
-use crate::credit::{Answer, DueRevocation, WalletError};
+use crate::credit::{Answer, DueRevocation, Wallet, WalletError};
 use crate::gate::{Denial, Operator};
 use crate::money::Money;
 use crate::privilege::Privilege;
@@ -23,7 +25,8 @@ const OVERFLOW: WalletError = WalletError::AmountOverflow;
 pub enum AfterRefund {
     /// It goes on: a gesture.
     KeepService,
-    /// The subscription ends at once, and what is left of the credits is taken back.
+    /// The subscription ends at once, and what is left of its credits is taken back, unless the periods that the transfer
+    /// paid are over: then there is nothing to end.
     EndService,
 }
 
@@ -46,6 +49,8 @@ pub struct RefundFacts {
     pub subscription: Option<Subscription>,
     /// The account's deposit, if it has one.
     pub deposit: Option<Deposit>,
+    /// The account's wallet.
+    pub wallet: Wallet,
 }
 
 /// Everything that a refund changes, to be written whole or not at all.
@@ -114,6 +119,9 @@ pub enum TransferRefundError {
         /// What was refunded.
         refunded: Money,
     },
+    /// Later transfers have paid for later periods, whose money would be lost with them: refund those first.
+    #[error("later transfers have paid for later periods: refund those first")]
+    LaterPaid,
     /// The subscription's own data refuse to end it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -128,7 +136,7 @@ impl Explained for TransferRefundError {
             Self::Denied(denial) => denial.code(),
             Self::OwnAccount => Code::OwnAccount,
             Self::Currency { .. } => Code::CurrencyMismatch,
-            Self::ExceedsTransfer { .. } | Self::BelowRefunded { .. } => Code::RefundInvalid,
+            Self::ExceedsTransfer { .. } | Self::BelowRefunded { .. } | Self::LaterPaid => Code::RefundInvalid,
             Self::Refused(refusal) => refusal.code(),
             Self::Row(error) => error.code(),
         }
@@ -149,7 +157,7 @@ impl ConfirmedTransfer {
         now: DateTime<Utc>,
     ) -> Result<Answer<TransferRefundChange, Self>, TransferRefundError> {
         operator.check(Privilege::ConfirmPayments)?;
-        let RefundFacts { record, subscription, deposit } = facts;
+        let RefundFacts { record, subscription, deposit, wallet } = facts;
         if *operator.account() == record.account {
             return Err(TransferRefundError::OwnAccount);
         }
@@ -165,7 +173,8 @@ impl ConfirmedTransfer {
         if more.is_zero() {
             return Ok(Answer::Replayed(record));
         }
-        if deposit.as_ref().is_some_and(|deposit| deposit.account != record.account) {
+        let is_foreign = |deposit: &Deposit| deposit.account != record.account;
+        if deposit.as_ref().is_some_and(is_foreign) || *wallet.account() != record.account {
             return Err(WalletError::Mismatch.into());
         }
         let noted = record.noted.lesser(more).ok_or(OVERFLOW)?;
@@ -175,6 +184,7 @@ impl ConfirmedTransfer {
         let kept = kept.unwrap_or(Money::zero(amount.currency()));
         let taken_back = rest.checked_sub(kept).ok_or(OVERFLOW)?;
         let ends = !taken_back.is_zero() && refund.then == AfterRefund::EndService;
+        let ending = if ends { Ending::of(&record, subscription, &wallet, now)? } else { Ending::default() };
         let next = Self {
             noted: record.noted.checked_sub(noted).ok_or(OVERFLOW)?,
             refunded: total,
@@ -183,14 +193,47 @@ impl ConfirmedTransfer {
             ..record.clone()
         };
         let left = deposit.as_ref().and_then(|deposit| deposit.amount.checked_sub(kept));
-        let revoke = |grant: &std::sync::Arc<str>| DueRevocation::new(record.account.clone(), grant.clone());
-        let paid = subscription.filter(|paid| ends && record.subscription.as_ref() == Some(&paid.id));
+        let nothing = Money::zero(amount.currency());
         Ok(Answer::Fresh(TransferRefundChange {
-            deposit: left.and_then(|left| Deposit::change(deposit.as_ref(), &record.account, left)),
-            subscription: paid.map(|paid| end(paid, now)).transpose()?.flatten().map(Transition::into_change),
-            revocations: if ends { record.grants.iter().map(revoke).collect() } else { Vec::new() },
+            deposit: left.and_then(|left| Deposit::change(deposit.as_ref(), &record.account, left, nothing)),
+            subscription: ending.transition.map(Transition::into_change),
+            revocations: ending.revocations,
             record: RowChange::update(record.version, next),
         }))
+    }
+}
+
+/// What the end of the service that a transfer had paid for means.
+#[derive(Default)]
+struct Ending {
+    transition: Option<Transition>,
+    revocations: Vec<DueRevocation>,
+}
+
+impl Ending {
+    fn of(
+        record: &ConfirmedTransfer,
+        subscription: Option<Subscription>,
+        wallet: &Wallet,
+        now: DateTime<Utc>,
+    ) -> Result<Self, TransferRefundError> {
+        let revoke = |grant: Arc<str>| DueRevocation::new(record.account.clone(), grant);
+        let Some(id) = &record.subscription else {
+            // A top-up: its own credits.
+            let revocations = record.grants.iter().cloned().map(revoke).collect();
+            return Ok(Self { transition: None, revocations });
+        };
+        let Some(paid) = subscription.filter(|paid| paid.id == *id) else { return Ok(Self::default()) };
+        if record.paid_until.is_some_and(|until| until <= now) {
+            return Ok(Self::default());
+        }
+        let last = paid.current_period.map(|period| period.end);
+        if record.paid_until.is_some() && record.paid_until < last {
+            return Err(TransferRefundError::LaterPaid);
+        }
+        // Without the subscription, none of what it brought is left: neither months ahead nor what a larger plan added.
+        let revocations = wallet.grants_of(&paid.id).map(revoke).collect();
+        Ok(Self { transition: end(paid, now)?, revocations })
     }
 }
 

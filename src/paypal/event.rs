@@ -24,7 +24,8 @@ struct Event<'a> {
 struct Subscription {
     id: String,
     plan_id: String,
-    custom_id: Option<String>,
+    #[serde(default)]
+    plan_overridden: bool,
     status: String,
     start_time: Option<DateTime<Utc>>,
     create_time: Option<DateTime<Utc>>,
@@ -34,8 +35,7 @@ struct Subscription {
 #[derive(Deserialize)]
 struct Billing {
     outstanding_balance: Option<Amount>,
-    last_payment: Option<Attempt>,
-    last_failed_payment: Option<Attempt>,
+    last_payment: Option<Payment>,
     next_billing_time: Option<DateTime<Utc>>,
     #[serde(default)]
     failed_payments_count: u64,
@@ -48,7 +48,7 @@ struct Amount {
 }
 
 #[derive(Deserialize)]
-struct Attempt {
+struct Payment {
     time: Option<DateTime<Utc>>,
 }
 
@@ -56,7 +56,6 @@ struct Attempt {
 struct Sale {
     id: String,
     billing_agreement_id: Option<String>,
-    custom: Option<String>,
     create_time: DateTime<Utc>,
     state: Option<String>,
     amount: Total,
@@ -93,8 +92,8 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
 /// was fetched, by PayPal's clock: the answer's `Date` header. `None` where it is not of a known shape.
 ///
 /// PayPal's status stays *active* while it tries again for a payment that failed, so what failed, or is outstanding, is
-/// past due here, and a suspension with it is unpaid. Each try moves `past_due_since`, since PayPal tells no more than the
-/// last; the plan's own threshold bounds their number.
+/// past due here, and a suspension with it is unpaid. A subscription whose plan was overridden is of unknown status, which
+/// is denied everywhere: its price is not the plan's.
 pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let subscription: Subscription = serde_json::from_slice(body).ok()?;
     let billing = subscription.billing_info;
@@ -111,15 +110,17 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         "CANCELLED" | "EXPIRED" => SubscriptionStatus::Canceled,
         _ => SubscriptionStatus::Unknown,
     };
+    // A plan whose price or cycles were changed for this one subscription is not the plan that it is named after.
+    let is_other = subscription.plan_overridden && status != SubscriptionStatus::Canceled;
+    let status = if is_other { SubscriptionStatus::Unknown } else { status };
     let began = subscription.start_time.or(subscription.create_time)?;
     let paid = billing.as_ref().and_then(|billing| billing.last_payment.as_ref()).and_then(|payment| payment.time);
     let next = billing.as_ref().and_then(|billing| billing.next_billing_time);
     let start = paid.unwrap_or(began);
-    let failed = billing.as_ref().and_then(|billing| billing.last_failed_payment.as_ref()).and_then(|try_| try_.time);
     Some(ProviderSnapshot {
         provider: Provider::Paypal,
         subscription: subscription.id,
-        reference: subscription.custom_id,
+        reference: None,
         price: subscription.plan_id,
         at,
         status,
@@ -127,7 +128,6 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         current_period: next.filter(|end| start < *end).map(|end| Period { start, end }),
         trial: None,
         cancel_at_period_end: false,
-        past_due_since: (status == SubscriptionStatus::PastDue).then(|| failed.unwrap_or(at)),
     })
 }
 
@@ -140,7 +140,7 @@ fn payment(sale: Sale) -> Option<ProviderReport> {
     Some(ProviderReport::Payment(ProviderPayment {
         provider: Provider::Paypal,
         subscription,
-        reference: sale.custom,
+        reference: None,
         invoice: sale.id,
         price: None,
         amount: Money::new(sale.amount.total, sale.amount.currency).ok()?,

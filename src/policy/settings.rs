@@ -36,6 +36,9 @@ pub struct PolicySettings {
     pub payment_methods: BTreeSet<PaymentMethod>,
     /// What becomes of the part of a bank transfer that is above the price.
     pub overpayment: Overpayment,
+    /// Lets a payment at a provider bring a period's credits though it is below the plan's price: for hosts that give
+    /// discounts there, and let nobody else set a price.
+    pub provider_discounts: bool,
     /// What the price of a plan without a subscription buys, instead of the plan's credits of a month.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_up_credits: Option<Credits>,
@@ -69,6 +72,7 @@ impl Default for PolicySettings {
             past_due_grace: None,
             payment_methods: BTreeSet::from([PaymentMethod::BankTransfer]),
             overpayment: Overpayment::Note,
+            provider_discounts: false,
             top_up_credits: None,
             bank_transfer_claims: true,
             first_payment_seconds: FIRST_PAYMENT_SECONDS,
@@ -112,6 +116,7 @@ struct Text {
     past_due_grace: Field<Option<GraceText>>,
     payment_methods: Field<Vec<Field<PaymentMethod>>>,
     overpayment: Field<Overpayment>,
+    provider_discounts: Field<bool>,
     top_up_credits: Field<Option<Credits>>,
     bank_transfer_claims: Field<bool>,
     first_payment_seconds: Field<u64>,
@@ -266,6 +271,7 @@ impl From<Text> for PolicySettings {
             past_due_grace: grace.and_then(|grace| faults.grace(grace)),
             payment_methods: methods,
             overpayment: faults.read("overpayment", text.overpayment, OVERPAYMENT, strict.overpayment),
+            provider_discounts: faults.read("provider_discounts", text.provider_discounts, BOOLEAN, false),
             top_up_credits: faults.read("top_up_credits", text.top_up_credits, amount, None),
             bank_transfer_claims: faults.read("bank_transfer_claims", text.bank_transfer_claims, BOOLEAN, true),
             first_payment_seconds: faults.read(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use super::payment::paid_months;
 use super::{Provider, ProviderSnapshot};
 use crate::change::RowChange;
 use crate::credit::{Cause, DueGrant, GrantTerms, credit_months};
@@ -22,7 +23,7 @@ use crate::tenant::{Account, AccountStatus, Plan};
 pub struct AdoptionFacts {
     /// The account of the subscription.
     pub account: Account,
-    /// The subscription, found by the provider's identifier, or by what the host wrote into the provider's metadata.
+    /// The subscription, found by the provider's identifier, or the first time by the snapshot's reference.
     pub subscription: Subscription,
     /// The plan that the snapshot's price stands for.
     pub plan: Arc<Plan>,
@@ -106,7 +107,8 @@ impl Adoption {
         self.transition.as_ref().map(|transition| Step::between(transition.from(), transition.to()))
     }
 
-    /// The account to update: one that awaited its first payment is active once the subscription has begun.
+    /// The account to update: one that awaited its first payment is active once the subscription has begun. Where the plan
+    /// changed, its version rises too, so that nobody writes the former plan over it.
     pub fn account(&self) -> Option<&RowChange<Account>> {
         self.account.as_ref()
     }
@@ -177,7 +179,7 @@ impl Policy {
     /// # let subscription = Subscription::new(9.into(), 7.into(), 3.into(), payment_method, now);
     /// # let snapshot = ProviderSnapshot {
     /// #     provider: Provider::Stripe, subscription: "sub_1".into(), reference: None, price: "price_1".into(), at: now,
-    /// #     status: SubscriptionStatus::Active, anchor: now, trial: None, cancel_at_period_end: false, past_due_since: None,
+    /// #     status: SubscriptionStatus::Active, anchor: now, trial: None, cancel_at_period_end: false,
     /// #     current_period: Some(Period { start: now, end: day("2027-03-01")? }),
     /// # };
     /// let facts = AdoptionFacts { account, subscription, plan };
@@ -202,6 +204,9 @@ impl Policy {
             return Err(AdoptError::ComingSoon(method));
         }
         check_identity(snapshot.provider, &snapshot.subscription, &account, &subscription)?;
+        if subscription.payment_method != method {
+            return Err(AdoptError::OtherMethod(subscription.payment_method));
+        }
         let candidate = snapshot.onto(&subscription, &plan.id)?;
         let freshness = match subscription.provider_at {
             Some(at) if snapshot.at < at => Freshness::Stale,
@@ -214,42 +219,69 @@ impl Policy {
             Freshness::Tie => content(&candidate) > content(&subscription),
             Freshness::Same | Freshness::Stale => false,
         };
-        let begun = !matches!(snapshot.status, SubscriptionStatus::Incomplete | SubscriptionStatus::IncompleteExpired);
-        let lifted = begun && account.status == AccountStatus::PendingPayment;
+        // Whether or not it is the newest: what had begun, had begun.
+        let begun = has_begun(snapshot.status);
+        let lifted = if begun && account.status == AccountStatus::PendingPayment {
+            AccountStatus::Active
+        } else {
+            account.status
+        };
         let mut grants = if begun { trial_grants(snapshot, &subscription, &plan) } else { Vec::new() };
         let transition = wins.then(|| Transition::adopted(&subscription, candidate, now));
-        grants.extend(transition.iter().flat_map(|transition| transition.grants(&plan)));
+        let moves = transition.as_ref().is_some_and(|transition| transition.subscription().plan != subscription.plan);
+        if moves {
+            grants.extend(raise(&subscription, &plan, now));
+        }
         Ok(Adoption {
             freshness,
-            account: if lifted { account.with_status(AccountStatus::Active) } else { None },
+            account: if moves { account.rewritten(lifted) } else { account.with_status(lifted) },
             transition,
             grants,
         })
     }
 }
 
-/// The rows belong together, are paid in this way, and are of this subscription, or of none yet.
+/// Whether a subscription in this status was ever served: one that was canceled before it was paid was not.
+const fn has_begun(status: SubscriptionStatus) -> bool {
+    matches!(
+        status,
+        SubscriptionStatus::Trialing
+            | SubscriptionStatus::Active
+            | SubscriptionStatus::PastDue
+            | SubscriptionStatus::Paused
+    )
+}
+
+/// What a larger plan adds to the month that runs, if a payment brought it: under the key that the payment gave it.
+fn raise(subscription: &Subscription, plan: &Plan, now: DateTime<Utc>) -> Option<DueGrant> {
+    let paid = subscription.provider_paid.filter(|period| period.contains(now))?;
+    let month = paid_months(plan.interval, paid).into_iter().find(|month| month.contains(now))?;
+    let cause = Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
+    DueGrant::new(cause, GrantTerms::month(plan.credits_per_month, month))
+}
+
+/// The rows belong together, and to the provider's subscription.
+///
+/// A row without an identifier of Stripe's takes one: the host found it by what its own server had written at Stripe. A
+/// row without one of PayPal's takes none, since anyone can make a subscription there and call it whose they like.
 pub(super) fn check_identity(
     provider: Provider,
     id: &str,
     account: &Account,
     subscription: &Subscription,
 ) -> Result<(), AdoptError> {
-    if subscription.account != account.id || id.is_empty() {
-        return Err(AdoptError::Mismatch);
-    }
-    if subscription.payment_method != provider.payment_method() {
-        return Err(AdoptError::OtherMethod(subscription.payment_method));
-    }
-    let stored = match provider {
-        Provider::Stripe => subscription.stripe_subscription_id.as_deref().filter(|id| is_stripe_id(id)),
-        Provider::Paypal => subscription.external_payment_id.as_deref(),
+    let is_own = match provider {
+        Provider::Stripe => {
+            let stored = subscription.stripe_subscription_id.as_deref().filter(|id| is_stripe_id(id));
+            stored.map_or(is_stripe_id(id), |stored| stored == id)
+        }
+        Provider::Paypal => subscription.paypal_subscription_id.as_deref().is_some_and(|stored| stored == id),
     };
-    if stored.is_none_or(|stored| stored == id) { Ok(()) } else { Err(AdoptError::Mismatch) }
+    if is_own && subscription.account == account.id { Ok(()) } else { Err(AdoptError::Mismatch) }
 }
 
 impl ProviderSnapshot {
-    /// The subscription as this snapshot has it. What comes of it depends on the snapshot alone.
+    /// The subscription as this snapshot has it. What comes of it depends on the snapshot and on the payments alone.
     fn onto(&self, before: &Subscription, plan: &PlanId) -> Result<Subscription, AdoptError> {
         let mut after = Subscription {
             plan: plan.clone(),
@@ -259,17 +291,24 @@ impl ProviderSnapshot {
             trial_end: self.trial.map(|trial| trial.end),
             cancel_at_period_end: self.cancel_at_period_end && self.status != SubscriptionStatus::Canceled,
             pending_plan: None,
-            past_due_since: (self.status == SubscriptionStatus::PastDue).then_some(self.past_due_since).flatten(),
             provider_at: Some(self.at),
             version: before.version.checked_add(1).ok_or(AdoptError::OutOfRange)?,
             ..before.clone()
         };
-        match self.provider {
-            Provider::Stripe => after.stripe_subscription_id = Some(self.subscription.clone()),
-            Provider::Paypal => after.external_payment_id = Some(self.subscription.clone()),
+        if self.provider == Provider::Stripe {
+            after.stripe_subscription_id = Some(self.subscription.clone());
         }
+        after.past_due_since = past_due_since(&after);
         Ok(after)
     }
+}
+
+/// Since when a provider's subscription is past due: since the end of what was paid, or of the trial if nothing was; and
+/// since the report where that is earlier. However often a provider tries again, it does not move.
+pub(super) fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc>> {
+    let at = subscription.provider_at.filter(|_| subscription.status == SubscriptionStatus::PastDue)?;
+    let paid = subscription.provider_paid.map_or(subscription.anchor, |paid| paid.end);
+    Some(at.min(paid))
 }
 
 /// All that a snapshot says, in an order that ranks: first the status, then the rest, so that no two that differ tie.
@@ -291,7 +330,6 @@ fn content(subscription: &Subscription) -> impl PartialOrd {
         subscription.current_period.map(period),
         subscription.cancel_at_period_end,
         subscription.trial_end,
-        subscription.past_due_since,
         subscription.anchor,
         subscription.plan.clone(),
     )

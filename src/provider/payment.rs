@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::adoption::{AdoptError, check_identity};
+use super::adoption::{AdoptError, check_identity, past_due_since};
 use super::{PaidFor, Provider, ProviderPayment};
 use crate::change::RowChange;
 use crate::credit::{Answer, Cause, DueGrant, GrantTerms, WalletError, credit_months};
@@ -17,7 +17,7 @@ use crate::period::{Interval, IntervalUnit, Period};
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
 use crate::subscription::{PaymentMethod, Subscription};
-use crate::tenant::{Account, AccountStatus, Plan};
+use crate::tenant::{Account, Plan};
 
 /// A payment that was recorded: a row that is unique by (account, provider, invoice).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct PaidInvoice {
     pub subscription: SubscriptionId,
     /// How much.
     pub amount: Money,
-    /// The period that was paid, if it was one.
+    /// The period that was paid, if it was one, and paid in full.
     pub period: Option<Period>,
     /// The credits that were due for it.
     pub credits: Credits,
@@ -62,6 +62,7 @@ pub struct PaymentFacts {
 pub struct PaymentChange {
     record: PaidInvoice,
     account: Option<RowChange<Account>>,
+    subscription: RowChange<Subscription>,
     grants: Vec<DueGrant>,
 }
 
@@ -74,6 +75,11 @@ impl PaymentChange {
     /// The account to update: active, if it only waited for a payment.
     pub fn account(&self) -> Option<&RowChange<Account>> {
         self.account.as_ref()
+    }
+
+    /// The subscription to update: it knows until when it was paid. Its status stays.
+    pub fn subscription(&self) -> &RowChange<Subscription> {
+        &self.subscription
     }
 
     /// The credits to grant: see [`DueGrant`].
@@ -89,7 +95,7 @@ pub enum PaymentError {
     /// The provider is not enabled.
     #[error("payment by {0} is coming soon")]
     ComingSoon(PaymentMethod),
-    /// The payment is for another subscription, or one that is paid in another way now.
+    /// The payment is for another subscription.
     #[error(transparent)]
     Foreign(#[from] AdoptError),
     /// The same invoice was recorded with other facts.
@@ -122,6 +128,10 @@ impl Policy {
     ///
     /// Months are counted from the start of the paid period, so the keys of their grants depend on the payment alone. A
     /// payment that comes when its month is over brings none of that month: they would have lapsed.
+    ///
+    /// Below the plan's price, in another currency, or for a subscription that is paid in another way by now, it is
+    /// recorded and brings nothing: the amount at a provider is not always the host's to set. A host that gives discounts
+    /// there says so in its policy.
     pub fn record_provider_payment(
         &self,
         payment: &ProviderPayment,
@@ -149,11 +159,13 @@ impl Policy {
             };
         }
         check_identity(payment.provider, &payment.subscription, &account, &subscription)?;
+        let is_enough = subscription.payment_method == method && self.is_enough(payment.amount, plan.price);
         let period = match payment.paid_for {
             PaidFor::Period(period) => Some(period),
             PaidFor::IntervalFrom(start) => Some(plan.interval.period(start, 0).ok_or(WalletError::AmountOverflow)?),
             PaidFor::Other => None,
         };
+        let period = period.filter(|period| is_enough && period.start < period.end);
         let mut grants = Vec::new();
         for month in period.into_iter().flat_map(|period| paid_months(plan.interval, period)) {
             let cause = Cause::of_month(&account.id, &subscription.id, month);
@@ -161,11 +173,16 @@ impl Policy {
             let current = if month.contains(now) { current_plan.credits_per_month } else { Credits::ZERO };
             grants.extend(DueGrant::new(cause, GrantTerms::month(plan.credits_per_month.max(current), month)));
         }
-        let lifts = match account.status {
-            AccountStatus::PendingPayment => period.is_some(),
-            _ => period.is_some() && !payment.amount.is_zero(),
+        let status = if period.is_some() { account.status.after_payment() } else { account.status };
+        let latest = |period: &Period| (period.end, period.start);
+        let mut paid = Subscription {
+            provider_paid: subscription.provider_paid.into_iter().chain(period).max_by_key(latest),
+            version: subscription.version.checked_add(1).ok_or(WalletError::AmountOverflow)?,
+            ..subscription.clone()
         };
-        let status = if lifts { account.status.after_payment() } else { account.status };
+        if paid.payment_method == method {
+            paid.past_due_since = past_due_since(&paid);
+        }
         let record = PaidInvoice {
             provider: payment.provider,
             invoice: payment.invoice.clone(),
@@ -176,13 +193,19 @@ impl Policy {
             credits: DueGrant::total(&grants).ok_or(WalletError::AmountOverflow)?,
             recorded_at: now,
         };
-        Ok(Answer::Fresh(PaymentChange { record, account: account.with_status(status), grants }))
+        let subscription = RowChange::update(subscription.version, paid);
+        Ok(Answer::Fresh(PaymentChange { record, account: account.with_status(status), subscription, grants }))
+    }
+
+    /// Whether a provider's payment pays for a period.
+    fn is_enough(&self, amount: Money, price: Money) -> bool {
+        amount.currency() == price.currency() && (self.provider_discounts || amount.checked_sub(price).is_some())
     }
 }
 
 /// The months of a paid period, counted from its own start and no more than the plan's interval has: a period from
 /// 28 February to 31 March is one month.
-fn paid_months(interval: Interval, period: Period) -> Vec<Period> {
+pub(super) fn paid_months(interval: Interval, period: Period) -> Vec<Period> {
     let count = usize::from(interval.count.get());
     let most = match interval.unit {
         IntervalUnit::Day | IntervalUnit::Week => 1,

@@ -151,8 +151,9 @@ impl Invitation {
         Ok(RowChange::update(expected, invitation))
     }
 
-    /// Accepts the invitation for a verified identity. Accepted again, it answers the same user. No credits come of it,
-    /// neither now nor should the identity ever register an account of its own: its first credits are used up.
+    /// Accepts the invitation for a verified identity. Accepted again, it answers the same user, for as long as the registry
+    /// says that the identity belongs to the account. No credits come of it, neither now nor should the identity ever
+    /// register an account of its own: its first credits are used up.
     pub fn accept(
         self,
         subject: &Subject,
@@ -166,16 +167,18 @@ impl Invitation {
         if self.account != facts.account.id {
             return Err(WalletError::Mismatch.into());
         }
-        if let Some(user) = self.accepted_by {
-            return Ok(Answer::Replayed(user));
-        }
-        if self.expires_at <= now {
-            return Err(JoinError::Expired);
-        }
         match facts.account.status {
             AccountStatus::Closed => return Err(Denial::AccountClosed.into()),
             AccountStatus::Unknown => return Err(Denial::AccountStatusUnknown.into()),
             AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {}
+        }
+        // Who has left since joins anew, if the invitation still holds.
+        let belongs = facts.by_subject.as_ref().and_then(|record| record.account.as_ref()) == Some(&self.account);
+        if let Some(user) = self.accepted_by.as_ref().filter(|_| belongs) {
+            return Ok(Answer::Replayed(user.clone()));
+        }
+        if self.expires_at <= now {
+            return Err(JoinError::Expired);
         }
         let expected = match facts.by_subject {
             Some(record) if record.subject != *subject => return Err(WalletError::Mismatch.into()),

@@ -111,6 +111,7 @@ struct SubscriptionDetails {
 
 #[derive(Deserialize)]
 struct Line {
+    amount: i64,
     period: LinePeriod,
     /// Before *basil*.
     #[serde(rename = "type")]
@@ -151,8 +152,11 @@ struct PriceDetails {
 }
 
 impl Line {
-    /// Whether this is the price of a subscription's period, and not a part of one.
+    /// Whether this is the price of a subscription's period: not a part of one, and not a trial, which costs nothing.
     fn is_period(&self) -> bool {
+        if self.amount <= 0 {
+            return false;
+        }
         match &self.parent {
             Some(parent) => parent.subscription_item_details.as_ref().is_some_and(|details| !details.proration),
             None => self.kind.as_deref() == Some("subscription") && !self.proration,
@@ -190,7 +194,6 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let end = subscription.current_period_end.or(item.current_period_end);
     let current_period = period(start, end);
     let ends = |at| current_period.is_some_and(|period| instant(at).is_some_and(|at| at <= period.end));
-    let is_past_due = subscription.status == SubscriptionStatus::PastDue;
     Some(ProviderSnapshot {
         provider: Provider::Stripe,
         subscription: subscription.id,
@@ -202,8 +205,6 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         current_period,
         trial: period(subscription.trial_start, subscription.trial_end),
         cancel_at_period_end: subscription.cancel_at_period_end || subscription.cancel_at.is_some_and(ends),
-        // Stripe begins the next period before it is paid, so what is past due is past due since its start.
-        past_due_since: is_past_due.then(|| current_period.map_or(at, |period| period.start)),
     })
 }
 

@@ -48,6 +48,9 @@ pub enum ProrationError {
     /// Nothing is paid now, so that nothing is left to divide: the new plan's whole price is due.
     #[error("no paid period of the subscription is running")]
     NoPeriod,
+    /// Another plan is paid for already, and follows with its period: until then, nothing can be changed.
+    #[error("another plan is paid for already, and follows with its period")]
+    PlanPaid,
     /// An amount would leave the range that can be held.
     #[error("an amount would leave the range that can be held")]
     OutOfRange,
@@ -58,7 +61,7 @@ impl Explained for ProrationError {
         match self {
             Self::Currency { .. } => Code::CurrencyMismatch,
             Self::PlanMismatch => Code::PlanMismatch,
-            Self::NoPeriod => Code::TransitionRefused,
+            Self::NoPeriod | Self::PlanPaid => Code::TransitionRefused,
             Self::OutOfRange => Code::AmountOverflow,
         }
     }
@@ -95,6 +98,9 @@ impl Subscription {
         }
         if from.price.currency() != to.price.currency() {
             return Err(ProrationError::Currency { from: from.price, to: to.price });
+        }
+        if self.is_pending_plan_paid() {
+            return Err(ProrationError::PlanPaid);
         }
         let in_trial = self.status == super::SubscriptionStatus::Trialing;
         let period =

@@ -32,9 +32,13 @@ pub(super) struct StoredSubscription {
     #[serde(default)]
     stripe_subscription_id: Option<String>,
     #[serde(default)]
+    paypal_subscription_id: Option<String>,
+    #[serde(default)]
     external_payment_id: Option<String>,
     #[serde(default)]
     provider_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    provider_paid: Option<Period>,
     version: u64,
 }
 
@@ -58,8 +62,10 @@ impl TryFrom<StoredSubscription> for Subscription {
             past_due_since: stored.past_due_since,
             payment_method: payment_method.ok_or(MethodMissing)?,
             stripe_subscription_id,
+            paypal_subscription_id: stored.paypal_subscription_id,
             external_payment_id: stored.external_payment_id,
             provider_at: stored.provider_at,
+            provider_paid: stored.provider_paid,
             version: stored.version,
         })
     }

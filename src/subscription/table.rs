@@ -45,6 +45,7 @@ reasons! {
     AlreadySo "already_so" "it is so already";
     NoPeriod "no_period" "no paid or trial period of it is running";
     NothingToWithdraw "nothing_to_withdraw" "no cancellation of it is pending";
+    PlanPaid "plan_paid" "another plan is paid for already, and follows with its period";
     NoChangePending "no_change_pending" "no change of its plan is pending";
     Ended "ended" "it was to end with its last period, which is over";
     TooEarly "too_early" "it is too early";

@@ -16,8 +16,8 @@ use crate::problem::{Code, Explained};
 /// is closed: a host should match all of it, and a new effect is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Service starts, or starts again after it had ended: an account that awaits its payment, or is suspended because it
-    /// is overdue, becomes active.
+    /// Service starts, or starts again after it had ended: an account that awaits its first payment becomes active. See
+    /// [`Account::after`](crate::Account::after).
     ServiceStarted,
     /// Service ends.
     ServiceEnded,
@@ -29,8 +29,8 @@ pub enum Effect {
     /// What was past due is paid: an account that is suspended because of it becomes active.
     PastDueCleared,
     /// A trial or paid period opened, and with it the plan's credits for each month that starts within it:
-    /// `period.months(anchor)`. Paid early, it lies in the future, and so do its grants. The cause of each is
-    /// [`Cause::month`](crate::Cause::month). A confirmed bank transfer brings these credits itself.
+    /// see [`Transition::grants`]. Paid early, it lies in the future, and so do its grants. The cause of each is
+    /// [`Cause::month`](crate::Cause::month).
     CreditsDue {
         /// The period.
         period: Period,
@@ -266,7 +266,7 @@ impl Subscription {
     }
 
     /// The end of the trial or of the latest paid period.
-    pub(super) fn running_until(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn running_until(&self) -> Option<DateTime<Utc>> {
         match self.status {
             SubscriptionStatus::Trialing => self.trial_end,
             _ => self.current_period.map(|period| period.end),
@@ -286,6 +286,8 @@ impl Subscription {
 
     fn extend(&mut self, payment: RecordedPayment, now: DateTime<Utc>) -> Result<Effect, RefusalReason> {
         let RecordedPayment { interval, slack, method, external_id } = payment;
+        // Who was shut out has had nothing of the time since.
+        let slack = if is_served(self.status) { slack } else { TimeDelta::zero() };
         let next = match self.running_until() {
             Some(end) if check_over(Some(end), slack, now).is_err() => interval.following(self.anchor, end),
             _ => interval.period(now, 0).map(|period| (now, period)),
@@ -302,6 +304,10 @@ impl Subscription {
     }
 
     fn change_plan(&mut self, plan: PlanId) -> Result<Option<Effect>, RefusalReason> {
+        // What was paid for at another price cannot be used for this one.
+        if self.is_pending_plan_paid() {
+            return Err(RefusalReason::PlanPaid);
+        }
         if plan == self.plan {
             return Err(RefusalReason::AlreadySo);
         }
@@ -320,6 +326,9 @@ impl Subscription {
     ) -> Result<Option<Effect>, RefusalReason> {
         if plan == *self.next_plan() {
             return Err(RefusalReason::AlreadySo);
+        }
+        if self.is_pending_plan_paid() {
+            return Err(RefusalReason::PlanPaid);
         }
         if over {
             return Err(RefusalReason::NoPeriod);

@@ -115,8 +115,10 @@ fn subscription(facts: model::Subscription) -> Subscription {
         past_due_since: facts.past_due_since.map(instant),
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
+        paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        provider_paid: None,
         version: 1,
     }
 }

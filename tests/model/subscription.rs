@@ -200,6 +200,10 @@ impl Model {
         }
     }
 
+    fn is_next_paid(&self) -> bool {
+        self.pending.is_some_and(|(_, from)| self.period.is_some_and(|(start, _)| start >= from))
+    }
+
     /// What follows, or the label of the reason why nothing does.
     pub fn apply(&self, order: &Order, now: i64) -> Result<Self, &'static str> {
         let row = match order {
@@ -230,7 +234,9 @@ impl Model {
                 next.anchor = *until;
             }
             Order::Pay { every, slack, .. } => {
-                let follows = !is_over(*slack);
+                // Who was shut out has had nothing of the time since.
+                let was_in = ["trialing", "active", "past_due"].contains(&self.status);
+                let follows = !is_over(if was_in { *slack } else { 0 });
                 let start = if follows { end.unwrap() } else { now };
                 // Counted up from the anchor, one by one.
                 let on_grid = (0..).map(|k| after(*every, self.anchor, k)).find(|at| *at >= start) == Some(start);
@@ -245,6 +251,8 @@ impl Model {
             Order::ExpireIncomplete { window } if now < self.anchor + (*window).max(0) => return Err("too_early"),
             Order::EndTrial { .. } if !is_over(0) => return Err("too_early"),
             Order::EndPeriod { slack } if !is_over(if self.ending { 0 } else { *slack }) => return Err("too_early"),
+            // Another plan was paid for, early: it follows, and nothing else.
+            Order::ChangePlan { .. } if self.is_next_paid() => return Err("plan_paid"),
             Order::ChangePlan { plan } if *plan == self.plan => return Err("already_so"),
             Order::ChangePlan { plan } => {
                 next.plan = *plan;
@@ -254,6 +262,7 @@ impl Model {
             Order::ChangePlanAtPeriodEnd { plan } if *plan == self.pending.map_or(self.plan, |(plan, _)| plan) => {
                 return Err("already_so");
             }
+            Order::ChangePlanAtPeriodEnd { .. } if self.is_next_paid() => return Err("plan_paid"),
             Order::ChangePlanAtPeriodEnd { .. } if is_over(0) => return Err("no_period"),
             Order::ChangePlanAtPeriodEnd { plan } => {
                 next.pending = if *plan == self.plan { None } else { Some((*plan, end.unwrap())) };

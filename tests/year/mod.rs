@@ -119,7 +119,6 @@ fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i
             current_period: Some(period),
             trial: None,
             cancel_at_period_end: ends,
-            past_due_since: (status == SubscriptionStatus::PastDue).then_some(period.start),
         })
     };
     let first = Interval::MONTHLY.period(at(began), 0).unwrap();
@@ -203,6 +202,8 @@ fn by_transfer(random: &mut Random, account: usize, began: i64, events: &mut Vec
 #[derive(Clone, Debug)]
 pub struct Books {
     pub account: Account,
+    /// The plan that the account is on.
+    pub plan: PlanId,
     pub subscription: Subscription,
     pub wallet: Wallet,
     pub outcomes: BTreeMap<String, Outcome>,
@@ -255,7 +256,11 @@ impl Host {
                     version: 1,
                     privileges: Privileges::NONE,
                 },
-                subscription: Subscription::new(id.into(), id.into(), 1.into(), payment_method, at(0)),
+                plan: 1.into(),
+                subscription: Subscription {
+                    paypal_subscription_id: (payment_method == PaymentMethod::Paypal).then(|| format!("sub_{number}")),
+                    ..Subscription::new(id.into(), id.into(), 1.into(), payment_method, at(0))
+                },
                 wallet: Wallet::open(id.into(), at(0)),
                 outcomes: BTreeMap::new(),
                 deposit: None,
@@ -286,16 +291,29 @@ impl Host {
     }
 
     fn advance(&mut self, number: usize, now: i64) {
-        let policy = &self.policy;
-        let books = &mut self.books[number];
-        for transition in policy.advance_subscription(&books.subscription, at(now)) {
-            assert_eq!(transition.expected_version(), books.subscription.version);
-            let due = transition.grants(&self.plans[0]);
-            assert!(due.iter().all(|due| due.terms().amount > Credits::ZERO));
-            books.subscription = transition.into_subscription();
+        for transition in self.policy.advance_subscription(&self.books[number].subscription, at(now)) {
+            self.carry_out(number, transition, now);
         }
+        let books = &mut self.books[number];
         let change = books.wallet.clone().advance(at(now)).unwrap();
         books.write(&change);
+    }
+
+    /// Writes a transition, and all that follows from it.
+    fn carry_out(&mut self, number: usize, transition: Transition, now: i64) {
+        let plan = self.plan(&transition.subscription().plan);
+        let books = &mut self.books[number];
+        assert_eq!(transition.expected_version(), books.subscription.version);
+        let account = books.account.after(&transition);
+        books.set_account(account.as_ref());
+        for effect in transition.effects() {
+            if let Effect::PlanChanged { from, to } = effect {
+                assert_eq!(&books.plan, from);
+                books.plan = to.clone();
+            }
+        }
+        books.grant(&transition.grants(&plan), now);
+        books.subscription = transition.into_subscription();
     }
 
     pub fn take(&mut self, event: &Happening) {
@@ -320,6 +338,9 @@ impl Host {
             assert_eq!(transition.expected_version(), books.subscription.version);
             books.subscription = transition.subscription().clone();
         }
+        if let Some(plan) = adoption.plan() {
+            books.plan = plan.clone();
+        }
         books.set_account(adoption.account());
         books.grant(adoption.grants(), now);
     }
@@ -337,6 +358,8 @@ impl Host {
         let books = &mut self.books[number];
         if let Answer::Fresh(change) = answer {
             books.set_account(change.account());
+            assert_eq!(change.subscription().expected_version(), books.subscription.version);
+            books.subscription = change.subscription().row().clone();
             books.grant(change.grants(), now);
             books.invoices.insert(payment.invoice.clone(), change.record().clone());
         }
@@ -364,6 +387,7 @@ impl Host {
         books.answers.push(answer.is_ok());
         if let Ok(Answer::Fresh(change)) = answer {
             books.set_account(Some(change.account()));
+            books.plan = change.plan().clone();
             if let Some(paid) = change.subscription() {
                 assert_eq!(paid.expected_version(), books.subscription.version);
                 books.subscription = paid.row().clone();
@@ -377,8 +401,12 @@ impl Host {
     fn refund(&mut self, number: usize, transaction: &str, total: i64, then: AfterRefund, now: i64) {
         let books = &mut self.books[number];
         let Some(record) = books.transfers.get(transaction).cloned() else { return };
-        let facts =
-            RefundFacts { record, subscription: Some(books.subscription.clone()), deposit: books.deposit.clone() };
+        let facts = RefundFacts {
+            record,
+            subscription: Some(books.subscription.clone()),
+            deposit: books.deposit.clone(),
+            wallet: books.wallet.clone(),
+        };
         let refund = TransferRefund { total: euros(total), then };
         let answer = ConfirmedTransfer::refund(&self.operator, refund, facts, at(now));
         books.answers.push(answer.is_ok());
@@ -400,16 +428,10 @@ impl Host {
     fn order(&mut self, number: usize, command: Command, now: i64) {
         // What time has made due comes before what anyone else wants.
         self.advance(number, now);
-        let plan = self.plan(&self.books[number].subscription.plan);
-        let books = &mut self.books[number];
-        let answer = books.subscription.clone().apply(command, at(now));
-        books.answers.push(answer.is_ok());
+        let answer = self.books[number].subscription.clone().apply(command, at(now));
+        self.books[number].answers.push(answer.is_ok());
         if let Ok(transition) = answer {
-            let plan = self.plans.iter().find(|plan| plan.id == transition.subscription().plan).unwrap_or(&plan);
-            let account = books.account.after(&transition);
-            books.set_account(account.as_ref());
-            books.grant(&transition.grants(plan), now);
-            books.subscription = transition.into_subscription();
+            self.carry_out(number, transition, now);
         }
     }
 
@@ -417,7 +439,7 @@ impl Host {
         let books = &self.books[number];
         let tenant = Tenant {
             account: books.account.clone(),
-            plan: Some(self.plan(&books.subscription.plan)),
+            plan: Some(self.plan(&books.plan)),
             subscription: Some(books.subscription.clone()),
             sites: Arc::new([]),
         };
@@ -473,12 +495,14 @@ impl Books {
     }
 
     /// Everything but versions.
+    #[allow(clippy::type_complexity, reason = "it is only compared")]
     pub fn state(
         &self,
         now: i64,
-    ) -> (AccountStatus, Subscription, Balance, Option<Money>, BTreeSet<String>, Vec<bool>) {
+    ) -> (AccountStatus, PlanId, Subscription, Balance, Option<Money>, BTreeSet<String>, Vec<bool>) {
         (
             self.account.status,
+            self.plan.clone(),
             Subscription { version: 0, ..self.subscription.clone() },
             self.wallet.balance_at(at(now)).unwrap(),
             self.deposit.as_ref().map(|deposit| deposit.amount),

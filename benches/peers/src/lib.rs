@@ -60,8 +60,10 @@ pub fn paid(account: i64) -> Facts {
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
+        paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        provider_paid: None,
         version: 1,
     };
     Facts {

@@ -58,6 +58,24 @@ pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum:
     }))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    plan: PlanId,
+    payment_method: PaymentMethod,
+}
+
+/// POST /billing/subscribe: a tenant whose subscription has ended begins a new one.
+pub async fn subscribe(
+    access: BillingAccess,
+    State(app): State<App>,
+    Json(choice): Json<Choice>,
+) -> Result<Response, AppError> {
+    let Choice { plan, payment_method } = choice;
+    let subscription = app.store.resubscribe(&app.policy, &access, &plan, payment_method, app.now()).await?;
+    Ok((StatusCode::CREATED, axum::Json(subscription)).into_response())
+}
+
 /// POST /billing/claims: a tenant says that a transfer is on its way.
 pub async fn claim(
     access: BillingAccess,

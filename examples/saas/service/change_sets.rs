@@ -154,7 +154,6 @@ pub async fn update_subscription(
 }
 
 async fn write_subscription(transaction: &mut Transaction, over: u64, row: &Subscription) -> Result<(), Failure> {
-    let by_paypal = row.payment_method == PaymentMethod::Paypal;
     let done = sqlx::query(
         "INSERT INTO subscriptions (account_id, stripe_subscription_id, paypal_subscription_id, version, facts) \
          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account_id) DO UPDATE SET stripe_subscription_id = ?2, \
@@ -162,7 +161,7 @@ async fn write_subscription(transaction: &mut Transaction, over: u64, row: &Subs
     )
     .bind(row.account.as_integer())
     .bind(&row.stripe_subscription_id)
-    .bind(row.external_payment_id.as_ref().filter(|_| by_paypal))
+    .bind(&row.paypal_subscription_id)
     .bind(signed(row.version))
     .bind(serde_json::to_string(row)?)
     .bind(signed(over))

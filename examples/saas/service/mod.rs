@@ -97,6 +97,7 @@ impl App {
             .route("/articles", get(articles::list).post(articles::write))
             .route("/articles/{id}", patch(articles::edit).delete(articles::delete))
             .route("/billing", get(billing::show))
+            .route("/billing/subscribe", post(billing::subscribe))
             .route("/billing/claims", post(billing::claim))
             .route("/billing/reject-claim", post(billing::reject))
             .route("/billing/confirm-bank-transfer", post(billing::confirm_bank_transfer))

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use bailiwick::{
     AccountId, AdoptionFacts, Answer, BankReference, BankTransfer, BillingAccess, Claim, ClaimFacts, ConfirmedTransfer,
-    Deposit, Freshness, NotFound, Operator, PaymentFacts, Plan, PlanId, Policy, Provider, ProviderPayment,
-    ProviderSnapshot, RefundFacts, RowChange, TransferFacts, TransferRefund,
+    Deposit, Freshness, NotFound, Operator, PaymentFacts, PaymentMethod, Plan, PlanId, Policy, Provider,
+    ProviderPayment, ProviderSnapshot, RefundFacts, RowChange, Subscription, TransferFacts, TransferRefund,
 };
 use chrono::{DateTime, Utc};
 
 use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
-use super::ledger::{grant_all, revoke_all};
+use super::ledger::{grant_all, load_wallet, revoke_all};
 use super::store::{Failure, Transaction, guard, load_plan, load_tenant, parse, retry, signed};
 
 /// What a webhook did.
@@ -122,6 +122,10 @@ impl Store {
             if let Some(subscription) = change.subscription() {
                 update_subscription(&mut transaction, subscription).await?;
             }
+            if let Some((provider, id)) = change.ends_at_provider() {
+                // A real service ends it there now, so that nothing more is charged.
+                tracing::warn!(?provider, id, "paid by bank transfer now: end it at the provider");
+            }
             if let Some(deposit) = change.deposit() {
                 write_deposit(&mut transaction, deposit).await?;
             }
@@ -132,6 +136,31 @@ impl Store {
             write_transfer(&mut transaction, 0, change.record()).await?;
             transaction.commit().await?;
             Ok(Answer::Fresh(change.record().clone()))
+        })
+        .await
+    }
+
+    /// Subscribes a payer's account again whose subscription has ended.
+    pub async fn resubscribe(
+        &self,
+        policy: &Policy,
+        access: &BillingAccess,
+        plan: &PlanId,
+        method: PaymentMethod,
+        now: DateTime<Utc>,
+    ) -> Result<Subscription, AppError> {
+        retry(async || {
+            let mut transaction = self.begin().await?;
+            let tenant = load_tenant(&mut transaction, access.account()).await?.ok_or(NotFound)?;
+            let plan = load_plan(&mut transaction, plan).await?.ok_or(NotFound)?;
+            let former = tenant.subscription.ok_or(NotFound)?;
+            // A subscription's months are granted under its identifier, so each has one of its own.
+            let id = format!("{}-{}", access.account(), former.version);
+            let next = policy.resubscribe(&tenant.account, &former, id.parse()?, &plan, method, now)?;
+            update_account(&mut transaction, next.account(), &plan.id).await?;
+            update_subscription(&mut transaction, next.subscription()).await?;
+            transaction.commit().await?;
+            Ok(next.subscription().row().clone())
         })
         .await
     }
@@ -151,7 +180,8 @@ impl Store {
             let account = record.account.clone();
             let tenant = load_tenant(&mut transaction, &account).await?.ok_or(NotFound)?;
             let deposit = load_deposit(&mut transaction, &account).await?;
-            let facts = RefundFacts { record, subscription: tenant.subscription, deposit };
+            let wallet = load_wallet(&mut transaction, &account).await?;
+            let facts = RefundFacts { record, subscription: tenant.subscription, deposit, wallet };
             let change = match ConfirmedTransfer::refund(operator, refund, facts, now)? {
                 Answer::Replayed(record) => return Ok(record),
                 Answer::Fresh(change) => change,
@@ -194,8 +224,6 @@ impl Store {
             if let Some(change) = adoption.account() {
                 let plan = adoption.plan().or(tenant.plan.as_ref().map(|plan| &plan.id)).ok_or(NotFound)?;
                 update_account(&mut transaction, change, plan).await?;
-            } else if let Some(plan) = adoption.plan() {
-                set_plan(&mut transaction, &account, plan).await?;
             }
             grant_all(&mut transaction, adoption.grants(), now).await?;
             transaction.commit().await?;
@@ -232,13 +260,14 @@ impl Store {
                 prior: load_invoice(&mut transaction, &account, payment).await?,
                 current_plan,
             };
-            let plan = facts.current_plan.id.clone();
+            let current = facts.current_plan.id.clone();
             let change = match policy.record_provider_payment(payment, facts, now)? {
                 Answer::Replayed(_) => return Ok(Reported::Known),
                 Answer::Fresh(change) => change,
             };
+            update_subscription(&mut transaction, change.subscription()).await?;
             if let Some(account) = change.account() {
-                update_account(&mut transaction, account, &plan).await?;
+                update_account(&mut transaction, account, &current).await?;
             }
             grant_all(&mut transaction, change.grants(), now).await?;
             sqlx::query("INSERT INTO invoices (account_id, provider, invoice, record) VALUES (?, ?, ?, ?)")
@@ -256,7 +285,7 @@ impl Store {
 }
 
 /// The account of a provider's subscription: by the provider's identifier, or, the first time, by the account that this
-/// service wrote beside it.
+/// service's own server wrote beside it at Stripe. PayPal's reports have no such reference.
 async fn find(
     transaction: &mut Transaction,
     provider: Provider,
@@ -279,15 +308,6 @@ async fn find(
 async fn plan_of_price(transaction: &mut Transaction, price: &str) -> Result<Plan, Failure> {
     let id: Option<PlanId> = price.strip_prefix("price_").and_then(|id| id.parse().ok());
     Ok(load_plan(transaction, &id.ok_or(NotFound)?).await?.ok_or(NotFound)?)
-}
-
-async fn set_plan(transaction: &mut Transaction, account: &AccountId, plan: &PlanId) -> Result<(), Failure> {
-    let done = sqlx::query("UPDATE accounts SET plan_id = ? WHERE id = ?")
-        .bind(plan.as_integer())
-        .bind(account.as_integer())
-        .execute(&mut **transaction)
-        .await?;
-    guard(done.rows_affected())
 }
 
 async fn load_invoice(
