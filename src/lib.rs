@@ -15,7 +15,7 @@
 //! | scope | [`Access`] | statements that can only see the tenant's rows |
 //! | throttle | [`Access`], [`QuotaSet`] | [`Passage`] or [`Throttled`] |
 //! | credit | [`Access`], [`Wallet`], [`Quote`] | a [`Change`] with a [`Hold`], later a [`Receipt`] |
-//! | subscription | [`Subscription`], [`Command`] | [`Transition`]: the new state and its effects |
+//! | subscription | [`Subscription`], [`Command`] or a [`ProviderSnapshot`] | [`Transition`]: the new state and its effects |
 //!
 //! ```
 //! use bailiwick::*;
@@ -90,6 +90,7 @@
 //! - [`manual::invariants`]: every promise and the test that holds it; [`manual::threat_model`];
 //!   [`manual::rejected_designs`]; [`manual::credit_cases`]: what happens to credits where two rules meet.
 //! - [`Code`]: everything that a client can be told. [`transition`]: the table of subscriptions.
+//! - [`manual::rollout`]: from a schema that knew Stripe only to bank transfers, and back.
 //! - [`manual::drivers`]: how sqlx, SeaORM, rusqlite and others run the statements.
 //! - Databases: SQLite and PostgreSQL. MySQL is left out: it has neither a guarded upsert nor `RETURNING`.
 //!
@@ -101,6 +102,8 @@
 //! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a [`ThrottleKey`].
 //! - `testkit`: a conformance suite for the host's own store of wallets, and strategies for its own property tests. It
 //!   belongs among a host's dev-dependencies.
+//! - `stripe`, `paypal`: the checks of their webhooks' signatures, and their events as snapshots and payments. Whether a
+//!   provider is enabled is the policy's to say.
 //! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
 //!
 //! Enabling a feature never changes a decision.
