@@ -5,6 +5,7 @@
 //! what paid for periods, less what of that was taken back, and what is kept as the [`Deposit`] or has paid by itself from there, and what
 //! is noted for somebody to give back.
 
+mod allotment;
 mod claim;
 mod confirmation;
 mod deposit;

@@ -490,7 +490,10 @@ fn b5_a_refund_is_cumulative_and_ends_what_it_had_paid() {
     let (record, paid) = (change.record(), change.subscription().unwrap().row().clone());
     assert_eq!(record.noted, euros(11));
 
-    // What was noted goes back first, and costs no service.
+    // What was noted goes back first, in parts too, and costs no service.
+    let Ok(Answer::Fresh(part)) = refund(record, 5, EndService, Some(paid.clone()), None) else { panic!() };
+    let part = part.record().row();
+    assert_eq!((part.noted, part.refunded, part.taken_back), (euros(6), euros(5), euros(0)));
     let Ok(Answer::Fresh(noted)) = refund(record, 11, EndService, Some(paid.clone()), None) else { panic!() };
     assert_eq!((noted.subscription(), noted.revocations().len()), (None, 0));
     let record = noted.record().row();
@@ -870,7 +873,12 @@ impl Books {
         };
         let refund = TransferRefund { total: euros(total), then };
         let operator = operator(Privilege::ConfirmPayments);
-        if let Ok(Answer::Fresh(change)) = ConfirmedTransfer::refund(&operator, refund, facts, at(now)) {
+        let answer = ConfirmedTransfer::refund(&operator, refund, facts, at(now));
+        // Only for one of these reasons is it refused.
+        let in_range =
+            record.refunded.amount() <= total.into() && total <= record.transfer.amount().amount().try_into().unwrap();
+        assert!(answer.is_ok() || !in_range || answer == Err(TransferRefundError::LaterPaid), "{answer:?}");
+        if let Ok(Answer::Fresh(change)) = answer {
             assert_eq!(change.record().expected_version(), record.version);
             self.records[which] = change.record().row().clone();
             if let Some(ended) = change.subscription() {

@@ -25,6 +25,13 @@ const SOUND_JSON: &str = r#"{
     "renewal_slack_seconds": 3600,
     "past_due_grace": { "seconds": 604800, "mode": "read_only" },
     "payment_methods": ["stripe", "bank_transfer"],
+    "overpayment": "next_periods",
+    "provider_discounts": true,
+    "top_up_credits": 7,
+    "bank_transfer_claims": false,
+    "first_payment_seconds": 86400,
+    "after_trial": "invoice",
+    "after_grace": "cancel",
     "registration_credits": "2.5",
     "credit": { "max_open_holds": 16, "overage": { "debt": 10 } },
     "throttle_failure": { "ai": "open", "login": "closed" },
@@ -35,6 +42,13 @@ const SOUND_TOML: &str = r#"
     development = true
     renewal_slack_seconds = 3600
     payment_methods = ["stripe", "bank_transfer"]
+    overpayment = "next_periods"
+    provider_discounts = true
+    top_up_credits = 7
+    bank_transfer_claims = false
+    first_payment_seconds = 86400
+    after_trial = "invoice"
+    after_grace = "cancel"
     registration_credits = "2.5"
     throttle_bypass = true
     past_due_grace = { seconds = 604800, mode = "read_only" }
@@ -54,6 +68,13 @@ const WRONG_JSON: &str = r#"{
     "renewal_slack_seconds": -1,
     "past_due_grace": { "seconds": 1.5, "mode": "lenient", "extra": 1 },
     "payment_methods": ["stripe", "cheque", 3],
+    "overpayment": "keep",
+    "provider_discounts": "some",
+    "top_up_credits": 0.5,
+    "bank_transfer_claims": 0,
+    "first_payment_seconds": "soon",
+    "after_trial": "ask",
+    "after_grace": 1,
     "registration_credits": "-1",
     "credit": { "max_open_holds": 70000, "overage": "ask", "max_open_hold": 1 },
     "throttle_failure": { "ai": "ajar", "No Scope": "open" },
@@ -64,6 +85,13 @@ const WRONG_TOML: &str = r#"
     development = "yes"
     renewal_slack_seconds = -1
     payment_methods = ["stripe", "cheque", 3]
+    overpayment = "keep"
+    provider_discounts = "some"
+    top_up_credits = 0.5
+    bank_transfer_claims = 0
+    first_payment_seconds = "soon"
+    after_trial = "ask"
+    after_grace = 1
     registration_credits = "-1"
     throttle_bypass = 1
     lenient = { any = ["thing"] }
@@ -94,6 +122,16 @@ fn both_formats_say_the_same() {
     assert_eq!(settings.credit, CreditPolicy { max_open_holds: 16, overage, ..CreditPolicy::default() });
     assert_eq!(policy.renewal_slack().num_seconds(), 3600);
     assert!(policy.is_enabled(PaymentMethod::Stripe) && !policy.is_enabled(PaymentMethod::Paypal));
+    assert_eq!((policy.first_payment().num_seconds(), policy.takes_claims()), (86_400, false));
+    assert_eq!((policy.after_trial(), policy.after_grace()), (AfterTrial::Invoice, AfterRetries::Cancel));
+    assert_eq!((settings.overpayment, settings.provider_discounts), (Overpayment::NextPeriods, true));
+    assert_eq!(settings.top_up_credits, Some(Credits::whole(7)));
+    let default = Policy::default();
+    assert_eq!((default.first_payment().num_days(), default.takes_claims()), (30, true));
+    for seconds in ["0", "31622401"] {
+        let loaded = from_json(&format!(r#"{{ "first_payment_seconds": {seconds} }}"#));
+        assert_eq!(paths(loaded), ["first_payment_seconds"]);
+    }
 
     for text in ["", "[credit]", "[throttle_failure]"] {
         assert_eq!(from_toml(text).unwrap(), Policy::default(), "{text:?}");
@@ -124,6 +162,13 @@ fn every_fault_is_named_by_its_path_in_both_formats() {
         "past_due_grace.mode",
         "payment_methods.1",
         "payment_methods.2",
+        "overpayment",
+        "provider_discounts",
+        "top_up_credits",
+        "bank_transfer_claims",
+        "first_payment_seconds",
+        "after_trial",
+        "after_grace",
         "registration_credits",
         "credit.max_open_hold",
         "credit.max_open_holds",

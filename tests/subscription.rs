@@ -364,6 +364,8 @@ proptest! {
                 expected.push(Effect::PlanChanged { from: before.plan.clone(), to: after.plan.clone() });
             }
             assert_eq!(effects(done), expected);
+            let labels: std::collections::BTreeSet<_> = done.effects().map(Effect::label).collect();
+            assert_eq!(labels.len(), expected.len(), "each has a label of its own");
         });
     }
 

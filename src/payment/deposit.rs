@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::confirmation::{ConfirmError, check_rows, paid_account, pay};
+use super::allotment::{paid_account, pay};
+use super::confirmation::{ConfirmError, check_rows};
 use crate::change::RowChange;
 use crate::credit::{DueGrant, WalletError};
 use crate::id::{AccountId, PlanId};

@@ -47,6 +47,20 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// A short label, which never changes: what a host names its notices to the tenant by.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::ServiceStarted => "service_started",
+            Self::ServiceEnded => "service_ended",
+            Self::PastDueEntered { .. } => "past_due_entered",
+            Self::PastDueCleared => "past_due_cleared",
+            Self::CreditsDue { .. } => "credits_due",
+            Self::PlanChanged { .. } => "plan_changed",
+        }
+    }
+}
+
 /// A command that was carried out: the subscription to write, over which version, and what else to do in the same
 /// transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
