@@ -12,6 +12,8 @@ pub mod credit_cases {}
 #[doc = include_str!("manual/drivers.md")]
 pub mod drivers {}
 
+#[doc = include_str!("manual/rollout.svg")]
+///
 #[doc = include_str!("manual/rollout.md")]
 pub mod rollout {}
 

@@ -2,6 +2,7 @@
 
 mod command;
 mod due;
+mod effect;
 mod proration;
 mod stored;
 mod succession;
@@ -17,10 +18,11 @@ use crate::id::{AccountId, PlanId, SubscriptionId};
 use crate::period::Period;
 
 pub use command::{AfterRetries, AfterTrial, Command, RecordedPayment};
+pub use effect::Effect;
 pub use proration::{Proration, ProrationError};
 pub use succession::{Succession, SuccessionError};
 pub use table::{CommandKind, RefusalReason, transition};
-pub use transition::{Effect, Refusal, Transition};
+pub use transition::{Refusal, Transition};
 
 /// The status of a subscription, in Stripe's words. The status alone never grants access: the gate asks for the time too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

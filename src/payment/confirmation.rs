@@ -213,7 +213,7 @@ impl Policy {
     /// plan, and the registry's row change together. The same facts again give the same answer and change nothing.
     ///
     /// What arrives adds to the account's deposit. Below the plan's price it is recorded and kept; the transfer with which
-    /// the sum reaches the price opens the period. What is above goes as the policy's [`Overpayment`] says. A suspension
+    /// the sum reaches the price opens the period. What is above goes as the policy's [`Overpayment`](crate::Overpayment) says. A suspension
     /// for an overdue payment is lifted by a period that is paid; one for any other cause stays, and the payment counts
     /// all the same. The period continues the last one if the payment comes while tenants are still admitted, slack and
     /// grace included, so that no service is free. What time had made due for the subscription is carried out first.
