@@ -922,9 +922,11 @@ impl Books {
         };
         let arrived = sum(|record| record.transfer.amount()).checked_sub(sum(|record| record.refunded)).unwrap();
         let kept = self.facts.deposit.as_ref().map_or(euros(0), |deposit| deposit.amount);
-        let earned = sum(|record| record.applied).checked_sub(sum(|record| record.taken_back)).unwrap();
+        // What paid for periods, by a transfer or from the deposit, less what of it was given back.
         let by_itself = self.facts.deposit.as_ref().map_or(euros(0), |deposit| deposit.applied);
-        let parts = [kept, by_itself, sum(|record| record.noted)];
+        let earned = sum(|record| record.applied).checked_add(by_itself).unwrap();
+        let earned = earned.checked_sub(sum(|record| record.taken_back)).unwrap();
+        let parts = [kept, sum(|record| record.noted)];
         let accounted = parts.into_iter().try_fold(earned, |sum, part| sum.checked_add(part));
         assert_eq!(Some(arrived), accounted);
         for record in &self.records {

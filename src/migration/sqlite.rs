@@ -331,7 +331,7 @@ impl<'a> Tables<'a> {
             ));
             statements.push(format!(
                 "UPDATE sqlite_sequence SET seq = (SELECT max(seq) FROM sqlite_sequence \
-                 WHERE name COLLATE NOCASE IN ({old}, {new})) WHERE name = {new}"
+                 WHERE name IN ({old}, {new})) WHERE name = {new}"
             ));
         }
         statements.push(format!("DROP TABLE {old}"));
