@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::money::Money;
 use crate::period::Period;
 use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, SubscriptionStatus};
+use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus, is_stripe_id};
 
 pub use adoption::{AdoptError, Adoption, AdoptionFacts, Freshness, Step};
 pub use payment::{PaidInvoice, PaymentChange, PaymentError, PaymentFacts};
@@ -40,6 +40,18 @@ impl Provider {
     }
 }
 
+impl Subscription {
+    /// The provider that runs it, and what it is called there.
+    pub(crate) fn run_by(&self) -> Option<(Provider, String)> {
+        let (provider, id) = match self.payment_method {
+            PaymentMethod::Stripe => (Provider::Stripe, self.stripe_subscription_id.clone()),
+            PaymentMethod::Paypal => (Provider::Paypal, self.paypal_subscription_id.clone()),
+            PaymentMethod::BankTransfer => return None,
+        };
+        id.filter(|id| is_stripe_id(id)).map(|id| (provider, id))
+    }
+}
+
 /// A subscription as its provider had it at one time: a fact, from a verified webhook or fetched from the provider's API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProviderSnapshot {
@@ -47,8 +59,9 @@ pub struct ProviderSnapshot {
     pub provider: Provider,
     /// The provider's identifier of the subscription.
     pub subscription: String,
-    /// What the host's server wrote beside it at Stripe, as the metadata's entry `subscription`: it finds the host's row
-    /// before Stripe's identifier is stored there. PayPal has none: there, anyone can write what looks like it.
+    /// What the host's server wrote beside it at Stripe, as the metadata's entry `subscription`: the identifier of its own
+    /// subscription, without which no row takes an identifier of Stripe's. PayPal has none: there, anyone can write what
+    /// looks like it.
     pub reference: Option<String>,
     /// The provider's name of what is paid for: Stripe's price, PayPal's plan. The host knows which plan that is.
     pub price: String,
@@ -90,10 +103,13 @@ pub struct ProviderPayment {
     pub invoice: String,
     /// The provider's name of what was paid for, if it says so.
     pub price: Option<String>,
-    /// How much.
+    /// How much, in all.
     pub amount: Money,
     /// What for.
     pub paid_for: PaidFor,
+    /// What of it was for the period, after discounts: compared with the plan's price. What else was on the invoice, or
+    /// was paid from a balance, does not count.
+    pub period_amount: Money,
 }
 
 /// What a provider's event reports, as far as it matters here.

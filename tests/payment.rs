@@ -68,6 +68,12 @@ fn fresh(answer: Result<Answer<TransferChange, ConfirmedTransfer>, ConfirmError>
     }
 }
 
+/// A payment of a plan's interval.
+fn month_of(plan: &Plan) -> RecordedPayment {
+    let slack = chrono::TimeDelta::zero();
+    RecordedPayment { interval: plan.interval, slack, method: PaymentMethod::BankTransfer, external_id: None }
+}
+
 const LIVE: [SubscriptionStatus; 6] = [
     SubscriptionStatus::Incomplete,
     SubscriptionStatus::Trialing,
@@ -213,8 +219,16 @@ fn b5_what_cannot_be_paid_is_refused_and_changes_nothing() {
     foreign.subscription.as_mut().unwrap().account = 8.into();
     assert_eq!(confirm(&transfer("tx", 49), foreign), Err(ConfirmError::Wallet(WalletError::Mismatch)));
     let deposit = Deposit { account: 8.into(), amount: euros(1), applied: euros(0), version: 1 };
-    let foreign = TransferFacts { deposit: Some(deposit), ..facts() };
+    let foreign = TransferFacts { deposit: Some(deposit.clone()), ..facts() };
     assert_eq!(confirm(&transfer("tx", 49), foreign), Err(ConfirmError::Wallet(WalletError::Mismatch)));
+    let dollars = |amount: i64| Money::new(amount.into(), Currency::USD).unwrap();
+    let with = |amount| {
+        let deposit = Deposit { account: TENANT.into(), amount: dollars(amount), ..deposit.clone() };
+        TransferFacts { deposit: Some(deposit), ..facts() }
+    };
+    let refused = confirm(&transfer("tx", 49), with(5)).unwrap_err();
+    assert_eq!(refused, ConfirmError::DepositCurrency { deposit: dollars(5), price: euros(49) });
+    assert!(confirm(&transfer("tx", 49), with(0)).is_ok(), "nothing is in no currency");
 }
 
 #[test]
@@ -277,6 +291,7 @@ fn b5_parts_are_kept_until_they_reach_the_price() {
         assert_eq!(change.subscription(), None);
         assert!(change.grants().is_empty());
         assert_eq!((change.record().periods, change.record().applied), (0, euros(0)));
+        assert_eq!(change.record().paid_until, None);
         let deposit = change.deposit().unwrap();
         assert_eq!(deposit.expected_version(), facts.deposit.as_ref().map_or(0, |deposit| deposit.version));
         assert_eq!(deposit.row().amount, euros(kept));
@@ -650,14 +665,11 @@ fn b5_a_providers_subscription_is_to_be_ended_there() {
     let mut facts = facts(AccountStatus::Active, SubscriptionStatus::Active);
     facts.subscription.as_mut().unwrap().stripe_subscription_id = Some("sub_1".into());
     let paid = fresh(confirm(&transfer("tx", 49), facts.clone()));
-    assert_eq!(paid.ends_at_provider(), Some((Provider::Stripe, "sub_1")));
-    assert_eq!(
-        fresh(confirm(&transfer("tx", 1), facts.clone())).ends_at_provider(),
-        None,
-        "a part pays for nothing yet"
-    );
+    assert_eq!(paid.record().ends_at_provider, Some((Provider::Stripe, "sub_1".into())));
+    let part = fresh(confirm(&transfer("tx", 1), facts.clone()));
+    assert_eq!(part.record().ends_at_provider, None, "a part pays for nothing yet");
     facts.subscription.as_mut().unwrap().payment_method = PaymentMethod::BankTransfer;
-    assert_eq!(fresh(confirm(&transfer("tx", 49), facts)).ends_at_provider(), None);
+    assert_eq!(fresh(confirm(&transfer("tx", 49), facts)).record().ends_at_provider, None);
 }
 
 /// Whatever a subscription brought is taken back when its service ends, by whichever transfer it came, and no other
@@ -675,7 +687,16 @@ fn b5_a_refund_takes_back_all_that_the_subscription_brought() {
     let wallet = granted(second.grants(), 10);
     let paid = second.subscription().unwrap().row().clone();
     let deposit = second.deposit().map(|deposit| deposit.row().clone());
-    let answer = refund_of(first.record(), 587, EndService, Some(paid.clone()), deposit, wallet.clone());
+    let answer = refund_of(first.record(), 587, EndService, Some(paid.clone()), deposit.clone(), wallet.clone());
+    assert_eq!(answer, Err(TransferRefundError::Unattributed), "which period a part has paid for cannot be told");
+    // Followed by another subscription, it still takes its credits with it; once it has ended, a part does too.
+    let next = Subscription { id: 77.into(), ..paid.clone() };
+    for (record, total) in [(second.record(), 1), (first.record(), 587)] {
+        let answer = refund_of(record, total, EndService, Some(next.clone()), None, wallet.clone());
+        let Ok(Answer::Fresh(late)) = answer else { panic!("{answer:?}") };
+        assert_eq!((late.subscription(), late.revocations().len()), (None, 12));
+    }
+    let answer = refund_of(second.record(), 1, EndService, Some(paid.clone()), deposit, wallet.clone());
     let Ok(Answer::Fresh(ended)) = answer else { panic!("{answer:?}") };
     assert_eq!((ended.subscription().is_some(), ended.revocations().len()), (true, 12));
     let left = ended
@@ -724,6 +745,25 @@ fn b5_a_refund_takes_back_all_that_the_subscription_brought() {
     let Ok(Answer::Fresh(over)) = answer else { panic!("{answer:?}") };
     assert_eq!((over.subscription(), over.revocations().len()), (None, 0));
     assert_eq!(over.record().row().taken_back, euros(49));
+
+    // Where a deposit has paid for the running period, nobody can tell whose it was.
+    let facts = |applied: i64| RefundFacts {
+        record: january.record().clone(),
+        subscription: Some(february.subscription().unwrap().row().clone()),
+        deposit: Some(Deposit { account: TENANT.into(), amount: euros(0), applied: euros(applied), version: 1 }),
+        wallet: Wallet::open(TENANT.into(), at(0)),
+    };
+    let desk = operator(Privilege::ConfirmPayments);
+    let refused = ConfirmedTransfer::refund(&desk, total, facts(49), late);
+    assert_eq!(refused, Err(TransferRefundError::Unattributed));
+    assert!(ConfirmedTransfer::refund(&desk, total, facts(0), late).is_ok());
+    // Rows of another account.
+    let mut foreign = facts(0);
+    foreign.deposit.as_mut().unwrap().account = 8.into();
+    let mismatch = Err(TransferRefundError::Row(WalletError::Mismatch));
+    assert_eq!(ConfirmedTransfer::refund(&desk, total, foreign, late), mismatch);
+    let foreign = RefundFacts { wallet: Wallet::open(8.into(), at(0)), ..facts(0) };
+    assert_eq!(ConfirmedTransfer::refund(&desk, total, foreign, late), mismatch);
 }
 
 /// A deposit that reaches the price pays for the next period, once the running one is over.
@@ -732,7 +772,8 @@ fn b5_a_deposit_pays_for_the_next_period() {
     let paid = |status| {
         let facts = facts(AccountStatus::Active, status);
         let deposit = Deposit { account: TENANT.into(), amount: euros(60), applied: euros(0), version: 3 };
-        DepositFacts { account: facts.account, plan: facts.plan, subscription: facts.subscription.unwrap(), deposit }
+        let subscription = Subscription { payment_method: PaymentMethod::BankTransfer, ..facts.subscription.unwrap() };
+        DepositFacts { account: facts.account, plan: facts.plan, subscription, deposit }
     };
     let policy = Policy::default();
     let apply = |facts: DepositFacts, now: i64| policy.apply_deposit(facts, at(now)).unwrap();
@@ -767,9 +808,42 @@ fn b5_a_deposit_pays_for_the_next_period() {
     dollars.deposit.amount = Money::new(60.into(), Currency::USD).unwrap();
     let refused = policy.apply_deposit(dollars, at(2_000)).unwrap_err();
     assert!(matches!(refused, ConfirmError::DepositCurrency { .. }) && refused.code() == Code::CurrencyMismatch);
-    let mut other = paid(SubscriptionStatus::Active);
-    other.plan = Arc::new(Plan { id: 2.into(), ..plan(49, true) });
-    assert_eq!(policy.apply_deposit(other, at(2_000)), Err(ConfirmError::PlanMismatch));
+    for other in [Plan { id: 2.into(), ..plan(49, true) }, plan(49, false)] {
+        let facts = DepositFacts { plan: Arc::new(other), ..paid(SubscriptionStatus::Active) };
+        assert_eq!(policy.apply_deposit(facts, at(2_000)), Err(ConfirmError::PlanMismatch));
+    }
+    // Nothing is paid that nobody gets, or that costs nothing.
+    for odd in [Plan { active: false, ..plan(49, true) }, plan(0, true)] {
+        assert_eq!(apply(DepositFacts { plan: Arc::new(odd), ..paid(SubscriptionStatus::Active) }, 2_000), None);
+    }
+    assert_eq!(apply(paid(SubscriptionStatus::Paused), 2_000), None);
+    for (status, pays) in [
+        (AccountStatus::PendingPayment, true),
+        (AccountStatus::Suspended(SuspensionCause::PaymentOverdue), true),
+        (AccountStatus::Suspended(SuspensionCause::Abuse), false),
+        (AccountStatus::Suspended(SuspensionCause::Requested), false),
+    ] {
+        let mut facts = paid(SubscriptionStatus::Active);
+        facts.account.status = status;
+        let change = apply(facts, 2_000);
+        assert_eq!(change.as_ref().map(|change| change.account().row().status), pays.then_some(AccountStatus::Active));
+        assert_eq!(change.map(|change| change.subscription().row().external_payment_id.clone()), pays.then_some(None));
+    }
+    let mut closed = paid(SubscriptionStatus::Active);
+    closed.account.status = AccountStatus::Closed;
+    assert_eq!(policy.apply_deposit(closed, at(2_000)), Err(ConfirmError::Denied(Denial::AccountClosed)));
+    let mut foreign = paid(SubscriptionStatus::Active);
+    foreign.deposit.account = 8.into();
+    assert_eq!(policy.apply_deposit(foreign, at(2_000)), Err(ConfirmError::Wallet(WalletError::Mismatch)));
+    // What a provider runs, it renews.
+    let mut by_stripe = paid(SubscriptionStatus::Active);
+    by_stripe.subscription.payment_method = PaymentMethod::Stripe;
+    assert_eq!(apply(by_stripe, 2_000), None);
+    // The first payment, too, within its time; what time has ended, nothing revives.
+    assert!(apply(paid(SubscriptionStatus::Incomplete), 2_000).is_some());
+    assert_eq!(apply(paid(SubscriptionStatus::Incomplete), 40 * 86_400), None);
+    let strict = under(PolicySettings { after_grace: AfterRetries::Cancel, ..PolicySettings::default() });
+    assert_eq!(strict.apply_deposit(paid(SubscriptionStatus::PastDue), at(2_000)), Ok(None));
 }
 
 /// Only a payment lifts a suspension for one, and a change of plan raises the account's version.
@@ -813,14 +887,90 @@ fn b2_what_has_ended_is_followed_by_a_new_one() {
     let refused = |former: &Subscription, id: i64, plan: &Plan, method| {
         policy.resubscribe(&account, former, id.into(), plan, method, at(50)).unwrap_err()
     };
-    assert_eq!(refused(&live, 10, &plan, method), SuccessionError::NotEnded(SubscriptionStatus::PastDue));
+    // Its grace is over, so it is unpaid by now, and not ended.
+    assert_eq!(refused(&live, 10, &plan, method), SuccessionError::NotEnded(SubscriptionStatus::Unpaid));
     assert_eq!(refused(&former, 9, &plan, method), SuccessionError::SameIdentifier);
     let stripe = PaymentMethod::Stripe;
     assert_eq!(refused(&former, 10, &plan, stripe), SuccessionError::ComingSoon(stripe));
     let inactive = Plan { active: false, ..plan.clone() };
     assert_eq!(refused(&former, 10, &inactive, method), SuccessionError::PlanInactive);
-    let foreign = Subscription { account: 8.into(), ..former };
+    let free = Plan { needs_subscription: false, ..plan.clone() };
+    assert_eq!(refused(&former, 10, &free, method), SuccessionError::PlanInactive);
+    let foreign = Subscription { account: 8.into(), ..former.clone() };
     assert_eq!(refused(&foreign, 10, &plan, method), SuccessionError::Mismatch);
+    // The account pays as was chosen, what ran at a provider is to be ended there, and no job must have ended it first.
+    let account = Account { payment_method: PaymentMethod::Stripe, ..account.clone() };
+    let by_stripe = Subscription {
+        stripe_subscription_id: Some("sub_1".into()),
+        payment_method: PaymentMethod::Stripe,
+        ..former.clone()
+    };
+    let next = policy.resubscribe(&account, &by_stripe, 10.into(), &plan, method, at(50)).unwrap();
+    assert_eq!(next.account().row().payment_method, method);
+    assert_eq!(next.ends_at_provider(), Some((Provider::Stripe, "sub_1")));
+    assert_eq!(next.subscription().row().stripe_subscription_id, None);
+    let over = Subscription { status: SubscriptionStatus::Active, cancel_at_period_end: true, ..former };
+    assert!(policy.resubscribe(&account, &over, 10.into(), &plan, method, at(999)).is_err());
+    assert!(policy.resubscribe(&account, &over, 10.into(), &plan, method, at(1_000)).is_ok());
+}
+
+#[test]
+fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
+    let new = || Subscription::new(9.into(), TENANT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    let day = 86_400;
+    let plan = plan(49, true);
+    let trial = new().apply(Command::StartTrial { until: at(14 * day) }, at(0)).unwrap();
+    let [due] = &trial.grants(&plan)[..] else { panic!() };
+    assert_eq!(due.terms().expires_at, Some(at(14 * day)), "a trial's credits end with it");
+    assert_eq!((due.account(), due.terms().amount), (&TENANT.into(), credits(500)));
+
+    // Another account's wallet refuses it, and its revocation.
+    let foreign = Wallet::open(8.into(), at(0));
+    assert_eq!(foreign.clone().grant_due(due, None, at(0)), Err(GrantError::Wallet(WalletError::Mismatch)));
+    let facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+    let paid = fresh(confirm(&transfer("tx", 49), facts));
+    let record = paid.record().clone();
+    let answer = refund_of(
+        &record,
+        49,
+        AfterRefund::EndService,
+        Some(paid.subscription().unwrap().row().clone()),
+        None,
+        granted(paid.grants(), 10),
+    );
+    let Ok(Answer::Fresh(refunded)) = answer else { panic!("{answer:?}") };
+    let [revocation] = refunded.revocations() else { panic!() };
+    assert_eq!(foreign.revoke_due(revocation, None, at(20)), Err(RevokeError::Wallet(WalletError::Mismatch)));
+
+    // A wallet's time never goes back, so what is over by its time is over.
+    let late = Wallet::open(TENANT.into(), at(14 * day));
+    assert_eq!(late.grant_due(due, None, at(1)), Ok(None));
+
+    // A change of plan adds what the new plan has, to the month that runs, and to nothing else.
+    let active = trial.into_subscription().record_payment(month_of(&plan), at(14 * day)).unwrap();
+    let larger = active.into_subscription().apply(Command::ChangePlan { plan: 2.into() }, at(20 * day)).unwrap();
+    let pro = Plan { id: 2.into(), credits_per_month: credits(900), ..plan.clone() };
+    assert_eq!((larger.grants(&pro).len(), larger.grants(&plan).len()), (1, 0));
+    let late = larger.into_subscription().apply(Command::ChangePlan { plan: 1.into() }, at(90 * day)).unwrap();
+    assert!(late.grants(&plan).is_empty(), "no paid month runs");
+
+    // One subscription's months are not another's, whatever they are called.
+    let named = |id: &str| Subscription { id: id.parse().unwrap(), ..new() };
+    let of = |id: &str, at_: i64| {
+        let paid = named(id).record_payment(month_of(&plan), at(at_)).unwrap();
+        paid.grants(&plan)
+    };
+    let both = [of("a", 0), of("a/1", 1)].concat();
+    let wallet = granted(&both, 10);
+    let record = ConfirmedTransfer { subscription: Some("a".parse().unwrap()), ..record };
+    let answer = refund_of(&record, 49, AfterRefund::EndService, None, None, wallet.clone());
+    let Ok(Answer::Fresh(refunded)) = answer else { panic!("{answer:?}") };
+    let [revocation] = refunded.revocations() else { panic!("{:?}", refunded.revocations()) };
+    assert_eq!(revocation.grant(), both[0].key());
+    // What was taken back is not taken back again.
+    let empty = wallet.revoke_due(revocation, None, at(11)).unwrap().unwrap().wallet().clone();
+    let Ok(Answer::Fresh(again)) = refund_of(&record, 49, AfterRefund::EndService, None, None, empty) else { panic!() };
+    assert!(again.revocations().is_empty());
 }
 
 /// The rows of one account, written as the changes say, under their guards.
@@ -877,7 +1027,8 @@ impl Books {
         // Only for one of these reasons is it refused.
         let in_range =
             record.refunded.amount() <= total.into() && total <= record.transfer.amount().amount().try_into().unwrap();
-        assert!(answer.is_ok() || !in_range || answer == Err(TransferRefundError::LaterPaid), "{answer:?}");
+        let is_told = matches!(answer, Err(TransferRefundError::LaterPaid | TransferRefundError::Unattributed));
+        assert!(answer.is_ok() || !in_range || is_told, "{answer:?}");
         if let Ok(Answer::Fresh(change)) = answer {
             assert_eq!(change.record().expected_version(), record.version);
             self.records[which] = change.record().row().clone();

@@ -36,10 +36,14 @@ fn transmission(signed: &serde_json::Value) -> Transmission<'_> {
 }
 
 fn read(name: &str) -> ProviderEvent {
+    verified(name).unwrap()
+}
+
+fn verified(name: &str) -> Result<ProviderEvent, WebhookError> {
     let signed = signed(name);
     let transmission = transmission(&signed);
     let now = transmission.time.parse().unwrap();
-    endpoint().verify(&transmission, &file("certificates/chain.pem"), &payload(name), now).unwrap()
+    endpoint().verify(&transmission, &file("certificates/chain.pem"), &payload(name), now)
 }
 
 fn snapshot_of(name: &str) -> ProviderSnapshot {
@@ -73,7 +77,7 @@ fn b3_subscriptions_are_read_as_paypal_sends_them() {
 
     // PayPal says "ACTIVE" while it tries again.
     let failed = snapshot_of("subscription_payment_failed");
-    assert_eq!(failed.status, SubscriptionStatus::PastDue);
+    assert_eq!((failed.status, failed.current_period), (SubscriptionStatus::PastDue, None));
     assert_eq!(snapshot_of("subscription_suspended").status, SubscriptionStatus::Unpaid);
     assert_eq!(snapshot_of("subscription_cancelled").status, SubscriptionStatus::Canceled);
     assert_eq!(snapshot_of("subscription_expired").status, SubscriptionStatus::Canceled);
@@ -90,6 +94,15 @@ fn b3_a_suspension_without_debt_is_a_pause_and_a_strange_status_is_denied() {
     assert_eq!(read(resource).unwrap().status, SubscriptionStatus::Paused);
     resource["status"] = "HIBERNATING".into();
     assert_eq!(read(resource).unwrap().status, SubscriptionStatus::Unknown);
+    // Either sign of debt will do.
+    resource["status"] = "ACTIVE".into();
+    resource["billing_info"]["failed_payments_count"] = 1.into();
+    assert_eq!(read(resource).unwrap().status, SubscriptionStatus::PastDue);
+    resource["billing_info"]["failed_payments_count"] = 0.into();
+    resource["billing_info"]["outstanding_balance"]["value"] = "0.01".into();
+    assert_eq!(read(resource).unwrap().status, SubscriptionStatus::PastDue);
+    resource["billing_info"]["outstanding_balance"]["value"] = "0".into();
+    assert_eq!(read(resource).unwrap().status, SubscriptionStatus::Active);
     // A plan whose price was changed for one subscription is not that plan.
     for (status, expected) in [("ACTIVE", SubscriptionStatus::Unknown), ("CANCELLED", SubscriptionStatus::Canceled)] {
         (resource["status"], resource["plan_overridden"]) = (status.into(), true.into());
@@ -106,6 +119,7 @@ fn b3_sales_are_payments_for_an_interval() {
     assert_eq!((payment.subscription.as_str(), payment.invoice.as_str()), ("I-BW452GLLEP1G", "4XY70135AB248613C"));
     assert_eq!(payment.amount.to_string(), "49 EUR");
     assert_eq!(payment.paid_for, PaidFor::IntervalFrom(instant("2026-01-31T00:00:05Z")));
+    assert_eq!(verified("sale_pending"), Err(WebhookError::Malformed), "what is not complete is not paid");
     for (name, kind) in [("sale_refunded", "PAYMENT.SALE.REFUNDED"), ("dispute_created", "CUSTOMER.DISPUTE.CREATED")] {
         let event = read(name);
         assert_eq!((event.report(), event.kind()), (&ProviderReport::Unmapped, kind));

@@ -34,7 +34,7 @@ fn snapshot(status: SubscriptionStatus, second: i64) -> ProviderSnapshot {
     ProviderSnapshot {
         provider: Provider::Stripe,
         subscription: "sub_1".into(),
-        reference: None,
+        reference: Some("9".into()),
         price: "1".into(),
         at: at(second),
         status,
@@ -49,11 +49,12 @@ fn payment(invoice: &str, price: &str, paid_for: PaidFor) -> ProviderPayment {
     ProviderPayment {
         provider: Provider::Stripe,
         subscription: "sub_1".into(),
-        reference: None,
+        reference: Some("9".into()),
         invoice: invoice.into(),
         price: Some(price.into()),
         amount: euros(49),
         paid_for,
+        period_amount: euros(49),
     }
 }
 
@@ -460,9 +461,9 @@ fn b3_only_a_payment_lifts_a_suspension_for_one() {
         let mut host = Host::new(AccountStatus::Suspended(cause));
         host.adopt(&snapshot(SubscriptionStatus::Active, 1), 2).unwrap();
         assert_eq!(host.account.status, AccountStatus::Suspended(cause));
-        let nothing = ProviderPayment { amount: euros(0), ..payment("in_0", "1", PaidFor::Period(month(0))) };
+        let nothing = ProviderPayment { period_amount: euros(0), ..payment("in_0", "1", PaidFor::Period(month(0))) };
         host.pay(&nothing, 3).unwrap();
-        let little = ProviderPayment { amount: euros(48), ..payment("in_3", "1", PaidFor::Period(month(0))) };
+        let little = ProviderPayment { period_amount: euros(48), ..payment("in_3", "1", PaidFor::Period(month(0))) };
         host.pay(&little, 3).unwrap();
         host.pay(&payment("in_1", "1", PaidFor::Other), 3).unwrap();
         assert_eq!(
@@ -604,7 +605,7 @@ fn b3_less_than_the_price_brings_nothing_unless_the_policy_says_so() {
         let settings =
             PolicySettings { payment_methods: methods, provider_discounts: discounts, ..PolicySettings::default() };
         host.policy = Policy::load(settings).unwrap();
-        host.pay(&ProviderPayment { amount, ..payment("in_1", "1", month) }, 5).unwrap();
+        host.pay(&ProviderPayment { period_amount: amount, ..payment("in_1", "1", month) }, 5).unwrap();
         assert_eq!(host.wallet.balance().free, credits(if brings { 100 } else { 0 }), "{amount} {discounts}");
         assert_eq!(host.account.status == AccountStatus::Active, brings);
         assert_eq!(host.subscription.provider_paid.is_some(), brings);
@@ -625,15 +626,31 @@ fn b3_past_due_does_not_slide() {
         host.adopt(&due(number, second), second).unwrap();
         assert_eq!(host.subscription.past_due_since, Some(month(0).end));
     }
-    // Heard of late, the payment moves it to where it belongs; earlier than what was paid, it is the report's own time.
+    // Nothing was paid, as far as is known: since the start of what is due.
+    let since = |paid: Option<Period>, period: Option<Period>, second: i64| {
+        let mut host = Host::new(AccountStatus::Active);
+        host.subscription.provider_paid = paid;
+        let report = ProviderSnapshot { current_period: period, ..snapshot(SubscriptionStatus::PastDue, second) };
+        host.adopt(&report, second).unwrap();
+        host.subscription.past_due_since.unwrap()
+    };
+    assert_eq!(since(None, Some(month(3)), 200 * DAY), month(3).start);
+    assert_eq!(since(None, None, 200 * DAY), at(0), "the anchor");
+    // The running period is paid, and something else in it is not: the report's own time, up to the period's end.
+    assert_eq!(since(Some(month(0)), Some(month(0)), 20 * DAY), at(20 * DAY));
+    assert_eq!(since(Some(month(0)), Some(month(0)), 90 * DAY), month(0).end);
+    // A year was paid, and then the plan was changed to one by the month: since that month, however often it is tried.
+    let year = Interval::YEARLY.period(at(0), 0).unwrap();
+    for day in [41, 60, 90, 120] {
+        let running = Period { start: at(41 * DAY), end: at(72 * DAY) };
+        assert_eq!(since(Some(year), Some(running), day * DAY), running.start);
+    }
+    assert_eq!(since(Some(month(0)), None, 90 * DAY), month(0).end, "PayPal says nothing of the period");
+    // Heard of late, the payment moves it to where it belongs; and what is paid is not past due.
     let mut other = Host::new(AccountStatus::Active);
     other.adopt(&due(1, end + 60), end + 60).unwrap();
-    assert_eq!(other.subscription.past_due_since, Some(at(0)), "nothing was paid, as far as is known");
-    other.pay(&payment("in_0", "1", PaidFor::Period(month(0))), end + 70).unwrap();
-    assert_eq!(other.subscription.past_due_since, Some(month(0).end));
-    other.adopt(&due(0, end - 5 * DAY + 100 * DAY), end).unwrap();
-    other.pay(&payment("in_4", "1", PaidFor::Period(month(6))), end).unwrap();
-    assert_eq!(other.subscription.past_due_since, Some(at(end + 95 * DAY)));
+    other.pay(&payment("in_1", "1", PaidFor::Period(month(1))), end + 70).unwrap();
+    assert_eq!(other.subscription.past_due_since, Some(at(end + 60)));
     other.adopt(&snapshot(SubscriptionStatus::Active, end + 96 * DAY), end).unwrap();
     assert_eq!(other.subscription.past_due_since, None);
 }
@@ -670,4 +687,112 @@ fn b3_a_change_of_plan_is_guarded_by_the_account() {
     let version = host.account.version;
     host.adopt(&ProviderSnapshot { price: "4".into(), ..snapshot(SubscriptionStatus::Active, 2) }, 2).unwrap();
     assert_eq!(host.account.version, version + 1);
+}
+
+/// A late report of a former subscription does not take the place of the new one.
+#[test]
+fn b3_a_former_subscription_does_not_bind_the_new_one() {
+    let mut host = Host::new(AccountStatus::Active);
+    host.subscription.id = 10.into();
+    let former = ProviderSnapshot { subscription: "sub_old".into(), ..snapshot(SubscriptionStatus::Canceled, 50) };
+    assert_eq!(host.adopt(&former, 60), Err(AdoptError::Mismatch), "it was subscription 9");
+    let late = ProviderPayment { subscription: "sub_old".into(), ..payment("in_9", "1", PaidFor::Period(month(0))) };
+    assert_eq!(host.pay(&late, 60), Err(PaymentError::Foreign(AdoptError::Mismatch)));
+    for reference in [None, Some("".to_owned()), Some("7".to_owned())] {
+        let unnamed = ProviderSnapshot { reference, ..snapshot(SubscriptionStatus::Active, 50) };
+        assert_eq!(host.adopt(&unnamed, 60), Err(AdoptError::Mismatch));
+    }
+    let own = ProviderSnapshot { reference: Some("10".into()), ..snapshot(SubscriptionStatus::Active, 50) };
+    assert!(host.adopt(&own, 60).is_ok());
+    // Once it is bound, the reference is not asked for any more.
+    assert!(host.adopt(&ProviderSnapshot { reference: None, at: at(51), ..own }, 60).is_ok());
+    for id in ["", "no-stripe-subscription:9"] {
+        let mut host = Host::new(AccountStatus::Active);
+        let report = ProviderSnapshot { subscription: id.into(), ..snapshot(SubscriptionStatus::Active, 1) };
+        assert_eq!(host.adopt(&report, 2), Err(AdoptError::Mismatch));
+        host.subscription.stripe_subscription_id = Some("no-stripe-subscription:9".into());
+        assert!(host.adopt(&snapshot(SubscriptionStatus::Active, 1), 2).is_ok(), "a placeholder is none");
+    }
+}
+
+/// PayPal does not say what was paid for: what is not the present plan's price waits for the report of the change.
+#[test]
+fn b3_a_payment_of_an_unknown_plan_waits_for_its_report() {
+    let mut host = Host::new(AccountStatus::Active);
+    let unknown = |amount| ProviderPayment {
+        price: None,
+        amount: euros(amount),
+        period_amount: euros(amount),
+        ..payment("in_1", "1", PaidFor::IntervalFrom(at(5)))
+    };
+    let refused = host.pay(&unknown(10), 6).unwrap_err();
+    assert_eq!((&refused, refused.code()), (&PaymentError::PlanUnknown, Code::ProviderMismatch));
+    assert!(host.invoices.is_empty(), "so that it can be sent again");
+    assert_eq!(host.pay(&unknown(49), 6), Ok(true));
+    let facts = PaymentFacts {
+        account: host.account.clone(),
+        subscription: host.subscription.clone(),
+        plan: plan_of("1"),
+        current_plan: plan_of("2"),
+        prior: None,
+    };
+    let refused = host.policy.record_provider_payment(&unknown(49), facts, at(6));
+    assert_eq!(refused, Err(PaymentError::PlanMismatch));
+}
+
+/// Of a year, only the month that runs is raised by a larger plan; and a month that nobody paid for is not granted by one.
+#[test]
+fn b3_a_larger_plan_adds_to_the_running_month_alone() {
+    let year = Interval::YEARLY.period(at(0), 0).unwrap();
+    let yearly = Arc::new(Plan { interval: Interval::YEARLY, ..Plan::clone(&plan_of("1")) });
+    let mut host = Host::new(AccountStatus::Active);
+    host.subscription.plan = 4.into();
+    let facts = PaymentFacts {
+        account: host.account.clone(),
+        subscription: host.subscription.clone(),
+        plan: yearly,
+        current_plan: plan_of("4"),
+        prior: None,
+    };
+    let answer = host.policy.record_provider_payment(&payment("in_1", "1", PaidFor::Period(year)), facts, at(40 * DAY));
+    let Ok(Answer::Fresh(change)) = answer else { panic!() };
+    let amounts: Vec<Credits> = change.grants().iter().map(|due| due.terms().amount).collect();
+    assert_eq!(amounts.iter().filter(|amount| **amount == credits(400)).count(), 1);
+    assert_eq!((amounts.len(), amounts[1]), (12, credits(400)));
+
+    // Known to be paid, and its credits taken back since, say: a larger plan alone grants nothing.
+    host.subscription = Subscription { provider_paid: Some(month(0)), plan: 1.into(), ..host.subscription };
+    host.adopt(&ProviderSnapshot { price: "4".into(), ..snapshot(SubscriptionStatus::Active, 10) }, 11).unwrap();
+    assert_eq!(host.wallet.balance().granted, credits(0));
+}
+
+/// Two reports of one time: whatever differs has a rank, so that both orders end alike.
+#[test]
+fn b3_every_difference_ranks() {
+    let plain = snapshot(SubscriptionStatus::Active, 10);
+    for other in [
+        ProviderSnapshot { current_period: Some(month(1)), ..plain.clone() },
+        ProviderSnapshot { current_period: None, ..plain.clone() },
+        ProviderSnapshot { cancel_at_period_end: true, ..plain.clone() },
+        ProviderSnapshot { trial: Some(month(0)), ..plain.clone() },
+        ProviderSnapshot { anchor: at(1), ..plain.clone() },
+        ProviderSnapshot { price: "2".into(), ..plain.clone() },
+    ] {
+        let told = |reports: [&ProviderSnapshot; 2]| {
+            let mut host = Host::new(AccountStatus::Active);
+            let freshness = reports.map(|report| host.adopt(report, 20).unwrap());
+            assert_eq!(freshness, [Freshness::Newer, Freshness::Tie]);
+            Subscription { version: 0, ..host.subscription }
+        };
+        assert_eq!(told([&plain, &other]), told([&other, &plain]), "{other:?}");
+    }
+    // What a newer report does not say any more is gone, and a pending plan of ours with it.
+    let mut host = Host::new(AccountStatus::Active);
+    host.subscription.pending_plan = Some(PendingPlan { plan: 2.into(), at: at(0) });
+    host.adopt(&ProviderSnapshot { trial: Some(month(0)), cancel_at_period_end: true, ..plain.clone() }, 20).unwrap();
+    assert_eq!((host.subscription.pending_plan.as_ref(), host.subscription.trial_end), (None, Some(month(0).end)));
+    let ended =
+        ProviderSnapshot { at: at(11), cancel_at_period_end: true, status: SubscriptionStatus::Canceled, ..plain };
+    host.adopt(&ended, 20).unwrap();
+    assert_eq!((host.subscription.trial_end, host.subscription.cancel_at_period_end), (None, false));
 }

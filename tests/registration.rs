@@ -152,6 +152,7 @@ proptest! {
                         }
                         Ok(Answer::Replayed(_)) => prop_assert_eq!(own, Some(account.clone())),
                         Err(JoinError::AlreadyRegistered) => prop_assert!(own.is_some()),
+                        Err(JoinError::NotInvited) => prop_assert_eq!(own, None, "who has left, and was not invited again"),
                         Err(error) => prop_assert!(false, "{:?}", error),
                     }
                     prop_assert_eq!(&host.wallets[&account], &wallet, "who joins seeds nothing");
@@ -237,6 +238,8 @@ fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
     assert_eq!(accept(subject(1), active(), 100), Err(JoinError::Expired));
     assert!(accept(subject(1), active(), 99).is_ok());
     assert_eq!(accept(subject(1), facts(AccountStatus::Closed), 1), Err(JoinError::Denied(Denial::AccountClosed)));
+    let unknown = accept(subject(1), facts(AccountStatus::Unknown), 1);
+    assert_eq!(unknown, Err(JoinError::Denied(Denial::AccountStatusUnknown)));
     assert!(accept(subject(1), facts(AccountStatus::PendingPayment), 1).is_ok(), "who owes may still be joined");
     let mut foreign = active();
     foreign.account.id = 8.into();
@@ -262,12 +265,15 @@ fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
     closed.account.status = AccountStatus::Closed;
     let refused = accepted.clone().accept(&subject(1), 6.into(), closed, at(999));
     assert_eq!(refused, Err(JoinError::Denied(Denial::AccountClosed)));
-    // Who has left joins anew, as another user, and only while an invitation holds.
-    assert_eq!(accepted.clone().accept(&subject(1), 6.into(), active(), at(999)), Err(JoinError::Expired));
+    // Who has left joins anew only if invited anew, as another user.
+    assert_eq!(accepted.clone().accept(&subject(1), 6.into(), active(), at(150)), Err(JoinError::NotInvited));
     let renewed = Invitation::new(&member(&7.into()), subject(1), at(2000), Some(&accepted)).unwrap().into_row();
-    assert_eq!(renewed.clone().accept(&subject(1), 6.into(), belongs(), at(999)), Ok(Answer::Replayed(5.into())));
+    let refused = renewed.clone().accept(&subject(1), 6.into(), belongs(), at(999));
+    assert_eq!(refused, Err(JoinError::AlreadyRegistered));
     let Ok(Answer::Fresh(again)) = renewed.accept(&subject(1), 6.into(), with(record(None)), at(999)) else { panic!() };
     assert_eq!((again.user(), again.invitation().row().accepted_by.as_ref()), (&6.into(), Some(&6.into())));
+    let other = Invitation::new(&member(&7.into()), subject(2), at(200), Some(&invitation)).unwrap_err();
+    assert_eq!(other, JoinError::Row(WalletError::Mismatch));
     let other = Invitation::new(&member(&8.into()), subject(1), at(200), Some(&invitation)).unwrap_err();
     assert_eq!(other, JoinError::Row(WalletError::Mismatch));
 

@@ -133,6 +133,7 @@ fn b3_payments_are_read_in_the_shapes_of_every_version() {
         price: Some("price_pro".into()),
         amount: euros("49"),
         paid_for: PaidFor::Period(period("2026-01-31", "2026-02-28").unwrap()),
+        period_amount: euros("49"),
     };
     assert_eq!(first, expected);
     let second = payment_of("invoice_paid_2025");
@@ -173,6 +174,39 @@ fn b3_amounts_are_in_the_units_of_their_currency() {
             ProviderReport::Payment(payment) => assert_eq!(payment.amount.to_string(), expected),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// What counts for the period is its own line: not what else is on the invoice, nor from which pocket it was paid.
+#[test]
+fn b3_the_periods_own_line_is_what_counts() {
+    let euros = |amount: &str| Money::new(amount.parse().unwrap(), Currency::EUR).unwrap();
+    let edit = |edit: fn(&mut serde_json::Value)| {
+        let mut event: serde_json::Value = serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
+        edit(&mut event["data"]["object"]);
+        match read(event.to_string().as_bytes()).unwrap().report() {
+            ProviderReport::Payment(payment) => (payment.amount, payment.period_amount),
+            other => panic!("{other:?}"),
+        }
+    };
+    // Paid from a balance; a proration credited beside it; paid elsewhere, as older versions tell it.
+    assert_eq!(edit(|invoice| invoice["amount_paid"] = 2900.into()), (euros("29"), euros("49")));
+    assert_eq!(edit(|invoice| invoice["amount_paid"] = 0.into()), (euros("49"), euros("49")));
+    // Discounted.
+    let discounted = edit(|invoice| {
+        invoice["amount_paid"] = 900.into();
+        invoice["lines"]["data"][0]["discount_amounts"] =
+            serde_json::json!([{ "amount": 3000, "discount": "di_1" }, { "amount": 1000 }]);
+    });
+    assert_eq!(discounted, (euros("9"), euros("9")));
+    // A part of a period, in the new shape, is none.
+    let mut event: serde_json::Value = serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
+    event["data"]["object"]["lines"]["data"][0]["parent"]["subscription_item_details"]["proration"] = true.into();
+    match read(event.to_string().as_bytes()).unwrap().report() {
+        ProviderReport::Payment(payment) => {
+            assert_eq!((payment.paid_for, payment.period_amount), (PaidFor::Other, euros("0")))
+        }
+        other => panic!("{other:?}"),
     }
 }
 

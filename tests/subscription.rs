@@ -778,6 +778,20 @@ fn b2_what_time_makes_due_is_due_to_the_second() {
     }
 }
 
+/// Only what a provider runs is the provider's to end: one that moved to bank transfer since is ours again.
+#[test]
+fn b2_what_moved_from_a_provider_falls_due_again() {
+    let policy = lifecycle(AfterTrial::Pause, AfterRetries::Unpaid);
+    let moved = Subscription { provider_at: Some(on("2026-02-01")), ..in_status(Status::Active) };
+    assert!(policy.command_due(&moved, on("2026-03-03")).is_some());
+    let by_stripe = Subscription { payment_method: PaymentMethod::Stripe, ..moved };
+    assert_eq!(policy.command_due(&by_stripe, on("2126-01-01")), None);
+    // A pending plan whose period was not paid is not started, but past due.
+    let pending = Some(PendingPlan { plan: 5.into(), at: on("2026-02-28") });
+    let unpaid = Subscription { pending_plan: pending, ..in_status(Status::Active) };
+    assert!(matches!(policy.command_due(&unpaid, on("2026-03-03")), Some(Command::EndPeriod { .. })));
+}
+
 /// Time, and what a customer does.
 fn any_happening() -> impl Strategy<Value = (i64, Option<Order>)> {
     let orders = prop_oneof![

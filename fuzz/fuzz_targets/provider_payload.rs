@@ -99,8 +99,10 @@ fn take(report: &ProviderReport) {
     let new = Subscription::new(9.into(), 7.into(), 1.into(), method, now());
     let paypal_subscription_id = (provider == Provider::Paypal).then(|| id.clone());
     let subscription = Subscription { paypal_subscription_id, ..new };
+    let reference = Some("9".to_owned());
     match report {
         ProviderReport::Snapshot(snapshot) => {
+            let snapshot = &ProviderSnapshot { reference, ..snapshot.clone() };
             let facts = |subscription| AdoptionFacts { account: account.clone(), subscription, plan: plan.clone() };
             match policy.adopt_snapshot(snapshot, facts(subscription), now()) {
                 Ok(adoption) => {
@@ -127,6 +129,7 @@ fn take(report: &ProviderReport) {
             }
         }
         ProviderReport::Payment(payment) => {
+            let payment = &ProviderPayment { reference, ..payment.clone() };
             let facts = |prior| PaymentFacts {
                 account: account.clone(),
                 subscription: subscription.clone(),

@@ -8,7 +8,6 @@ use crate::change::RowChange;
 use crate::credit::{DueGrant, WalletError};
 use crate::money::Money;
 use crate::policy::{Overpayment, Policy};
-use crate::provider::Provider;
 use crate::subscription::{PaymentMethod, RecordedPayment, Subscription};
 use crate::tenant::{Account, Plan};
 
@@ -104,16 +103,6 @@ pub(super) fn paid_account(account: &Account, has_paid: bool) -> Result<RowChang
     let version = account.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
     let row = Account { status, payment_method, version, ..account.clone() };
     Ok(RowChange::update(account.version, row))
-}
-
-/// The provider that runs a subscription, and what it calls it.
-pub(super) fn run_by(subscription: &Subscription) -> Option<(Provider, String)> {
-    let (provider, id) = match subscription.payment_method {
-        PaymentMethod::Stripe => (Provider::Stripe, subscription.stripe_subscription_id.clone()),
-        PaymentMethod::Paypal => (Provider::Paypal, subscription.paypal_subscription_id.clone()),
-        PaymentMethod::BankTransfer => return None,
-    };
-    id.map(|id| (provider, id))
 }
 
 /// What becomes of a transfer's money, with the deposit before it: `applied + noted + kept` is the sum of both.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::allotment::{Paid, paid_account, pay, run_by};
+use super::allotment::{Paid, paid_account, pay};
 use super::claim::{Claim, ClaimState};
 use super::deposit::Deposit;
 use super::transfer::{BankReference, BankTransfer};
@@ -40,6 +40,9 @@ pub struct ConfirmedTransfer {
     pub applied: Money,
     /// What is above the price and neither kept as a deposit nor given back yet.
     pub noted: Money,
+    /// The subscription that a provider ran until then, by its identifier: end it there once this is written, or the
+    /// provider goes on charging. What it charges all the same is recorded, and brings nothing.
+    pub ends_at_provider: Option<(Provider, String)>,
     /// The credits that it brought, and the keys of their grants.
     pub credits: Credits,
     /// The grants of these credits.
@@ -85,7 +88,6 @@ pub struct TransferChange {
     deposit: Option<RowChange<Deposit>>,
     claim: Option<RowChange<Claim>>,
     grants: Vec<DueGrant>,
-    ends_at_provider: Option<(Provider, String)>,
     record: ConfirmedTransfer,
 }
 
@@ -118,12 +120,6 @@ impl TransferChange {
     /// The credits to grant: see [`DueGrant`].
     pub fn grants(&self) -> &[DueGrant] {
         &self.grants
-    }
-
-    /// The subscription that a provider ran until now, by its identifier: end it there once this is written, or the provider
-    /// goes on charging. What it charges all the same is recorded, and brings nothing.
-    pub fn ends_at_provider(&self) -> Option<(Provider, &str)> {
-        self.ends_at_provider.as_ref().map(|(provider, id)| (*provider, id.as_str()))
     }
 
     /// The row to insert into the registry, under UNIQUE (receiving account, transaction). A clash means: load again and
@@ -305,6 +301,7 @@ impl Policy {
             paid_until: paid.until,
             applied: split.applied,
             noted: split.noted,
+            ends_at_provider: subscription.as_ref().filter(|_| split.periods > 0).and_then(Subscription::run_by),
             credits: DueGrant::total(&paid.grants).ok_or(WalletError::AmountOverflow)?,
             grants: paid.grants.iter().map(|due| due.key().into()).collect(),
             refunded: Money::zero(transfer.amount().currency()),
@@ -320,7 +317,6 @@ impl Policy {
             deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept, Money::zero(plan.price.currency())),
             claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
             account: paid_account(&account, split.periods > 0)?,
-            ends_at_provider: subscription.as_ref().filter(|_| split.periods > 0).and_then(run_by),
             subscription: subscription
                 .zip(paid.subscription)
                 .map(|(before, after)| RowChange::update(before.version, after)),

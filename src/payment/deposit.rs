@@ -12,8 +12,8 @@ use crate::credit::{DueGrant, WalletError};
 use crate::id::{AccountId, PlanId};
 use crate::money::Money;
 use crate::policy::Policy;
-use crate::subscription::{Command, Subscription, SubscriptionStatus};
-use crate::tenant::{Account, Plan};
+use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus};
+use crate::tenant::{Account, AccountStatus, Plan, SuspensionCause};
 
 /// What an account has paid and not used up: parts of a price that have not reached it, and what was paid above one. A
 /// row that is unique by account; an account without one has no deposit.
@@ -100,7 +100,8 @@ impl Deposit {
 impl Policy {
     /// Pays for the next period from the deposit, once the running one is over and if there is enough: what a host's job
     /// asks before it carries out [what time has made due](Self::advance_subscription). `None` where there is nothing to
-    /// pay, or not enough to pay it.
+    /// pay, or not enough to pay it; nor does it pay for a subscription that is paid in another way, is paused or is to end,
+    /// for a plan that is no longer offered, or for an account that is suspended for anything but its payment.
     ///
     /// # Errors
     /// As for a transfer: the account is closed, the plan is not the one that is due, the currencies differ, the rows do
@@ -120,11 +121,10 @@ impl Policy {
             return Err(ConfirmError::DepositCurrency { deposit: deposit.amount, price });
         }
         let is_over = subscription.running_until().is_none_or(|end| end <= now);
-        let is_lost = matches!(self.command_due(&subscription, now), Some(Command::ExpireIncomplete { .. }))
-            || subscription.is_terminal()
-            || subscription.status == SubscriptionStatus::Unknown
-            || (subscription.cancel_at_period_end && is_over);
-        let Some(left) = deposit.amount.checked_sub(price).filter(|_| is_over && !is_lost && !price.is_zero()) else {
+        let left = deposit.amount.checked_sub(price).filter(|_| is_over && !price.is_zero() && plan.active);
+        let Some(left) =
+            left.filter(|_| is_served_from_deposit(&account, &subscription) && !self.is_lost(&subscription, now))
+        else {
             return Ok(None);
         };
         let payment = self.payment(&plan, None);
@@ -140,4 +140,22 @@ impl Policy {
             grants: paid.grants,
         }))
     }
+
+    /// Whether time has made due that the subscription ends: then nothing revives it.
+    fn is_lost(&self, subscription: &Subscription, now: DateTime<Utc>) -> bool {
+        let transitions = self.advance_subscription(subscription, now);
+        subscription.is_terminal() || transitions.last().is_some_and(|last| last.subscription().is_terminal())
+    }
+}
+
+/// Whether a deposit may pay: by bank transfer, for an account that gets something for it, and for no one who has paused.
+fn is_served_from_deposit(account: &Account, subscription: &Subscription) -> bool {
+    let is_welcome = matches!(
+        account.status,
+        AccountStatus::Active
+            | AccountStatus::PendingPayment
+            | AccountStatus::Suspended(SuspensionCause::PaymentOverdue)
+    );
+    let is_live = !matches!(subscription.status, SubscriptionStatus::Paused | SubscriptionStatus::Unknown);
+    is_welcome && is_live && subscription.payment_method == PaymentMethod::BankTransfer
 }

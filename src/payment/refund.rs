@@ -14,7 +14,7 @@ use crate::gate::{Denial, Operator};
 use crate::money::Money;
 use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
-use crate::subscription::{Command, Refusal, RefusalReason, Subscription, Transition};
+use crate::subscription::{Command, Refusal, Subscription, Transition};
 
 /// A sum that leaves the range that can be held.
 const OVERFLOW: WalletError = WalletError::AmountOverflow;
@@ -122,6 +122,10 @@ pub enum TransferRefundError {
     /// Later transfers have paid for later periods, whose money would be lost with them: refund those first.
     #[error("later transfers have paid for later periods: refund those first")]
     LaterPaid,
+    /// It cannot be told which period this money paid for: it was a part of a price, or paid from the deposit. Refund the
+    /// transfer that completed the price, or keep the service and cancel it.
+    #[error("it cannot be told which period this money paid for: refund what completed the price, or cancel by itself")]
+    Unattributed,
     /// The subscription's own data refuse to end it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -136,7 +140,9 @@ impl Explained for TransferRefundError {
             Self::Denied(denial) => denial.code(),
             Self::OwnAccount => Code::OwnAccount,
             Self::Currency { .. } => Code::CurrencyMismatch,
-            Self::ExceedsTransfer { .. } | Self::BelowRefunded { .. } | Self::LaterPaid => Code::RefundInvalid,
+            Self::ExceedsTransfer { .. } | Self::BelowRefunded { .. } | Self::LaterPaid | Self::Unattributed => {
+                Code::RefundInvalid
+            }
             Self::Refused(refusal) => refusal.code(),
             Self::Row(error) => error.code(),
         }
@@ -184,7 +190,10 @@ impl ConfirmedTransfer {
         let kept = kept.unwrap_or(Money::zero(amount.currency()));
         let taken_back = rest.checked_sub(kept).ok_or(OVERFLOW)?;
         let ends = !taken_back.is_zero() && refund.then == AfterRefund::EndService;
-        let ending = if ends { Ending::of(&record, subscription, &wallet, now)? } else { Ending::default() };
+        let ending = match ends {
+            true => Ending::of(&record, subscription, deposit.as_ref(), &wallet, now)?,
+            false => Ending::default(),
+        };
         let next = Self {
             noted: record.noted.checked_sub(noted).ok_or(OVERFLOW)?,
             refunded: total,
@@ -214,6 +223,7 @@ impl Ending {
     fn of(
         record: &ConfirmedTransfer,
         subscription: Option<Subscription>,
+        deposit: Option<&Deposit>,
         wallet: &Wallet,
         now: DateTime<Utc>,
     ) -> Result<Self, TransferRefundError> {
@@ -223,25 +233,22 @@ impl Ending {
             let revocations = record.grants.iter().cloned().map(revoke).collect();
             return Ok(Self { transition: None, revocations });
         };
-        let Some(paid) = subscription.filter(|paid| paid.id == *id) else { return Ok(Self::default()) };
-        if record.paid_until.is_some_and(|until| until <= now) {
-            return Ok(Self::default());
-        }
-        let last = paid.current_period.map(|period| period.end);
-        if record.paid_until.is_some() && record.paid_until < last {
-            return Err(TransferRefundError::LaterPaid);
-        }
         // Without the subscription, none of what it brought is left: neither months ahead nor what a larger plan added.
-        let revocations = wallet.grants_of(&paid.id).map(revoke).collect();
-        Ok(Self { transition: end(paid, now)?, revocations })
-    }
-}
-
-/// Ends a subscription; one that has ended already has.
-fn end(subscription: Subscription, now: DateTime<Utc>) -> Result<Option<Transition>, Refusal> {
-    match subscription.apply(Command::CancelNow, now) {
-        Ok(transition) => Ok(Some(transition)),
-        Err(refusal) if refusal.reason() == RefusalReason::Terminal => Ok(None),
-        Err(refusal) => Err(refusal),
+        let revocations: Vec<DueRevocation> = wallet.grants_of(id).map(revoke).collect();
+        let Some(paid) = subscription.filter(|paid| paid.id == *id && !paid.is_terminal()) else {
+            return Ok(Self { transition: None, revocations });
+        };
+        let Some(last) = paid.current_period.map(|period| period.end).filter(|end| now < *end) else {
+            return Ok(Self::default());
+        };
+        let by_deposit = deposit.is_some_and(|deposit| !deposit.applied.is_zero());
+        match record.paid_until {
+            Some(until) if until == last => {
+                Ok(Self { transition: Some(paid.apply(Command::CancelNow, now)?), revocations })
+            }
+            Some(until) if now < until => Err(TransferRefundError::LaterPaid),
+            Some(_) if !by_deposit => Ok(Self::default()),
+            _ => Err(TransferRefundError::Unattributed),
+        }
     }
 }

@@ -125,7 +125,8 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         at,
         status,
         anchor: began,
-        current_period: next.filter(|end| start < *end).map(|end| Period { start, end }),
+        // While it owes, what comes next says nothing of what is paid.
+        current_period: next.filter(|end| start < *end && !owes).map(|end| Period { start, end }),
         trial: None,
         cancel_at_period_end: false,
     })
@@ -137,13 +138,15 @@ fn payment(sale: Sale) -> Option<ProviderReport> {
     if sale.state.as_deref() != Some("completed") {
         return None;
     }
+    let amount = Money::new(sale.amount.total, sale.amount.currency).ok()?;
     Some(ProviderReport::Payment(ProviderPayment {
         provider: Provider::Paypal,
         subscription,
         reference: None,
         invoice: sale.id,
         price: None,
-        amount: Money::new(sale.amount.total, sale.amount.currency).ok()?,
+        amount,
         paid_for: PaidFor::IntervalFrom(sale.create_time),
+        period_amount: amount,
     }))
 }

@@ -178,7 +178,7 @@ impl Policy {
     /// # let account = Account { id: 7.into(), status, payment_method, version: 1, privileges };
     /// # let subscription = Subscription::new(9.into(), 7.into(), 3.into(), payment_method, now);
     /// # let snapshot = ProviderSnapshot {
-    /// #     provider: Provider::Stripe, subscription: "sub_1".into(), reference: None, price: "price_1".into(), at: now,
+    /// #     provider: Provider::Stripe, subscription: "sub_1".into(), reference: Some("9".into()), price: "price_1".into(), at: now,
     /// #     status: SubscriptionStatus::Active, anchor: now, trial: None, cancel_at_period_end: false,
     /// #     current_period: Some(Period { start: now, end: day("2027-03-01")? }),
     /// # };
@@ -203,7 +203,8 @@ impl Policy {
         if !self.is_enabled(method) {
             return Err(AdoptError::ComingSoon(method));
         }
-        check_identity(snapshot.provider, &snapshot.subscription, &account, &subscription)?;
+        let reference = snapshot.reference.as_deref();
+        check_identity(snapshot.provider, &snapshot.subscription, reference, &account, &subscription)?;
         if subscription.payment_method != method {
             return Err(AdoptError::OtherMethod(subscription.payment_method));
         }
@@ -262,19 +263,21 @@ fn raise(subscription: &Subscription, plan: &Plan, now: DateTime<Utc>) -> Option
 
 /// The rows belong together, and to the provider's subscription.
 ///
-/// A row without an identifier of Stripe's takes one: the host found it by what its own server had written at Stripe. A
-/// row without one of PayPal's takes none, since anyone can make a subscription there and call it whose they like.
+/// A row without an identifier of Stripe's takes the one beside which the host's own server wrote that row's: a report of a
+/// former subscription of the same account does not bind the new one. A row without one of PayPal's takes none, since
+/// anyone can make a subscription there and call it whose they like.
 pub(super) fn check_identity(
     provider: Provider,
     id: &str,
+    reference: Option<&str>,
     account: &Account,
     subscription: &Subscription,
 ) -> Result<(), AdoptError> {
     let is_own = match provider {
-        Provider::Stripe => {
-            let stored = subscription.stripe_subscription_id.as_deref().filter(|id| is_stripe_id(id));
-            stored.map_or(is_stripe_id(id), |stored| stored == id)
-        }
+        Provider::Stripe => match subscription.stripe_subscription_id.as_deref().filter(|id| is_stripe_id(id)) {
+            Some(stored) => stored == id,
+            None => is_stripe_id(id) && reference.is_some_and(|reference| reference == subscription.id.to_string()),
+        },
         Provider::Paypal => subscription.paypal_subscription_id.as_deref().is_some_and(|stored| stored == id),
     };
     if is_own && subscription.account == account.id { Ok(()) } else { Err(AdoptError::Mismatch) }
@@ -303,12 +306,19 @@ impl ProviderSnapshot {
     }
 }
 
-/// Since when a provider's subscription is past due: since the end of what was paid, or of the trial if nothing was; and
-/// since the report where that is earlier. However often a provider tries again, it does not move.
+/// Since when a provider's subscription is past due: since the end of what was paid, or the start of a later period that was
+/// not; and since the report where that is earlier. However often a provider tries again, it does not move.
 pub(super) fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc>> {
     let at = subscription.provider_at.filter(|_| subscription.status == SubscriptionStatus::PastDue)?;
-    let paid = subscription.provider_paid.map_or(subscription.anchor, |paid| paid.end);
-    Some(at.min(paid))
+    let unpaid = match (subscription.provider_paid, subscription.current_period) {
+        // The running period is paid: it is something else that is not, up to the period's end.
+        (Some(paid), Some(period)) if paid.start == period.start => paid.end,
+        (Some(paid), Some(period)) => paid.end.min(period.start),
+        (Some(paid), None) => paid.end,
+        (None, Some(period)) => period.start,
+        (None, None) => subscription.anchor,
+    };
+    Some(at.min(unpaid))
 }
 
 /// All that a snapshot says, in an order that ranks: first the status, then the rest, so that no two that differ tie.

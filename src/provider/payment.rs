@@ -101,6 +101,10 @@ pub enum PaymentError {
     /// The same invoice was recorded with other facts.
     #[error("the invoice {0} was recorded before with other facts")]
     Conflict(String),
+    /// The provider does not say what was paid for, and the amount is not the present plan's price: it may be another's,
+    /// whose report is on its way. Ask again once that is adopted.
+    #[error("the payment is not the price of the plan that is known: fetch the subscription first, then send it again")]
+    PlanUnknown,
     /// The subscription's present plan is another than the one that was loaded.
     #[error("the present plan that was loaded is not the subscription's")]
     PlanMismatch,
@@ -115,6 +119,7 @@ impl Explained for PaymentError {
             Self::ComingSoon(_) => Code::PaymentMethodComingSoon,
             Self::Foreign(error) => error.code(),
             Self::Conflict(_) => Code::PaymentConflict,
+            Self::PlanUnknown => Code::ProviderMismatch,
             Self::PlanMismatch => Code::PlanMismatch,
             Self::Row(error) => error.code(),
         }
@@ -150,7 +155,6 @@ impl Policy {
             let same = prior.provider == payment.provider
                 && prior.invoice == payment.invoice
                 && prior.account == account.id
-                && prior.subscription == subscription.id
                 && prior.amount == payment.amount;
             return if same {
                 Ok(Answer::Replayed(prior))
@@ -158,8 +162,13 @@ impl Policy {
                 Err(PaymentError::Conflict(payment.invoice.clone()))
             };
         }
-        check_identity(payment.provider, &payment.subscription, &account, &subscription)?;
-        let is_enough = subscription.payment_method == method && self.is_enough(payment.amount, plan.price);
+        let reference = payment.reference.as_deref();
+        check_identity(payment.provider, &payment.subscription, reference, &account, &subscription)?;
+        let is_enough = subscription.payment_method == method && self.is_enough(payment.period_amount, plan.price);
+        // The plan may have changed with a report that is still on its way.
+        if payment.price.is_none() && payment.period_amount != plan.price && !self.provider_discounts {
+            return Err(PaymentError::PlanUnknown);
+        }
         let period = match payment.paid_for {
             PaidFor::Period(period) => Some(period),
             PaidFor::IntervalFrom(start) => Some(plan.interval.period(start, 0).ok_or(WalletError::AmountOverflow)?),

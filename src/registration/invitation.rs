@@ -100,8 +100,8 @@ impl JoinChange {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The invitation is for somebody else.
-    #[error("the invitation is for somebody else")]
+    /// The invitation is for somebody else, or was used up by somebody who has left.
+    #[error("the invitation is for somebody else, or was used already")]
     NotInvited,
     /// The invitation has run out.
     #[error("the invitation has run out")]
@@ -130,7 +130,7 @@ impl Explained for JoinError {
 
 impl Invitation {
     /// Invites somebody to the account of an access that is bound to no sites, since a user is not. `prior` is the account's
-    /// invitation of the same subject, if there is one: it is renewed, and one that was accepted stays accepted.
+    /// invitation of the same subject, if there is one: it is renewed, so that who has left can join again.
     pub fn new(
         access: &WriteAccess,
         subject: Subject,
@@ -144,10 +144,9 @@ impl Invitation {
             return Err(WalletError::Mismatch.into());
         }
         let expected = prior.map_or(0, |prior| prior.version);
-        let accepted_by = prior.and_then(|prior| prior.accepted_by.clone());
         let (account, invited_by) = (access.account().clone(), access.user().cloned());
         let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let invitation = Self { account, subject, invited_by, expires_at, accepted_by, version };
+        let invitation = Self { account, subject, invited_by, expires_at, accepted_by: None, version };
         Ok(RowChange::update(expected, invitation))
     }
 
@@ -172,10 +171,10 @@ impl Invitation {
             AccountStatus::Unknown => return Err(Denial::AccountStatusUnknown.into()),
             AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {}
         }
-        // Who has left since joins anew, if the invitation still holds.
         let belongs = facts.by_subject.as_ref().and_then(|record| record.account.as_ref()) == Some(&self.account);
-        if let Some(user) = self.accepted_by.as_ref().filter(|_| belongs) {
-            return Ok(Answer::Replayed(user.clone()));
+        if let Some(user) = self.accepted_by {
+            // Who has left since needs to be invited again.
+            return if belongs { Ok(Answer::Replayed(user)) } else { Err(JoinError::NotInvited) };
         }
         if self.expires_at <= now {
             return Err(JoinError::Expired);

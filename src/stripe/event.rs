@@ -112,6 +112,8 @@ struct SubscriptionDetails {
 #[derive(Deserialize)]
 struct Line {
     amount: i64,
+    /// What was taken off it.
+    discount_amounts: Option<Vec<Discount>>,
     period: LinePeriod,
     /// Before *basil*.
     #[serde(rename = "type")]
@@ -122,6 +124,11 @@ struct Line {
     /// Since *basil*.
     parent: Option<LineParent>,
     pricing: Option<Pricing>,
+}
+
+#[derive(Deserialize)]
+struct Discount {
+    amount: i64,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +168,12 @@ impl Line {
             Some(parent) => parent.subscription_item_details.as_ref().is_some_and(|details| !details.proration),
             None => self.kind.as_deref() == Some("subscription") && !self.proration,
         }
+    }
+
+    /// What it came to.
+    fn paid(&self) -> i64 {
+        let discounts = self.discount_amounts.iter().flatten().map(|discount| discount.amount);
+        discounts.fold(self.amount, i64::saturating_sub).max(0)
     }
 
     fn price(self) -> Option<String> {
@@ -220,6 +233,7 @@ fn payment(invoice: Invoice) -> Option<ProviderReport> {
     }
     let line = lines.data.into_iter().find(Line::is_period);
     let paid = line.as_ref().and_then(|line| period(Some(line.period.start), Some(line.period.end)));
+    let for_period = line.as_ref().map_or(0, Line::paid);
     // Paid elsewhere, older versions of the API say that nothing was paid here.
     let minor = if amount_paid == 0 { total.max(0) } else { amount_paid };
     Some(ProviderReport::Payment(ProviderPayment {
@@ -230,6 +244,7 @@ fn payment(invoice: Invoice) -> Option<ProviderReport> {
         price: line.and_then(Line::price),
         amount: money(minor, &currency)?,
         paid_for: paid.map_or(PaidFor::Other, PaidFor::Period),
+        period_amount: money(for_period, &currency)?,
     }))
 }
 

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::{PaymentMethod, Subscription, SubscriptionStatus};
+use super::{PaymentMethod, Subscription, SubscriptionStatus, Transition};
 use crate::change::RowChange;
 use crate::id::SubscriptionId;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
+use crate::provider::Provider;
 use crate::tenant::{Account, Plan};
 
 /// A new subscription in the place of one that has ended, and the account that it is for.
@@ -16,6 +17,7 @@ use crate::tenant::{Account, Plan};
 pub struct Succession {
     account: RowChange<Account>,
     subscription: RowChange<Subscription>,
+    ends_at_provider: Option<(Provider, String)>,
 }
 
 impl Succession {
@@ -28,6 +30,11 @@ impl Succession {
     /// inserts it instead.
     pub fn subscription(&self) -> &RowChange<Subscription> {
         &self.subscription
+    }
+
+    /// The former subscription at the provider that ran it, by its identifier: make sure that it has ended there.
+    pub fn ends_at_provider(&self) -> Option<(Provider, &str)> {
+        self.ends_at_provider.as_ref().map(|(provider, id)| (*provider, id.as_str()))
     }
 }
 
@@ -69,7 +76,8 @@ impl Explained for SuccessionError {
 
 impl Policy {
     /// Subscribes an account again whose subscription has ended: a new one, incomplete until it is paid, by a method that is
-    /// chosen anew. The account's standing stays as it is: a payment lifts what only waits for one.
+    /// chosen anew. The account's standing stays as it is: a payment lifts what only waits for one. Whether it may begin with
+    /// a trial again is the host's to decide: a trial's credits are those of the new subscription.
     ///
     /// ```
     /// # use bailiwick::*;
@@ -99,8 +107,11 @@ impl Policy {
         if former.account != account.id {
             return Err(SuccessionError::Mismatch);
         }
-        if !former.is_terminal() {
-            return Err(SuccessionError::NotEnded(former.status));
+        // Whether or not a job has ended it in time.
+        let due = self.advance_subscription(former, now).pop();
+        let status = due.as_ref().map_or(former, Transition::subscription).status;
+        if !matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired) {
+            return Err(SuccessionError::NotEnded(status));
         }
         if former.id == id {
             return Err(SuccessionError::SameIdentifier);
@@ -118,6 +129,7 @@ impl Policy {
         Ok(Succession {
             account: RowChange::update(account.version, row),
             subscription: RowChange::update(former.version, new),
+            ends_at_provider: former.run_by(),
         })
     }
 }

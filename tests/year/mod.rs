@@ -111,7 +111,7 @@ fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i
         What::Snapshot(ProviderSnapshot {
             provider,
             subscription: subscription.clone(),
-            reference: None,
+            reference: Some((account + 10).to_string()),
             price: "1".into(),
             at: at(made),
             status,
@@ -146,11 +146,12 @@ fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i
         let payment = What::Payment(ProviderPayment {
             provider,
             subscription: subscription.clone(),
-            reference: None,
+            reference: Some((account + 10).to_string()),
             invoice: format!("in_{account}_{number}"),
             price: Some("1".into()),
             amount: euros(PRICE),
             paid_for: PaidFor::Period(period),
+            period_amount: euros(PRICE),
         });
         send(random, account, paid_at, &payment, events);
         if ends {

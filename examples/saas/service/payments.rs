@@ -122,7 +122,7 @@ impl Store {
             if let Some(subscription) = change.subscription() {
                 update_subscription(&mut transaction, subscription).await?;
             }
-            if let Some((provider, id)) = change.ends_at_provider() {
+            if let Some((provider, id)) = &change.record().ends_at_provider {
                 // A real service ends it there now, so that nothing more is charged.
                 tracing::warn!(?provider, id, "paid by bank transfer now: end it at the provider");
             }
@@ -284,8 +284,8 @@ impl Store {
     }
 }
 
-/// The account of a provider's subscription: by the provider's identifier, or, the first time, by the account that this
-/// service's own server wrote beside it at Stripe. PayPal's reports have no such reference.
+/// The account of a provider's subscription: by the provider's identifier, or, the first time, by the subscription that
+/// this service's own server wrote beside it at Stripe. PayPal's reports have no such reference.
 async fn find(
     transaction: &mut Transaction,
     provider: Provider,
@@ -297,10 +297,12 @@ async fn find(
         Provider::Paypal => "SELECT account_id FROM subscriptions WHERE paypal_subscription_id = ?",
     };
     let row: Option<(i64,)> = sqlx::query_as(text).bind(subscription).fetch_optional(&mut **transaction).await?;
-    match (row, reference.map(str::parse)) {
+    // Identifiers of subscriptions begin with their account's here.
+    let account = reference.and_then(|reference| reference.split('-').next()).and_then(|account| account.parse().ok());
+    match (row, account) {
         (Some((account,)), _) => Ok(account.into()),
-        (None, Some(Ok(account))) => Ok(account),
-        _ => Err(NotFound.into()),
+        (None, Some(account)) => Ok(account),
+        (None, None) => Err(NotFound.into()),
     }
 }
 
