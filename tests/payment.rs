@@ -801,6 +801,10 @@ fn b5_a_deposit_pays_for_the_next_period() {
     let mut ending = paid(SubscriptionStatus::Active);
     ending.subscription.cancel_at_period_end = true;
     assert_eq!(apply(ending, 2_000), None, "it was to end");
+    // What has paid nothing so far is in no currency.
+    let mut first = paid(SubscriptionStatus::Active);
+    first.deposit.applied = Money::new(0.into(), Currency::USD).unwrap();
+    assert_eq!(apply(first, 1_000).unwrap().deposit().row().applied, euros(49));
     let mut little = paid(SubscriptionStatus::Active);
     little.deposit.amount = euros(48);
     assert_eq!(apply(little, 2_000), None);

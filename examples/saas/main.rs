@@ -128,6 +128,19 @@ Paste the lines above into a shell, then try, in this order:
                 "transaction": "tx-1", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Wayne Ltd",
                 "proof": "https://bank.example/statements/1" }} }}'
 
+  # what hooli owes, how it can pay, and its claim of a transfer, which the operator answers
+  curl -i {address}/billing -H "Authorization: Bearer $HOOLI"
+  curl -i {address}/billing/claims -H "Authorization: Bearer $HOOLI" \
+       --json '{{ "reference": "inv-7", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Hooli Ltd",
+                "proof": "https://hooli.example/receipts/7" }}'
+  curl -i {address}/billing/confirm-bank-transfer -H "Authorization: Bearer $STAFF" \
+       --json '{{ "account": {hooli}, "claim": "inv-7", "transfer": {{ "receiving_account": "DE02120300000000202051",
+                "transaction": "tx-2", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Hooli Ltd",
+                "proof": "https://bank.example/statements/2" }} }}'
+
+  # the providers are coming soon: nothing of their events is read
+  curl -i {address}/webhooks/stripe --json '{{ "type": "invoice.paid" }}'
+
   # a new account
   curl -i {address}/register -H 'Idempotency-Key: newcomer' \
        --json '{{ "email": "someone@example.com", "plan": {free}, "payment_method": "bank_transfer" }}'
@@ -139,6 +152,7 @@ Ctrl-C stops it."#,
         initech_site = seed::site(initech),
         umbrella_site = seed::site(seed::UMBRELLA),
         wayne = seed::WAYNE,
+        hooli = seed::HOOLI,
         free = seed::FREE,
     );
     Ok(())

@@ -92,8 +92,15 @@ impl Deposit {
         let version = before.map_or(0, |deposit| deposit.version);
         let unchanged = before.map_or(amount.is_zero(), |deposit| deposit.amount == amount);
         let next = version.checked_add(1).filter(|_| !unchanged)?;
-        let applied = before.map_or(nothing, |deposit| deposit.applied);
+        let applied = before.map_or(nothing, |deposit| deposit.applied_or(nothing));
         Some(RowChange::update(version, Self { account: account.clone(), amount, applied, version: next }))
+    }
+}
+
+impl Deposit {
+    /// What has paid by itself; nothing is in no currency.
+    fn applied_or(&self, nothing: Money) -> Money {
+        if self.applied.is_zero() { nothing } else { self.applied }
     }
 }
 
@@ -130,7 +137,8 @@ impl Policy {
         let payment = self.payment(&plan, None);
         let paid = pay(&subscription, subscription.clone(), &plan, &payment, 1, now)?;
         let after = paid.subscription.ok_or(WalletError::Mismatch)?;
-        let applied = deposit.applied.checked_add(price).ok_or(WalletError::AmountOverflow)?;
+        let applied = deposit.applied_or(Money::zero(price.currency()));
+        let applied = applied.checked_add(price).ok_or(WalletError::AmountOverflow)?;
         let version = deposit.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
         Ok(Some(DepositChange {
             account: paid_account(&account, true)?,

@@ -21,42 +21,35 @@ impl Policy {
         if by_provider {
             return None;
         }
-        let is_over = |end: Option<DateTime<Utc>>, slack: TimeDelta| {
-            end.and_then(|end| end.checked_add_signed(slack)).is_some_and(|end| end <= now)
-        };
-        let end = subscription.running_until();
-        let command = match subscription.status {
+        let (end, none) = (subscription.running_until(), TimeDelta::zero());
+        let ends = subscription.cancel_at_period_end;
+        let starts = subscription.pending_plan.as_ref().filter(|_| subscription.is_pending_plan_paid());
+        // Since when, how long it waits after that, and what is due then.
+        let (since, wait, command) = match subscription.status {
             SubscriptionStatus::Incomplete => {
                 let window = self.first_payment();
-                (Command::ExpireIncomplete { window }, is_over(Some(subscription.anchor), window))
+                (Some(subscription.anchor), window, Command::ExpireIncomplete { window })
             }
-            SubscriptionStatus::Trialing => {
-                (Command::EndTrial { then: self.after_trial() }, is_over(end, TimeDelta::zero()))
-            }
-            SubscriptionStatus::Active | SubscriptionStatus::Unpaid | SubscriptionStatus::Paused
-                if subscription.cancel_at_period_end =>
+            SubscriptionStatus::Trialing => (end, none, Command::EndTrial { then: self.after_trial() }),
+            SubscriptionStatus::Active
+            | SubscriptionStatus::PastDue
+            | SubscriptionStatus::Unpaid
+            | SubscriptionStatus::Paused
+                if ends =>
             {
-                (Command::EndPeriod { slack: TimeDelta::zero() }, is_over(end, TimeDelta::zero()))
+                (end, none, Command::EndPeriod { slack: none })
             }
-            SubscriptionStatus::Active => match &subscription.pending_plan {
-                Some(pending)
-                    if pending.at <= now
-                        && subscription.current_period.is_some_and(|period| pending.at <= period.start) =>
-                {
-                    (Command::StartPendingPlan, true)
-                }
-                _ => (Command::EndPeriod { slack: self.renewal_slack() }, is_over(end, self.renewal_slack())),
+            SubscriptionStatus::Active => match starts {
+                Some(pending) => (Some(pending.at), none, Command::StartPendingPlan),
+                None => (end, self.renewal_slack(), Command::EndPeriod { slack: self.renewal_slack() }),
             },
-            SubscriptionStatus::PastDue if subscription.cancel_at_period_end => {
-                (Command::EndPeriod { slack: TimeDelta::zero() }, is_over(end, TimeDelta::zero()))
-            }
             SubscriptionStatus::PastDue => {
                 let then = self.after_grace();
-                (Command::ExhaustRetries { then }, is_over(subscription.past_due_since, self.longest_admission()))
+                (subscription.past_due_since, self.longest_admission(), Command::ExhaustRetries { then })
             }
             _ => return None,
         };
-        command.1.then_some(command.0)
+        since?.checked_add_signed(wait).filter(|due| *due <= now).map(|_| command)
     }
 
     /// Carries out all that time has made due, one after another. Each transition is written in its order, or all of them
