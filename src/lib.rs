@@ -199,7 +199,7 @@ pub use privilege::{Privilege, Privileges};
 pub use problem::{Code, Explained, Problem, Severity};
 pub use provider::{
     AdoptError, Adoption, AdoptionFacts, Freshness, PaidFor, PaidInvoice, PaymentChange, PaymentError, PaymentFacts,
-    Provider, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, Step, WebhookError,
+    Plausibility, Provider, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError,
 };
 pub use quota::{ConcurrencyLimit, Quota, QuotaError, QuotaSet, ThrottleScope};
 pub use registration::{

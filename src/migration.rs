@@ -40,7 +40,8 @@ use crate::subscription::{PaymentMethod, Subscription};
 /// What stands for a Stripe identifier where old code demands one: [`Subscription::PLACEHOLDER`].
 const PLACEHOLDER: &str = Subscription::PLACEHOLDER;
 
-/// The names in the host's old schema.
+/// The names in the host's old schema. They are quoted as they are, so case counts, and none can have a schema in it: on
+/// PostgreSQL, set the `search_path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacySchema {
     /// The table of accounts.
@@ -101,7 +102,7 @@ pub enum Catalog {
     Sqlite(Vec<(String, String)>),
 }
 
-/// Reads the [`Catalog`] of SQLite: rows of (table, text). Views name no table, and need not be found.
+/// Reads the [`Catalog`] of SQLite, afresh before each step: rows of (table, text). Views name no table, and need not be found.
 pub const SQLITE_CATALOG: &str = "SELECT tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
      AND type IN ('table', 'index', 'trigger') ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END";
 
@@ -150,6 +151,10 @@ impl LegacySchema {
     /// and end their own transaction. **Stop at the first that fails**, roll back, and close the connection: then nothing
     /// has changed. A shell that goes on after an error would drop a table that it has not copied; `sqlite3` needs `-bail`,
     /// and `psql` `-v ON_ERROR_STOP=1`.
+    ///
+    /// # Errors
+    /// On SQLite, where a table or a column is missing, was not made by this migration, or cannot be rebuilt safely; on
+    /// PostgreSQL none.
     pub fn statements(&self, step: Step, catalog: &Catalog) -> Result<Vec<String>, MigrationError> {
         let (body, rebuilds) = match catalog {
             Catalog::Postgres => (self.postgres(step), false),

@@ -6,6 +6,9 @@
 //! `paypal_subscription_id` before anything of it is adopted. Give a plan no setup fee: PayPal's sales do not say what they
 //! are for, and one of a whole price counts as an interval.
 //!
+//! Have these sent: `BILLING.SUBSCRIPTION.CREATED`, `.ACTIVATED`, `.UPDATED`, `.RE-ACTIVATED`, `.SUSPENDED`, `.CANCELLED`,
+//! `.EXPIRED` and `.PAYMENT.FAILED`, and `PAYMENT.SALE.COMPLETED`; others are [`Unmapped`](crate::ProviderReport::Unmapped).
+//!
 //! ```no_run
 //! use bailiwick::paypal::{Endpoint, Environment, Transmission};
 //! # fn fetch(url: &str) -> Vec<u8> { vec![] }
@@ -43,7 +46,8 @@ use crate::provider::{ProviderEvent, WebhookError};
 
 pub use event::snapshot;
 
-/// How long ago an event may have been signed: PayPal sends one again for three days, and does not say whether it signs it
+/// How long ago an event may have been signed: PayPal [sends one again for three
+/// days](https://developer.paypal.com/api/rest/webhooks/), and does not say whether it signs it
 /// again. A repeated event changes nothing, so this is no window for replay.
 pub const LONGEST_AGE: TimeDelta = match TimeDelta::try_days(4) {
     Some(age) => age,
@@ -62,8 +66,10 @@ const SIGNER: &str = "messageverificationcerts.paypal.com";
 const ALGORITHM: &str = "SHA256withRSA";
 /// Where certificates are.
 const CERTIFICATES: &str = "/v1/notifications/certs/";
-/// The most certificates that are read from what was fetched.
-const MOST_CERTIFICATES: usize = 8;
+/// The most certificates that lead to a root.
+const LONGEST_CHAIN: usize = 8;
+/// The most roots that are trusted: all of a system's, and more.
+const MOST_ROOTS: usize = 512;
 
 /// Which of PayPal's systems sends the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,12 +134,16 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Sets an endpoint up.
+    /// Sets an endpoint up. `webhook_id` is the webhook's own identifier, not the application's; `roots` are PEM, and all of
+    /// them are trusted.
+    ///
+    /// # Errors
+    /// [`EndpointError::WebhookId`], then [`EndpointError::Roots`].
     pub fn new(webhook_id: &str, environment: Environment, roots: &[u8]) -> Result<Self, EndpointError> {
         if webhook_id.is_empty() || webhook_id.contains('|') {
             return Err(EndpointError::WebhookId);
         }
-        let roots = certificates(roots).ok_or(EndpointError::Roots)?;
+        let roots = certificates(roots, MOST_ROOTS).ok_or(EndpointError::Roots)?;
         let roots = roots.iter().map(|root| anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()));
         let roots = roots.collect::<Result<_, _>>().map_err(|_| EndpointError::Roots)?;
         Ok(Self { webhook_id: webhook_id.to_owned(), environment, roots })
@@ -141,6 +151,9 @@ impl Endpoint {
 
     /// The address of the certificate, if it is one of PayPal's. What is fetched from it may be kept for as long as the
     /// address stays the same.
+    ///
+    /// # Errors
+    /// [`WebhookError::CertificateUntrusted`].
     pub fn certificate_url<'a>(&self, transmission: &Transmission<'a>) -> Result<&'a str, WebhookError> {
         let url = transmission.certificate_url;
         let is_name = |name: &str| {
@@ -157,9 +170,8 @@ impl Endpoint {
     /// [`certificate_url`](Self::certificate_url): PayPal's certificate first, then those that lead to a root.
     ///
     /// The scheme is [PayPal's](https://developer.paypal.com/api/rest/webhooks/rest/): RSA with SHA-256 over transmission,
-    /// time, webhook and the body's CRC-32. Whoever checks only that sum has checked nothing: it is no digest. So the
-    /// signature binds the body no better than 32 bits do; what it brings is checked against the provider's own API before
-    /// anything is adopted from it, by a host that wants more.
+    /// time, webhook and the body's CRC-32. That sum is no digest, so the signature binds the body no better than 32 bits do:
+    /// a host that wants more asks PayPal's API for the subscription and adopts that, by [`snapshot`].
     ///
     /// # Errors
     /// In this order: [`WebhookError::HeaderMalformed`], [`WebhookError::CertificateUntrusted`],
@@ -178,7 +190,7 @@ impl Endpoint {
         }
         let signature = STANDARD.decode(signature).map_err(|_| WebhookError::HeaderMalformed)?;
         self.certificate_url(transmission)?;
-        let chain = self::certificates(certificates).ok_or(WebhookError::CertificateUntrusted)?;
+        let chain = self::certificates(certificates, LONGEST_CHAIN).ok_or(WebhookError::CertificateUntrusted)?;
         let signer = self.signer(&chain, now).ok_or(WebhookError::CertificateUntrusted)?;
         let text = format!("{id}|{time}|{}|{}", self.webhook_id, crc32fast::hash(body));
         signer
@@ -205,7 +217,8 @@ impl Endpoint {
 }
 
 /// The certificates of a PEM file. `None` where it is none, or has none, or more than anyone needs.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let read: Vec<_> = CertificateDer::pem_slice_iter(pem).take(MOST_CERTIFICATES).collect::<Result<_, _>>().ok()?;
-    (!read.is_empty()).then_some(read)
+fn certificates(pem: &[u8], most: usize) -> Option<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_slice_iter(pem).take(most.saturating_add(1));
+    let read: Vec<_> = read.collect::<Result<_, _>>().ok()?;
+    (1..=most).contains(&read.len()).then_some(read)
 }

@@ -264,13 +264,13 @@ impl Policy {
         }
     }
 
-    /// How long after the end of a paid period a tenant is still admitted, and a payment still continues the period.
+    /// How long after the end of a paid period a tenant is still admitted.
     pub fn renewal_slack(&self) -> TimeDelta {
         self.renewal_slack
     }
 
     /// How long after the end of a paid period a tenant may be admitted at all: the slack, or the grace if that is longer.
-    pub(crate) fn longest_admission(&self) -> TimeDelta {
+    pub fn longest_admission(&self) -> TimeDelta {
         self.past_due_grace.map_or(self.renewal_slack, |(grace, _)| grace.max(self.renewal_slack))
     }
 

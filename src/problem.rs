@@ -128,6 +128,7 @@ codes! {
     SignatureInvalid "signature_invalid" 401 "The event is not signed by the provider", "Check the webhook's signing secret or certificate, and the clocks of both sides.";
     ProviderEventInvalid "provider_event_invalid" 422 "The provider's event is not of a known shape", "Compare the event's API version with the one that this service knows.";
     ProviderMismatch "provider_mismatch" 409 "The provider reports on a subscription that it does not run here", "End the subscription at the provider, or correct its identifier here.";
+    PaymentUnplaced "payment_unplaced" 409 "The payment may be for a plan that is not known yet", "Fetch the subscription from the provider, then send the payment again.";
     PaymentConflict "payment_conflict" 409 "This invoice was recorded before with other facts", "Compare the provider's invoice with the recorded payment.";
     CurrencyMismatch "currency_mismatch" 422 "The transfer is in another currency than the plan", "Ask the payer to transfer in the plan's currency.";
     AlreadyRegistered "already_registered" 409 "This identity has an account already", "Log in instead.";

@@ -17,7 +17,7 @@ use crate::period::Period;
 use crate::problem::{Code, Explained};
 use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus, is_stripe_id};
 
-pub use adoption::{AdoptError, Adoption, AdoptionFacts, Freshness, Step};
+pub use adoption::{AdoptError, Adoption, AdoptionFacts, Freshness, Plausibility};
 pub use payment::{PaidInvoice, PaymentChange, PaymentError, PaymentFacts};
 
 /// A payment provider whose reports are understood.
@@ -90,14 +90,14 @@ pub enum PaidFor {
     Other,
 }
 
-/// A payment that a provider received: a fact, as above.
+/// A payment that a provider received: a fact, from a verified webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProviderPayment {
     /// Who received it.
     pub provider: Provider,
     /// The provider's identifier of the subscription.
     pub subscription: String,
-    /// What the host wrote beside the subscription, as above.
+    /// See [`ProviderSnapshot::reference`].
     pub reference: Option<String>,
     /// The provider's identifier of the invoice or sale: what makes the payment one.
     pub invoice: String,
@@ -107,8 +107,8 @@ pub struct ProviderPayment {
     pub amount: Money,
     /// What for.
     pub paid_for: PaidFor,
-    /// What of it was for the period, after discounts: compared with the plan's price. What else was on the invoice, or
-    /// was paid from a balance, does not count.
+    /// What the period itself cost, after discounts: compared with the plan's price. Other lines of the invoice do not
+    /// change it, nor does what was paid from the customer's balance, so it may be more than `amount`.
     pub period_amount: Money,
 }
 

@@ -1,5 +1,11 @@
 //! Stripe's webhooks: the signature, checked over the bytes as they came, and the events, in the shapes of the API's
-//! versions before and since 2025-03-31 (*basil*), which moved periods to items and subscriptions to parents.
+//! versions before and since 2025-03-31 ([*basil*](https://docs.stripe.com/changelog/basil)), which moved periods to items and
+//! subscriptions to parents.
+//!
+//! Write the host's own subscription identifier into the metadata of the *subscription*, as its entry `subscription` (at
+//! Checkout: `subscription_data[metadata][subscription]`; the session's own metadata does not reach it). Have these sent:
+//! `customer.subscription.created`, `.updated`, `.deleted`, `.paused`, `.resumed` and `invoice.paid`; others are
+//! [`Unmapped`](crate::ProviderReport::Unmapped). Only the first item of a subscription counts.
 //!
 //! ```
 //! use bailiwick::{ProviderReport, SubscriptionStatus, stripe::SigningSecret};

@@ -187,7 +187,8 @@ pub struct Subscription {
     /// The plan that follows with the next period, if a change waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_plan: Option<PendingPlan>,
-    /// Since when a payment is past due; set once on entering that status, cleared on leaving it.
+    /// Since when a payment is past due; `None` in every other status. Commands set it once, on entering; for what a provider
+    /// runs, each report sets it anew, at the latest to the end of what was paid.
     pub past_due_since: Option<DateTime<Utc>>,
     /// How it is paid.
     pub payment_method: PaymentMethod,

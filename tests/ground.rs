@@ -489,6 +489,7 @@ const FROZEN: &[(&str, u16)] = &[
     ("signature_invalid", 401),
     ("provider_event_invalid", 422),
     ("provider_mismatch", 409),
+    ("payment_unplaced", 409),
     ("payment_conflict", 409),
     ("currency_mismatch", 422),
     ("already_registered", 409),

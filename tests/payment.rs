@@ -187,7 +187,7 @@ fn b5_only_a_privileged_operator_of_another_account_confirms() {
     let facts = || facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
     let (policy, transfer) = (Policy::default(), transfer("tx-1", 49));
     let own = operator_of(TENANT, Privilege::ConfirmPayments);
-    assert_eq!(policy.confirm_bank_transfer(&own, &transfer, facts(), at(0)), Err(ConfirmError::ByPayer));
+    assert_eq!(policy.confirm_bank_transfer(&own, &transfer, facts(), at(0)), Err(ConfirmError::OwnAccount));
     let other = operator(Privilege::GrantCredits);
     let denied = ConfirmError::Denied(Denial::PrivilegeMissing(Privilege::ConfirmPayments));
     assert_eq!(policy.confirm_bank_transfer(&other, &transfer, facts(), at(0)), Err(denied));

@@ -198,6 +198,12 @@ fn only_paypals_own_certificate_is_trusted() {
         Err(EndpointError::WebhookId)
     );
     assert_eq!(Endpoint::new(WEBHOOK, Environment::Live, b"").map(drop), Err(EndpointError::Roots));
+    // All of a system's roots are trusted, and a chain is short.
+    let others = file("certificates/other_root.pem").repeat(140);
+    let many = Endpoint::new(WEBHOOK, Environment::Live, &[others, file("certificates/root.pem")].concat()).unwrap();
+    assert_eq!(many.verify(&good, &file("certificates/chain.pem"), &body, now).map(drop), Ok(()));
+    let long = [file("certificates/chain.pem"), file("certificates/other_root.pem").repeat(7)].concat();
+    assert_eq!(verify(&long, good.signature, now), untrusted);
 }
 
 /// The address comes from whoever sends the request: only PayPal's own is ever fetched.

@@ -489,17 +489,17 @@ fn b2_a_newer_snapshot_revives_what_had_ended() {
 fn b3_a_step_is_expected_unusual_or_impossible() {
     use SubscriptionStatus::{Active, Canceled, Incomplete, IncompleteExpired, PastDue, Trialing, Unpaid};
     for (from, to, step) in [
-        (Incomplete, Active, Step::Expected),
-        (Active, Active, Step::Expected),
-        (Active, PastDue, Step::Expected),
-        (Active, Unpaid, Step::Unusual),
-        (Incomplete, Unpaid, Step::Unusual),
-        (Active, Trialing, Step::Impossible),
-        (Canceled, Active, Step::Impossible),
-        (IncompleteExpired, Canceled, Step::Impossible),
-        (SubscriptionStatus::Unknown, Active, Step::Impossible),
+        (Incomplete, Active, Plausibility::Expected),
+        (Active, Active, Plausibility::Expected),
+        (Active, PastDue, Plausibility::Expected),
+        (Active, Unpaid, Plausibility::Unusual),
+        (Incomplete, Unpaid, Plausibility::Unusual),
+        (Active, Trialing, Plausibility::Impossible),
+        (Canceled, Active, Plausibility::Impossible),
+        (IncompleteExpired, Canceled, Plausibility::Impossible),
+        (SubscriptionStatus::Unknown, Active, Plausibility::Impossible),
     ] {
-        assert_eq!(Step::between(from, to), step, "{from} {to}");
+        assert_eq!(Plausibility::between(from, to), step, "{from} {to}");
     }
 }
 
@@ -726,7 +726,7 @@ fn b3_a_payment_of_an_unknown_plan_waits_for_its_report() {
         ..payment("in_1", "1", PaidFor::IntervalFrom(at(5)))
     };
     let refused = host.pay(&unknown(10), 6).unwrap_err();
-    assert_eq!((&refused, refused.code()), (&PaymentError::PlanUnknown, Code::ProviderMismatch));
+    assert_eq!((&refused, refused.code()), (&PaymentError::PlanUnknown, Code::PaymentUnplaced));
     assert!(host.invoices.is_empty(), "so that it can be sent again");
     assert_eq!(host.pay(&unknown(49), 6), Ok(true));
     let facts = PaymentFacts {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use bailiwick::stripe::SigningSecret;
-use bailiwick::{Credits, LedgerEntry, PaymentMethod, PolicySettings, UserId, Wallet};
+use bailiwick::{Credits, LedgerEntry, Overpayment, PaymentMethod, Policy, PolicySettings, UserId, Wallet};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -538,6 +538,43 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     assert_eq!(billing(&wayne)["subscription"], "incomplete");
     assert_eq!(part("again", "49").json()["periods"], 1);
     assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
+    service.check_books();
+}
+
+#[test]
+fn what_time_has_made_due_is_carried_out_once_and_a_deposit_first() {
+    let runtime = Runtime::new().unwrap();
+    let settings = PolicySettings { overpayment: Overpayment::Deposit, ..PolicySettings::default() };
+    let policy = Policy::load(settings).unwrap();
+    let app = runtime.block_on(async {
+        let settings = PolicySettings { overpayment: Overpayment::Deposit, ..PolicySettings::default() };
+        let app = App::under(Store::open(None).await.unwrap(), settings, Webhooks::default()).unwrap();
+        seed::plant(&app).await.unwrap();
+        app
+    });
+    let service = Service::serve(app, runtime);
+    let (wayne, staff) = (service.session(seed::WAYNE), service.session(seed::STAFF));
+    let paid = transfer(seed::WAYNE, "tx-1", "98", "EUR");
+    let confirmed = service.ask(&staff, "POST", "/billing/confirm-bank-transfer", None, Some(paid));
+    assert_eq!(confirmed.json()["periods"], 1, "{confirmed:?}");
+    let billing = || service.ask(&wayne, "GET", "/billing", None, None).json();
+    let carry_out = |days: i64| {
+        let now = service.app.now() + TimeDelta::try_days(days).unwrap();
+        service.runtime.block_on(service.app.store.carry_out_due(&policy, now)).unwrap();
+    };
+    assert_eq!(billing()["deposit"]["amount"], "49");
+    let first = billing()["paid_until"].clone();
+    carry_out(1);
+    assert_eq!((&billing()["paid_until"], &billing()["deposit"]["amount"]), (&first, &json!("49")), "nothing is due");
+    carry_out(32);
+    let renewed = billing();
+    assert_eq!((&renewed["subscription"], &renewed["deposit"]["amount"]), (&json!("active"), &json!("0")));
+    assert_ne!(renewed["paid_until"], first);
+    let stored = service.contents();
+    carry_out(32);
+    assert_eq!(service.contents(), stored, "once");
+    carry_out(70);
+    assert_eq!(billing()["subscription"], "unpaid");
     service.check_books();
 }
 

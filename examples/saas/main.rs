@@ -59,7 +59,12 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("port {} cannot be used; choose another with --port, or 0 for any", arguments.port))?;
     welcome(&app, &format!("http://{}", listener.local_addr()?))?;
+    let jobs = tokio::spawn({
+        let app = app.clone();
+        async move { app.run_jobs().await }
+    });
     app.serve(listener, stop_signal()).await?;
+    jobs.abort();
     println!("Stopped.");
     Ok(())
 }

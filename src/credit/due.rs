@@ -77,7 +77,7 @@ impl DueGrant {
         &self.terms
     }
 
-    /// Credits of one kind of cause; none where the amount is nothing.
+    /// `None` where the amount is nothing.
     pub(crate) fn new(cause: Cause, terms: GrantTerms) -> Option<Self> {
         (!terms.amount.is_zero()).then_some(Self { cause, terms })
     }

@@ -41,6 +41,9 @@ pub struct ClaimFacts {
 impl ClaimFacts {
     /// Checks a claim's facts; the proof is an https address, or the SHA-256 digest of a document in 64 lower-case
     /// hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`TransferError::Payer`], then [`TransferError::Proof`].
     pub fn new(reference: BankReference, amount: Money, payer: &str, proof: &str) -> Result<Self, TransferError> {
         Ok(Self { reference, amount, payer: checked_payer(payer)?, proof: checked_proof(proof)? })
     }
@@ -180,6 +183,9 @@ impl Policy {
     ///
     /// `prior` is the account's claim of the same reference, if there is one. The change is written under
     /// UNIQUE (account, reference); a clash means: load again and ask again.
+    ///
+    /// # Errors
+    /// In this order: [`ClaimError::ComingSoon`], [`ClaimError::Nothing`], [`ClaimError::Conflict`], [`ClaimError::Row`].
     pub fn submit_claim(
         &self,
         access: &BillingAccess,
@@ -195,6 +201,9 @@ impl Policy {
 
     /// Records a claim that a tenant made in another way, by mail say. The operator was admitted under
     /// [`Privilege::ConfirmPayments`] and belongs to another account.
+    ///
+    /// # Errors
+    /// [`ClaimError::Denied`], [`ClaimError::OwnAccount`], then as [`submit_claim`](Self::submit_claim).
     pub fn record_claim(
         &self,
         operator: &Operator,
@@ -244,6 +253,10 @@ impl Claim {
 
     /// Turns a claim down, and tells the tenant why. Repeated, it changes nothing. The operator was admitted under
     /// [`Privilege::ConfirmPayments`] and belongs to another account.
+    ///
+    /// # Errors
+    /// In this order: [`ClaimError::Denied`], [`ClaimError::OwnAccount`], [`ClaimError::Reason`], then
+    /// [`ClaimError::Rejected`] for another reason, [`ClaimError::Confirmed`].
     pub fn reject(self, operator: &Operator, reason: &str) -> Result<Answer<RowChange<Self>, Self>, ClaimError> {
         check_operator(operator, &self.account)?;
         let reason = reason.trim();

@@ -11,8 +11,7 @@ use super::claim::{Claim, ClaimState};
 use super::deposit::Deposit;
 use super::transfer::{BankReference, BankTransfer};
 use crate::change::RowChange;
-use crate::credit::Answer;
-use crate::credit::{DueGrant, GrantTerms, WalletError};
+use crate::credit::{Answer, DueGrant, GrantTerms, WalletError};
 use crate::gate::{Denial, Operator};
 use crate::id::{AccountId, PlanId, SubscriptionId, UserId};
 use crate::money::{Credits, Money};
@@ -43,9 +42,9 @@ pub struct ConfirmedTransfer {
     /// The subscription that a provider ran until then, by its identifier: end it there once this is written, or the
     /// provider goes on charging. What it charges all the same is recorded, and brings nothing.
     pub ends_at_provider: Option<(Provider, String)>,
-    /// The credits that it brought, and the keys of their grants.
+    /// The credits that it brought, in all.
     pub credits: Credits,
-    /// The grants of these credits.
+    /// The keys of their grants.
     pub grants: Vec<Arc<str>>,
     /// What was given back of it so far.
     pub refunded: Money,
@@ -138,7 +137,7 @@ pub enum ConfirmError {
     Denied(#[from] Denial),
     /// The operator belongs to the account that would be credited.
     #[error("an operator cannot confirm a transfer for an account of their own")]
-    ByPayer,
+    OwnAccount,
     /// Bank transfer is not enabled.
     #[error("payment by bank transfer is coming soon")]
     ComingSoon,
@@ -175,8 +174,9 @@ pub enum ConfirmError {
     /// The plan needs a subscription and the account has none.
     #[error("the plan needs a subscription, and the account has none")]
     SubscriptionMissing,
-    /// The subscription is for another plan than the account's.
-    #[error("the subscription is for another plan than the account's")]
+    /// The plan that was loaded is not the one to pay for (see [`Subscription::next_plan`]), or a subscription to another plan
+    /// stands in the way.
+    #[error("the plan is not the one that the next payment is for")]
     PlanMismatch,
     /// The subscription's status does not allow a payment.
     #[error(transparent)]
@@ -190,7 +190,7 @@ impl Explained for ConfirmError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::ByPayer => Code::OwnAccount,
+            Self::OwnAccount => Code::OwnAccount,
             Self::ComingSoon => Code::PaymentMethodComingSoon,
             Self::Conflict { .. } => Code::TransferConflict,
             Self::Currency { .. } | Self::DepositCurrency { .. } => Code::CurrencyMismatch,
@@ -216,6 +216,10 @@ impl Policy {
     ///
     /// On a plan that needs no subscription, the transfer tops up: the plan's credits, or what the policy says instead,
     /// for ever.
+    ///
+    /// # Errors
+    /// In this order: [`ConfirmError::Denied`], [`ConfirmError::OwnAccount`], [`ConfirmError::Conflict`], then what the rows
+    /// say, [`ConfirmError::ComingSoon`], the currencies, [`ConfirmError::Nothing`], and what the subscription refuses.
     ///
     /// ```
     /// # use bailiwick::*;
@@ -259,7 +263,7 @@ impl Policy {
         operator.check(Privilege::ConfirmPayments)?;
         let TransferFacts { account, plan, subscription, deposit, claim, prior } = facts;
         if *operator.account() == account.id {
-            return Err(ConfirmError::ByPayer);
+            return Err(ConfirmError::OwnAccount);
         }
         let paid_for = subscription.as_ref().filter(|_| plan.needs_subscription).map(|subscription| &subscription.id);
         if let Some(prior) = prior {

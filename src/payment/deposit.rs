@@ -24,7 +24,8 @@ pub struct Deposit {
     pub account: AccountId,
     /// How much.
     pub amount: Money,
-    /// What of it has paid for periods by itself, in all: see [`Policy::apply_deposit`].
+    /// What deposits have paid for periods without a transfer, in all; it is no part of `amount`. See
+    /// [`Policy::apply_deposit`].
     pub applied: Money,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
@@ -95,9 +96,7 @@ impl Deposit {
         let applied = before.map_or(nothing, |deposit| deposit.applied_or(nothing));
         Some(RowChange::update(version, Self { account: account.clone(), amount, applied, version: next }))
     }
-}
 
-impl Deposit {
     /// What has paid by itself; nothing is in no currency.
     fn applied_or(&self, nothing: Money) -> Money {
         if self.applied.is_zero() { nothing } else { self.applied }

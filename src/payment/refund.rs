@@ -156,6 +156,12 @@ impl ConfirmedTransfer {
     ///
     /// It does not ask whether the method is still enabled: what arrived can always be sent back. The operator was
     /// admitted under [`Privilege::ConfirmPayments`] and belongs to another account.
+    ///
+    /// # Errors
+    /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::OwnAccount`], [`TransferRefundError::Currency`],
+    /// [`TransferRefundError::ExceedsTransfer`], [`TransferRefundError::BelowRefunded`], [`TransferRefundError::Row`]; and where
+    /// the service is to end, [`TransferRefundError::LaterPaid`], [`TransferRefundError::Unattributed`],
+    /// [`TransferRefundError::Refused`].
     pub fn refund(
         operator: &Operator,
         refund: TransferRefund,

@@ -101,7 +101,10 @@ pub struct BankTransfer {
 
 impl BankTransfer {
     /// Checks the facts of a transfer: the account that received it, the bank's identifier of it, how much, from whom,
-    /// and the proof: an https address, or the SHA-256 digest of a document in 64 hexadecimal digits.
+    /// and the proof: an https address, or the SHA-256 digest of a document in 64 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`TransferError::Payer`], then [`TransferError::Proof`].
     pub fn new(
         receiving_account: BankReference,
         transaction: BankReference,

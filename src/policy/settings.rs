@@ -11,7 +11,8 @@ use crate::money::Credits;
 use crate::quota::ThrottleScope;
 use crate::subscription::{AfterRetries, AfterTrial, PaymentMethod};
 
-/// How long after the first failed payment a tenant is still admitted, and to what.
+/// How long a tenant whose payment is past due is still admitted, and to what: counted from `past_due_since`, for a renewal
+/// the end of what was paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GraceSettings {
     /// Length in seconds, from `past_due_since`.

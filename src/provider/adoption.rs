@@ -45,7 +45,7 @@ pub enum Freshness {
 
 /// What our own table says of the step that a snapshot made, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum Plausibility {
     /// One command leads there, or nothing changed.
     Expected,
     /// Several commands lead there: a report was lost or is on its way.
@@ -54,7 +54,7 @@ pub enum Step {
     Impossible,
 }
 
-impl Step {
+impl Plausibility {
     /// The step from one status to another.
     pub fn between(from: SubscriptionStatus, to: SubscriptionStatus) -> Self {
         let leads =
@@ -103,8 +103,8 @@ impl Adoption {
     }
 
     /// What the table says of the step, for the log; `None` where none was made.
-    pub fn step(&self) -> Option<Step> {
-        self.transition.as_ref().map(|transition| Step::between(transition.from(), transition.to()))
+    pub fn plausibility(&self) -> Option<Plausibility> {
+        self.transition.as_ref().map(|transition| Plausibility::between(transition.from(), transition.to()))
     }
 
     /// The account to update: one that awaited its first payment is active once the subscription has begun. Where the plan
@@ -136,7 +136,7 @@ pub enum AdoptError {
     #[error("payment by {0} is coming soon")]
     ComingSoon(PaymentMethod),
     /// The subscription is paid in another way now: what its former provider reports no longer counts. The host ends it
-    /// there.
+    /// there, and answers the webhook with success: whatever is refused is sent again for days.
     #[error("the subscription is paid by {0} now")]
     OtherMethod(PaymentMethod),
     /// The rows that were loaded do not belong together, or to the snapshot.
@@ -164,6 +164,10 @@ impl Policy {
     /// incomplete expired, canceled*.
     ///
     /// Our own table does not decide here, so a subscription that has ended may live again if the provider says so.
+    ///
+    /// # Errors
+    /// In this order: [`AdoptError::ComingSoon`], [`AdoptError::Mismatch`], [`AdoptError::OtherMethod`],
+    /// [`AdoptError::OutOfRange`].
     ///
     /// ```
     /// # use bailiwick::*;
@@ -307,7 +311,8 @@ impl ProviderSnapshot {
 }
 
 /// Since when a provider's subscription is past due: since the end of what was paid, or the start of a later period that was
-/// not; and since the report where that is earlier. However often a provider tries again, it does not move.
+/// not; and since the report where that is earlier. However often a provider tries again, it never moves past the end of what was
+/// paid.
 pub(super) fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc>> {
     let at = subscription.provider_at.filter(|_| subscription.status == SubscriptionStatus::PastDue)?;
     let unpaid = match (subscription.provider_paid, subscription.current_period) {

@@ -119,7 +119,7 @@ impl Explained for PaymentError {
             Self::ComingSoon(_) => Code::PaymentMethodComingSoon,
             Self::Foreign(error) => error.code(),
             Self::Conflict(_) => Code::PaymentConflict,
-            Self::PlanUnknown => Code::ProviderMismatch,
+            Self::PlanUnknown => Code::PaymentUnplaced,
             Self::PlanMismatch => Code::PlanMismatch,
             Self::Row(error) => error.code(),
         }
@@ -136,7 +136,13 @@ impl Policy {
     ///
     /// Below the plan's price, in another currency, or for a subscription that is paid in another way by now, it is
     /// recorded and brings nothing: the amount at a provider is not always the host's to set. A host that gives discounts
-    /// there says so in its policy.
+    /// there says so in its policy. A payment that does not name its price (PayPal's never does) is refused with
+    /// [`PaymentError::PlanUnknown`] unless it is the plan's price to the cent, or the policy allows discounts: give a PayPal
+    /// plan a price with tax included.
+    ///
+    /// # Errors
+    /// In this order: [`PaymentError::ComingSoon`], [`PaymentError::PlanMismatch`], [`PaymentError::Conflict`],
+    /// [`PaymentError::Foreign`], [`PaymentError::PlanUnknown`], [`PaymentError::Row`].
     pub fn record_provider_payment(
         &self,
         payment: &ProviderPayment,

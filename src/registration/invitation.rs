@@ -131,6 +131,9 @@ impl Explained for JoinError {
 impl Invitation {
     /// Invites somebody to the account of an access that is bound to no sites, since a user is not. `prior` is the account's
     /// invitation of the same subject, if there is one: it is renewed, so that who has left can join again.
+    ///
+    /// # Errors
+    /// [`JoinError::Denied`] for an access that is bound to sites, then [`JoinError::Row`].
     pub fn new(
         access: &WriteAccess,
         subject: Subject,
@@ -153,6 +156,10 @@ impl Invitation {
     /// Accepts the invitation for a verified identity. Accepted again, it answers the same user, for as long as the registry
     /// says that the identity belongs to the account. No credits come of it, neither now nor should the identity ever
     /// register an account of its own: its first credits are used up.
+    ///
+    /// # Errors
+    /// In this order: [`JoinError::NotInvited`] for another identity, [`JoinError::Row`], [`JoinError::Denied`],
+    /// [`JoinError::NotInvited`] for one that was used up, [`JoinError::Expired`], [`JoinError::AlreadyRegistered`].
     pub fn accept(
         self,
         subject: &Subject,

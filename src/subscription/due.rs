@@ -7,8 +7,8 @@ use super::transition::Transition;
 use super::{PaymentMethod, Subscription, SubscriptionStatus};
 use crate::policy::Policy;
 
-/// The most commands that can be due one after another: the end of a period, then of its grace. One more tells that the
-/// table was given a circle of commands, which a test would find first.
+/// More commands than can be due one after another: only a circle in the table would reach it, which a test would find
+/// first.
 const MOST_DUE: usize = 8;
 
 impl Policy {

@@ -72,6 +72,10 @@ impl Subscription {
     /// them, and each is rounded once, half to even, to the places of its currency. A period that was paid ahead counts
     /// as unused as well. A trial costs nothing, so nothing of it is left.
     ///
+    /// # Errors
+    /// In this order: [`ProrationError::PlanMismatch`], [`ProrationError::Currency`], [`ProrationError::PlanPaid`],
+    /// [`ProrationError::NoPeriod`], [`ProrationError::OutOfRange`].
+    ///
     /// ```
     /// # use std::sync::Arc;
     /// # use bailiwick::{Credits, Currency, Interval, Money, PaymentMethod, Plan, RecordedPayment, Subscription};

@@ -67,7 +67,7 @@ impl Explained for SuccessionError {
         match self {
             Self::ComingSoon(_) => Code::PaymentMethodComingSoon,
             Self::NotEnded(_) => Code::TransitionRefused,
-            Self::PlanInactive => Code::RegistrationInvalid,
+            Self::PlanInactive => Code::PlanInactive,
             Self::SameIdentifier | Self::Mismatch => Code::WalletMismatch,
             Self::OutOfRange => Code::AmountOverflow,
         }
@@ -78,6 +78,10 @@ impl Policy {
     /// Subscribes an account again whose subscription has ended: a new one, incomplete until it is paid, by a method that is
     /// chosen anew. The account's standing stays as it is: a payment lifts what only waits for one. Whether it may begin with
     /// a trial again is the host's to decide: a trial's credits are those of the new subscription.
+    ///
+    /// # Errors
+    /// In this order: [`SuccessionError::Mismatch`], [`SuccessionError::NotEnded`], [`SuccessionError::SameIdentifier`],
+    /// [`SuccessionError::ComingSoon`], [`SuccessionError::PlanInactive`], [`SuccessionError::OutOfRange`].
     ///
     /// ```
     /// # use bailiwick::*;
@@ -109,9 +113,9 @@ impl Policy {
         }
         // Whether or not a job has ended it in time.
         let due = self.advance_subscription(former, now).pop();
-        let status = due.as_ref().map_or(former, Transition::subscription).status;
-        if !matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired) {
-            return Err(SuccessionError::NotEnded(status));
+        let last = due.as_ref().map_or(former, Transition::subscription);
+        if !last.is_terminal() {
+            return Err(SuccessionError::NotEnded(last.status));
         }
         if former.id == id {
             return Err(SuccessionError::SameIdentifier);

@@ -40,7 +40,13 @@ pub struct BillingView {
 /// GET /billing: open to a tenant who owes.
 pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum::Json<BillingView>, AppError> {
     let (tenant, _) = app.store.billing(&access).await?;
-    let (claims, deposit) = app.store.claims(&access).await?;
+    let (claims, deposit) = app.store.claims_and_deposit(&access).await?;
+    // What a transfer pays for next: another plan where a change is pending.
+    let next = tenant.subscription.as_ref().map(|paid| paid.next_plan().clone());
+    let next = match next {
+        Some(plan) => app.store.plan(&plan).await?,
+        None => tenant.plan.as_deref().cloned(),
+    };
     let state = |method| if app.policy.is_enabled(method) { "enabled" } else { "coming_soon" };
     let subscription = tenant.subscription.as_ref();
     Ok(axum::Json(BillingView {
@@ -48,7 +54,7 @@ pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum:
         payment_method: tenant.account.payment_method,
         methods: PaymentMethod::ALL.into_iter().map(|method| MethodView { method, state: state(method) }).collect(),
         plan: tenant.plan.as_ref().map(|plan| plan.id.clone()),
-        price: tenant.plan.as_ref().map(|plan| plan.price),
+        price: next.map(|plan| plan.price),
         next_plan: subscription.and_then(|paid| paid.pending_plan.as_ref()).map(|pending| pending.plan.clone()),
         subscription: subscription.map(|paid| paid.status),
         paid_until: subscription.and_then(|paid| paid.current_period).map(|period| period.end),

@@ -5,6 +5,7 @@ mod articles;
 mod auth;
 mod billing;
 mod change_sets;
+mod due;
 pub mod error;
 mod extract;
 pub mod ledger;
@@ -109,6 +110,17 @@ impl App {
             .method_not_allowed_fallback(error::method_not_allowed)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self.clone())
+    }
+
+    /// Carries out what time has made due, every minute.
+    pub async fn run_jobs(&self) {
+        let mut minutes = tokio::time::interval(std::time::Duration::from_secs(60));
+        loop {
+            minutes.tick().await;
+            if let Err(fault) = self.store.carry_out_due(&self.policy, self.now()).await {
+                tracing::error!(?fault, "what is due could not be carried out");
+            }
+        }
     }
 
     /// Serves until `stop` resolves, then lets open requests finish.

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use bailiwick::{
-    AccountId, AdoptionFacts, Answer, BankReference, BankTransfer, BillingAccess, Claim, ClaimFacts, ConfirmedTransfer,
-    Deposit, Freshness, NotFound, Operator, PaymentFacts, PaymentMethod, Plan, PlanId, Policy, Provider,
-    ProviderPayment, ProviderSnapshot, RefundFacts, RowChange, Subscription, TransferFacts, TransferRefund,
+    AccountId, AdoptError, AdoptionFacts, Answer, BankReference, BankTransfer, BillingAccess, Claim, ClaimFacts,
+    ConfirmedTransfer, Deposit, Freshness, NotFound, Operator, PaymentFacts, PaymentMethod, Plan, PlanId, Policy,
+    Provider, ProviderPayment, ProviderSnapshot, RefundFacts, RowChange, Subscription, TransferFacts, TransferRefund,
 };
 use chrono::{DateTime, Utc};
 
@@ -28,8 +28,8 @@ pub enum Reported {
 }
 
 impl Store {
-    /// All claims of a payer's account, the latest first.
-    pub async fn claims(&self, access: &BillingAccess) -> Result<(Vec<Claim>, Option<Deposit>), AppError> {
+    /// The claims of a payer's account, the latest first, and its deposit.
+    pub async fn claims_and_deposit(&self, access: &BillingAccess) -> Result<(Vec<Claim>, Option<Deposit>), AppError> {
         let mut transaction = self.begin().await?;
         let rows: Vec<(String,)> = sqlx::query_as("SELECT record FROM claims WHERE account_id = ? ORDER BY rowid DESC")
             .bind(access.account().as_integer())
@@ -216,9 +216,16 @@ impl Store {
             let plan = plan_of_price(&mut transaction, &snapshot.price).await?;
             let subscription = tenant.subscription.ok_or(NotFound)?;
             let facts = AdoptionFacts { account: tenant.account, subscription, plan: plan.into() };
-            let adoption = policy.adopt_snapshot(snapshot, facts, now)?;
+            let adoption = match policy.adopt_snapshot(snapshot, facts, now) {
+                // Paid in another way since. What is refused would be sent again for days.
+                Err(refused @ AdoptError::OtherMethod(_)) => {
+                    tracing::warn!(%account, %refused, "not adopted");
+                    return Ok(Reported::Known);
+                }
+                adoption => adoption?,
+            };
             if let Some(transition) = adoption.transition() {
-                tracing::info!(%account, from = %transition.from(), to = %transition.to(), step = ?adoption.step(), "adopted");
+                tracing::info!(%account, from = %transition.from(), to = %transition.to(), step = ?adoption.plausibility(), "adopted");
                 update_subscription(&mut transaction, &transition.clone().into_change()).await?;
             }
             if let Some(change) = adoption.account() {
@@ -356,7 +363,7 @@ async fn write_claim(transaction: &mut Transaction, change: &RowChange<Claim>) -
     guard(done.rows_affected())
 }
 
-async fn load_deposit(transaction: &mut Transaction, account: &AccountId) -> Result<Option<Deposit>, AppError> {
+pub async fn load_deposit(transaction: &mut Transaction, account: &AccountId) -> Result<Option<Deposit>, AppError> {
     let row: Option<(String,)> = sqlx::query_as("SELECT record FROM deposits WHERE account_id = ?")
         .bind(account.as_integer())
         .fetch_optional(&mut **transaction)
@@ -364,7 +371,7 @@ async fn load_deposit(transaction: &mut Transaction, account: &AccountId) -> Res
     Ok(parse(row)?)
 }
 
-async fn write_deposit(transaction: &mut Transaction, change: &RowChange<Deposit>) -> Result<(), Failure> {
+pub async fn write_deposit(transaction: &mut Transaction, change: &RowChange<Deposit>) -> Result<(), Failure> {
     let done = sqlx::query(
         "INSERT INTO deposits (account_id, version, record) VALUES (?1, ?2, ?3) \
          ON CONFLICT (account_id) DO UPDATE SET version = ?2, record = ?3 WHERE version = ?4",

@@ -155,6 +155,12 @@ impl Store {
         load_tenant(&mut connection, account).await
     }
 
+    /// A plan.
+    pub async fn plan(&self, plan: &PlanId) -> Result<Option<Plan>, AppError> {
+        let mut connection = self.pool.acquire().await?;
+        load_plan(&mut connection, plan).await
+    }
+
     /// What a payer sees: the tenant and its wallet.
     pub async fn billing(&self, access: &BillingAccess) -> Result<(Tenant, Wallet), AppError> {
         let mut transaction = self.pool.begin().await?;

@@ -1,0 +1,78 @@
+//! What time alone has made due, carried out now and then. No access waits for it: the gate asks what time it is.
+
+use std::sync::Arc;
+
+use bailiwick::{AccountId, DepositFacts, Effect, NotFound, Policy, Subscription};
+use chrono::{DateTime, Utc};
+
+use super::Store;
+use super::change_sets::{update_account, update_subscription};
+use super::error::AppError;
+use super::ledger::grant_all;
+use super::payments::{load_deposit, write_deposit};
+use super::store::{Failure, Transaction, load_plan, load_tenant, retry};
+
+impl Store {
+    /// Ends what is over and renews what a deposit can pay, account by account, each in a transaction of its own.
+    pub async fn carry_out_due(&self, policy: &Policy, now: DateTime<Utc>) -> Result<(), AppError> {
+        let accounts: Vec<(i64,)> = {
+            let mut transaction = self.begin().await?;
+            sqlx::query_as("SELECT account_id FROM subscriptions").fetch_all(&mut *transaction).await?
+        };
+        for (account,) in accounts {
+            retry(async || {
+                let mut transaction = self.begin().await?;
+                carry_out(&mut transaction, policy, &account.into(), now).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+async fn carry_out(
+    transaction: &mut Transaction,
+    policy: &Policy,
+    account: &AccountId,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let tenant = load_tenant(transaction, account).await?.ok_or(NotFound)?;
+    let Some(subscription) = tenant.subscription else { return Ok(()) };
+    // A deposit first: what it can pay for does not end.
+    if let Some(deposit) = load_deposit(transaction, account).await? {
+        let plan = load_plan(transaction, subscription.next_plan()).await?.ok_or(NotFound)?;
+        let facts = DepositFacts {
+            account: tenant.account.clone(),
+            plan: Arc::new(plan),
+            subscription: subscription.clone(),
+            deposit,
+        };
+        if let Some(change) = policy.apply_deposit(facts, now)? {
+            update_account(transaction, change.account(), change.plan()).await?;
+            update_subscription(transaction, change.subscription()).await?;
+            write_deposit(transaction, change.deposit()).await?;
+            return grant_all(transaction, change.grants(), now).await;
+        }
+    }
+    let mut account = tenant.account;
+    for transition in policy.advance_subscription(&subscription, now) {
+        let plan = load_plan(transaction, &transition.subscription().plan).await?.ok_or(NotFound)?;
+        if let Some(change) = account.after(&transition) {
+            update_account(transaction, &change, &plan.id).await?;
+            account = change.into_row();
+        }
+        for effect in transition.effects() {
+            notify(transition.subscription(), effect);
+        }
+        grant_all(transaction, &transition.grants(&plan), now).await?;
+        update_subscription(transaction, &transition.into_change()).await?;
+    }
+    Ok(())
+}
+
+/// A real service writes a message into its outbox here, in the same transaction.
+fn notify(subscription: &Subscription, effect: &Effect) {
+    tracing::info!(account = %subscription.account, notice = effect.label(), "due");
+}
