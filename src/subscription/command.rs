@@ -38,8 +38,8 @@ pub struct RecordedPayment {
     pub interval: Interval,
     /// How long after the end of a period a payment still continues it; later it starts a new anchor. Use
     /// [`Policy::longest_admission`](crate::Policy::longest_admission), the gate's own, so that time in which a tenant was let
-    /// in is paid for. It does not apply to a subscription that is
-    /// paused or unpaid: nobody was let in. A negative slack is none.
+    /// in is paid for. It does not apply to a subscription that is paused or unpaid: nobody was let in. A negative slack is
+    /// none.
     pub slack: TimeDelta,
     /// How it was paid. It becomes the subscription's payment method.
     pub method: PaymentMethod,
