@@ -10,6 +10,7 @@
 
 mod allowance;
 mod balance;
+mod boundary;
 mod draft;
 mod due;
 mod ending;
