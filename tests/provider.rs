@@ -729,6 +729,12 @@ fn b3_a_payment_of_an_unknown_plan_waits_for_its_report() {
     assert_eq!((&refused, refused.code()), (&PaymentError::PlanUnknown, Code::PaymentUnplaced));
     assert!(host.invoices.is_empty(), "so that it can be sent again");
     assert_eq!(host.pay(&unknown(49), 6), Ok(true));
+    // Paid in another way by now, it waits for nothing: it is on the record, whatever it was for.
+    let mut moved = Host::new(AccountStatus::Active);
+    moved.subscription.payment_method = PaymentMethod::BankTransfer;
+    moved.subscription.stripe_subscription_id = Some("sub_1".into());
+    assert_eq!(moved.pay(&unknown(10), 6), Ok(true));
+    assert_eq!((moved.invoices["in_1"].period, moved.wallet.balance().granted), (None, credits(0)));
     let facts = PaymentFacts {
         account: host.account.clone(),
         subscription: host.subscription.clone(),

@@ -170,9 +170,10 @@ impl Policy {
         }
         let reference = payment.reference.as_deref();
         check_identity(payment.provider, &payment.subscription, reference, &account, &subscription)?;
-        let is_enough = subscription.payment_method == method && self.is_enough(payment.period_amount, plan.price);
+        let is_own = subscription.payment_method == method;
+        let is_enough = is_own && self.is_enough(payment.period_amount, plan.price);
         // The plan may have changed with a report that is still on its way.
-        if payment.price.is_none() && payment.period_amount != plan.price && !self.provider_discounts {
+        if is_own && payment.price.is_none() && payment.period_amount != plan.price && !self.provider_discounts {
             return Err(PaymentError::PlanUnknown);
         }
         let period = match payment.paid_for {
@@ -195,7 +196,7 @@ impl Policy {
             version: subscription.version.checked_add(1).ok_or(WalletError::AmountOverflow)?,
             ..subscription.clone()
         };
-        if paid.payment_method == method {
+        if is_own {
             paid.past_due_since = past_due_since(&paid);
         }
         let record = PaidInvoice {
