@@ -131,6 +131,7 @@ mod change;
 mod credit;
 #[cfg(feature = "sql")]
 pub mod danger;
+mod digest;
 mod gate;
 #[cfg(feature = "governor")]
 mod governor;
@@ -204,7 +205,7 @@ pub use provider::{
 pub use quota::{ConcurrencyLimit, Quota, QuotaError, QuotaSet, ThrottleScope};
 pub use registration::{
     Invitation, JoinChange, JoinError, JoinFacts, Registered, Registration, RegistrationChange, RegistrationError,
-    RegistrationFacts, Subject, SubjectError, SubjectRecord,
+    RegistrationFacts, Subject, SubjectError, SubjectRecord, Succession, SuccessionError,
 };
 #[cfg(feature = "sql")]
 pub use scope::{
@@ -220,8 +221,7 @@ pub use scope::{
 pub use scope::{Fixed, FixedError};
 pub use subscription::{
     AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, PendingPlan, Proration, ProrationError,
-    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus, Succession, SuccessionError, Transition,
-    transition,
+    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus, Transition, transition,
 };
 pub use tenant::{Account, AccountStatus, Plan, Sector, Site, SuspensionCause, Tenant};
 pub use throttle::{

@@ -2,6 +2,7 @@
 //! once for each request, and the first credits once for each verified identity.
 
 mod invitation;
+mod succession;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 use crate::change::RowChange;
 use crate::credit::{Answer, Cause, Change, GrantError, IdempotencyKey, Wallet, WalletError};
+use crate::digest::read_digest;
 use crate::id::{AccountId, PlanId, SiteId, SubscriptionId, UserId};
 use crate::money::Credits;
 use crate::policy::Policy;
@@ -22,6 +24,7 @@ use crate::subscription::{PaymentMethod, Subscription};
 use crate::tenant::{Account, AccountStatus, Plan, Site};
 
 pub use invitation::{Invitation, JoinChange, JoinError, JoinFacts};
+pub use succession::{Succession, SuccessionError};
 
 /// A verified identity as a digest: it outlives the account, so that the first credits are given once, and it tells
 /// nobody who it was. Hash the verified address or phone number with a secret of the service (HMAC-SHA-256).
@@ -51,18 +54,7 @@ impl FromStr for Subject {
     type Err = SubjectError;
 
     fn from_str(text: &str) -> Result<Self, SubjectError> {
-        let digit = |byte: &u8| match byte {
-            b'0'..=b'9' => byte.checked_sub(b'0'),
-            b'a'..=b'f' => byte.checked_sub(b'W'), // 'a' - 10
-            _ => None,
-        };
-        let mut digits = text.as_bytes().iter().map(digit);
-        let mut digest = [0u8; 32];
-        for byte in &mut digest {
-            let (high, low) = digits.next().flatten().zip(digits.next().flatten()).ok_or(SubjectError)?;
-            *byte = high.wrapping_shl(4) | low;
-        }
-        if digits.next().is_none() { Ok(Self(digest)) } else { Err(SubjectError) }
+        read_digest(text).map(Self).ok_or(SubjectError)
     }
 }
 

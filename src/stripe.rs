@@ -35,6 +35,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::digest::read_digest;
 use crate::provider::{ProviderEvent, WebhookError};
 
 pub use event::snapshot;
@@ -110,21 +111,10 @@ fn read_header(header: &str) -> Option<(&str, Vec<[u8; 32]>)> {
         match name {
             "t" if time.is_none() => time = Some(value),
             "t" => return None,
-            "v1" if signatures.len() < MOST_SIGNATURES => signatures.extend(digest(value)),
+            "v1" if signatures.len() < MOST_SIGNATURES => signatures.extend(read_digest(value)),
             _ => {}
         }
     }
     let sound = |time: &&str| !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit());
     time.filter(sound).map(|time| (time, signatures))
-}
-
-fn digest(hex: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut digits = hex.bytes().map(digit);
-    let mut digest = [0u8; 32];
-    for byte in &mut digest {
-        let (high, low) = digits.next().flatten().zip(digits.next().flatten())?;
-        *byte = high.wrapping_shl(4) | low;
-    }
-    digits.next().is_none().then_some(digest)
 }

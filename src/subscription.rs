@@ -5,7 +5,6 @@ mod due;
 mod effect;
 mod proration;
 mod stored;
-mod succession;
 mod table;
 mod transition;
 
@@ -20,7 +19,6 @@ use crate::period::Period;
 pub use command::{AfterRetries, AfterTrial, Command, RecordedPayment};
 pub use effect::Effect;
 pub use proration::{Proration, ProrationError};
-pub use succession::{Succession, SuccessionError};
 pub use table::{CommandKind, RefusalReason, transition};
 pub use transition::{Refusal, Transition};
 

@@ -12,7 +12,7 @@ use crate::money::{Credits, Money};
 use crate::period::Interval;
 use crate::privilege::Privileges;
 use crate::quota::{ConcurrencyLimit, QuotaSet, ThrottleScope};
-use crate::subscription::{CommandKind, Effect, PaymentMethod, Subscription, Transition};
+use crate::subscription::{PaymentMethod, Subscription};
 
 /// Why an account is suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,25 +116,6 @@ pub struct Account {
 }
 
 impl Account {
-    /// What a subscription's transition means for the account: one that awaited its first payment becomes active when
-    /// service starts; one that is suspended because a payment is overdue, by a payment alone. Where the plan changed, the
-    /// account's version rises too, so that nobody writes the former plan over it. The change is written in the same
-    /// transaction; `None` where nothing changes.
-    pub fn after(&self, transition: &Transition) -> Option<RowChange<Self>> {
-        if transition.subscription().account != self.id {
-            return None;
-        }
-        let is_payment = matches!(transition.command(), Some(CommandKind::Activate | CommandKind::RecordPayment));
-        let starts = transition.effects().any(|effect| *effect == Effect::ServiceStarted);
-        let status = match self.status {
-            status if is_payment => status.after_payment(),
-            AccountStatus::PendingPayment if starts => AccountStatus::Active,
-            status => status,
-        };
-        let moves = transition.effects().any(|effect| matches!(effect, Effect::PlanChanged { .. }));
-        if moves { self.rewritten(status) } else { self.with_status(status) }
-    }
-
     /// The account in another standing, if it is another.
     pub(crate) fn with_status(&self, status: AccountStatus) -> Option<RowChange<Self>> {
         if status == self.status { None } else { self.rewritten(status) }

@@ -81,12 +81,9 @@ impl Cause {
             }
             _ => None,
         };
-        transition.effects().find_map(is_raise).map(|is_raise| Self {
-            account: subscription.account.clone(),
-            kind: CauseKind::Period,
-            key: Self::month_key(&subscription.id, month).into(),
-            is_raise,
-        })
+        let is_raise = transition.effects().find_map(is_raise)?;
+        let cause = Self::of_month(&subscription.account, &subscription.id, month);
+        Some(if is_raise { cause.into_raise() } else { cause })
     }
 
     /// The credits of a month of a subscription, for whoever knows that it was paid.

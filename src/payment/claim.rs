@@ -14,6 +14,7 @@ use crate::money::Money;
 use crate::policy::Policy;
 use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
+use crate::subscription::PaymentMethod;
 
 /// The most characters of the reason for a rejection.
 const LONGEST_REASON: usize = 500;
@@ -213,7 +214,7 @@ impl Policy {
         now: DateTime<Utc>,
     ) -> Result<Answer<RowChange<Claim>, Claim>, ClaimError> {
         check_operator(operator, account)?;
-        if !self.is_enabled(crate::subscription::PaymentMethod::BankTransfer) {
+        if !self.is_enabled(PaymentMethod::BankTransfer) {
             return Err(ClaimError::ComingSoon);
         }
         Claim::open(account, operator.user(), facts, prior, now)

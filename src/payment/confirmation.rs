@@ -283,7 +283,7 @@ impl Policy {
             return Err(ConfirmError::ComingSoon);
         }
         let split = self.split(&plan, transfer.amount(), deposit.as_ref())?;
-        let (mut paid, credits) = (Paid::default(), self.top_up_credits.unwrap_or(plan.credits_per_month));
+        let mut paid = Paid::default();
         match &subscription {
             Some(subscription) => {
                 let due = self.advance_subscription(subscription, now).pop();
@@ -293,6 +293,7 @@ impl Policy {
             }
             None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
             None => {
+                let credits = self.top_up_credits.unwrap_or(plan.credits_per_month);
                 let credits = credits.checked_mul(split.periods).ok_or(WalletError::AmountOverflow)?;
                 paid.grants.extend(DueGrant::new(transfer.cause(&account.id), GrantTerms::forever(credits)));
             }
@@ -318,7 +319,7 @@ impl Policy {
         let now_paid = paid.subscription.as_ref().or(subscription.as_ref());
         Ok(Answer::Fresh(TransferChange {
             plan: now_paid.map_or(&plan.id, |subscription| &subscription.plan).clone(),
-            deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept, Money::zero(plan.price.currency())),
+            deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept),
             claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
             account: paid_account(&account, split.periods > 0)?,
             subscription: subscription

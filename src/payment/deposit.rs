@@ -84,12 +84,8 @@ impl DepositChange {
 
 impl Deposit {
     /// The row after a change, if there is one to write: none where an account that had no deposit still has none.
-    pub(super) fn change(
-        before: Option<&Self>,
-        account: &AccountId,
-        amount: Money,
-        nothing: Money,
-    ) -> Option<RowChange<Self>> {
+    pub(super) fn change(before: Option<&Self>, account: &AccountId, amount: Money) -> Option<RowChange<Self>> {
+        let nothing = Money::zero(amount.currency());
         let version = before.map_or(0, |deposit| deposit.version);
         let unchanged = before.map_or(amount.is_zero(), |deposit| deposit.amount == amount);
         let next = version.checked_add(1).filter(|_| !unchanged)?;

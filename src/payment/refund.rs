@@ -208,9 +208,8 @@ impl ConfirmedTransfer {
             ..record.clone()
         };
         let left = deposit.as_ref().and_then(|deposit| deposit.amount.checked_sub(kept));
-        let nothing = Money::zero(amount.currency());
         Ok(Answer::Fresh(TransferRefundChange {
-            deposit: left.and_then(|left| Deposit::change(deposit.as_ref(), &record.account, left, nothing)),
+            deposit: left.and_then(|left| Deposit::change(deposit.as_ref(), &record.account, left)),
             subscription: ending.transition.map(Transition::into_change),
             revocations: ending.revocations,
             record: RowChange::update(record.version, next),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::credit::Cause;
+use crate::digest::read_digest;
 use crate::id::AccountId;
 use crate::money::Money;
 use crate::problem::{Code, Explained};
@@ -163,7 +164,7 @@ pub(super) fn checked_payer(payer: &str) -> Result<String, TransferError> {
 
 /// A proof: an https address, or a SHA-256 digest.
 pub(super) fn checked_proof(proof: &str) -> Result<String, TransferError> {
-    let is_digest = proof.len() == 64 && proof.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_digest = read_digest(proof).is_some();
     let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
         !rest.is_empty() && proof.len() <= LONGEST_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
     });

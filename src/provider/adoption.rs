@@ -14,7 +14,7 @@ use crate::period::Period;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
 use crate::subscription::{
-    CommandKind, PaymentMethod, Subscription, SubscriptionStatus, Transition, is_stripe_id, transition,
+    CommandKind, Effect, PaymentMethod, Subscription, SubscriptionStatus, Transition, is_stripe_id, transition,
 };
 use crate::tenant::{Account, AccountStatus, Plan};
 
@@ -115,9 +115,8 @@ impl Adoption {
 
     /// The account's plan from now on, where it is another than the subscription had.
     pub fn plan(&self) -> Option<&PlanId> {
-        let transition = self.transition.as_ref()?;
-        transition.effects().find_map(|effect| match effect {
-            crate::subscription::Effect::PlanChanged { to, .. } => Some(to),
+        self.transition.as_ref()?.effects().find_map(|effect| match effect {
+            Effect::PlanChanged { to, .. } => Some(to),
             _ => None,
         })
     }

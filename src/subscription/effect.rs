@@ -1,9 +1,13 @@
-//! What a transition means beyond the subscription itself, as data for the host to carry out.
+//! What a transition means beyond the subscription itself, as data for the host to carry out, and for its account.
 
 use chrono::{DateTime, Utc};
 
+use super::table::CommandKind;
+use super::transition::Transition;
+use crate::change::RowChange;
 use crate::id::PlanId;
 use crate::period::Period;
+use crate::tenant::{Account, AccountStatus};
 
 /// What a transition means for the rows beside the subscription. The host carries it out in the same transaction. The list
 /// is closed: a host should match all of it, and a new effect is a breaking change.
@@ -51,5 +55,26 @@ impl Effect {
             Self::CreditsDue { .. } => "credits_due",
             Self::PlanChanged { .. } => "plan_changed",
         }
+    }
+}
+
+impl Account {
+    /// What a subscription's transition means for the account: one that awaited its first payment becomes active when
+    /// service starts; one that is suspended because a payment is overdue, by a payment alone. Where the plan changed, the
+    /// account's version rises too, so that nobody writes the former plan over it. The change is written in the same
+    /// transaction; `None` where nothing changes.
+    pub fn after(&self, transition: &Transition) -> Option<RowChange<Self>> {
+        if transition.subscription().account != self.id {
+            return None;
+        }
+        let is_payment = matches!(transition.command(), Some(CommandKind::Activate | CommandKind::RecordPayment));
+        let starts = transition.effects().any(|effect| *effect == Effect::ServiceStarted);
+        let status = match self.status {
+            status if is_payment => status.after_payment(),
+            AccountStatus::PendingPayment if starts => AccountStatus::Active,
+            status => status,
+        };
+        let moves = transition.effects().any(|effect| matches!(effect, Effect::PlanChanged { .. }));
+        if moves { self.rewritten(status) } else { self.with_status(status) }
     }
 }

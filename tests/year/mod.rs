@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bailiwick::*;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 pub const DAY: i64 = 86_400;
 pub const YEAR: i64 = 365 * DAY;
@@ -541,9 +541,4 @@ pub fn play(accounts: usize, events: &[Happening], ticks: &[i64]) -> Host {
     }
     ticks.for_each(|tick| host.tick(*tick));
     host
-}
-
-/// So many days, as a duration.
-pub fn days(days: i64) -> TimeDelta {
-    TimeDelta::try_days(days).unwrap()
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::Store;
 use super::error::AppError;
 use super::ledger::write_wallet;
-use super::store::{Failure, Transaction, guard, load_plan, parse, retry, signed};
+use super::store::{Failure, Transaction, guard, load_plan, parse, retry, signed, write_over};
 
 /// What a newcomer asks for; the store sets the identifiers aside.
 #[derive(Clone)]
@@ -91,17 +91,13 @@ impl Store {
         }
         write_wallet(&mut transaction, change.wallet()).await?;
         let subject = change.subject();
-        let done = sqlx::query(
+        let query = sqlx::query(
             "INSERT INTO subjects (subject, version, record) VALUES (?1, ?2, ?3) \
              ON CONFLICT (subject) DO UPDATE SET version = ?2, record = ?3 WHERE version = ?4",
-        )
-        .bind(subject.row().subject.to_string())
-        .bind(signed(subject.row().version))
-        .bind(serde_json::to_string(subject.row())?)
-        .bind(signed(subject.expected_version()))
-        .execute(&mut *transaction)
-        .await?;
-        guard(done.rows_affected())?;
+        );
+        let query = query.bind(subject.row().subject.to_string());
+        let versions = (subject.expected_version(), subject.row().version);
+        write_over(&mut transaction, query, versions, subject.row()).await?;
         sqlx::query("INSERT INTO registrations (subject, key, record) VALUES (?, ?, ?)")
             .bind(registered.subject.to_string())
             .bind(registered.key.as_str())
@@ -154,18 +150,12 @@ pub async fn update_subscription(
 }
 
 async fn write_subscription(transaction: &mut Transaction, over: u64, row: &Subscription) -> Result<(), Failure> {
-    let done = sqlx::query(
+    let query = sqlx::query(
         "INSERT INTO subscriptions (account_id, stripe_subscription_id, paypal_subscription_id, version, facts) \
          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account_id) DO UPDATE SET stripe_subscription_id = ?2, \
          paypal_subscription_id = ?3, version = ?4, facts = ?5 WHERE version = ?6",
-    )
-    .bind(row.account.as_integer())
-    .bind(&row.stripe_subscription_id)
-    .bind(&row.paypal_subscription_id)
-    .bind(signed(row.version))
-    .bind(serde_json::to_string(row)?)
-    .bind(signed(over))
-    .execute(&mut **transaction)
-    .await?;
-    guard(done.rows_affected())
+    );
+    let query =
+        query.bind(row.account.as_integer()).bind(&row.stripe_subscription_id).bind(&row.paypal_subscription_id);
+    write_over(transaction, query, (over, row.version), row).await
 }

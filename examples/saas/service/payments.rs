@@ -14,7 +14,7 @@ use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
 use super::ledger::{grant_all, load_wallet, revoke_all};
-use super::store::{Failure, Transaction, guard, load_plan, load_tenant, parse, retry, signed};
+use super::store::{Failure, Transaction, load_plan, load_tenant, parse, retry, write_over};
 
 /// What a webhook did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +50,7 @@ impl Store {
         retry(async || {
             let mut transaction = self.begin().await?;
             let prior = load_claim(&mut transaction, access.account(), facts.reference()).await?;
-            match policy.submit_claim(access, facts.clone(), prior, now)? {
-                Answer::Replayed(claim) => Ok(claim),
-                Answer::Fresh(change) => {
-                    write_claim(&mut transaction, &change).await?;
-                    transaction.commit().await?;
-                    Ok(change.into_row())
-                }
-            }
+            keep_claim(transaction, policy.submit_claim(access, facts.clone(), prior, now)?).await
         })
         .await
     }
@@ -73,14 +66,7 @@ impl Store {
         retry(async || {
             let mut transaction = self.begin().await?;
             let claim = load_claim(&mut transaction, account, reference).await?.ok_or(NotFound)?;
-            match claim.reject(operator, reason)? {
-                Answer::Replayed(claim) => Ok(claim),
-                Answer::Fresh(change) => {
-                    write_claim(&mut transaction, &change).await?;
-                    transaction.commit().await?;
-                    Ok(change.into_row())
-                }
-            }
+            keep_claim(transaction, claim.reject(operator, reason)?).await
         })
         .await
     }
@@ -347,20 +333,26 @@ async fn load_claim(
     Ok(parse(row)?)
 }
 
+/// Writes what is new of a claim, and answers the claim.
+async fn keep_claim(mut transaction: Transaction, answer: Answer<RowChange<Claim>, Claim>) -> Result<Claim, Failure> {
+    match answer {
+        Answer::Replayed(claim) => Ok(claim),
+        Answer::Fresh(change) => {
+            write_claim(&mut transaction, &change).await?;
+            transaction.commit().await?;
+            Ok(change.into_row())
+        }
+    }
+}
+
 async fn write_claim(transaction: &mut Transaction, change: &RowChange<Claim>) -> Result<(), Failure> {
     let claim = change.row();
-    let done = sqlx::query(
+    let query = sqlx::query(
         "INSERT INTO claims (account_id, reference, version, record) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (account_id, reference) DO UPDATE SET version = ?3, record = ?4 WHERE version = ?5",
-    )
-    .bind(claim.account.as_integer())
-    .bind(claim.facts.reference().as_str())
-    .bind(signed(claim.version))
-    .bind(serde_json::to_string(claim)?)
-    .bind(signed(change.expected_version()))
-    .execute(&mut **transaction)
-    .await?;
-    guard(done.rows_affected())
+    );
+    let query = query.bind(claim.account.as_integer()).bind(claim.facts.reference().as_str());
+    write_over(transaction, query, (change.expected_version(), claim.version), claim).await
 }
 
 pub async fn load_deposit(transaction: &mut Transaction, account: &AccountId) -> Result<Option<Deposit>, AppError> {
@@ -372,17 +364,12 @@ pub async fn load_deposit(transaction: &mut Transaction, account: &AccountId) ->
 }
 
 pub async fn write_deposit(transaction: &mut Transaction, change: &RowChange<Deposit>) -> Result<(), Failure> {
-    let done = sqlx::query(
+    let query = sqlx::query(
         "INSERT INTO deposits (account_id, version, record) VALUES (?1, ?2, ?3) \
          ON CONFLICT (account_id) DO UPDATE SET version = ?2, record = ?3 WHERE version = ?4",
-    )
-    .bind(change.row().account.as_integer())
-    .bind(signed(change.row().version))
-    .bind(serde_json::to_string(change.row())?)
-    .bind(signed(change.expected_version()))
-    .execute(&mut **transaction)
-    .await?;
-    guard(done.rows_affected())
+    );
+    let query = query.bind(change.row().account.as_integer());
+    write_over(transaction, query, (change.expected_version(), change.row().version), change.row()).await
 }
 
 async fn load_transfer(
@@ -401,16 +388,11 @@ async fn load_transfer(
 
 /// Inserts a line of the registry, or updates it over a version.
 async fn write_transfer(transaction: &mut Transaction, over: u64, record: &ConfirmedTransfer) -> Result<(), Failure> {
-    let done = sqlx::query(
+    let query = sqlx::query(
         "INSERT INTO transfers (receiving_account, transaction_id, version, record) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (receiving_account, transaction_id) DO UPDATE SET version = ?3, record = ?4 WHERE version = ?5",
-    )
-    .bind(record.transfer.receiving_account().as_str())
-    .bind(record.transfer.transaction().as_str())
-    .bind(signed(record.version))
-    .bind(serde_json::to_string(record)?)
-    .bind(signed(over))
-    .execute(&mut **transaction)
-    .await?;
-    guard(done.rows_affected())
+    );
+    let transfer = &record.transfer;
+    let query = query.bind(transfer.receiving_account().as_str()).bind(transfer.transaction().as_str());
+    write_over(transaction, query, (over, record.version), record).await
 }

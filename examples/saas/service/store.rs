@@ -8,9 +8,11 @@ use bailiwick::{
     Privilege, Privileges, SiteId, Statement, Tenant, UserId, Wallet,
 };
 use sea_query_sqlx::SqlxValues;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Sqlite, SqlitePool};
 
 use super::error::AppError;
@@ -196,6 +198,18 @@ pub fn digest_of(secret: &str) -> String {
 /// A guard holds when exactly one row was written.
 pub fn guard(rows: u64) -> Result<(), Failure> {
     if rows == 1 { Ok(()) } else { Err(Failure::Missed) }
+}
+
+/// Writes a versioned record over the version that it was made from; 0 means that there must be none yet. The query has its
+/// keys bound, and takes version, record and that version next.
+pub async fn write_over<T: Serialize>(
+    transaction: &mut Transaction,
+    query: Query<'_, Sqlite, SqliteArguments>,
+    (over, version): (u64, u64),
+    record: &T,
+) -> Result<(), Failure> {
+    let query = query.bind(signed(version)).bind(serde_json::to_string(record)?).bind(signed(over));
+    guard(query.execute(&mut **transaction).await?.rows_affected())
 }
 
 /// Versions count single writes, so they fit SQLite's integers.

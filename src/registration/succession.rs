@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::{PaymentMethod, Subscription, SubscriptionStatus, Transition};
 use crate::change::RowChange;
 use crate::id::SubscriptionId;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
 use crate::provider::Provider;
+use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus, Transition};
 use crate::tenant::{Account, Plan};
 
 /// A new subscription in the place of one that has ended, and the account that it is for.
