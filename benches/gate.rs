@@ -4,10 +4,17 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::Credential;
+use bailiwick::id::{ApiKeyId, UserId};
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::{CreditPolicy, PolicySettings};
+use bailiwick::right::Privileges;
+use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::{
-    Account, AccountId, AccountStatus, ApiKeyId, Credential, CreditPolicy, Credits, Currency, Evidence, Interval,
-    Money, PaymentMethod, Period, Plan, Policy, PolicySettings, Principal, Privileges, Route, SiteId, Subscription,
-    SubscriptionStatus, Tenant, UserId,
+    Account, AccountId, Credits, Evidence, Money, Plan, Policy, Principal, Route, SiteId, Subscription, Tenant,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};

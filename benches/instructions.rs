@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bailiwick::Dialect;
+use bailiwick::scope::Dialect;
 use statements::*;
 
 /// The system's allocator, which counts what is asked of it.

@@ -15,8 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bailiwick::change::Answer;
+use bailiwick::credit::{Allowance, Cause, DeductRequest, GrantTerms, HoldRequest, Outcome, PriceList, Quote};
+use bailiwick::right::Privilege;
 use bailiwick::testkit::{CreditStore, Loaded, transact};
-use bailiwick::*;
+use bailiwick::{Access, AccountId, Credits, Principal, Wallet, validate_account_and_plan};
 use chrono::TimeDelta;
 use stores::{Blocking, with_schema};
 use support::{at, credits, operator_of, tenant};

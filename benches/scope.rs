@@ -3,7 +3,7 @@
 
 mod statements;
 
-use bailiwick::Dialect;
+use bailiwick::scope::Dialect;
 use criterion::{Criterion, criterion_group, criterion_main};
 use statements::*;
 

@@ -7,9 +7,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bailiwick::{
-    Command, CommandKind, Interval, PaymentMethod, RecordedPayment, Subscription, SubscriptionStatus, transition,
-};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::subscription::{Command, CommandKind, RecordedPayment, SubscriptionStatus};
+use bailiwick::{Subscription, transition};
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 

@@ -8,9 +8,15 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::right::Privileges;
+use bailiwick::throttle::{ThrottleCapacity, gcra};
 use bailiwick::{
-    Access, Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Principal, Privileges,
-    Quota, QuotaSet, Tenant, Throttle, ThrottleCapacity, ThrottleScope, gcra, throttle_scope,
+    Access, Account, Credits, Money, Plan, Principal, Quota, Tenant, Throttle, throttle_scope,
     validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};

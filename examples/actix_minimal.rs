@@ -16,11 +16,19 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::web::{self, Json};
 use actix_web::{App, HttpServer};
+use bailiwick::account::AccountStatus;
 use bailiwick::actix::{Passed, install};
+use bailiwick::gate::{CredentialFailure, GateDecision};
+use bailiwick::http::{Gatekeeper, RequestHead};
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::quota::ThrottleScope;
+use bailiwick::right::Privileges;
+use bailiwick::throttle::ThrottleCapacity;
 use bailiwick::{
-    Access, Account, AccountId, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision,
-    Gatekeeper, Interval, Money, PaymentMethod, Plan, Policy, Principal, Privileges, Problem, Quota, RequestHead,
-    Tenant, Throttle, ThrottleCapacity, ThrottleScope, WriteAccess, throttle_scope,
+    Access, Account, AccountId, Credits, Evidence, Money, Plan, Policy, Principal, Problem, Quota, Tenant, Throttle,
+    WriteAccess, throttle_scope,
 };
 use chrono::{DateTime, Utc};
 

@@ -4,7 +4,17 @@
 
 use std::sync::LazyLock;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::Privileges;
+use bailiwick::scope::state::Read;
+use bailiwick::scope::{Cursor, Dialect, Prepared, Select, Statement, create_table};
+use bailiwick::tenant::Site;
+use bailiwick::{
+    Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table, validate_account_and_plan,
+};
 use sea_query_sqlx::SqlxValues;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column as _, Connection, Row};

@@ -7,11 +7,11 @@
 //! ```
 //! use actix_web::{App, HttpServer, web};
 //! use bailiwick::actix::{Passed, install};
-//! use bailiwick::{
-//!     Access, Evidence, Gatekeeper, Policy, Principal, Problem, RequestHead, Tenant, ThrottleScope, WriteAccess,
-//!     throttle_scope,
-//! };
-//! # use bailiwick::{AccountId, CredentialFailure, Throttle};
+//! use bailiwick::{Access, Evidence, Policy, Principal, Problem, Tenant, WriteAccess, throttle_scope};
+//! use bailiwick::http::{Gatekeeper, RequestHead};
+//! use bailiwick::quota::ThrottleScope;
+//! # use bailiwick::{AccountId, Throttle};
+//! # use bailiwick::gate::CredentialFailure;
 //! use chrono::{DateTime, Utc};
 //! use std::sync::Arc;
 //!

@@ -6,11 +6,12 @@
 //! ```
 //! use axum::{Router, extract::State, routing::{get, post}};
 //! use bailiwick::axum::{Json, method_not_allowed, not_found};
-//! use bailiwick::{
-//!     Access, Evidence, Gatekeeper, MayConfirmPayments, Passage, Policy, Principal, Problem, RequestHead, Tenant,
-//!     ThrottleScope, WriteAccess, throttle_scope,
-//! };
-//! # use bailiwick::{AccountId, CredentialFailure, Throttle};
+//! use bailiwick::{Access, Evidence, Policy, Principal, Problem, Tenant, WriteAccess, throttle_scope};
+//! use bailiwick::http::{Gatekeeper, MayConfirmPayments, RequestHead};
+//! use bailiwick::quota::ThrottleScope;
+//! use bailiwick::throttle::Passage;
+//! # use bailiwick::{AccountId, Throttle};
+//! # use bailiwick::gate::CredentialFailure;
 //! use chrono::{DateTime, Utc};
 //! use std::sync::Arc;
 //!
@@ -71,7 +72,7 @@
 //! A handler that takes none of them has nothing to reach a row with. What grants less does not open more:
 //!
 //! ```compile_fail,E0599
-//! async fn read(access: bailiwick::BillingAccess) {
+//! async fn read(access: bailiwick::gate::BillingAccess) {
 //!     access.read(); // paying opens no rows
 //! }
 //! ```
@@ -89,8 +90,8 @@
 //! let _ = axum::Router::<()>::new().route("/", axum::routing::get(read));
 //! ```
 //! ```compile_fail,E0277
-//! async fn read<G: bailiwick::Gatekeeper + Clone>(_: Option<bailiwick::Access>) {}
-//! fn router<G: bailiwick::Gatekeeper + Clone>() -> axum::Router<G> {
+//! async fn read<G: bailiwick::http::Gatekeeper + Clone>(_: Option<bailiwick::Access>) {}
+//! fn router<G: bailiwick::http::Gatekeeper + Clone>() -> axum::Router<G> {
 //!     axum::Router::new().route("/", axum::routing::get(read::<G>))
 //! }
 //! ```

@@ -19,6 +19,7 @@ mod funds;
 mod grant;
 mod granting;
 mod hold;
+mod key;
 mod ledger;
 mod outcome;
 mod price;
@@ -33,35 +34,16 @@ pub use balance::Balance;
 pub(crate) use due::credit_months;
 pub use due::{DueGrant, DueRevocation};
 pub use ending::{ReleaseError, SettleError};
-pub use explain::AccountStatement;
+pub use explain::LedgerStatement;
 pub use grant::{Cause, CauseError, CauseKind, Grant, GrantTerms, Rollover};
 pub use granting::{GrantError, RefundError, RevokeError};
 pub use hold::{Hold, HoldRecord, Slice};
+pub use key::{IdempotencyKey, IdempotencyKeyError};
 pub use ledger::{Event, LedgerEntry, LedgerError, LedgerFault};
-pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
+pub use outcome::{Ended, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
 pub use price::{Price, PriceError, PriceList, Quote, Rounding, Tier};
-pub use spending::{DeductError, DeductRequest, HoldError, HoldRequest};
+pub use spending::{DeductRequest, HoldError, HoldRequest};
 pub use wallet::{Wallet, WalletError};
-
-/// What a command answers: something new that must be written, or what the same command answered before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T, R = T> {
-    /// The command was carried out now.
-    Fresh(T),
-    /// The command was carried out before, under the same key; nothing changes.
-    Replayed(R),
-}
-
-impl<T> Answer<T> {
-    /// What was answered, whether now or before.
-    pub fn into_inner(self) -> T {
-        let (Self::Fresh(answer) | Self::Replayed(answer)) = self;
-        answer
-    }
-}
-
-/// The answer of a hold, once it is written: only a fresh [`Hold`] may run the expensive call.
-pub type Held = Answer<Hold, Replayed>;
 
 /// The change that a command makes to one wallet, to be written whole or not at all.
 #[derive(Debug, PartialEq, Eq)]

@@ -13,13 +13,14 @@ use thiserror::Error;
 
 use crate::gate::{Credential, Denial, Operator, Reach};
 use crate::id::{AccountId, UserId};
-use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
-use crate::scope::{Entry, Read};
+use crate::right::Privilege;
+use crate::scope::Entry;
+use crate::scope::state::Read;
 use crate::tenant::Tenant;
 
 /// The most characters of a reason.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON: usize = 500;
 
 /// The proof that an operator may read the rows of one other account.
 ///
@@ -28,8 +29,12 @@ const LONGEST_REASON: usize = 500;
 ///
 /// ```
 /// use bailiwick::danger::CrossTenant;
-/// use bailiwick::{Evidence, Principal, Privilege, Route, Tenant, admit};
-/// # use bailiwick::{Account, AccountStatus, PaymentMethod, Privileges};
+/// use bailiwick::{Evidence, Principal, Route, Tenant, admit};
+/// use bailiwick::right::Privilege;
+/// # use bailiwick::Account;
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::right::Privileges;
 /// # let staff = Privileges::from_iter([Privilege::CrossTenants]);
 /// # let now = "2026-01-01T00:00:00Z".parse()?;
 /// # let tenant = |id: i64| {
@@ -67,8 +72,7 @@ impl CrossTenant {
     /// # Errors
     /// In this order:
     /// - [`CrossTenantError::Denied`]: the operator was admitted under another privilege (`PrivilegeMissing`); the rows
-    ///   that were loaded are of two accounts (`AccountMismatch`).
-    /// - [`CrossTenantError::OwnAccount`]: the account is the operator's own, where the gate decides.
+    ///   that were loaded are of two accounts (`AccountMismatch`); the account is the operator's own (`OwnAccount`).
     /// - [`CrossTenantError::Reason`]: the reason is no reason.
     pub fn open(
         operator: &Operator,
@@ -80,13 +84,11 @@ impl CrossTenant {
         if target.mixes_accounts() {
             return Err(Denial::AccountMismatch.into());
         }
-        if target.account.id == *operator.account() {
-            return Err(CrossTenantError::OwnAccount);
-        }
+        operator.check_foreign(Privilege::CrossTenants, &target.account.id)?;
         let record = AuditRecord {
             credential: operator.credential().clone(),
             user: operator.user().cloned(),
-            operator_account: operator.account().clone(),
+            operator_account: operator.account_id().clone(),
             account: target.account.id.clone(),
             reason: check_reason(reason)?,
             at: now,
@@ -95,7 +97,7 @@ impl CrossTenant {
     }
 
     /// The account that was opened.
-    pub fn account(&self) -> &AccountId {
+    pub fn account_id(&self) -> &AccountId {
         &self.account
     }
 
@@ -109,7 +111,7 @@ impl CrossTenant {
 fn check_reason(reason: &str) -> Result<String, CrossTenantError> {
     let reason = reason.trim();
     let says_something = reason.chars().any(char::is_alphanumeric);
-    if !says_something || reason.chars().any(char::is_control) || reason.chars().count() > LONGEST_REASON {
+    if !says_something || reason.chars().any(char::is_control) || reason.chars().count() > MAX_REASON {
         return Err(CrossTenantError::Reason);
     }
     Ok(reason.to_owned())
@@ -140,11 +142,8 @@ pub enum CrossTenantError {
     /// The operator may not cross tenants, or the rows that were loaded do not belong together.
     #[error(transparent)]
     Denied(#[from] Denial),
-    /// The account is the operator's own.
-    #[error("the account is the operator's own, where the gate decides")]
-    OwnAccount,
     /// The reason is empty, too long, or has line breaks or other control characters.
-    #[error("a reason has 1 to {LONGEST_REASON} characters on one line, one letter or digit at the least")]
+    #[error("a reason has 1 to {MAX_REASON} characters on one line, one letter or digit at the least")]
     Reason,
 }
 
@@ -152,7 +151,6 @@ impl Explained for CrossTenantError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::OwnAccount => Code::OwnAccount,
             Self::Reason => Code::InputInvalid,
         }
     }

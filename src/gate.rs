@@ -13,11 +13,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::account::{AccountStatus, SuspensionCause};
+use crate::plan::Plan;
 use crate::policy::{GraceMode, Policy};
-use crate::privilege::Privilege;
 use crate::problem::Severity;
+use crate::right::Privilege;
 use crate::subscription::{Subscription, SubscriptionStatus};
-use crate::tenant::{AccountStatus, Plan, SuspensionCause, Tenant};
+use crate::tenant::Tenant;
 
 #[cfg(feature = "sql")]
 pub(crate) use access::Reach;
@@ -199,7 +201,7 @@ impl Policy {
     /// Decides about a whole request: what its route demands, what it presented, whose rows it is about, and when.
     ///
     /// ```
-    /// use bailiwick::{admit, Evidence, Route};
+    /// use bailiwick::{Evidence, Route, admit};
     /// let decision = admit(Route::TenantRead, &Evidence::Nothing, None, "2026-01-01T00:00:00Z".parse()?);
     /// assert_eq!(decision.label(), "credential_missing");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -352,7 +354,7 @@ struct Standing<'a> {
 
 /// The principal's own tenant. Rows of two accounts in one tenant were loaded by mistake, so none of them is believed.
 fn own_tenant<'a>(principal: &Principal, tenant: Option<&'a Tenant>) -> Result<&'a Tenant, Denial> {
-    let own = principal.account().ok_or(Denial::AccountMissing)?;
+    let own = principal.account_id().ok_or(Denial::AccountMissing)?;
     let tenant = tenant.ok_or(Denial::AccountMissing)?;
     if tenant.account.id != *own || tenant.mixes_accounts() { Err(Denial::AccountMismatch) } else { Ok(tenant) }
 }

@@ -7,15 +7,16 @@ use crate::quota::Quota;
 
 /// The same emission interval and the same burst, so that at one quota and by one clock the decisions are the same.
 ///
-/// A [`ThrottleKey`](crate::ThrottleKey) is the key: it hashes and compares without being formatted.
+/// A [`ThrottleKey`](crate::throttle::ThrottleKey) is the key: it hashes and compares without being formatted.
 ///
-/// What is lost beside [`Throttle`](crate::Throttle): a limiter has one quota for all its keys, so there is one limiter a
+/// What is lost beside [`Throttle`](crate::throttle::Throttle): a limiter has one quota for all its keys, so there is one limiter a
 /// plan, and a change of plan begins with a full bucket. Several quotas are charged one after the other, not all or none.
 /// It reads a clock of its own. Its memory is bounded only as often as the host calls `retain_recent`. And a quota that
 /// takes longer than 400 days to drain, which could overflow it, is none of ours.
 ///
 /// ```
-/// use bailiwick::{throttle_scope, AccountId, Quota, ThrottleKey, ThrottleSubject};
+/// use bailiwick::{AccountId, Quota, throttle_scope};
+/// use bailiwick::throttle::{ThrottleKey, ThrottleSubject};
 /// use governor::RateLimiter;
 ///
 /// let limiter = RateLimiter::hashmap(governor::Quota::from(&Quota::new(1, 60)?)); // one a minute

@@ -10,8 +10,8 @@ use crate::gate::{
     WriteAccess,
 };
 use crate::policy::Policy;
-use crate::privilege::Privilege;
 use crate::problem::{Code, Problem};
+use crate::right::Privilege;
 use crate::tenant::Tenant;
 use crate::throttle::Throttled;
 

@@ -19,7 +19,7 @@ use thiserror::Error;
 use crate::problem::{Code, Explained};
 
 /// The most bytes that a textual identifier has.
-const LONGEST: usize = 64;
+const MAX: usize = 64;
 
 /// The three kinds of identifier; a `table!` declares which of them each tenant and key column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ pub enum IdError {
     #[error("an identifier is empty")]
     Empty,
     /// The text has more than 64 characters.
-    #[error("an identifier has more than {LONGEST} characters")]
+    #[error("an identifier has more than {MAX} characters")]
     TooLong,
     /// A character is not printable ASCII, or is a space or a brace.
     #[error("an identifier may hold printable ASCII characters only, and neither spaces nor braces")]
@@ -65,7 +65,7 @@ impl Identifier {
         if text.is_empty() {
             return Err(IdError::Empty);
         }
-        if text.len() > LONGEST {
+        if text.len() > MAX {
             return Err(IdError::TooLong);
         }
         if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'{' && b != b'}') {
@@ -153,11 +153,11 @@ macro_rules! identifiers {
         $(#[$doc])*
         ///
         /// ```
-        #[doc = concat!("use bailiwick::", stringify!($name), ";")]
-        #[doc = concat!("let seven: ", stringify!($name), " = \"7\".parse()?;")]
-        #[doc = concat!("assert_eq!(seven, ", stringify!($name), "::from(7));")]
+        ///         #[doc = concat!("use bailiwick::", stringify!($name), ";")]
+        ///         #[doc = concat!("let seven: ", stringify!($name), " = \"7\".parse()?;")]
+        ///         #[doc = concat!("assert_eq!(seven, ", stringify!($name), "::from(7));")]
         /// assert_eq!(seven.to_string(), "7");
-        /// # Ok::<(), bailiwick::IdError>(())
+        /// # Ok::<(), bailiwick::id::IdError>(())
         /// ```
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]

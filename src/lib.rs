@@ -18,7 +18,18 @@
 //! | subscription | [`Subscription`], [`Command`] or a [`ProviderSnapshot`] | [`Transition`]: the new state and its effects |
 //!
 //! ```
-//! use bailiwick::*;
+//! use bailiwick::{Account, Credits, Evidence, Money, Plan, Principal, Problem, Quota, Route, Tenant, Throttle, Wallet, admit, table, throttle_scope, validate_account_and_plan};
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::change::Answer;
+//! use bailiwick::credit::{Cause, GrantTerms, HoldRequest, PriceList};
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::quota::ThrottleScope;
+//! use bailiwick::right::{Privilege, Privileges};
+//! use bailiwick::scope::Dialect;
+//! use bailiwick::tenant::Site;
+//! use bailiwick::throttle::ThrottleCapacity;
 //! # use chrono::{DateTime, TimeDelta, Utc};
 //! const AI: ThrottleScope = throttle_scope!("ai");
 //! table! { pub struct Sites: Account in "sites" {
@@ -123,124 +134,82 @@
     clippy::unwrap_used
 )]
 
+pub mod account;
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
-mod change;
-mod credit;
+pub mod bank_transfer;
+pub mod change;
+pub mod credit;
 #[cfg(feature = "sql")]
 pub mod danger;
 mod digest;
-mod gate;
+pub mod gate;
 #[cfg(feature = "governor")]
 mod governor;
 #[cfg(any(feature = "axum", feature = "actix"))]
-mod http;
-mod id;
+pub mod http;
+pub mod id;
 #[cfg(doc)]
 pub mod manual;
 #[cfg(feature = "sql")]
 pub mod migration;
-mod money;
-mod payment;
-#[cfg(feature = "paypal")]
-pub mod paypal;
-mod period;
-mod policy;
-mod privilege;
-mod problem;
-mod provider;
-mod quota;
-mod registration;
+pub mod money;
+pub mod payment_method;
+pub mod period;
+pub mod plan;
+pub mod policy;
+pub mod problem;
+pub mod provider;
+pub mod quota;
+pub mod registration;
+pub mod right;
 #[cfg(feature = "sql")]
-mod scope;
-#[cfg(feature = "stripe")]
-pub mod stripe;
-mod subscription;
-mod tenant;
+pub mod scope;
+pub mod subscription;
+pub mod tenant;
 #[cfg(feature = "testkit")]
 pub mod testkit;
-mod throttle;
+pub mod throttle;
 
-// What the public interface is made of, in the versions that it is made of.
+// The crates that the public interface is made of, in the versions that it is made of.
+#[doc(no_inline)]
+pub use chrono;
 #[doc(no_inline)]
 pub use rust_decimal;
 #[cfg(feature = "sql")]
 #[doc(no_inline)]
 pub use sea_query;
 
-pub use change::RowChange;
-pub use credit::{
-    AccountStatement, Allowance, AllowanceError, Answer, Balance, Cause, CauseError, CauseKind, Change, DeductError,
-    DeductRequest, DueGrant, DueRevocation, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold, HoldError,
-    HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, LedgerError, LedgerFault, Outcome, OutcomeWrite,
-    Price, PriceError, PriceList, Quote, Receipt, RefundError, ReleaseError, ReplayError, Replayed, Revocation,
-    RevokeError, Rollover, Rounding, SettleError, Slice, Tier, Wallet, WalletError,
-};
-pub use gate::{
-    Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, JobTenant,
-    Operator, Principal, Route, WriteAccess, admit, validate_account_and_plan,
-};
-#[cfg(any(feature = "axum", feature = "actix"))]
-pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead};
-pub use id::{AccountId, ApiKeyId, IdError, IdKind, LeaseId, PlanId, SectorId, SiteId, SubscriptionId, UserId};
-pub use money::{AmountError, Credits, Currency, Money};
-pub use payment::{
-    AfterRefund, BankReference, BankTransfer, Claim, ClaimError, ClaimFacts, ClaimState, ConfirmError,
-    ConfirmedTransfer, Deposit, DepositChange, DepositFacts, RefundFacts, TransferChange, TransferError, TransferFacts,
-    TransferRefund, TransferRefundChange, TransferRefundError,
-};
-pub use period::{Interval, IntervalUnit, Period};
-pub use policy::{
-    CreditPolicy, FailureMode, GraceMode, GraceSettings, LateSettle, Overage, Overpayment, Policy, PolicyError,
-    PolicySettings, ThrottleBypass,
-};
-pub use privilege::{Privilege, Privileges};
-pub use problem::{Code, Explained, Problem, Severity};
-pub use provider::{
-    AdoptError, Adoption, AdoptionFacts, Freshness, PaidFor, PaidInvoice, PaymentChange, PaymentError, PaymentFacts,
-    Plausibility, Provider, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError,
-};
-pub use quota::{ConcurrencyLimit, Quota, QuotaError, QuotaSet, ThrottleScope};
-pub use registration::{
-    Invitation, JoinChange, JoinError, JoinFacts, Registered, Registration, RegistrationChange, RegistrationError,
-    RegistrationFacts, Subject, SubjectError, SubjectRecord, Succession, SuccessionError,
-};
+// The paved path: what nearly every host names. Everything else is named through its room.
+#[doc(no_inline)]
+pub use account::Account;
+#[doc(no_inline)]
+pub use credit::{Hold, Wallet};
+#[doc(no_inline)]
+pub use gate::{Access, Evidence, Principal, Route, WriteAccess, admit, validate_account_and_plan};
+#[doc(no_inline)]
+pub use id::{AccountId, SiteId};
+#[doc(no_inline)]
+pub use money::{Credits, Money};
+#[doc(no_inline)]
+pub use plan::Plan;
+#[doc(no_inline)]
+pub use policy::Policy;
+#[doc(no_inline)]
+pub use problem::{Code, Problem};
+#[doc(no_inline)]
+pub use quota::Quota;
 #[cfg(feature = "sql")]
-pub use scope::{
-    Aggregate, Bound, BoundValues, BuildError, Column, ColumnValue, Columns, Comparable, Count, Covers, Cursor,
-    CursorError, Data, Delete, Dialect, Entry, Exists, Filter, Global, Insert, InsertMany, Joined, Key, KeyValue,
-    Keyed, KeyedIn, Level, Mode, NoFilter, NoKey, NoOutput, NotFound, Operand, Operands, OrderBy, Parameter,
-    ParameterValue, Parameters, Permits, Prepared, Rankable, Reachable, Read, Ready, ReferenceTo, Refers, Scope,
-    ScopeLevel, Select, SettableIn, SeveralSites, Shape, Stamps, Statement, Subquery, Summable, Table, Template,
-    TenantKeyed, TenantLevel, Unbound, Unique, Update, Upsert, ValueKind, ValueRef, Within, Write, create_table,
-    row_level_security,
-};
-#[cfg(all(feature = "sql", feature = "decimal"))]
-pub use scope::{Fixed, FixedError};
-pub use subscription::{
-    AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, PendingPlan, Proration, ProrationError,
-    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus, Transition, transition,
-};
-pub use tenant::{Account, AccountStatus, Plan, Sector, Site, SuspensionCause, Tenant};
-pub use throttle::{
-    Exceeded, ForwardedError, HeaderDialect, Lease, Passage, QuotaReport, SharedCheck, SharedError, Throttle,
-    ThrottleCapacity, ThrottleKey, ThrottleKeyError, ThrottleSubject, Throttled, TrustedHops,
-};
-
-/// The throttle's pure decision, for hosts that keep rate state in a store of their own: read the state, decide, write it
-/// back under the store's guard.
-pub mod gcra {
-    pub use crate::throttle::gcra::{Decision, GcraState, Limits, Verdict, decide, decide_within, refund, reprice};
-    pub use crate::throttle::states::{Decisions, GcraStates, decide_all, refund_all};
-}
-
-/// How many may be at work at once, decided purely, for hosts that keep leases in a store of their own: read them,
-/// [`acquire`](concurrency::acquire) or release, write them back under the store's guard.
-pub mod concurrency {
-    pub use crate::throttle::lease::{Acquisition, Leases, acquire};
-}
+#[doc(no_inline)]
+pub use scope::Scope;
+#[doc(no_inline)]
+pub use subscription::{Subscription, transition};
+#[doc(no_inline)]
+pub use tenant::Tenant;
+#[doc(no_inline)]
+pub use throttle::Throttle;
 
 /// What `table!` expands to needs these; they grant nothing, and no one else should name them.
 #[cfg(feature = "sql")]

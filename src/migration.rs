@@ -12,7 +12,8 @@
 //! | contracting | refused | of any method | – | yes |
 //!
 //! ```
-//! use bailiwick::{PaymentMethod, migration::{Catalog, LegacySchema, Step}};
+//! use bailiwick::migration::{Catalog, LegacySchema, Step};
+//! use bailiwick::payment_method::PaymentMethod;
 //! let schema = LegacySchema::default();
 //! let statements = schema.statements(Step::Expand, &Catalog::Postgres)?;
 //! assert!(statements.iter().any(|statement| statement.contains(r#""stripe_subscription_id" DROP NOT NULL"#)));
@@ -34,8 +35,9 @@ use std::num::NonZeroU32;
 
 use thiserror::Error;
 
+use crate::payment_method::PaymentMethod;
 use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, Subscription};
+use crate::subscription::Subscription;
 
 /// What stands for a Stripe identifier where old code demands one: [`Subscription::PLACEHOLDER`].
 const PLACEHOLDER: &str = Subscription::PLACEHOLDER;

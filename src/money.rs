@@ -14,7 +14,7 @@ const CREDIT_PLACES: u32 = 6;
 /// Micro-credits in one credit.
 const MICROS: i64 = 1_000_000;
 /// The most credits that one amount may state.
-const MOST_CREDITS: i64 = 1_000_000_000_000;
+const MAX_CREDITS: i64 = 1_000_000_000_000;
 /// Decimal places of money: ISO 4217 has no currency with more.
 const MONEY_PLACES: u32 = 4;
 
@@ -55,7 +55,7 @@ fn checked(amount: Decimal, places: u32) -> Result<Decimal, AmountError> {
         Err(AmountError::Negative)
     } else if amount.scale() > places {
         Err(AmountError::TooPrecise { places })
-    } else if amount > Decimal::from(MOST_CREDITS) {
+    } else if amount > Decimal::from(MAX_CREDITS) {
         Err(AmountError::TooLarge)
     } else {
         Ok(amount)
@@ -105,7 +105,7 @@ pub(crate) fn deserialize_decimal<'de, D: Deserializer<'de>>(deserializer: D) ->
 /// assert_eq!(price.micros(), 250_000);
 /// assert_eq!(price.to_string(), "0.25");
 /// assert!("0.0000001".parse::<Credits>().is_err(), "refused, not rounded");
-/// # Ok::<(), bailiwick::AmountError>(())
+/// # Ok::<(), bailiwick::money::AmountError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Credits(i64);
@@ -114,7 +114,7 @@ impl Credits {
     /// No credits.
     pub const ZERO: Self = Self(0);
     /// The greatest amount: 10^12 credits.
-    pub const MAX: Self = Self(MOST_CREDITS.saturating_mul(MICROS));
+    pub const MAX: Self = Self(MAX_CREDITS.saturating_mul(MICROS));
 
     /// Whole credits: any `u32` is within bounds.
     pub fn whole(credits: u32) -> Self {
@@ -125,7 +125,7 @@ impl Credits {
     pub const fn from_micros(micros: i64) -> Result<Self, AmountError> {
         if micros < 0 {
             Err(AmountError::Negative)
-        } else if micros > MOST_CREDITS.saturating_mul(MICROS) {
+        } else if micros > MAX_CREDITS.saturating_mul(MICROS) {
             Err(AmountError::TooLarge)
         } else {
             Ok(Self(micros))
@@ -288,7 +288,8 @@ impl fmt::Debug for Currency {
 /// An amount of money: 0 to 10^12, at most 4 decimal places, in one currency.
 ///
 /// ```
-/// use bailiwick::{Currency, Money};
+/// use bailiwick::Money;
+/// use bailiwick::money::Currency;
 /// let price = Money::new("49.00".parse()?, Currency::EUR)?;
 /// assert_eq!(price.to_string(), "49 EUR");
 /// assert_eq!(price, Money::new("49".parse()?, Currency::EUR)?);

@@ -39,7 +39,7 @@ impl Interval {
     /// and comes back in a longer one. `None` when the calendar ends first.
     ///
     /// ```
-    /// use bailiwick::Interval;
+    /// use bailiwick::period::Interval;
     /// let anchor = "2026-01-31T12:00:00Z".parse()?;
     /// let days: Vec<String> = (0..4).filter_map(|k| Interval::MONTHLY.after(anchor, k)).map(|at| at.format("%d %b").to_string()).collect();
     /// assert_eq!(days, ["31 Jan", "28 Feb", "31 Mar", "30 Apr"]);
@@ -119,7 +119,7 @@ impl Period {
     /// month's however often the plan is paid.
     ///
     /// ```
-    /// use bailiwick::Interval;
+    /// use bailiwick::period::Interval;
     /// let anchor = "2027-01-31T00:00:00Z".parse()?;
     /// let year = Interval::YEARLY.period(anchor, 0).ok_or("the calendar ended")?;
     /// let starts: Vec<String> = year.months(anchor).map(|month| month.start.format("%d %b").to_string()).collect();

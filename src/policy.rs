@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::money::Credits;
+use crate::payment_method::PaymentMethod;
 use crate::problem::{Code, Explained};
 use crate::quota::ThrottleScope;
-use crate::subscription::{AfterRetries, AfterTrial, PaymentMethod};
 
 pub use settings::{GraceSettings, PolicySettings};
 
 /// The longest grace or slack: a leap year.
-const LONGEST_SECONDS: u64 = 366 * 86_400;
+const MAX_SECONDS: u64 = 366 * 86_400;
 /// How long a subscription waits for its first payment where the policy does not say: 30 days, since a transfer takes days.
 const FIRST_PAYMENT_SECONDS: u64 = 30 * 86_400;
 const FIRST_PAYMENT: TimeDelta = match TimeDelta::try_days(30) {
@@ -26,7 +26,7 @@ const FIRST_PAYMENT: TimeDelta = match TimeDelta::try_days(30) {
     None => TimeDelta::zero(),
 };
 /// The most holds that a wallet may have open, whatever the host chooses.
-const MOST_OPEN_HOLDS: u16 = 4096;
+const MAX_OPEN_HOLDS: u16 = 4096;
 
 /// What a tenant may do while a payment is past due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,28 @@ pub enum Overpayment {
     Deposit,
     /// It pays for as many further periods as it can; the rest is kept as the account's deposit.
     NextPeriods,
+}
+
+/// What becomes of a trial that ends without a payment, in the words of Stripe's `missing_payment_method`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterTrial {
+    /// It is paused until a payment is made.
+    Pause,
+    /// Payment is asked for, and is past due from the end of the trial.
+    Invoice,
+    /// It is canceled.
+    Cancel,
+}
+
+/// What becomes of a subscription when the last retry of a payment has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterRetries {
+    /// It stays, unpaid and without service, until a payment is made.
+    Unpaid,
+    /// It is canceled.
+    Cancel,
 }
 
 /// What happens in a throttle scope while the store of its rate state cannot be asked.
@@ -146,7 +168,8 @@ impl Explained for PolicyError {
 /// The numbers that a host chose, checked. The default is the strictest: no slack, no grace, bank transfer only.
 ///
 /// ```
-/// use bailiwick::{Policy, PolicySettings};
+/// use bailiwick::Policy;
+/// use bailiwick::policy::PolicySettings;
 /// let settings: PolicySettings = serde_json::from_str(r#"{
 ///     "renewal_slack_seconds": 3600,
 ///     "past_due_grace": { "seconds": 604800, "mode": "read_only" }
@@ -218,23 +241,23 @@ impl Policy {
             }
         };
         let too_long = "longer than 366 days";
-        fault("renewal_slack_seconds", settings.renewal_slack_seconds > LONGEST_SECONDS, too_long);
+        fault("renewal_slack_seconds", settings.renewal_slack_seconds > MAX_SECONDS, too_long);
         if let Some(grace) = settings.past_due_grace {
-            fault("past_due_grace.seconds", grace.seconds > LONGEST_SECONDS, too_long);
+            fault("past_due_grace.seconds", grace.seconds > MAX_SECONDS, too_long);
             fault("past_due_grace.seconds", grace.seconds == 0, "zero: leave the grace out instead");
         }
         let no_method = settings.payment_methods.is_empty()
             && !settings.unread.iter().any(|(path, _)| path.starts_with("payment_methods"));
         fault("payment_methods", no_method, "empty: nobody could pay");
-        fault("first_payment_seconds", settings.first_payment_seconds > LONGEST_SECONDS, too_long);
+        fault("first_payment_seconds", settings.first_payment_seconds > MAX_SECONDS, too_long);
         fault("first_payment_seconds", settings.first_payment_seconds == 0, "zero: nobody could pay in time");
         let holds = settings.credit.max_open_holds;
-        fault("credit.max_open_holds", holds == 0 || holds > MOST_OPEN_HOLDS, "not 1 to 4096");
+        fault("credit.max_open_holds", holds == 0 || holds > MAX_OPEN_HOLDS, "not 1 to 4096");
         for (field, seconds) in [
             ("credit.late_settle_seconds", settings.credit.late_settle_seconds),
             ("credit.refund_life_seconds", settings.credit.refund_life_seconds),
         ] {
-            fault(field, u64::from(seconds) > LONGEST_SECONDS, too_long);
+            fault(field, u64::from(seconds) > MAX_SECONDS, too_long);
         }
         fault("throttle_bypass", settings.throttle_bypass && !settings.development, "demands `development`");
         if faults.is_empty() { Ok(Self::unchecked(settings)) } else { Err(PolicyError(faults)) }
@@ -304,7 +327,7 @@ impl Policy {
     }
 
     /// What a request meets in a throttle scope while its rate state cannot be known: see
-    /// [`pass_uncounted`](Self::pass_uncounted) and [`Throttle::with_failure_modes`](crate::Throttle::with_failure_modes).
+    /// [`pass_uncounted`](Self::pass_uncounted) and [`Throttle::with_failure_modes`](crate::throttle::Throttle::with_failure_modes).
     pub fn failure_mode(&self, scope: ThrottleScope) -> FailureMode {
         self.throttle_failure.get(&scope).copied().unwrap_or_default()
     }

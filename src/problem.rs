@@ -284,7 +284,9 @@ fn sentence(message: &str) -> String {
 /// or a closure from [`Problem`]. A blanket `From` is not the host's to write, since the refusals are foreign to it.
 ///
 /// ```
-/// use bailiwick::{Denial, NotFound, Problem};
+/// use bailiwick::Problem;
+/// use bailiwick::gate::Denial;
+/// use bailiwick::scope::NotFound;
 ///
 /// enum AppError {
 ///     Refused(Problem),
@@ -301,7 +303,7 @@ fn sentence(message: &str) -> String {
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            AdoptError, AllowanceError, AmountError, CauseError, ClaimError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, JoinError, KeyError, LedgerError, PaymentError,
+            AdoptError, AllowanceError, AmountError, CauseError, ClaimError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, JoinError, IdempotencyKeyError, LedgerError, PaymentError,
             PolicyError, PriceError, ProrationError, QuotaError, RefundError, Refusal, RegistrationError, ReleaseError, ReplayError,
             RevokeError, SettleError, SharedError, SubjectError, SuccessionError,
             ThrottleKeyError, Throttled, TransferError, TransferRefundError, WalletError, WebhookError,
@@ -317,7 +319,7 @@ macro_rules! __from_refusals {
     ($error:ty => $from_problem:expr; $($($refusal:ident)::+,)*) => {$(
         impl From<$crate::$($refusal)::+> for $error {
             fn from(refusal: $crate::$($refusal)::+) -> Self {
-                ($from_problem)($crate::Problem::from(refusal))
+                ($from_problem)($crate::problem::Problem::from(refusal))
             }
         }
     )*};

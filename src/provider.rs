@@ -7,50 +7,23 @@
 
 mod adoption;
 mod payment;
+#[cfg(feature = "paypal")]
+pub mod paypal;
+#[cfg(feature = "stripe")]
+pub mod stripe;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::money::Money;
+use crate::payment_method::Provider;
 use crate::period::Period;
 use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus, is_stripe_id};
+use crate::subscription::SubscriptionStatus;
 
 pub use adoption::{AdoptError, Adoption, AdoptionFacts, Freshness, Plausibility};
 pub use payment::{PaidInvoice, PaymentChange, PaymentError, PaymentFacts};
-
-/// A payment provider whose reports are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// Stripe.
-    Stripe,
-    /// PayPal.
-    Paypal,
-}
-
-impl Provider {
-    /// The payment method that it runs.
-    pub const fn payment_method(self) -> PaymentMethod {
-        match self {
-            Self::Stripe => PaymentMethod::Stripe,
-            Self::Paypal => PaymentMethod::Paypal,
-        }
-    }
-}
-
-impl Subscription {
-    /// The provider that runs it, and what it is called there.
-    pub(crate) fn run_by(&self) -> Option<(Provider, String)> {
-        let (provider, id) = match self.payment_method {
-            PaymentMethod::Stripe => (Provider::Stripe, self.stripe_subscription_id.clone()),
-            PaymentMethod::Paypal => (Provider::Paypal, self.paypal_subscription_id.clone()),
-            PaymentMethod::BankTransfer => return None,
-        };
-        id.filter(|id| is_stripe_id(id)).map(|id| (provider, id))
-    }
-}
 
 /// A subscription as its provider had it at one time: a fact, from a verified webhook or fetched from the provider's API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,14 +9,15 @@ use thiserror::Error;
 use crate::problem::{Code, Explained};
 
 /// Longest time, in nanoseconds, that a full burst may take to drain: 400 days, so that a yearly quota fits.
-const LONGEST_WINDOW: i64 = 400 * 86_400 * 1_000_000_000;
+const MAX_WINDOW: i64 = 400 * 86_400 * 1_000_000_000;
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
 
 /// What is throttled: a short name such as `api` or `ai`, of 1 to 32 characters `a-z`, `0-9`, `_` and `-`.
 ///
 /// ```
-/// use bailiwick::{throttle_scope, ThrottleScope};
+/// use bailiwick::throttle_scope;
+/// use bailiwick::quota::ThrottleScope;
 /// const AI: ThrottleScope = throttle_scope!("ai");
 /// assert_eq!(AI.as_str(), "ai");
 /// ```
@@ -31,7 +32,7 @@ pub struct ThrottleScope {
 macro_rules! throttle_scope {
     ($name:literal) => {
         const {
-            match $crate::ThrottleScope::new($name) {
+            match $crate::quota::ThrottleScope::new($name) {
                 Ok(scope) => scope,
                 Err(_) => panic!("a throttle scope has 1 to 32 characters a-z, 0-9, _ and -"),
             }
@@ -126,7 +127,7 @@ impl Explained for QuotaError {
 /// use bailiwick::Quota;
 /// let quota = Quota::new(60, 60)?.with_burst(10)?; // one a second on average, ten at once
 /// assert_eq!(quota.interval_nanos(), 1_000_000_000);
-/// # Ok::<(), bailiwick::QuotaError>(())
+/// # Ok::<(), bailiwick::quota::QuotaError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "QuotaText", into = "QuotaText")]
@@ -163,7 +164,7 @@ impl Quota {
             return Err(QuotaError::TooFast);
         }
         match interval.checked_mul(i64::from(burst)) {
-            Some(window) if window <= LONGEST_WINDOW => Ok(Self { cells, seconds, burst, interval }),
+            Some(window) if window <= MAX_WINDOW => Ok(Self { cells, seconds, burst, interval }),
             _ => Err(QuotaError::TooSlow),
         }
     }
@@ -226,7 +227,7 @@ pub struct QuotaSet(Vec<Quota>);
 
 impl QuotaSet {
     /// The most quotas that one throttle scope has.
-    pub const MOST: usize = 4;
+    pub const MAX: usize = 4;
 
     /// The quotas, by ascending period.
     pub fn as_slice(&self) -> &[Quota] {
@@ -246,11 +247,7 @@ impl TryFrom<Vec<Quota>> for QuotaSet {
     fn try_from(mut quotas: Vec<Quota>) -> Result<Self, QuotaError> {
         quotas.sort_by_key(Quota::seconds);
         let distinct = quotas.iter().zip(quotas.iter().skip(1)).all(|(a, b)| a.seconds != b.seconds);
-        if quotas.is_empty() || quotas.len() > Self::MOST || !distinct {
-            Err(QuotaError::Set)
-        } else {
-            Ok(Self(quotas))
-        }
+        if quotas.is_empty() || quotas.len() > Self::MAX || !distinct { Err(QuotaError::Set) } else { Ok(Self(quotas)) }
     }
 }
 
@@ -264,10 +261,10 @@ impl From<QuotaSet> for Vec<Quota> {
 /// lease; one that is never returned, since its process died, ends by itself.
 ///
 /// ```
-/// use bailiwick::ConcurrencyLimit;
+/// use bailiwick::quota::ConcurrencyLimit;
 /// let limit = ConcurrencyLimit::new(4, 120)?; // four at once, two minutes each
 /// assert_eq!((limit.at_once(), limit.seconds()), (4, 120));
-/// # Ok::<(), bailiwick::QuotaError>(())
+/// # Ok::<(), bailiwick::quota::QuotaError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ConcurrencyText", into = "ConcurrencyText")]
@@ -278,13 +275,13 @@ pub struct ConcurrencyLimit {
 
 impl ConcurrencyLimit {
     /// The most leases at once.
-    pub const MOST: u16 = 1000;
+    pub const MAX: u16 = 1000;
     /// The longest time that a lease lasts, in seconds: a day.
-    pub const LONGEST_SECONDS: u32 = 86_400;
+    pub const MAX_SECONDS: u32 = 86_400;
 
     /// 1 to 1000 at once, each for 1 to 86,400 seconds. Fails with [`QuotaError::Concurrency`] otherwise.
     pub const fn new(at_once: u16, seconds: u32) -> Result<Self, QuotaError> {
-        let is_sound = at_once >= 1 && at_once <= Self::MOST && seconds >= 1 && seconds <= Self::LONGEST_SECONDS;
+        let is_sound = at_once >= 1 && at_once <= Self::MAX && seconds >= 1 && seconds <= Self::MAX_SECONDS;
         if is_sound { Ok(Self { at_once, seconds }) } else { Err(QuotaError::Concurrency) }
     }
 

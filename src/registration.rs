@@ -2,7 +2,6 @@
 //! once for each request, and the first credits once for each verified identity.
 
 mod invitation;
-mod succession;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,19 +11,22 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::account::{Account, AccountStatus};
+use crate::change::Answer;
 use crate::change::RowChange;
-use crate::credit::{Answer, Cause, Change, GrantError, IdempotencyKey, Wallet, WalletError};
+use crate::credit::{Cause, Change, GrantError, IdempotencyKey, Wallet, WalletError};
 use crate::digest::read_digest;
 use crate::id::{AccountId, PlanId, SiteId, SubscriptionId, UserId};
 use crate::money::Credits;
+use crate::payment_method::PaymentMethod;
+use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::privilege::Privileges;
 use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, Subscription};
-use crate::tenant::{Account, AccountStatus, Plan, Site};
+use crate::right::Privileges;
+use crate::subscription::Subscription;
+use crate::tenant::Site;
 
 pub use invitation::{Invitation, JoinChange, JoinError, JoinFacts};
-pub use succession::{Succession, SuccessionError};
 
 /// A verified identity as a digest: it outlives the account, so that the first credits are given once, and it tells
 /// nobody who it was. Hash the verified address or phone number with a secret of the service (HMAC-SHA-256).

@@ -18,6 +18,7 @@ mod filter;
 mod frame;
 mod insert;
 mod level;
+mod marker;
 mod prepared;
 mod reference;
 mod render;
@@ -34,85 +35,62 @@ use std::marker::PhantomData;
 
 use thiserror::Error;
 
+use crate::account::Account;
 use crate::gate::{Access, Denial, Reach, WriteAccess};
 use crate::id::{AccountId, SectorId, SiteId};
 use crate::problem::{Code, Explained};
-use crate::tenant::{Account, Sector, Site};
+use crate::tenant::{Sector, Site};
 use bounds::Bounds;
 
 pub use aggregate::Aggregate;
-pub use column::{Column, Data, Key};
+pub use column::Column;
 pub use cursor::{Cursor, CursorError};
 pub use ddl::create_table;
 #[cfg(feature = "decimal")]
 pub use decimal::{Fixed, FixedError};
 pub use filter::{Filter, OrderBy};
 pub use insert::{Insert, InsertMany, Upsert};
-pub use level::{Covers, Global, Level, ScopeLevel, SeveralSites, Stamps, TenantLevel, Within};
-pub use prepared::{Bound, BoundValues, Parameters, Permits, Prepared, Shape, Template, Unbound};
-pub use reference::{Joined, Reachable, ReferenceTo, Refers, SettableIn, Subquery};
+use level::{Covers, Level, ScopeLevel, SeveralSites, Stamps, TenantLevel, Within};
+use marker::{Mode, NoFilter, NoKey, NoOutput, Of, Read, Ready, Write};
+use prepared::{Bound, Parameters, Permits, Shape};
+pub use prepared::{BoundValues, Prepared};
+pub use reference::Subquery;
+use reference::{Reachable, Refers, SettableIn};
 #[doc(hidden)]
 pub use reference::{ReferenceTarget, Steps};
 pub use security::row_level_security;
 pub use select::{Count, Exists, Select};
 pub use statement::{BuildError, Dialect, Statement};
+pub use table::Table;
 #[doc(hidden)]
 pub use table::{DataColumn, IdColumn, KeyColumn, Reference, Schema, assert_reference};
-pub use table::{Keyed, KeyedIn, Table, TenantKeyed};
-pub use tuple::{Columns, Operands, Unique};
+use table::{Keyed, KeyedIn, TenantKeyed};
+pub use tuple::Unique;
+use tuple::{Columns, Operands};
 pub use update::{Delete, Update};
-pub use value::{
-    ColumnValue, Comparable, KeyValue, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind, ValueRef,
-};
+use value::{ColumnValue, Comparable, KeyValue, ParameterValue, Rankable, Summable};
+pub use value::{Operand, Parameter, ValueKind, ValueRef};
 
-/// What a type is of, without having one.
-type Of<T> = PhantomData<fn() -> T>;
-
-mod sealed {
-    use super::render::Rendered;
-    use super::statement::{BuildError, Dialect};
-
-    pub trait Mode {}
-    pub trait Level {}
-    pub trait Value {}
-    pub trait Parameters {}
-    pub trait UniqueValues {}
-    pub trait Shape {
-        fn shape(self, dialect: Dialect) -> Result<Rendered, BuildError>;
-    }
+/// The types that only mark a state: what a scope may do, whose rows a table holds, what a statement still lacks, what a
+/// column is for.
+pub mod state {
+    pub use super::column::{Data, Key};
+    pub use super::level::{Global, SeveralSites};
+    pub use super::marker::{NoFilter, NoKey, NoOutput, Read, Ready, Write};
+    pub use super::prepared::{Bound, Unbound};
+    pub use super::reference::{Joined, ReferenceTo};
 }
 
-/// The state of a statement that can be built.
-#[derive(Clone, Copy, Debug)]
-pub enum Ready {}
-
-/// The state of an update or a delete that was told neither a filter nor `.all_in_scope()`.
-#[derive(Clone, Copy, Debug)]
-pub enum NoFilter {}
-
-/// The state of an insert whose key is supplied, and was not yet.
-#[derive(Clone, Copy, Debug)]
-pub enum NoKey {}
-
-/// The state of an aggregate that was not told what to find out.
-#[derive(Clone, Copy, Debug)]
-pub enum NoOutput {}
-
-/// What a scope may do with its rows: [`Read`] or [`Write`]. Sealed: there are no others.
-pub trait Mode: sealed::Mode + 'static {}
-
-/// The mode that reads.
-#[derive(Clone, Copy, Debug)]
-pub enum Read {}
-
-/// The mode that reads and writes.
-#[derive(Clone, Copy, Debug)]
-pub enum Write {}
-
-impl sealed::Mode for Read {}
-impl sealed::Mode for Write {}
-impl Mode for Read {}
-impl Mode for Write {}
+/// The sealed bounds of statements.
+pub mod traits {
+    pub use super::level::{Covers, Level, ScopeLevel, Stamps, TenantLevel, Within};
+    pub use super::marker::Mode;
+    pub use super::prepared::{Parameters, Permits, Shape};
+    pub use super::reference::{Reachable, Refers, SettableIn};
+    pub use super::table::{Keyed, KeyedIn, TenantKeyed};
+    pub use super::tuple::{Columns, Operands};
+    pub use super::value::{ColumnValue, Comparable, KeyValue, ParameterValue, Rankable, Summable};
+}
 
 /// The way into a tenant's rows. It has no statements: open the account or a site first.
 ///
@@ -190,7 +168,10 @@ impl<M: Mode> Entry<M> {
 /// since only there every tenant column is known. It comes from an [`Entry`] alone, and is owned and `'static`.
 ///
 /// ```
-/// use bailiwick::{Dialect, Scope, Site, Write};
+/// use bailiwick::Scope;
+/// use bailiwick::scope::Dialect;
+/// use bailiwick::scope::state::Write;
+/// use bailiwick::tenant::Site;
 ///
 /// bailiwick::table! {
 ///     /// The sites of an account.
@@ -208,7 +189,7 @@ impl<M: Mode> Entry<M> {
 ///     }
 /// }
 ///
-/// fn rename(site: &Scope<Site, Write>, id: i64, title: &str) -> Result<(), bailiwick::BuildError> {
+/// fn rename(site: &Scope<Site, Write>, id: i64, title: &str) -> Result<(), bailiwick::scope::BuildError> {
 ///     let update = site.update::<Article>().set(Article::TITLE, title).filter(Article::ID.equals(id));
 ///     assert_eq!(
 ///         update.build(Dialect::Sqlite)?.sql(),
@@ -216,9 +197,12 @@ impl<M: Mode> Entry<M> {
 ///     );
 ///     Ok(())
 /// }
-/// # use bailiwick::{Account, AccountStatus, PaymentMethod, Plan, Principal, Privileges, Tenant, validate_account_and_plan};
+/// # use bailiwick::{Account, Plan, Principal, Tenant, validate_account_and_plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::right::Privileges;
 /// # let plan = Plan {
-/// #     id: 1.into(), active: true, price: bailiwick::Money::new(0.into(), bailiwick::Currency::EUR)?, interval: bailiwick::Interval::MONTHLY,
+/// #     id: 1.into(), active: true, price: bailiwick::Money::new(0.into(), bailiwick::money::Currency::EUR)?, interval: bailiwick::period::Interval::MONTHLY,
 /// #     credits_per_month: bailiwick::Credits::ZERO, needs_subscription: false, quotas: Default::default(),
 /// #     concurrency: Default::default(),
 /// # };
@@ -381,7 +365,8 @@ impl<L: ScopeLevel> Scope<L, Write> {
 /// same, so that nobody learns what others have.
 ///
 /// ```
-/// use bailiwick::{NotFound, Problem};
+/// use bailiwick::Problem;
+/// use bailiwick::scope::NotFound;
 /// fn updated(rows_affected: u64) -> Result<(), Problem> {
 ///     Ok(NotFound::unless(rows_affected > 0)?)
 /// }

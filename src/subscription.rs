@@ -5,6 +5,7 @@ mod due;
 mod effect;
 mod proration;
 mod stored;
+mod succession;
 mod table;
 mod transition;
 
@@ -14,11 +15,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::payment_method::{PaymentMethod, Provider, STRIPE_PLACEHOLDER, is_stripe_id};
 use crate::period::Period;
 
-pub use command::{AfterRetries, AfterTrial, Command, RecordedPayment};
+pub use command::{Command, RecordedPayment};
 pub use effect::Effect;
 pub use proration::{Proration, ProrationError};
+pub use succession::{Succession, SuccessionError};
 pub use table::{CommandKind, RefusalReason, transition};
 pub use transition::{Refusal, Transition};
 
@@ -81,72 +84,10 @@ impl SubscriptionStatus {
     }
 }
 
-/// How a tenant pays. It is always chosen explicitly; there is no default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentMethod {
-    /// Stripe.
-    Stripe,
-    /// PayPal.
-    Paypal,
-    /// A bank transfer, confirmed by an operator.
-    BankTransfer,
-}
-
-impl PaymentMethod {
-    /// Every payment method.
-    pub const ALL: [Self; 3] = [Self::Stripe, Self::Paypal, Self::BankTransfer];
-
-    /// The text to store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stripe => "stripe",
-            Self::Paypal => "paypal",
-            Self::BankTransfer => "bank_transfer",
-        }
-    }
-
-    /// From a stored text. `None` for what is no payment method.
-    pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == text)
-    }
-
-    /// From the columns of a row that may be older than the choice of a payment method: what is stored, or Stripe where
-    /// nothing is stored and there is a Stripe identifier. `None` where the row does not say: then somebody must choose.
-    /// A text that is no payment method is not one, whatever else the row holds.
-    ///
-    /// ```
-    /// use bailiwick::PaymentMethod;
-    /// assert_eq!(PaymentMethod::of_row(Some("bank_transfer"), None), Some(PaymentMethod::BankTransfer));
-    /// assert_eq!(PaymentMethod::of_row(None, Some("sub_1")), Some(PaymentMethod::Stripe));
-    /// assert_eq!(PaymentMethod::of_row(None, None), None);
-    /// ```
-    ///
-    /// An account's row has no Stripe identifier of its own: give that of any of its subscriptions.
-    pub fn of_row(payment_method: Option<&str>, stripe_subscription_id: Option<&str>) -> Option<Self> {
-        match (payment_method, stripe_subscription_id) {
-            (Some(text), _) => Self::from_text(text),
-            (None, Some(id)) if is_stripe_id(id) => Some(Self::Stripe),
-            (None, _) => None,
-        }
-    }
-}
-
 impl fmt::Display for SubscriptionStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-impl fmt::Display for PaymentMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Whether a stored text is an identifier of Stripe's, and not what stands for none.
-pub(crate) fn is_stripe_id(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with(Subscription::PLACEHOLDER)
 }
 
 /// A change of plan that waits for the end of what is paid.
@@ -211,7 +152,7 @@ pub struct Subscription {
 impl Subscription {
     /// What a row without a Stripe identifier has in its place where old code demands one: this, and the row's key. It is no
     /// identifier of Stripe's, and is read as none. See `migration`.
-    pub const PLACEHOLDER: &str = "no-stripe-subscription:";
+    pub const PLACEHOLDER: &str = STRIPE_PLACEHOLDER;
 
     /// A new subscription: incomplete until its first payment or its trial, and in version 1. A host inserts it.
     pub fn new(
@@ -256,5 +197,17 @@ impl Subscription {
     /// The plan that the next payment is for: the pending one if a change waits for the next period, else the present one.
     pub fn next_plan(&self) -> &PlanId {
         self.pending_plan.as_ref().map_or(&self.plan, |pending| &pending.plan)
+    }
+}
+
+impl Subscription {
+    /// The provider that runs it, and what it is called there.
+    pub(crate) fn run_by(&self) -> Option<(Provider, String)> {
+        let (provider, id) = match self.payment_method {
+            PaymentMethod::Stripe => (Provider::Stripe, self.stripe_subscription_id.clone()),
+            PaymentMethod::Paypal => (Provider::Paypal, self.paypal_subscription_id.clone()),
+            PaymentMethod::BankTransfer => return None,
+        };
+        id.filter(|id| is_stripe_id(id)).map(|id| (provider, id))
     }
 }

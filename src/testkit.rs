@@ -15,7 +15,8 @@
 //! use std::sync::{Mutex, PoisonError};
 //!
 //! use bailiwick::testkit::{CreditStore, Fault, Loaded, Written, check_store};
-//! use bailiwick::{AccountId, Change, LedgerEntry, Outcome, OutcomeWrite, Wallet};
+//! use bailiwick::{AccountId, Wallet};
+//! use bailiwick::credit::{Change, LedgerEntry, Outcome, OutcomeWrite};
 //!
 //! #[derive(Default)]
 //! struct Rows {
@@ -92,7 +93,8 @@
 //!
 //! ```
 //! # use bailiwick::testkit::{CreditStore, Loaded, Written};
-//! # use bailiwick::{AccountId, Change, LedgerEntry};
+//! # use bailiwick::AccountId;
+//! # use bailiwick::credit::{Change, LedgerEntry};
 //! # struct Store;
 //! # impl Store {
 //! #     async fn insert_account(&self) -> std::io::Result<AccountId> { Ok(7.into()) }
@@ -170,7 +172,8 @@ pub use check::{Check, audit, check_pair, check_store};
 pub use fault::Fault;
 pub use report::{Checked, Report};
 
-use crate::credit::{Answer, Change, LedgerEntry, Outcome, Wallet};
+use crate::change::Answer;
+use crate::credit::{Change, LedgerEntry, Outcome, Wallet};
 use crate::id::AccountId;
 
 /// How often [`transact`] begins again. Each miss means that another change was committed, so a wallet that is contended
@@ -238,7 +241,8 @@ pub enum TransactError<S, E> {
 ///
 /// ```
 /// use bailiwick::testkit::{CreditStore, TransactError, transact};
-/// use bailiwick::{Access, Held, HoldError, HoldRequest, Outcome, Wallet};
+/// use bailiwick::{Access, Wallet};
+/// use bailiwick::credit::{Held, HoldError, HoldRequest, Outcome};
 /// use chrono::{DateTime, Utc};
 ///
 /// fn hold<S: CreditStore>(

@@ -1,19 +1,17 @@
-//! The throttle: how fast an account may go, and how much of it at once. Pure decisions ([`gcra`](crate::gcra),
-//! [`concurrency`](crate::concurrency)) over small states, injective keys for shared stores with the texts that decide
+//! The throttle: how fast an account may go, and how much of it at once. Pure decisions ([`gcra`](crate::throttle::gcra),
+//! [`concurrency`](crate::throttle::leases)) over small states, injective keys for shared stores with the texts that decide
 //! there, and a bounded map in process.
 
-mod answers;
 mod client;
-pub(crate) mod gcra;
+pub mod gcra;
 mod headers;
 mod held;
 mod key;
-pub(crate) mod lease;
+mod lease;
 mod passage;
 mod room;
 mod scopes;
 mod shared;
-pub(crate) mod states;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +24,7 @@ use crate::gate::Access;
 use crate::id::AccountId;
 use crate::policy::{FailureMode, Policy, ThrottleBypass};
 use crate::quota::{QuotaSet, ThrottleScope};
-use answers::Answers;
+use gcra::Answers;
 use headers::Report;
 use key::{Address, Place, Subject};
 use lease::{LeaseRoom, Refused};
@@ -40,6 +38,12 @@ pub use key::{ThrottleKey, ThrottleKeyError, ThrottleSubject};
 pub use lease::Lease;
 pub use passage::{Exceeded, Passage, QuotaReport, Throttled};
 pub use shared::{SharedCheck, SharedError};
+
+/// Concurrency limits as pure functions, for hosts that keep leases in a store of their own: read them,
+/// [`acquire`](leases::acquire) or release, write them back under the store's guard.
+pub mod leases {
+    pub use super::lease::{Acquisition, Leases, acquire};
+}
 
 /// How many keys a [`Throttle`] holds at most: its bound on memory. A key with one quota takes some 100 bytes, with
 /// several some 250; it takes room from its first request until it has drained and its place is needed.
@@ -58,7 +62,7 @@ pub struct ThrottleCapacity {
     pub addresses: u32,
 }
 
-/// The throttle of one process: [`gcra::decide_all`](crate::gcra::decide_all) over a bounded concurrent map.
+/// The throttle of one process: [`gcra::decide_all`](crate::throttle::gcra::decide_all) over a bounded concurrent map.
 ///
 /// An application has one, and shares it between threads. It reads no clock. Memory is bounded: where there is no room
 /// for a new key, keys that have drained give way and no others do, and if none has, the new key is refused.
@@ -69,9 +73,16 @@ pub struct ThrottleCapacity {
 /// ```
 /// # use std::collections::BTreeMap;
 /// # use std::sync::Arc;
-/// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan};
-/// # use bailiwick::{Principal, Privileges, Problem, Tenant, validate_account_and_plan};
-/// use bailiwick::{throttle_scope, Quota, Throttle, ThrottleCapacity, ThrottleScope};
+/// # use bailiwick::{Account, Credits, Money, Plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::{Principal, Problem, Tenant, validate_account_and_plan};
+/// # use bailiwick::right::Privileges;
+/// use bailiwick::{Quota, Throttle, throttle_scope};
+/// use bailiwick::quota::ThrottleScope;
+/// use bailiwick::throttle::ThrottleCapacity;
 ///
 /// const AI: ThrottleScope = throttle_scope!("ai");
 /// let throttle = Throttle::new(ThrottleCapacity { accounts: 100_000, addresses: 100_000 });
@@ -160,7 +171,8 @@ impl Throttle {
         let quotas = quotas(access, scope, now)?;
         let number = self.number(scope)?;
         let cost = cost.max(1);
-        let answers = self.accounts.charge(number, access.account().clone(), quotas.as_slice(), gcra::nanos(now), cost);
+        let answers =
+            self.accounts.charge(number, access.account_id().clone(), quotas.as_slice(), gcra::nanos(now), cost);
         self.explain(scope, quotas, cost, answers)
     }
 
@@ -213,7 +225,7 @@ impl Throttle {
     /// [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`].
     pub fn peek(&self, access: &Access, scope: ThrottleScope, now: DateTime<Utc>) -> Result<QuotaReport, Throttled> {
         let quotas = quotas(access, scope, now)?;
-        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
+        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account_id()));
         self.peek_key(&key, quotas, now)
     }
 
@@ -237,7 +249,7 @@ impl Throttle {
     /// charged here, to this account, or all of it has drained.
     pub fn refund(&self, access: &Access, passage: Passage, now: DateTime<Utc>) -> Option<QuotaReport> {
         let scope = passage.scope()?;
-        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
+        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account_id()));
         self.refund_key(&key, access.plan().quotas.get(&scope)?, passage, now)
     }
 
@@ -273,7 +285,7 @@ impl Throttle {
         }
         let limit = access.plan().concurrency.get(&scope).ok_or(Throttled::QuotaMissing(scope))?;
         let number = self.number(scope)?;
-        self.leases.acquire(access.account(), number, limit, now).map_err(|refused| match refused {
+        self.leases.acquire(access.account_id(), number, limit, now).map_err(|refused| match refused {
             Refused::Full => Throttled::Full,
             Refused::Exceeded(acquisition) => Throttled::too_many_at_once(scope, limit, &acquisition, now),
         })

@@ -13,10 +13,10 @@ use actix_web::web::{self, Json, Path, Query};
 use actix_web::{App, Error, HttpServer};
 use adapter::{AI, Host, LARGEST_BODY, name};
 use bailiwick::actix::{Passed, body_problem, install, method_not_allowed};
-use bailiwick::{
-    Access, Anyone, BillingAccess, Gatekeeper, IdempotencyKey, MayConfirmPayments, MayCrossTenants, MayGrantCredits,
-    Principal, Problem, WriteAccess,
-};
+use bailiwick::credit::IdempotencyKey;
+use bailiwick::gate::BillingAccess;
+use bailiwick::http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrantCredits};
+use bailiwick::{Access, Principal, Problem, WriteAccess};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]

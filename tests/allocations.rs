@@ -7,9 +7,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
-use bailiwick::{
-    Answer, Evidence, GrantTerms, HoldRequest, LedgerEntry, Route, Wallet, admit, validate_account_and_plan,
-};
+use bailiwick::change::Answer;
+use bailiwick::credit::{GrantTerms, HoldRequest, LedgerEntry};
+use bailiwick::{Evidence, Route, Wallet, admit, validate_account_and_plan};
 use model::gate;
 use model::gate_facts::{self as facts, SECOND};
 use support::host::{ACCOUNT, Host, credit_policy, key, prices};
@@ -21,14 +21,14 @@ struct Counting;
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<isize> = const { Cell::new(0) };
-    static MOST_BYTES: Cell<isize> = const { Cell::new(0) };
+    static MAX_BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
 /// What a thread frees may come from another, so that its own count is below zero for a while.
 fn moved(freed: usize, taken: usize) {
     let bytes = BYTES.get() - freed.cast_signed() + taken.cast_signed();
     BYTES.set(bytes);
-    MOST_BYTES.set(MOST_BYTES.get().max(bytes));
+    MAX_BYTES.set(MAX_BYTES.get().max(bytes));
 }
 
 unsafe impl GlobalAlloc for Counting {
@@ -62,9 +62,9 @@ fn allocations<T>(work: impl FnOnce() -> T) -> u64 {
 /// How far the memory in use grows at the most.
 fn growth<T>(work: impl FnOnce() -> T) -> isize {
     let before = BYTES.get();
-    MOST_BYTES.set(before);
+    MAX_BYTES.set(before);
     black_box(work());
-    MOST_BYTES.get() - before
+    MAX_BYTES.get() - before
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_gate_allocates_nothing() {
 
 /// A ledger that is made while it is read: a grant, then holds that run out.
 fn ledger(entries: usize) -> impl Iterator<Item = LedgerEntry> {
-    let mut host = Host::under(credit_policy(bailiwick::Overage::Reject));
+    let mut host = Host::under(credit_policy(bailiwick::policy::Overage::Reject));
     host.grant("first", GrantTerms::forever(credits(1_000_000)), 0);
     let first = host.ledger.remove(0);
     let (access, mut wallet, mut number) = (host.access, host.wallet, 0_i64);
@@ -140,11 +140,11 @@ fn c7_a_ledger_of_any_length_is_replayed_in_the_memory_of_one_wallet() {
 /// pure decision.
 #[test]
 fn the_throttle_allocates_nothing() {
-    use bailiwick::gcra::{self, Limits};
-    use bailiwick::{
-        AccountId, ApiKeyId, Quota, QuotaSet, SiteId, Throttle, ThrottleCapacity, ThrottleKey, ThrottleSubject, UserId,
-        throttle_scope,
-    };
+    use bailiwick::id::{ApiKeyId, UserId};
+    use bailiwick::quota::QuotaSet;
+    use bailiwick::throttle::gcra::{self, Limits};
+    use bailiwick::throttle::{ThrottleCapacity, ThrottleKey, ThrottleSubject};
+    use bailiwick::{AccountId, Quota, SiteId, Throttle, throttle_scope};
     let (scope, now) = (throttle_scope!("ai"), facts::instant(0));
     let uuid = "00000000-0000-0000-0000-000000000007";
     for (account, user) in [(AccountId::from(7), UserId::from(1)), (uuid.parse().unwrap(), uuid.parse().unwrap())] {
@@ -182,7 +182,9 @@ fn the_throttle_allocates_nothing() {
 #[cfg(feature = "sql")]
 #[test]
 fn what_a_prepared_statement_lends_is_not_allocated() {
-    use bailiwick::{Account, Dialect, Prepared, Principal, Read, ValueRef};
+    use bailiwick::scope::state::Read;
+    use bailiwick::scope::{Dialect, Prepared, ValueRef};
+    use bailiwick::{Account, Principal};
 
     bailiwick::table! {
         struct Note: Account in "notes" {

@@ -13,10 +13,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, serve};
 use bailiwick::axum::{Json, Path, Query, method_not_allowed, not_found};
-use bailiwick::{
-    Access, Anyone, BillingAccess, Gatekeeper, IdempotencyKey, MayConfirmPayments, MayCrossTenants, MayGrantCredits,
-    Passage, Principal, Problem, WriteAccess,
-};
+use bailiwick::credit::IdempotencyKey;
+use bailiwick::gate::BillingAccess;
+use bailiwick::http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrantCredits};
+use bailiwick::throttle::Passage;
+use bailiwick::{Access, Principal, Problem, WriteAccess};
 use serde::{Deserialize, Serialize};
 
 type App = Arc<Host>;

@@ -5,8 +5,13 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bailiwick::concurrency::{Leases, acquire};
-use bailiwick::*;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Period;
+use bailiwick::quota::{ConcurrencyLimit, QuotaError, ThrottleScope};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::throttle::leases::{Leases, acquire};
+use bailiwick::throttle::{Lease, ThrottleCapacity, Throttled};
+use bailiwick::{Access, Code, Principal, Problem, Subscription, Throttle, throttle_scope, validate_account_and_plan};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use support::{at, tenant};

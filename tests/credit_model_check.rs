@@ -13,7 +13,15 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::change::Answer;
+use bailiwick::credit::{
+    Change, DeductRequest, Event, GrantTerms, HoldRequest, IdempotencyKey, LedgerEntry, Outcome, OutcomeWrite,
+    PriceList, Replayed,
+};
+use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
+use bailiwick::problem::Explained;
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::{Access, Credits, Hold, Wallet};
 use chrono::TimeDelta;
 use stateright::{Checker, Model, Property};
 use support::at;

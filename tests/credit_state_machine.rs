@@ -10,7 +10,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use bailiwick::*;
+use bailiwick::credit::{Cause, Grant, GrantTerms, Rollover};
+use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
+use bailiwick::subscription::Transition;
+use bailiwick::{Credits, Hold, Wallet};
 use credit_facts::totals;
 use model::{Model, Totals};
 use proptest::prelude::*;

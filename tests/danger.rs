@@ -2,8 +2,17 @@
 
 mod support;
 
+use bailiwick::account::AccountStatus;
 use bailiwick::danger::{AuditRecord, CrossTenant, CrossTenantError};
-use bailiwick::*;
+use bailiwick::gate::{Credential, Denial, Operator};
+use bailiwick::id::UserId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::right::Privilege;
+use bailiwick::scope::state::Bound;
+use bailiwick::scope::{Dialect, Statement};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::tenant::Site;
+use bailiwick::{Account, AccountId, Evidence, Principal, Route, SiteId, Subscription, Tenant, admit, table};
 use proptest::prelude::*;
 use support::{account, at, operator_of, staff, tenant};
 
@@ -56,7 +65,7 @@ proptest! {
                 let denied = Denial::PrivilegeMissing(Privilege::CrossTenants);
                 prop_assert_eq!(opened.unwrap_err(), CrossTenantError::Denied(denied));
             } else if own == other {
-                prop_assert_eq!(opened.unwrap_err(), CrossTenantError::OwnAccount);
+                prop_assert_eq!(opened.unwrap_err(), CrossTenantError::Denied(Denial::OwnAccount));
             } else {
                 let speaks = reason.trim().chars().any(char::is_alphanumeric) && !reason.trim().chars().any(char::is_control);
                 prop_assert_eq!(opened.is_ok(), speaks, "{:?}", reason);

@@ -2,10 +2,12 @@
 
 mod model;
 
-use bailiwick::{
-    AccountStatus, Admission, Code, CredentialFailure, Denial, Evidence, Policy, Principal, Privilege, Privileges,
-    Problem, Route, Severity, SubscriptionStatus, Tenant, admit, validate_account_and_plan,
-};
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::{Admission, CredentialFailure, Denial};
+use bailiwick::problem::Severity;
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Code, Evidence, Policy, Principal, Problem, Route, Tenant, admit, validate_account_and_plan};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::gate::{self, Instant};
 use model::gate_facts::{self as facts, SECOND};
@@ -539,8 +541,8 @@ fn g3_proofs_are_owned() {
     fn carried<T: Clone + Send + Sync + 'static>() {}
     carried::<bailiwick::Access>();
     carried::<bailiwick::WriteAccess>();
-    carried::<bailiwick::BillingAccess>();
-    carried::<bailiwick::Operator>();
+    carried::<bailiwick::gate::BillingAccess>();
+    carried::<bailiwick::gate::Operator>();
 }
 
 /// A stored privilege is read word by word: what resembles one is none.
@@ -700,7 +702,7 @@ fn g7_every_denial_is_explained() {
         Denial::PrivilegeMissing(Privilege::GrantCredits),
         Denial::AccountMissing,
         Denial::AccountMismatch,
-        Denial::AccountSuspended(bailiwick::SuspensionCause::Abuse),
+        Denial::AccountSuspended(bailiwick::account::SuspensionCause::Abuse),
         Denial::AccountClosed,
         Denial::AccountStatusUnknown,
         Denial::PaymentPending,

@@ -3,7 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bailiwick::{AccountId, Quota, ThrottleKey, ThrottleScope, ThrottleSubject, UserId, gcra, throttle_scope};
+use bailiwick::id::UserId;
+use bailiwick::quota::ThrottleScope;
+use bailiwick::throttle::{ThrottleKey, ThrottleSubject, gcra};
+use bailiwick::{AccountId, Quota, throttle_scope};
 use chrono::DateTime;
 use governor::RateLimiter;
 use governor::clock::FakeRelativeClock;

@@ -1,9 +1,13 @@
 //! The ground floor: identifiers, amounts, quotas, the policy's loader, and problems.
 
-use bailiwick::{
-    AccountId, AmountError, Code, CredentialFailure, Credits, Currency, Denial, Explained, IdError, Money,
-    PaymentMethod, Policy, PolicySettings, Problem, Quota, QuotaError, QuotaSet, SiteId, ThrottleScope, throttle_scope,
-};
+use bailiwick::gate::{CredentialFailure, Denial};
+use bailiwick::id::IdError;
+use bailiwick::money::{AmountError, Currency};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::PolicySettings;
+use bailiwick::problem::Explained;
+use bailiwick::quota::{QuotaError, QuotaSet, ThrottleScope};
+use bailiwick::{AccountId, Code, Credits, Money, Policy, Problem, Quota, SiteId, throttle_scope};
 use proptest::prelude::*;
 use proptest::sample::select;
 use rust_decimal::Decimal;
@@ -137,7 +141,7 @@ proptest! {
     fn quota_sets_are_few_and_distinct(periods in prop::collection::vec(1..8_u32, 0..7)) {
         let quotas: Vec<Quota> = periods.iter().map(|period| Quota::new(1, *period).unwrap()).collect();
         let distinct: BTreeSet<u32> = periods.iter().copied().collect();
-        let sound = (1..=QuotaSet::MOST).contains(&periods.len()) && distinct.len() == periods.len();
+        let sound = (1..=QuotaSet::MAX).contains(&periods.len()) && distinct.len() == periods.len();
         let set = QuotaSet::try_from(quotas);
         prop_assert_eq!(set.is_ok(), sound);
         if let Ok(set) = set {

@@ -6,11 +6,11 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use bailiwick::change::Answer;
+use bailiwick::credit::{Cause, Change, DeductRequest, GrantTerms, HoldRequest, IdempotencyKey, Outcome, PriceList};
+use bailiwick::right::Privilege;
 use bailiwick::testkit::{CreditStore, Loaded, Written};
-use bailiwick::{
-    Access, AccountId, Answer, Cause, Change, Credits, DeductRequest, GrantTerms, Hold, HoldRequest, IdempotencyKey,
-    Outcome, PriceList, Principal, Privilege, Wallet, validate_account_and_plan,
-};
+use bailiwick::{Access, AccountId, Credits, Hold, Principal, Wallet, validate_account_and_plan};
 use chrono::TimeDelta;
 use memory::{Flaw, Memory, Rows};
 use support::{at, credits, operator, tenant};

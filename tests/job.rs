@@ -4,7 +4,14 @@ mod support;
 
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::{AccountStatus, SuspensionCause};
+use bailiwick::gate::{Denial, JobTenant};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Period;
+use bailiwick::policy::{GraceMode, GraceSettings, PolicySettings};
+use bailiwick::right::Privilege;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Policy, Principal, SiteId, Subscription, Tenant, validate_account_and_plan};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{account, at, tenant};

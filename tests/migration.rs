@@ -6,8 +6,9 @@ mod servers;
 
 use std::num::NonZeroU32;
 
+use bailiwick::Subscription;
 use bailiwick::migration::{Catalog, LegacySchema, MigrationError, SQLITE_CATALOG, Step};
-use bailiwick::{PaymentMethod, Subscription};
+use bailiwick::payment_method::PaymentMethod;
 use servers::Postgres;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;

@@ -1,8 +1,9 @@
 //! PayPal's webhooks: real shapes of events, and what is believed of them. The certificates are a test's own, made and
 //! signed with by openssl; their keys were thrown away.
 
-use bailiwick::paypal::{CLOCK_SKEW, Endpoint, EndpointError, Environment, LONGEST_AGE, Transmission, snapshot};
-use bailiwick::*;
+use bailiwick::provider::paypal::{CLOCK_SKEW, Endpoint, EndpointError, Environment, MAX_AGE, Transmission, snapshot};
+use bailiwick::provider::{PaidFor, ProviderEvent, ProviderReport, ProviderSnapshot, WebhookError};
+use bailiwick::subscription::SubscriptionStatus;
 use chrono::{DateTime, TimeDelta, Utc};
 
 const WEBHOOK: &str = "1JE4291016473214C";
@@ -159,8 +160,8 @@ fn only_paypals_own_signature_is_believed() {
     }
 
     // Time.
-    assert_eq!(verify(good, &chain, &body, now + LONGEST_AGE), Ok(()));
-    let late = verify(good, &chain, &body, now + LONGEST_AGE + SECOND);
+    assert_eq!(verify(good, &chain, &body, now + MAX_AGE), Ok(()));
+    let late = verify(good, &chain, &body, now + MAX_AGE + SECOND);
     assert_eq!(late, Err(WebhookError::OutOfTime));
     assert_eq!(verify(good, &chain, &body, now - CLOCK_SKEW), Ok(()));
     let early = verify(good, &chain, &body, now - CLOCK_SKEW - SECOND);

@@ -4,7 +4,7 @@ mod model;
 
 use std::num::NonZeroU16;
 
-use bailiwick::{Interval, IntervalUnit, Period};
+use bailiwick::period::{Interval, IntervalUnit, Period};
 use chrono::{DateTime, Utc};
 use model::Every;
 use proptest::prelude::*;

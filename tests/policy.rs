@@ -1,6 +1,12 @@
 //! The policy's loader, in JSON and in TOML: what is wrong is all said at once, with its path.
 
-use bailiwick::*;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::{
+    AfterRetries, AfterTrial, CreditPolicy, FailureMode, GraceMode, GraceSettings, Overage, Overpayment, PolicyError,
+    PolicySettings,
+};
+use bailiwick::quota::ThrottleScope;
+use bailiwick::{Code, Credits, Policy, Problem, Scope, table, throttle_scope};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -6,7 +6,20 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::{AccountStatus, SuspensionCause};
+use bailiwick::change::{Answer, RowChange};
+use bailiwick::credit::{DueGrant, Outcome};
+use bailiwick::http::Anyone;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::{PaymentMethod, Provider};
+use bailiwick::period::{Interval, IntervalUnit, Period};
+use bailiwick::policy::PolicySettings;
+use bailiwick::provider::{
+    AdoptError, AdoptionFacts, Freshness, PaidFor, PaidInvoice, PaymentError, PaymentFacts, Plausibility,
+    ProviderPayment, ProviderSnapshot,
+};
+use bailiwick::subscription::{Command, PendingPlan, SubscriptionStatus};
+use bailiwick::{Account, Code, Credits, Money, Plan, Policy, Subscription, Wallet, chrono, table, transition};
 use proptest::prelude::*;
 use support::*;
 

@@ -5,7 +5,21 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::change::Answer;
+use bailiwick::credit::{IdempotencyKey, WalletError};
+use bailiwick::gate::Denial;
+use bailiwick::id::UserId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::PolicySettings;
+use bailiwick::registration::{
+    Invitation, JoinError, JoinFacts, Registered, Registration, RegistrationError, RegistrationFacts, Subject,
+    SubjectError, SubjectRecord,
+};
+use bailiwick::scope::Delete;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::tenant::Site;
+use bailiwick::{Account, AccountId, Plan, Policy, Principal, Tenant, Wallet, WriteAccess, validate_account_and_plan};
 use proptest::prelude::*;
 use support::*;
 

@@ -7,8 +7,12 @@ mod service;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use bailiwick::stripe::SigningSecret;
-use bailiwick::{Credits, LedgerEntry, Overpayment, PaymentMethod, Policy, PolicySettings, UserId, Wallet};
+use bailiwick::credit::LedgerEntry;
+use bailiwick::id::UserId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::{Overpayment, PolicySettings};
+use bailiwick::provider::stripe::SigningSecret;
+use bailiwick::{Credits, Policy, Wallet};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};

@@ -1,9 +1,20 @@
 //! The scope: rendered text on both dialects, refusals, and a real SQLite. `scope_model.rs` has statements at random.
 
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::Denial;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::problem::Explained;
+use bailiwick::right::Privileges;
+use bailiwick::scope::state::{Global, NoKey, Read, Write};
+use bailiwick::scope::traits::Covers;
+use bailiwick::scope::{
+    BuildError, Column, Cursor, Dialect, Entry, Filter, Insert, NotFound, Prepared, Statement, Table, Update,
+};
+use bailiwick::tenant::Site;
 use bailiwick::{
-    Access, Account, AccountStatus, BuildError, Code, Column, Covers, Credits, Currency, Cursor, Denial, Dialect,
-    Entry, Explained, Filter, Global, Insert, Interval, Money, NoKey, NotFound, PaymentMethod, Plan, Prepared,
-    Principal, Privileges, Problem, Read, Scope, Site, SiteId, Statement, Table, Tenant, Update, Write, WriteAccess,
+    Access, Account, Code, Credits, Money, Plan, Principal, Problem, Scope, SiteId, Tenant, WriteAccess,
     validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};

@@ -18,7 +18,7 @@ mod tables;
 
 use std::cell::RefCell;
 
-use bailiwick::Dialect;
+use bailiwick::scope::Dialect;
 use database::Database;
 use generate::{operation, reach, without_nul, world};
 use proptest::prelude::*;

@@ -12,7 +12,18 @@ mod support;
 #[allow(dead_code, unused_macros, reason = "what the generated statements need")]
 mod tables;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::Denial;
+use bailiwick::scope::state::{Read, ReferenceTo, SeveralSites, Write};
+use bailiwick::scope::{
+    BuildError, Column, Cursor, CursorError, Dialect, Filter, Fixed, FixedError, NotFound, Prepared, Statement, Unique,
+    ValueRef,
+};
+use bailiwick::tenant::Site;
+use bailiwick::{
+    Account, Code, Principal, Problem, Scope, SiteId, Tenant, WriteAccess, chrono, sea_query, table,
+    validate_account_and_plan,
+};
 use database::{Database, all_kinds};
 use model::{Cell, Row, World};
 use proptest::prelude::*;

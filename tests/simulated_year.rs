@@ -5,7 +5,13 @@ mod year;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::bank_transfer::ConfirmedTransfer;
+use bailiwick::credit::Balance;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::provider::{PaidFor, ProviderSnapshot};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Credits, Money};
 use year::*;
 
 const ACCOUNTS: usize = 1_000;

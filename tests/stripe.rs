@@ -1,7 +1,12 @@
 //! Stripe's webhooks: real shapes of events, and what is believed of them.
 
-use bailiwick::stripe::{SigningSecret, TOLERANCE, snapshot, verify};
-use bailiwick::*;
+use bailiwick::Money;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::Provider;
+use bailiwick::period::Period;
+use bailiwick::provider::stripe::{SigningSecret, TOLERANCE, snapshot, verify};
+use bailiwick::provider::{PaidFor, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError};
+use bailiwick::subscription::SubscriptionStatus;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -7,12 +7,18 @@ mod model;
 
 use std::sync::Arc;
 
-use bailiwick::{
-    Account, AccountStatus, AfterRetries, AfterTrial, Code, Command, CommandKind, Credits, Currency, Effect, Explained,
-    Interval, Money, PaymentMethod, PendingPlan, Period, Plan, Policy, PolicySettings, Principal, Privileges, Problem,
-    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus as Status, Tenant, Transition,
-    transition,
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::{AfterRetries, AfterTrial, PolicySettings};
+use bailiwick::problem::Explained;
+use bailiwick::right::Privileges;
+use bailiwick::subscription::{
+    Command, CommandKind, Effect, PendingPlan, RecordedPayment, Refusal, RefusalReason, SubscriptionStatus as Status,
+    Transition,
 };
+use bailiwick::{Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Subscription, Tenant, transition};
 use chrono::{DateTime, TimeDelta, Utc};
 use facts::{at, command, interval, seconds, told};
 use model::{Every, Model, Order};
@@ -738,7 +744,8 @@ fn statuses_and_methods_are_their_texts() {
 
 /// The policy of a host that waits 3 days for a renewal, gives 5 days' grace and 2 days for a first payment.
 fn lifecycle(after_trial: AfterTrial, after_grace: AfterRetries) -> Policy {
-    let grace = bailiwick::GraceSettings { seconds: GRACE.unsigned_abs(), mode: bailiwick::GraceMode::Full };
+    let grace =
+        bailiwick::policy::GraceSettings { seconds: GRACE.unsigned_abs(), mode: bailiwick::policy::GraceMode::Full };
     Policy::load(PolicySettings {
         renewal_slack_seconds: SLACK.unsigned_abs(),
         past_due_grace: Some(grace),
@@ -880,7 +887,7 @@ proptest! {
 
 #[test]
 fn a_change_of_plan_without_a_price_says_why() {
-    use bailiwick::ProrationError::{Currency as OtherCurrency, NoPeriod, PlanMismatch};
+    use bailiwick::subscription::ProrationError::{Currency as OtherCurrency, NoPeriod, PlanMismatch};
     let gate = Gate::new();
     let of = |id: i64, currency| Plan {
         id: id.into(),

@@ -27,7 +27,21 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::change::Answer;
+use bailiwick::credit::{
+    Allowance, AllowanceError, Cause, CauseError, Change, DeductRequest, Ended, GrantError, GrantTerms, HoldError,
+    HoldRequest, IdempotencyKey, IdempotencyKeyError, LedgerError, LedgerFault, Outcome, Price, PriceError, PriceList,
+    RefundError, ReleaseError, ReplayError, Replayed, RevokeError, Rollover, SettleError, WalletError,
+};
+use bailiwick::gate::{Denial, Operator};
+use bailiwick::money::AmountError;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::{LateSettle, Overage};
+use bailiwick::problem::Explained;
+use bailiwick::right::Privilege;
+use bailiwick::scope::Table;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Access, Code, Credits, Hold, Money, Plan, Policy, Principal, Subscription, Wallet, table};
 use chrono::TimeDelta;
 use support::host::{ACCOUNT, Host, credit_policy, key, month};
 use support::{at, credits, operator, operator_of, tenant};
@@ -261,7 +275,7 @@ impl Table {
             "grant" => {
                 row.only(&["priority", "from", "until", "by", "prior", "wallet"])?;
                 let ([name, amount], _) = row.words()?;
-                let named = name.parse().map_err(|error: KeyError| error.to_string())?;
+                let named = name.parse().map_err(|error: IdempotencyKeyError| error.to_string())?;
                 let cause = match Cause::promotion(&Self::operator(row)?, &ACCOUNT.into(), &named) {
                     Ok(cause) => cause,
                     Err(error) => return Ok((last(row), self.refused(&error))),
@@ -639,17 +653,17 @@ fn refusals() -> BTreeSet<(&'static str, &'static str)> {
         "RevokeError",
         &codes(&[
             &RevokeError::Denied(denied),
-            &RevokeError::OwnAccount,
+            &RevokeError::Denied(Denial::OwnAccount),
             &RevokeError::NothingLeft,
             &RevokeError::Wallet(mismatch),
         ]),
     );
-    add("CauseError", &codes(&[&CauseError::Denied(denied), &CauseError::OwnAccount]));
+    add("CauseError", &codes(&[&CauseError::Denied(denied), &CauseError::Denied(Denial::OwnAccount)]));
     add(
         "ReplayError",
         &codes(&[&ReplayError::Pending, &ReplayError::Released { drawn: some }, &ReplayError::Expired { drawn: some }]),
     );
-    add("KeyError", &codes(&[&KeyError]));
+    add("IdempotencyKeyError", &codes(&[&IdempotencyKeyError]));
     add(
         "AmountError",
         &codes(&[
@@ -682,7 +696,7 @@ const ERRORS: [&str; 13] = [
     "RevokeError",
     "CauseError",
     "ReplayError",
-    "KeyError",
+    "IdempotencyKeyError",
     "AmountError",
     "PriceError",
     "AllowanceError",

@@ -4,15 +4,19 @@
 mod memory;
 mod support;
 
+use bailiwick::account::AccountStatus;
+use bailiwick::change::Answer;
+use bailiwick::credit::{Cause, Event, GrantTerms, HoldRequest, IdempotencyKey, Outcome, PriceList};
+use bailiwick::policy::{CreditPolicy, PolicySettings};
+use bailiwick::right::Privilege;
 use bailiwick::testkit::proptest::prelude::*;
 use bailiwick::testkit::proptest::strategy::ValueTree;
 use bailiwick::testkit::{
     Check, CreditStore, Loaded, TransactError, audit, check_pair, check_store, strategies, transact,
 };
 use bailiwick::{
-    Access, Account, AccountId, AccountStatus, Answer, Cause, CreditPolicy, Credits, Event, GrantTerms, Hold,
-    HoldRequest, IdempotencyKey, Outcome, Plan, Policy, PolicySettings, PriceList, Principal, Privilege, SiteId,
-    Tenant, Wallet, validate_account_and_plan,
+    Access, Account, AccountId, Credits, Hold, Plan, Policy, Principal, SiteId, Tenant, Wallet,
+    validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use memory::{Flaw, Memory, Rows};

@@ -4,8 +4,9 @@
 #[allow(dead_code, reason = "the example's own main uses the rest")]
 mod service;
 
+use bailiwick::AccountId;
+use bailiwick::credit::{Change, LedgerEntry};
 use bailiwick::testkit::{CreditStore, Loaded, Written, check_store};
-use bailiwick::{AccountId, Change, LedgerEntry};
 use service::Store;
 use service::error::AppError;
 use service::ledger::{load_outcome, load_wallet, write_wallet};

@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use bailiwick::testkit::{Check, CreditStore, Loaded, Report, Written, audit, check_pair, check_store, transact};
-use bailiwick::{
-    Access, AccountId, Answer, Cause, Change, Credits, DeductRequest, Event, GrantTerms, Hold, HoldError, HoldRequest,
-    IdempotencyKey, LedgerEntry, Outcome, PriceList, Principal, Privilege, Receipt, Replayed, Wallet,
-    validate_account_and_plan,
+use bailiwick::change::Answer;
+use bailiwick::credit::{
+    Cause, Change, DeductRequest, Event, GrantTerms, HoldError, HoldRequest, IdempotencyKey, LedgerEntry, Outcome,
+    PriceList, Receipt, Replayed,
 };
+use bailiwick::right::Privilege;
+use bailiwick::testkit::{Check, CreditStore, Loaded, Report, Written, audit, check_pair, check_store, transact};
+use bailiwick::{Access, AccountId, Credits, Hold, Principal, Wallet, validate_account_and_plan};
 use chrono::TimeDelta;
 use servers::Postgres;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};

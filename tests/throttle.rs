@@ -7,12 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bailiwick::gcra::{self, GcraState, GcraStates, Limits, Verdict};
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::PolicySettings;
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::throttle::gcra::{self, GcraState, GcraStates, Limits, Verdict};
+use bailiwick::throttle::{HeaderDialect, ThrottleCapacity, Throttled};
 use bailiwick::{
-    Access, Account, AccountStatus, Code, Credits, Currency, HeaderDialect, Interval, Money, PaymentMethod, Period,
-    Plan, Policy, PolicySettings, Principal, Privilege, Privileges, Problem, Quota, QuotaSet, SiteId, Subscription,
-    SubscriptionStatus, Tenant, Throttle, ThrottleCapacity, ThrottleScope, Throttled, throttle_scope,
-    validate_account_and_plan,
+    Access, Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Quota, SiteId, Subscription, Tenant,
+    Throttle, throttle_scope, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::RateLimiter;
@@ -537,7 +544,9 @@ fn t8_only_a_development_policy_bypasses() {
 fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
     let throttle = throttle(9, 9);
     let mut tenant = tenant(7, &quota(1, 60).into());
-    let code = |result: Result<_, Throttled>| Problem::from(result.map(|_: bailiwick::Passage| ()).unwrap_err()).code();
+    let code = |result: Result<_, Throttled>| {
+        Problem::from(result.map(|_: bailiwick::throttle::Passage| ()).unwrap_err()).code()
+    };
     let other = throttle.check(&access(7, &quota(1, 60).into()), throttle_scope!("other"), at(START));
     assert_eq!(code(other), Code::QuotaMissing);
 
@@ -639,7 +648,7 @@ proptest! {
                 Ok(passage) => (passage.headers(), false),
                 Err(Throttled::QuotaExceeded(exceeded)) => (exceeded.headers(), true),
                 Err(other) => {
-                    prop_assert_eq!(bailiwick::Explained::code(&other), Code::CostExceedsBurst);
+                    prop_assert_eq!(bailiwick::problem::Explained::code(&other), Code::CostExceedsBurst);
                     prop_assert!(Problem::from(other).headers().is_empty());
                     continue;
                 }

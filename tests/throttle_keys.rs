@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bailiwick::{
-    AccountId, ApiKeyId, ForwardedError, SiteId, ThrottleKey, ThrottleScope, ThrottleSubject, TrustedHops, UserId,
-    throttle_scope,
-};
+use bailiwick::id::{ApiKeyId, UserId};
+use bailiwick::quota::ThrottleScope;
+use bailiwick::throttle::{ForwardedError, ThrottleKey, ThrottleSubject, TrustedHops};
+use bailiwick::{AccountId, SiteId, throttle_scope};
 use proptest::prelude::*;
 use proptest::sample::select;
 

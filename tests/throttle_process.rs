@@ -6,8 +6,14 @@ mod support;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bailiwick::gcra::{self, Limits};
-use bailiwick::*;
+use bailiwick::id::{ApiKeyId, UserId};
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::throttle::gcra::{self, Limits};
+use bailiwick::throttle::{ThrottleCapacity, ThrottleKey, ThrottleSubject, Throttled};
+use bailiwick::{
+    Access, AccountId, Code, Policy, Principal, Problem, Quota, SiteId, Throttle, throttle_scope,
+    validate_account_and_plan,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use support::{at, tenant};

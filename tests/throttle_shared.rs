@@ -6,12 +6,19 @@ mod servers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bailiwick::gcra::{self, Decisions, GcraState, GcraStates, Limits, Verdict};
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::right::Privileges;
+use bailiwick::throttle::gcra::{self, Decisions, GcraState, GcraStates, Limits, Verdict};
+use bailiwick::throttle::{
+    HeaderDialect, Passage, SharedCheck, SharedError, ThrottleCapacity, ThrottleKey, ThrottleSubject, Throttled,
+};
 use bailiwick::{
-    Access, Account, AccountId, AccountStatus, Code, Credits, Currency, HeaderDialect, Interval, Money, Passage,
-    PaymentMethod, Plan, Principal, Privileges, Problem, Quota, QuotaSet, SharedCheck, SharedError, Tenant, Throttle,
-    ThrottleCapacity, ThrottleKey, ThrottleScope, ThrottleSubject, Throttled, throttle_scope,
-    validate_account_and_plan,
+    Access, Account, AccountId, Code, Credits, Money, Plan, Principal, Problem, Quota, Tenant, Throttle,
+    throttle_scope, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use servers::{Postgres, Redis};

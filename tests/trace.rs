@@ -5,7 +5,10 @@ mod model;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use bailiwick::{ApiKeyId, CredentialFailure, Evidence, Principal, Privilege, Route, SiteId, Tenant, UserId, admit};
+use bailiwick::gate::CredentialFailure;
+use bailiwick::id::{ApiKeyId, UserId};
+use bailiwick::right::Privilege;
+use bailiwick::{Evidence, Principal, Route, SiteId, Tenant, admit};
 use model::gate;
 use model::gate_facts as facts;
 use tracing::field::{Field, Visit};

@@ -5,7 +5,15 @@ use std::hint::black_box;
 
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::Privileges;
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::scope::{Dialect, Prepared, Statement, ValueRef};
+use bailiwick::tenant::Site;
+use bailiwick::{Account, Credits, Money, Plan, Principal, Scope, Tenant, sea_query, table, validate_account_and_plan};
 use sea_query::{
     Expr, ExprTrait, Func, JoinType, Order, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder,
     UpdateStatement, Values,

@@ -5,8 +5,10 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, ensure};
-use bailiwick::stripe::SigningSecret;
-use bailiwick::{Credits, PaymentMethod, PolicySettings};
+use bailiwick::Credits;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::PolicySettings;
+use bailiwick::provider::stripe::SigningSecret;
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};

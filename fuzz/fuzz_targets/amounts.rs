@@ -2,7 +2,9 @@
 //! when it is written and read again, and what is refused has a reason (C11). Quotes equal the sum in integers of 10^-12.
 #![no_main]
 
-use bailiwick::{Credits, Currency, Money, PriceError, PriceList};
+use bailiwick::{Credits, Money};
+use bailiwick::credit::{PriceError, PriceList};
+use bailiwick::money::Currency;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,9 @@
 //! The first four bytes choose the policy, every four more are a command: what, on which, how much, how long.
 #![no_main]
 
-use bailiwick::*;
+use bailiwick::Wallet;
+use bailiwick::credit::{Cause, GrantTerms, LedgerEntry, Outcome, Rollover};
+use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../tests/model/credit_facts.rs"]
@@ -24,7 +26,7 @@ const MONTHS: u8 = 12;
 /// Few keys and grants, so that they meet.
 const KEYS: u8 = 6;
 const GRANTS: u8 = 6;
-const MOST_STEPS: usize = 80;
+const MAX_STEPS: usize = 80;
 
 fn months() -> &'static [Cause] {
     static ALL: std::sync::OnceLock<Vec<Cause>> = std::sync::OnceLock::new();
@@ -124,7 +126,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((policy, rest)) = bytes.split_first_chunk::<4>() else { return };
     let (credit, of_model) = policies(*policy);
     let (mut host, mut model, mut now) = (Host::under(credit), model::Model::new(of_model), 0);
-    for bytes in rest.as_chunks::<4>().0.iter().take(MOST_STEPS) {
+    for bytes in rest.as_chunks::<4>().0.iter().take(MAX_STEPS) {
         if bytes[0] % 10 == 9 {
             now += i64::from(bytes[1] % 16);
             model.wait_until(now);

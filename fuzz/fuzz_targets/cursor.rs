@@ -2,7 +2,10 @@
 //! panic, and which never reaches the text of a statement (S7).
 #![no_main]
 
-use bailiwick::*;
+use bailiwick::{Account, Principal, Scope, Tenant, chrono, table, validate_account_and_plan};
+use bailiwick::scope::{BuildError, Cursor, Dialect, Fixed, Select};
+use bailiwick::scope::state::Read;
+use bailiwick::tenant::Site;
 use libfuzzer_sys::fuzz_target;
 
 table! {

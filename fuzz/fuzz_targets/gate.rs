@@ -2,7 +2,8 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use bailiwick::{CredentialFailure, Evidence, Policy};
+use bailiwick::{Evidence, Policy};
+use bailiwick::gate::CredentialFailure;
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use bailiwick::Quota;
-use bailiwick::gcra::{self, GcraState, Limits, Verdict};
+use bailiwick::throttle::gcra::{GcraState, Limits, Verdict, self};
 use chrono::{DateTime, TimeDelta};
 use governor::RateLimiter;
 use governor::clock::FakeRelativeClock;

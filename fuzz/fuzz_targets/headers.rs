@@ -5,9 +5,9 @@
 use std::net::IpAddr;
 
 use arbitrary::Arbitrary;
-use bailiwick::{
-    HeaderDialect, Problem, Quota, QuotaSet, Throttle, ThrottleCapacity, ThrottleScope, Throttled, TrustedHops,
-};
+use bailiwick::{Problem, Quota, Throttle};
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::throttle::{HeaderDialect, ThrottleCapacity, Throttled, TrustedHops};
 use chrono::DateTime;
 use libfuzzer_sys::fuzz_target;
 use sfv::{List, ListEntry, Parser};
@@ -30,7 +30,7 @@ fuzz_target!(|input: Input| {
 });
 
 fn outgoing(input: &Input) {
-    let quotas = input.quotas.iter().take(QuotaSet::MOST);
+    let quotas = input.quotas.iter().take(QuotaSet::MAX);
     let quotas =
         quotas.filter_map(|(cells, seconds, burst)| Quota::new(*cells, *seconds).ok()?.with_burst(*burst).ok());
     let Ok(quotas) = QuotaSet::try_from(quotas.collect::<Vec<Quota>>()) else { return };

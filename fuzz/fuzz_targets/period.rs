@@ -5,7 +5,7 @@
 use std::num::NonZeroU16;
 
 use arbitrary::Arbitrary;
-use bailiwick::{Interval, IntervalUnit, Period};
+use bailiwick::period::{Interval, IntervalUnit, Period};
 use chrono::{DateTime, TimeDelta, Utc};
 use libfuzzer_sys::fuzz_target;
 

@@ -1,13 +1,15 @@
 //! Any bytes as a policy in JSON: no panic, every fault has a name, and whatever loads is within bounds (A3).
 #![no_main]
 
-use bailiwick::{Overage, PaymentMethod, Policy, PolicySettings};
+use bailiwick::Policy;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::{Overage, PolicySettings};
 use libfuzzer_sys::fuzz_target;
 
 /// A leap year, in seconds.
 const YEAR: u64 = 366 * 86_400;
 /// 10^12 credits, in micro-credits.
-const MOST_CREDITS: i64 = 1_000_000_000_000_000_000;
+const MAX_CREDITS: i64 = 1_000_000_000_000_000_000;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(settings) = serde_json::from_slice::<PolicySettings>(bytes) else { return };
@@ -28,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
                 again.registration_credits.micros(),
                 if let Overage::Debt(limit) = again.credit.overage { limit.micros() } else { 0 },
             ];
-            assert!(amounts.into_iter().all(|micros| (0..=MOST_CREDITS).contains(&micros)));
+            assert!(amounts.into_iter().all(|micros| (0..=MAX_CREDITS).contains(&micros)));
             for method in PaymentMethod::ALL {
                 assert_eq!(policy.is_enabled(method), again.payment_methods.contains(&method));
             }

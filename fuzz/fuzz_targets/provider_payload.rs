@@ -5,7 +5,12 @@
 use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Unstructured};
-use bailiwick::*;
+use bailiwick::{Account, Policy, Principal, Subscription, Tenant, Wallet, transition};
+use bailiwick::account::AccountStatus;
+use bailiwick::change::Answer;
+use bailiwick::payment_method::{PaymentMethod, Provider};
+use bailiwick::policy::PolicySettings;
+use bailiwick::provider::{AdoptError, AdoptionFacts, Freshness, PaymentFacts, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError};
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;

@@ -41,7 +41,7 @@ thread_local! {
     static DATABASE: RefCell<Database> = RefCell::new(Database::sqlite());
 }
 
-const MOST_STEPS: usize = 24;
+const MAX_STEPS: usize = 24;
 
 /// What the generator draws from these four bytes.
 fn draw<S: Strategy>(strategy: &S, bytes: &[u8]) -> S::Value {
@@ -62,7 +62,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut world = STRATEGIES.with(|(worlds, _)| draw(worlds, start));
     DATABASE.with_borrow_mut(|database| {
         database.load(&world);
-        for step in steps.chunks(4).take(MOST_STEPS) {
+        for step in steps.chunks(4).take(MAX_STEPS) {
             let (reach, operation) = STRATEGIES.with(|(_, steps)| draw(steps, step));
             let mut run = Run { database, world, reach, tally: &mut Tally::default() };
             run.one(&operation);

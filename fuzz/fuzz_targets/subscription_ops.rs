@@ -3,10 +3,10 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use bailiwick::{
-    AfterRetries, AfterTrial, GraceMode, GraceSettings, PaymentMethod, Policy, PolicySettings, Subscription,
-    SubscriptionStatus, Transition,
-};
+use bailiwick::{Policy, Subscription};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::{AfterRetries, AfterTrial, GraceMode, GraceSettings, PolicySettings};
+use bailiwick::subscription::{SubscriptionStatus, Transition};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../tests/model/subscription_facts.rs"]

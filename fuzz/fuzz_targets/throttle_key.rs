@@ -5,7 +5,10 @@
 use std::net::IpAddr;
 
 use arbitrary::Arbitrary;
-use bailiwick::{AccountId, ApiKeyId, SiteId, ThrottleKey, ThrottleScope, ThrottleSubject, UserId};
+use bailiwick::{AccountId, SiteId};
+use bailiwick::id::{ApiKeyId, UserId};
+use bailiwick::quota::ThrottleScope;
+use bailiwick::throttle::{ThrottleKey, ThrottleSubject};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]

@@ -11,14 +11,16 @@ use crate::problem::{Code, Explained};
 
 /// A hold that is drawn down in memory, from many threads at once, without asking the store.
 ///
-/// The node checkpoints what was drawn, from time to time, by [`Wallet::draw`](crate::Wallet::draw) with
+/// The node checkpoints what was drawn, from time to time, by [`Wallet::draw`](crate::credit::Wallet::draw) with
 /// [`drawn`](Self::drawn), and at shutdown settles with [`end`](Self::end). After a crash the hold expires: what the last
 /// checkpoint had drawn is spent, the rest goes back, so the loss is at most what was drawn since. Drawing stops a skew
 /// before the hold's end, so that clocks that differ by less cannot draw from a hold that has expired. What makes a charge
 /// happen once within an allowance is the node's to see to.
 ///
 /// ```
-/// use bailiwick::{Allowance, Answer, Credits, Hold, Outcome, Problem, Wallet};
+/// use bailiwick::{Credits, Hold, Problem, Wallet};
+/// use bailiwick::change::Answer;
+/// use bailiwick::credit::{Allowance, Outcome};
 /// # use chrono::{DateTime, TimeDelta, Utc};
 /// fn serve(hold: Hold, wallet: Wallet, outcome: &Outcome, now: DateTime<Utc>) -> Result<Wallet, Problem> {
 ///     let allowance = Allowance::of(hold, Credits::ZERO, TimeDelta::seconds(2));

@@ -5,22 +5,28 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
 
+use super::Change;
 use super::grant::{Cause, Grant, GrantTerms};
 use super::granting::{GrantError, RevokeError};
 use super::outcome::{Outcome, Revocation};
 use super::wallet::{Wallet, WalletError};
-use super::{Answer, Change};
+use crate::change::Answer;
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::period::{Interval, IntervalUnit, Period};
+use crate::plan::Plan;
 use crate::subscription::{Effect, SubscriptionStatus, Transition};
-use crate::tenant::Plan;
 
 /// Credits that are due, with the key under which they are granted once. The host grants each of them in the transaction
 /// of the change that lists it:
 ///
 /// ```
-/// # use bailiwick::*;
+/// # use bailiwick::{Credits, Money, Plan, Subscription, Wallet, chrono};
+/// # use bailiwick::credit::{Change, DueGrant, Grant, GrantError, Outcome};
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::subscription::RecordedPayment;
 /// # use std::collections::BTreeMap;
 /// # type Transaction = (Wallet, BTreeMap<String, Outcome>);
 /// # fn write(transaction: &mut Transaction, change: Change<Grant>) {

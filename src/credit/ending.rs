@@ -5,13 +5,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use super::Change;
 use super::balance::Balance;
 use super::draft::Draft;
 use super::hold::{Hold, HoldRecord};
+use super::key::IdempotencyKey;
 use super::ledger::Event;
-use super::outcome::{Ended, IdempotencyKey, Life, Outcome, OutcomeWrite, Pending, Receipt, State};
+use super::outcome::{Ended, Life, Outcome, OutcomeWrite, Pending, Receipt, State};
 use super::wallet::{Wallet, WalletError};
-use super::{Answer, Change};
+use crate::change::Answer;
 use crate::money::Credits;
 use crate::policy::{LateSettle, Overage};
 use crate::problem::{Code, Explained};

@@ -39,13 +39,13 @@ impl Wallet {
 ///
 /// The last column is what is available: free credits less debt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountStatement {
+pub struct LedgerStatement {
     period: Period,
     opening: Option<Balance>,
     lines: Vec<LedgerEntry>,
 }
 
-impl AccountStatement {
+impl LedgerStatement {
     /// The statement of a period, from the last entry that took effect before it (`None` if there is none) and all the
     /// entries that took effect in it, in the order of their numbers. What time has decided since the last entry and no
     /// command has recorded yet is not in the ledger, and not here: [`Wallet::advance`] records it.
@@ -110,7 +110,7 @@ fn signed(micros: i64) -> String {
 /// A row of the table: when, what, its change, and what is available after it.
 type Row = (DateTime<Utc>, String, String, String);
 
-impl fmt::Display for AccountStatement {
+impl fmt::Display for LedgerStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let edge = |at, name: &str, balance: &Balance| (at, name.to_owned(), String::new(), signed(net(balance)));
         let lines = self.lines().map(|(line, change)| {

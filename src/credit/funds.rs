@@ -33,7 +33,7 @@ pub(super) struct Lapse {
 
 impl Lapse {
     /// Lapses that a wallet remembers: a period takes over from the one before, so more than a few are of no use.
-    pub(super) const MOST: usize = 4;
+    pub(super) const MAX: usize = 4;
 }
 
 impl Funds {

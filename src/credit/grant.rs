@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::outcome::IdempotencyKey;
+use super::key::IdempotencyKey;
 use crate::gate::{Denial, Operator};
 use crate::id::{AccountId, SubscriptionId};
 use crate::money::Credits;
 use crate::period::Period;
-use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
+use crate::right::Privilege;
 use crate::subscription::{Effect, Transition};
 
 /// What kind of event a grant came from.
@@ -52,19 +52,16 @@ impl Cause {
     /// Credits for an account that nobody paid for. The operator must have been admitted under
     /// [`Privilege::GrantCredits`], and belong to another account.
     pub fn promotion(operator: &Operator, account: &AccountId, key: &IdempotencyKey) -> Result<Self, CauseError> {
-        operator.check(Privilege::GrantCredits)?;
-        if operator.account() == account {
-            return Err(CauseError::OwnAccount);
-        }
+        operator.check_foreign(Privilege::GrantCredits, account)?;
         let key = format!("grant/promotion/{key}").into();
         Ok(Self { account: account.clone(), kind: CauseKind::Promotion, key, is_raise: false })
     }
 
-    /// The credits of one month, if the transition opened it: see [`Effect::CreditsDue`](crate::Effect::CreditsDue). The
+    /// The credits of one month, if the transition opened it: see [`Effect::CreditsDue`](crate::subscription::Effect::CreditsDue). The
     /// key is the subscription and the start of the month, so that no month is granted twice. Write the transition in the
     /// same transaction: one that was never written has paid for nothing.
     ///
-    /// A change of plan is a cause for the month in which it happens: [`Wallet::grant`](crate::Wallet::grant) adds what the
+    /// A change of plan is a cause for the month in which it happens: [`Wallet::grant`](crate::credit::Wallet::grant) adds what the
     /// larger plan brings more than was granted for that month, once, and nothing to a month that was not granted under
     /// its own key, such as one that a bank transfer brought. Months that were granted ahead keep their amounts.
     ///
@@ -133,16 +130,12 @@ pub enum CauseError {
     /// The operator lacks the privilege.
     #[error(transparent)]
     Denied(#[from] Denial),
-    /// The operator belongs to the account that would be credited.
-    #[error("an operator cannot credit an account of their own")]
-    OwnAccount,
 }
 
 impl Explained for CauseError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::OwnAccount => Code::OwnAccount,
         }
     }
 }

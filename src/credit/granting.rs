@@ -4,20 +4,21 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
+use super::Change;
 use super::draft::Draft;
 use super::grant::{Cause, CauseKind, Grant, GrantTerms};
 use super::ledger::Event;
 use super::outcome::{Intent, Life, Outcome, OutcomeWrite, Revocation, State};
 use super::wallet::{Wallet, WalletError};
-use super::{Answer, Change};
+use crate::change::Answer;
 use crate::gate::{Denial, Operator};
 use crate::money::Credits;
 use crate::policy::Policy;
-use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
+use crate::right::Privilege;
 
 /// The most grants that a wallet holds at once: every command looks at all of them, so nobody may grow them without end.
-const MOST_GRANTS: usize = 4096;
+const MAX_GRANTS: usize = 4096;
 
 /// Why a grant is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -33,7 +34,7 @@ pub enum GrantError {
     #[error("the month was not granted under its own key, so a change of plan adds nothing to it")]
     MonthNotGranted,
     /// The wallet has as many grants as it can hold.
-    #[error("the wallet has {MOST_GRANTS} grants, which is the most that it can hold")]
+    #[error("the wallet has {MAX_GRANTS} grants, which is the most that it can hold")]
     TooManyGrants,
     /// The wallet itself refuses.
     #[error(transparent)]
@@ -67,7 +68,7 @@ pub enum RefundError {
         charged: Credits,
     },
     /// The wallet has as many grants as it can hold.
-    #[error("the wallet has {MOST_GRANTS} grants, which is the most that it can hold")]
+    #[error("the wallet has {MAX_GRANTS} grants, which is the most that it can hold")]
     TooManyGrants,
     /// The wallet itself refuses.
     #[error(transparent)]
@@ -91,9 +92,6 @@ pub enum RevokeError {
     /// The operator lacks the privilege.
     #[error(transparent)]
     Denied(#[from] Denial),
-    /// The operator belongs to the account.
-    #[error("an operator cannot change the credits of an account of their own")]
-    OwnAccount,
     /// The wallet has nothing left of such a grant.
     #[error("there is nothing left of such a grant")]
     NothingLeft,
@@ -106,7 +104,6 @@ impl Explained for RevokeError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::OwnAccount => Code::OwnAccount,
             Self::NothingLeft => Code::NotFound,
             Self::Wallet(error) => error.code(),
         }
@@ -262,7 +259,7 @@ impl Wallet {
     /// `prior` is the stored outcome of [`Outcome::revoke_key`], read after the wallet in the same transaction.
     ///
     /// # Errors
-    /// In this order: [`RevokeError::Denied`], [`RevokeError::OwnAccount`], [`RevokeError::NothingLeft`],
+    /// In this order: [`RevokeError::Denied`], [`RevokeError::NothingLeft`],
     /// [`RevokeError::Wallet`].
     pub fn revoke(
         self,
@@ -271,10 +268,7 @@ impl Wallet {
         prior: Option<&Outcome>,
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Revocation>, Revocation>, RevokeError> {
-        operator.check(Privilege::GrantCredits)?;
-        if operator.account() == self.account() {
-            return Err(RevokeError::OwnAccount);
-        }
+        operator.check_foreign(Privilege::GrantCredits, self.account())?;
         self.take_back(grant, prior, now)
     }
 
@@ -319,7 +313,7 @@ const TINY: TimeDelta = TimeDelta::nanoseconds(1);
 
 impl Draft {
     fn check_room(&self) -> Option<()> {
-        (self.wallet.grants.len() < MOST_GRANTS).then_some(())
+        (self.wallet.grants.len() < MAX_GRANTS).then_some(())
     }
 
     fn grant(&mut self, grant: &Grant) -> Result<(), GrantError> {

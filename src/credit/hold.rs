@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::outcome::IdempotencyKey;
+use super::key::IdempotencyKey;
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::policy::Overage;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::balance::Balance;
 use super::grant::Grant;
 use super::hold::{HoldRecord, Slice};
-use super::outcome::IdempotencyKey;
+use super::key::IdempotencyKey;
 use super::wallet::{Wallet, WalletError};
 use crate::id::AccountId;
 use crate::money::Credits;
@@ -173,7 +173,8 @@ impl Wallet {
     /// The first entry that is wrong, with its sequence number.
     ///
     /// ```
-    /// # use bailiwick::{LedgerEntry, Wallet};
+    /// # use bailiwick::Wallet;
+    /// # use bailiwick::credit::LedgerEntry;
     /// fn audit(stored: &Wallet, ledger: Vec<LedgerEntry>) -> Result<(), String> {
     ///     let replayed = Wallet::replay(stored.account(), ledger).map_err(|error| error.to_string())?;
     ///     if replayed.equals_but_for_version(stored) { Ok(()) } else { Err("the wallet is not its ledger".to_owned()) }

@@ -1,7 +1,5 @@
 //! What a command answered, stored under its key, so that the same command is answered again and not carried out twice.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,74 +7,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::grant::{CauseKind, Grant};
+use super::key::IdempotencyKey;
 use super::spending::{DeductRequest, HoldRequest};
 use super::wallet::WalletError;
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::policy::LateSettle;
 use crate::problem::{Code, Explained};
-
-/// The most characters of an idempotency key.
-const LONGEST: usize = 255;
-
-/// Why a text is no idempotency key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("an idempotency key has 1 to {LONGEST} printable ASCII characters without spaces")]
-pub struct KeyError;
-
-impl Explained for KeyError {
-    fn code(&self) -> Code {
-        Code::KeyInvalid
-    }
-}
-
-/// A client's name for one request, so that sending it again does nothing twice
-/// (draft-ietf-httpapi-idempotency-key-header): 1 to 255 printable ASCII characters without spaces.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct IdempotencyKey(Arc<str>);
-
-impl IdempotencyKey {
-    /// The key's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for IdempotencyKey {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        let sound = !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic());
-        if sound { Ok(Self(text.into())) } else { Err(KeyError) }
-    }
-}
-
-impl TryFrom<String> for IdempotencyKey {
-    type Error = KeyError;
-
-    fn try_from(text: String) -> Result<Self, KeyError> {
-        text.parse()
-    }
-}
-
-impl From<IdempotencyKey> for String {
-    fn from(key: IdempotencyKey) -> Self {
-        key.0.as_ref().to_owned()
-    }
-}
-
-impl fmt::Display for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdempotencyKey({self})")
-    }
-}
 
 /// What a key was used for: the payload that a repeated command must match. It never holds a time of day, so that the
 /// same request sent later is still the same.

@@ -131,7 +131,7 @@ impl Explained for PriceError {
 /// What each operation costs.
 ///
 /// ```
-/// use bailiwick::PriceList;
+/// use bailiwick::credit::PriceList;
 /// let prices: PriceList = serde_json::from_str(r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#)?;
 /// let quote = prices.quote("article", 150)?;
 /// assert_eq!(quote.price().to_string(), "4");

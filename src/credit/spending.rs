@@ -4,20 +4,22 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
+use super::Change;
 use super::draft::Draft;
 use super::ending::SettleError;
 use super::hold::{Hold, HoldRecord};
+use super::key::IdempotencyKey;
 use super::ledger::Event;
-use super::outcome::{IdempotencyKey, Intent, Life, Outcome, OutcomeWrite, Pending, Receipt, Replayed, State};
+use super::outcome::{Intent, Life, Outcome, OutcomeWrite, Pending, Receipt, Replayed, State};
 use super::price::Quote;
 use super::wallet::{Wallet, WalletError};
-use super::{Answer, Change};
+use crate::change::Answer;
 use crate::gate::Access;
 use crate::money::Credits;
 use crate::problem::{Code, Explained};
 
 /// The longest that a hold may last.
-const LONGEST_HOLD_DAYS: i64 = 366;
+const MAX_HOLD_DAYS: i64 = 366;
 
 /// What to hold: how much, for what, for how long, under which key.
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ pub enum HoldError {
         open: usize,
     },
     /// The time to live is not sound.
-    #[error("a hold lasts more than no time and at most {LONGEST_HOLD_DAYS} days")]
+    #[error("a hold lasts more than no time and at most {MAX_HOLD_DAYS} days")]
     TimeInvalid,
     /// The key was used for another request.
     #[error("the idempotency key was used before with another request")]
@@ -99,9 +101,6 @@ impl Explained for HoldError {
         }
     }
 }
-
-/// Why a deduction is refused: the same reasons as for a hold.
-pub type DeductError = HoldError;
 
 impl Wallet {
     /// Whether an operation can be paid for at `now`, changing nothing: what is left after it, or why not.
@@ -142,7 +141,7 @@ impl Wallet {
         }
         let mut draft = Draft::begin(self, now)?;
         let expires_at = Some(request.time_to_live)
-            .filter(|life| *life > TimeDelta::zero() && Some(*life) <= TimeDelta::try_days(LONGEST_HOLD_DAYS))
+            .filter(|life| *life > TimeDelta::zero() && Some(*life) <= TimeDelta::try_days(MAX_HOLD_DAYS))
             .and_then(|life| draft.now.checked_add_signed(life))
             .ok_or(HoldError::TimeInvalid)?;
         draft.hold(access, request.key.clone(), &request.quote, expires_at)?;
@@ -176,7 +175,7 @@ impl Wallet {
         request: &DeductRequest,
         prior: Option<&Outcome>,
         now: DateTime<Utc>,
-    ) -> Result<Answer<Change<Receipt>, Receipt>, DeductError> {
+    ) -> Result<Answer<Change<Receipt>, Receipt>, HoldError> {
         self.check_access(access, now)?;
         let DeductRequest { key, quote, .. } = request;
         let intent = Intent::deduct(request);

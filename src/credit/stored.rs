@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::balance::Balance;
 use super::funds::{Funds, Lapse};
 use super::hold::HoldRecord;
-use super::outcome::IdempotencyKey;
+use super::key::IdempotencyKey;
 use super::wallet::{Wallet, WalletError};
 use crate::id::AccountId;
 use crate::money::Credits;
@@ -26,7 +26,7 @@ impl Wallet {
         let ids: BTreeSet<&Arc<str>> = self.grants.iter().map(|funds| &funds.grant.id).collect();
         let slices = |hold: &HoldRecord| total(hold.slices.iter().map(|slice| slice.amount));
         self.balance.is_exact()
-            && self.lapses.len() <= Lapse::MOST
+            && self.lapses.len() <= Lapse::MAX
             && keys.len() == self.holds.len()
             && ids.len() == self.grants.len()
             && self.grants.iter().all(Funds::is_sound)

@@ -11,8 +11,9 @@ use super::draft::Draft;
 use super::funds::{Funds, Lapse};
 use super::grant::{Cause, CauseKind, Grant};
 use super::hold::{HoldRecord, Slice};
+use super::key::IdempotencyKey;
 use super::ledger::Event;
-use super::outcome::{IdempotencyKey, Life, Outcome};
+use super::outcome::{Life, Outcome};
 use super::stored::Stored;
 use super::{Change, add, take};
 use crate::id::{AccountId, SubscriptionId};
@@ -48,8 +49,16 @@ impl Explained for WalletError {
 /// meanwhile, so nothing depends on a job that expires things.
 ///
 /// ```
-/// use bailiwick::{Access, Answer, Change, Credits, Hold, HoldError, HoldRequest, Outcome, PriceList, Wallet};
-/// # use bailiwick::*;
+/// use bailiwick::{Access, Credits, Hold, Wallet};
+/// use bailiwick::change::Answer;
+/// use bailiwick::credit::{Change, HoldError, HoldRequest, Outcome, PriceList};
+/// # use bailiwick::{Account, Evidence, Money, Plan, Principal, Problem, Route, Tenant, admit, validate_account_and_plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::credit::{Cause, GrantTerms, Replayed};
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::right::{Privilege, Privileges};
 /// # use chrono::{DateTime, TimeDelta, Utc};
 ///
 /// fn write_article(wallet: Wallet, access: &Access, prices: &PriceList, now: DateTime<Utc>) -> Result<Wallet, Problem> {
@@ -350,7 +359,7 @@ impl Wallet {
                 Some(lapse) => add(&mut lapse.left, amount)?,
                 None => self.lapses.push(Lapse { grant: root, left: amount }),
             }
-            let too_many = self.lapses.len().saturating_sub(Lapse::MOST);
+            let too_many = self.lapses.len().saturating_sub(Lapse::MAX);
             self.lapses.drain(..too_many);
         }
         self.drop_spent();

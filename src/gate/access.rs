@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 
 use super::deadline::Deadline;
 use super::{Credential, Denial, Principal, Standing};
+use crate::account::Account;
 use crate::id::{AccountId, SiteId, UserId};
+use crate::plan::Plan;
 use crate::policy::CreditPolicy;
-use crate::privilege::{Privilege, Privileges};
-use crate::tenant::{Account, Plan};
+use crate::right::{Privilege, Privileges};
 
 /// The proof that the gate admitted a principal to a tenant. It opens the tenant's rows for reading, and the tenant's
 /// throttle and wallet.
@@ -46,7 +47,7 @@ impl Access {
     }
 
     /// The account that may be acted for.
-    pub fn account(&self) -> &AccountId {
+    pub fn account_id(&self) -> &AccountId {
         &self.account
     }
 
@@ -161,7 +162,7 @@ impl BillingAccess {
     }
 
     /// The account that may be paid for.
-    pub fn account(&self) -> &AccountId {
+    pub fn account_id(&self) -> &AccountId {
         &self.account
     }
 
@@ -191,7 +192,7 @@ impl Operator {
     }
 
     /// The account that the operator belongs to.
-    pub fn account(&self) -> &AccountId {
+    pub fn account_id(&self) -> &AccountId {
         &self.account
     }
 
@@ -208,6 +209,16 @@ impl Operator {
     /// The privilege that the route demanded and the principal has.
     pub fn privilege(&self) -> Privilege {
         self.privilege
+    }
+
+    /// Fails unless the operator was admitted under this very privilege, and `account` is not their own.
+    ///
+    /// # Errors
+    /// In this order: [`Denial::PrivilegeMissing`], [`Denial::OwnAccount`].
+    pub(crate) fn check_foreign(&self, privilege: Privilege, account: &AccountId) -> Result<(), Denial> {
+        self.check(privilege)?;
+
+        if self.account == *account { Err(Denial::OwnAccount) } else { Ok(()) }
     }
 
     /// Fails unless the operator was admitted under this very privilege.

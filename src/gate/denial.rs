@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use crate::privilege::Privilege;
+use crate::account::SuspensionCause;
 use crate::problem::{Code, Explained, Problem, Severity};
-use crate::tenant::SuspensionCause;
+use crate::right::Privilege;
 
 /// Why a presented credential was not accepted, as the host's authentication found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
@@ -119,6 +119,9 @@ pub enum Denial {
     /// 403: the handler asked for another kind of access than its route was declared for.
     #[error("this address cannot be used in this way")]
     RouteMismatch,
+    /// 403: an operator asked for something that they may not do for an account of their own.
+    #[error("an operator cannot do this for an account of their own")]
+    OwnAccount,
 }
 
 fn explain_suspension(cause: SuspensionCause) -> &'static str {
@@ -159,6 +162,7 @@ impl Denial {
             Self::AccountWideForbidden => Code::AccountWideForbidden,
             Self::AccessExpired => Code::AccessExpired,
             Self::RouteMismatch => Code::RouteMismatch,
+            Self::OwnAccount => Code::OwnAccount,
         }
     }
 
@@ -176,9 +180,11 @@ impl Denial {
     pub fn severity(&self) -> Severity {
         match self {
             Self::CredentialRejected(failure) => failure.severity(),
-            Self::PrivilegeMissing(_) | Self::AccountMismatch | Self::SiteNotInAccount | Self::AccountWideForbidden => {
-                Severity::Warning
-            }
+            Self::PrivilegeMissing(_)
+            | Self::AccountMismatch
+            | Self::SiteNotInAccount
+            | Self::AccountWideForbidden
+            | Self::OwnAccount => Severity::Warning,
             Self::AccountStatusUnknown | Self::SubscriptionStatusUnknown | Self::RouteMismatch => Severity::Error,
             _ => Severity::Info,
         }

@@ -26,8 +26,15 @@ use crate::tenant::Tenant;
 /// [`user`](Self::user): a job outlives a session by design, and should not outlive a revoked key.
 ///
 /// ```
-/// use bailiwick::{Denial, JobTenant, Policy, Principal, SuspensionCause, validate_account_and_plan};
-/// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Privileges, Tenant};
+/// use bailiwick::{Policy, Principal, validate_account_and_plan};
+/// use bailiwick::account::SuspensionCause;
+/// use bailiwick::gate::{Denial, JobTenant};
+/// # use bailiwick::{Account, Credits, Money, Plan, Tenant};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::right::Privileges;
 /// # let now = "2026-01-01T00:00:00Z".parse()?;
 /// # let plan = Plan {
 /// #     id: 1.into(), active: true, price: Money::new(0.into(), Currency::EUR)?, interval: Interval::MONTHLY,
@@ -84,7 +91,7 @@ impl JobTenant {
     }
 
     /// The account to load.
-    pub fn account(&self) -> &AccountId {
+    pub fn account_id(&self) -> &AccountId {
         &self.account
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ApiKeyId, SiteId, UserId};
-use crate::privilege::Privileges;
+use crate::right::Privileges;
 
 /// The kind of credential that a principal presented. It goes to the audit log; no decision depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,7 +22,9 @@ pub enum Credential {
 /// Who asks. Making one says that the host verified a credential; it grants nothing until the gate has spoken.
 ///
 /// ```
-/// use bailiwick::{ApiKeyId, Principal, Privilege, Privileges, SiteId, UserId};
+/// use bailiwick::{Principal, SiteId};
+/// use bailiwick::id::{ApiKeyId, UserId};
+/// use bailiwick::right::{Privilege, Privileges};
 /// let person = Principal::session(UserId::from(1)).of_account(7.into());
 /// let key = Principal::api_key(ApiKeyId::from(3)).of_account(7.into()).bound_to_sites([SiteId::from(12)]);
 /// let operator = Principal::jwt(UserId::from(2)).of_account(1.into())
@@ -86,7 +88,7 @@ impl Principal {
     }
 
     /// The account that the principal belongs to.
-    pub fn account(&self) -> Option<&AccountId> {
+    pub fn account_id(&self) -> Option<&AccountId> {
         self.account.as_ref()
     }
 

@@ -19,7 +19,7 @@ impl GateDecision {
     /// else in it: no credential, no user, no site.
     ///
     /// ```
-    /// use bailiwick::{admit, Evidence, Route};
+    /// use bailiwick::{Evidence, Route, admit};
     /// let decision = admit(Route::TenantRead, &Evidence::Nothing, None, "2026-01-01T00:00:00Z".parse()?);
     /// decision.trace(Route::TenantRead, None); // INFO bailiwick::gate: code="credential_missing" route="tenant_read"
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{CreditPolicy, FIRST_PAYMENT_SECONDS, FailureMode, GraceMode, LateSettle, Overage, Overpayment};
 use crate::money::Credits;
+use crate::payment_method::PaymentMethod;
+use crate::policy::{AfterRetries, AfterTrial};
 use crate::quota::ThrottleScope;
-use crate::subscription::{AfterRetries, AfterTrial, PaymentMethod};
 
 /// How long a tenant whose payment is past due is still admitted, and to what: counted from `past_due_since`, for a renewal
 /// the end of what was paid.

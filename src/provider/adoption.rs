@@ -5,18 +5,19 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use super::ProviderSnapshot;
 use super::payment::paid_months;
-use super::{Provider, ProviderSnapshot};
+use crate::account::{Account, AccountStatus};
 use crate::change::RowChange;
 use crate::credit::{Cause, DueGrant, GrantTerms, credit_months};
 use crate::id::PlanId;
+use crate::payment_method::PaymentMethod;
+use crate::payment_method::{Provider, is_stripe_id};
 use crate::period::Period;
+use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
-use crate::subscription::{
-    CommandKind, Effect, PaymentMethod, Subscription, SubscriptionStatus, Transition, is_stripe_id, transition,
-};
-use crate::tenant::{Account, AccountStatus, Plan};
+use crate::subscription::{CommandKind, Effect, Subscription, SubscriptionStatus, Transition, transition};
 
 /// What the host loads before it adopts a snapshot, in one transaction.
 #[derive(Clone, Debug)]
@@ -169,7 +170,15 @@ impl Policy {
     /// [`AdoptError::OutOfRange`].
     ///
     /// ```
-    /// # use bailiwick::*;
+    /// # use bailiwick::{Account, Credits, Money, Plan, Policy, Subscription, chrono, transition};
+    /// # use bailiwick::account::AccountStatus;
+    /// # use bailiwick::money::Currency;
+    /// # use bailiwick::payment_method::{PaymentMethod, Provider};
+    /// # use bailiwick::period::{Interval, Period};
+    /// # use bailiwick::policy::PolicySettings;
+    /// # use bailiwick::provider::{AdoptionFacts, Freshness, ProviderSnapshot};
+    /// # use bailiwick::right::Privileges;
+    /// # use bailiwick::subscription::SubscriptionStatus;
     /// # use std::sync::Arc;
     /// # let day = |day: &str| format!("{day}T00:00:00Z").parse::<chrono::DateTime<chrono::Utc>>();
     /// # let now = day("2027-02-01")?;

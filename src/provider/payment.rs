@@ -8,16 +8,20 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::adoption::{AdoptError, check_identity, past_due_since};
-use super::{PaidFor, Provider, ProviderPayment};
+use super::{PaidFor, ProviderPayment};
+use crate::account::Account;
+use crate::change::Answer;
 use crate::change::RowChange;
-use crate::credit::{Answer, Cause, DueGrant, GrantTerms, WalletError, credit_months};
+use crate::credit::{Cause, DueGrant, GrantTerms, WalletError, credit_months};
 use crate::id::{AccountId, SubscriptionId};
 use crate::money::{Credits, Money};
+use crate::payment_method::PaymentMethod;
+use crate::payment_method::Provider;
 use crate::period::{Interval, IntervalUnit, Period};
+use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, Subscription};
-use crate::tenant::{Account, Plan};
+use crate::subscription::Subscription;
 
 /// A payment that was recorded: a row that is unique by (account, provider, invoice).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,18 +5,26 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Subject, SubjectRecord};
+use crate::account::{Account, AccountStatus};
+use crate::change::Answer;
 use crate::change::RowChange;
-use crate::credit::{Answer, WalletError};
+use crate::credit::WalletError;
 use crate::gate::{Denial, WriteAccess};
 use crate::id::{AccountId, UserId};
 use crate::problem::{Code, Explained};
-use crate::tenant::{Account, AccountStatus};
 
 /// An invitation to an account, for one verified identity: a row that is unique by (account, subject). It is for the
 /// identity, not for whoever holds a link, so a link that is passed on admits nobody.
 ///
 /// ```
-/// # use bailiwick::*;
+/// # use bailiwick::{Account, Credits, Money, Plan, Principal, Tenant, chrono, validate_account_and_plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::change::Answer;
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::registration::{Invitation, JoinFacts, Subject};
+/// # use bailiwick::right::Privileges;
 /// # use std::sync::Arc;
 /// # let now = "2027-02-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>()?;
 /// # let (status, payment_method, privileges) = (AccountStatus::Active, PaymentMethod::BankTransfer, Privileges::NONE);
@@ -143,11 +151,11 @@ impl Invitation {
         if access.is_bound_to_sites() {
             return Err(Denial::AccountWideForbidden.into());
         }
-        if prior.is_some_and(|prior| prior.account != *access.account() || prior.subject != subject) {
+        if prior.is_some_and(|prior| prior.account != *access.account_id() || prior.subject != subject) {
             return Err(WalletError::Mismatch.into());
         }
         let expected = prior.map_or(0, |prior| prior.version);
-        let (account, invited_by) = (access.account().clone(), access.user().cloned());
+        let (account, invited_by) = (access.account_id().clone(), access.user().cloned());
         let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
         let invitation = Self { account, subject, invited_by, expires_at, accepted_by: None, version };
         Ok(RowChange::update(expected, invitation))

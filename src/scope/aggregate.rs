@@ -8,20 +8,22 @@ use super::bounds::{Bounds, Rows};
 use super::column::{Column, Place};
 use super::filter::{Filter, Sort};
 use super::frame::Frame;
+use super::marker::{NoOutput, Of, Ready};
 use super::prepared::Bound;
 use super::reference::Reachable;
 use super::render::{Rendered, Renderer};
 use super::statement::{BuildError, Dialect};
 use super::table::Table;
 use super::value::{ColumnValue, Comparable, Operand, Rankable, Summable, Term, ValueKind};
-use super::{NoOutput, Of, Ready};
 
 /// A `SELECT` of aggregates of rows in scope, in the order in which they are asked for: one row, or one for each group of
 /// [`by`](Self::by), first the columns of the group, then the aggregates. Groups without an aggregate are the distinct
 /// values: `SELECT DISTINCT`.
 ///
 /// ```
-/// use bailiwick::{Account, BuildError, Dialect, Read, Scope};
+/// use bailiwick::{Account, Scope};
+/// use bailiwick::scope::{BuildError, Dialect};
+/// use bailiwick::scope::state::Read;
 /// # bailiwick::table! {
 /// #     pub struct Sites: Account in "sites" { tenant "account_id" Int; key ID = "id" i64 generated; }
 /// # }
@@ -42,7 +44,13 @@ use super::{NoOutput, Of, Ready};
 ///     ));
 ///     Ok(())
 /// }
-/// # use bailiwick::*;
+/// # use bailiwick::{Credits, Money, Plan, Principal, Tenant, table, validate_account_and_plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::right::Privileges;
+/// # use bailiwick::tenant::Site;
 /// # let account = Account {
 /// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
 /// #     privileges: Privileges::NONE,

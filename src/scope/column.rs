@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::filter::{Filter, Node, OrderBy, Relation};
 use super::reference::Reachable;
-use super::table::{Keyed, LONGEST_PATH, Reference, Schema, Table};
+use super::table::{Keyed, MAX_PATH, Reference, Schema, Table};
 use super::value::{ColumnValue, Comparable, Operand};
 
 /// The role of a column that can be set and updated.
@@ -27,10 +27,10 @@ pub(super) struct Place {
 
 /// References, one after the other, each by its number in its table, from 1; 0 where the way ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Path([u8; LONGEST_PATH]);
+pub(super) struct Path([u8; MAX_PATH]);
 
 impl Path {
-    const HERE: Self = Self([0; LONGEST_PATH]);
+    const HERE: Self = Self([0; MAX_PATH]);
 
     pub(super) fn is_here(self) -> bool {
         self == Self::HERE

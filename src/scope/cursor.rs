@@ -8,16 +8,16 @@ use chrono::{DateTime, Utc};
 use sea_query::Value;
 use thiserror::Error;
 
-use super::Of;
 use super::column::Column;
 use super::filter::{Node, Relation, Sort};
+use super::marker::Of;
 use super::statement::BuildError;
 use super::table::{KeyColumn, Table};
 use super::value::{ColumnValue, Comparable, Operand, Term, ValueKind, ValueRef};
 use crate::problem::{Code, Explained};
 
 /// The most characters of a cursor that is read.
-const LONGEST: usize = 4096;
+const MAX: usize = 4096;
 
 /// A row's place in an ordered list: its values of the columns that the list is ordered by.
 ///
@@ -26,7 +26,10 @@ const LONGEST: usize = 4096;
 /// is ordered by long texts has long cursors; beyond 4,096 characters one is refused.
 ///
 /// ```
-/// use bailiwick::{BuildError, Cursor, Dialect, Read, Scope, Select, Site};
+/// use bailiwick::Scope;
+/// use bailiwick::scope::{BuildError, Cursor, Dialect, Select};
+/// use bailiwick::scope::state::Read;
+/// use bailiwick::tenant::Site;
 /// # bailiwick::table! {
 /// #     pub struct Sites: Account in "sites" { tenant "account_id" Int; key ID = "id" i64 generated; }
 /// # }
@@ -215,7 +218,7 @@ impl<T: Table> FromStr for Cursor<T> {
 }
 
 fn read<T: Table>(text: &str) -> Option<Cursor<T>> {
-    if text.is_empty() || text.len() > LONGEST || !text.len().is_multiple_of(2) {
+    if text.is_empty() || text.len() > MAX || !text.len().is_multiple_of(2) {
         return None;
     }
     let digits = text.as_bytes().chunks_exact(2);

@@ -21,7 +21,7 @@ use super::value::ValueKind;
 /// begin with; what is added to it changes nothing for the crate.
 ///
 /// ```
-/// use bailiwick::{Dialect, create_table};
+/// use bailiwick::scope::{Dialect, create_table};
 /// bailiwick::table! {
 ///     /// The sites of an account.
 ///     pub struct Sites: Account in "sites" {

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use sea_query::Value;
 use thiserror::Error;
 
-use super::sealed;
+use super::marker::sealed;
 use super::statement::{BuildError, Dialect};
 use super::value::{
     ColumnValue, Comparable, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind, ValueRef,
@@ -15,7 +15,7 @@ use super::value::{
 use crate::problem::{Code, Explained};
 
 /// The most decimal places of a [`Fixed`]: 18 digits in all are exact in an `i64`.
-const MOST_PLACES: u32 = 18;
+const MAX_PLACES: u32 = 18;
 
 /// A decimal with `PLACES` decimal places, for columns: `Fixed<2>` for cents.
 ///
@@ -24,7 +24,7 @@ const MOST_PLACES: u32 = 18;
 /// [`Fixed::new`] on PostgreSQL. More than 18 places do not compile.
 ///
 /// ```
-/// use bailiwick::{Fixed, FixedError};
+/// use bailiwick::scope::{Fixed, FixedError};
 /// let price = Fixed::<2>::new("19.90".parse()?)?;
 /// assert_eq!(price.units(), 1990);
 /// assert_eq!(price.to_string(), "19.90");
@@ -55,7 +55,7 @@ impl Explained for FixedError {
 }
 
 /// What `numeric(18, …)` holds.
-const MOST_UNITS: i64 = 999_999_999_999_999_999;
+const MAX_UNITS: i64 = 999_999_999_999_999_999;
 
 impl<const PLACES: u32> Fixed<PLACES> {
     /// The decimal, exactly.
@@ -63,7 +63,7 @@ impl<const PLACES: u32> Fixed<PLACES> {
     /// # Errors
     /// [`FixedError`], if it does not fit; nothing is rounded.
     pub fn new(decimal: Decimal) -> Result<Self, FixedError> {
-        const { assert!(PLACES <= MOST_PLACES, "a Fixed has at most 18 decimal places") };
+        const { assert!(PLACES <= MAX_PLACES, "a Fixed has at most 18 decimal places") };
         let mut scaled = decimal.normalize();
         if scaled.scale() > PLACES {
             return Err(FixedError::TooPrecise);
@@ -82,8 +82,8 @@ impl<const PLACES: u32> Fixed<PLACES> {
     /// # Errors
     /// [`FixedError::TooLarge`], beyond 18 digits.
     pub fn of_units(units: i64) -> Result<Self, FixedError> {
-        const { assert!(PLACES <= MOST_PLACES, "a Fixed has at most 18 decimal places") };
-        if units.unsigned_abs() > MOST_UNITS.unsigned_abs() {
+        const { assert!(PLACES <= MAX_PLACES, "a Fixed has at most 18 decimal places") };
+        if units.unsigned_abs() > MAX_UNITS.unsigned_abs() {
             return Err(FixedError::TooLarge);
         }
         Ok(Self { units, places: PhantomData })

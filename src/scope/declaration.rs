@@ -20,13 +20,13 @@
 /// | `Sector` | `tenant "account_id" Kind, "site_id" Kind, "sector_id" Kind of Sectors;` | belong to a sector of a site |
 /// | `Global` | none | belong to nobody, and are read only |
 ///
-/// `Kind` is a variant of [`IdKind`](crate::IdKind) and must be the column's type in the database; a text column must
+/// `Kind` is a variant of [`IdKind`](crate::id::IdKind) and must be the column's type in the database; a text column must
 /// tell case and compare byte by byte, as tenants do. An identifier of another kind fails closed when a statement is
 /// built. `of Sites` names the account-level table whose key is the site's id: an insert checks there, in the same
 /// statement, that the account has the site; `of Sectors` the site-level table whose key is the sector's. A foreign key
-/// in the database should stand behind that, and behind each reference, as [`create_table`](crate::create_table) has it.
+/// in the database should stand behind that, and behind each reference, as [`create_table`](crate::scope::create_table) has it.
 ///
-/// A key holds an `i64`, a `String` or a `Uuid`; a column any [`ColumnValue`](crate::ColumnValue). Tenant columns become
+/// A key holds an `i64`, a `String` or a `Uuid`; a column any [`ColumnValue`](crate::scope::traits::ColumnValue). Tenant columns become
 /// no constants, so they can be neither set nor updated. A name that is not plain, and two columns of one name, do not
 /// compile. In the database a supplied key, and each unique key, is unique together with all tenant columns, before it.
 ///
@@ -34,7 +34,10 @@
 /// the account has such a row, and that alone: no statement of a site's scope reads it.
 ///
 /// ```
-/// use bailiwick::{Dialect, Scope, Site, Write};
+/// use bailiwick::Scope;
+/// use bailiwick::scope::Dialect;
+/// use bailiwick::scope::state::Write;
+/// use bailiwick::tenant::Site;
 ///
 /// bailiwick::table! {
 ///     /// The sites of an account.
@@ -57,7 +60,7 @@
 ///     }
 /// }
 ///
-/// fn write(site: &Scope<Site, Write>) -> Result<(), bailiwick::BuildError> {
+/// fn write(site: &Scope<Site, Write>) -> Result<(), bailiwick::scope::BuildError> {
 ///     let insert = site.insert::<Article>().set(Article::TITLE, "Bread").returning_key().build(Dialect::Sqlite)?;
 ///     assert_eq!(insert.sql(), concat!(
 ///         r#"INSERT INTO "articles" ("account_id", "site_id", "title") SELECT ?, ?, ? "#,
@@ -78,9 +81,12 @@
 ///     ));
 ///     Ok(())
 /// }
-/// # use bailiwick::{Account, AccountStatus, PaymentMethod, Plan, Principal, Privileges, Tenant, validate_account_and_plan};
+/// # use bailiwick::{Account, Plan, Principal, Tenant, validate_account_and_plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::right::Privileges;
 /// # let plan = Plan {
-/// #     id: 1.into(), active: true, price: bailiwick::Money::new(0.into(), bailiwick::Currency::EUR)?, interval: bailiwick::Interval::MONTHLY,
+/// #     id: 1.into(), active: true, price: bailiwick::Money::new(0.into(), bailiwick::money::Currency::EUR)?, interval: bailiwick::period::Interval::MONTHLY,
 /// #     credits_per_month: bailiwick::Credits::ZERO, needs_subscription: false, quotas: Default::default(),
 /// #     concurrency: Default::default(),
 /// # };
@@ -102,7 +108,7 @@ macro_rules! table {
     }) => {
         $crate::__table! {
             [$(#[$meta])* $visibility struct $name] [Account] [$table]
-            [$crate::__private::IdColumn::new($account, $crate::IdKind::$account_kind)] [None] $($rest)*
+            [$crate::__private::IdColumn::new($account, $crate::id::IdKind::$account_kind)] [None] $($rest)*
         }
     };
     ($(#[$meta:meta])* $visibility:vis struct $name:ident : Site in $table:literal {
@@ -112,10 +118,10 @@ macro_rules! table {
         $crate::__table! {
             [$(#[$meta])* $visibility struct $name] [Site] [$table]
             [
-                $crate::__private::IdColumn::new($account, $crate::IdKind::$account_kind),
-                $crate::__private::IdColumn::new($site, $crate::IdKind::$site_kind)
+                $crate::__private::IdColumn::new($account, $crate::id::IdKind::$account_kind),
+                $crate::__private::IdColumn::new($site, $crate::id::IdKind::$site_kind)
             ]
-            [$crate::__private::Schema::parent::<$sites, $crate::Account>()]
+            [$crate::__private::Schema::parent::<$sites, $crate::account::Account>()]
             $($rest)*
         }
     };
@@ -127,11 +133,11 @@ macro_rules! table {
         $crate::__table! {
             [$(#[$meta])* $visibility struct $name] [Sector] [$table]
             [
-                $crate::__private::IdColumn::new($account, $crate::IdKind::$account_kind),
-                $crate::__private::IdColumn::new($site, $crate::IdKind::$site_kind),
-                $crate::__private::IdColumn::new($sector, $crate::IdKind::$sector_kind)
+                $crate::__private::IdColumn::new($account, $crate::id::IdKind::$account_kind),
+                $crate::__private::IdColumn::new($site, $crate::id::IdKind::$site_kind),
+                $crate::__private::IdColumn::new($sector, $crate::id::IdKind::$sector_kind)
             ]
-            [$crate::__private::Schema::parent::<$sectors, $crate::Site>()]
+            [$crate::__private::Schema::parent::<$sectors, $crate::tenant::Site>()]
             $($rest)*
         }
     };
@@ -168,10 +174,10 @@ macro_rules! __table {
         impl $name {
             #[doc = concat!("The key, `", $key_name, "`.")]
             $(#[$key_meta])*
-            pub const $key: $crate::Column<Self, $key_type, $crate::Key> = $crate::Column::declared_key();
+            pub const $key: $crate::scope::Column<Self, $key_type, $crate::scope::state::Key> = $crate::scope::Column::declared_key();
         }
 
-        impl $crate::Keyed for $name {
+        impl $crate::scope::traits::Keyed for $name {
             type Key = $key_type;
         }
 
@@ -183,10 +189,10 @@ macro_rules! __table {
     ) => {
         $crate::__table! {
             @rest [$(#[$meta])* $visibility struct $name] [$level] [$table] [$($tenant),*] [$parent]
-            [$crate::Ready] [$crate::__private::KeyColumn::Tenant] [] [] [] $($rest)*
+            [$crate::scope::state::Ready] [$crate::__private::KeyColumn::Tenant] [] [] [] $($rest)*
         }
 
-        impl $crate::TenantKeyed for $name {}
+        impl $crate::scope::traits::TenantKeyed for $name {}
     };
     (@rest $head:tt $level:tt $table:tt $tenant:tt $parent:tt $insertion:tt $key:tt
         [$($columns:tt)*] $references:tt $uniques:tt
@@ -232,7 +238,7 @@ macro_rules! __table {
             $(
                 #[doc = concat!("The column `", $column_name, "`.")]
                 $(#[$column_meta])*
-                pub const $column: $crate::Column<Self, $type> = match $crate::Column::declared($column_name) {
+                pub const $column: $crate::scope::Column<Self, $type> = match $crate::scope::Column::declared($column_name) {
                     Some(column) => column,
                     None => panic!("a column is in the schema of its own table"),
                 };
@@ -240,11 +246,11 @@ macro_rules! __table {
             $(
                 #[doc = concat!("The reference `", $reference_name, "`.")]
                 $(#[$reference_meta])*
-                pub const $reference: $crate::Column<
+                pub const $reference: $crate::scope::Column<
                     Self,
                     <$target as $crate::__private::ReferenceTarget>::Value,
-                    $crate::ReferenceTo<<$target as $crate::__private::ReferenceTarget>::Table>,
-                > = match $crate::Column::declared_reference($reference_name) {
+                    $crate::scope::state::ReferenceTo<<$target as $crate::__private::ReferenceTarget>::Table>,
+                > = match $crate::scope::Column::declared_reference($reference_name) {
                     Some(column) => column,
                     None => panic!("a reference is in the schema of its own table"),
                 };
@@ -252,15 +258,15 @@ macro_rules! __table {
             $(
                 #[doc = concat!("The unique key of ", $("`", $unique_name, "` ",)+ "within the tenant.")]
                 $(#[$unique_meta])*
-                pub const $unique: $crate::Unique<Self, ($($unique_type,)+)> =
-                    match $crate::Unique::declared(&[$($unique_name),+]) {
+                pub const $unique: $crate::scope::Unique<Self, ($($unique_type,)+)> =
+                    match $crate::scope::Unique::declared(&[$($unique_name),+]) {
                         Some(unique) => unique,
                         None => panic!("the columns of a unique key are columns of the table, of the same types, and not null"),
                     };
             )*
         }
 
-        impl $crate::Table for $name {
+        impl $crate::scope::Table for $name {
             type Level = $crate::$level;
             type Insertion = $insertion;
             const SCHEMA: &'static $crate::__private::Schema = &$crate::__private::Schema::new(
@@ -282,7 +288,7 @@ macro_rules! __table {
         }
 
         const _: () = {
-            match <$name as $crate::Table>::SCHEMA.fault::<$crate::$level>() {
+            match <$name as $crate::scope::Table>::SCHEMA.fault::<$crate::$level>() {
                 None => {}
                 Some(fault) => panic!("{}", fault),
             }
@@ -296,16 +302,16 @@ macro_rules! __table {
             $(let _ = $name::$unique;)*
         };
     };
-    (@insertion generated) => { $crate::Ready };
-    (@insertion supplied) => { $crate::NoKey };
+    (@insertion generated) => { $crate::scope::state::Ready };
+    (@insertion supplied) => { $crate::scope::state::NoKey };
     (@insertion $malformed:ident) => {
         compile_error!("a key is `generated` by the database or `supplied` at insert; or it is `key tenant;`")
     };
     (@key generated $type:ident $name:literal) => { $crate::__private::KeyColumn::generated::<$type>($name) };
     (@key $supplied:ident $type:ident $name:literal) => { $crate::__private::KeyColumn::supplied::<$type>($name) };
-    (@keyed $name:ident $level:ident generated) => { impl<L: $crate::ScopeLevel> $crate::KeyedIn<L> for $name {} };
-    (@keyed $name:ident Global $insertion:ident) => { impl<L: $crate::ScopeLevel> $crate::KeyedIn<L> for $name {} };
-    (@keyed $name:ident $level:ident $insertion:ident) => { impl $crate::KeyedIn<$crate::$level> for $name {} };
+    (@keyed $name:ident $level:ident generated) => { impl<L: $crate::scope::traits::ScopeLevel> $crate::scope::traits::KeyedIn<L> for $name {} };
+    (@keyed $name:ident Global $insertion:ident) => { impl<L: $crate::scope::traits::ScopeLevel> $crate::scope::traits::KeyedIn<L> for $name {} };
+    (@keyed $name:ident $level:ident $insertion:ident) => { impl $crate::scope::traits::KeyedIn<$crate::$level> for $name {} };
     ($($malformed:tt)*) => {
         compile_error!(concat!(
             "after its tenant columns a table has one key, and then its columns, references and unique keys:\n",

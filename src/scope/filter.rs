@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Not;
 
-use super::Of;
 use super::column::Place;
+use super::marker::Of;
 use super::table::Schema;
 use super::value::Term;
 

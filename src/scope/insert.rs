@@ -10,6 +10,7 @@ use super::bounds::{Bounds, Target};
 use super::column::Column;
 use super::frame::Frame;
 use super::level::ScopeLevel;
+use super::marker::{NoKey, Of, Ready};
 use super::prepared::Bound;
 use super::reference::SettableIn;
 use super::render::{Rendered, Renderer, conjoin};
@@ -17,7 +18,6 @@ use super::statement::{BuildError, Dialect, Statement};
 use super::table::{KeyColumn, Keyed, Reference, Table};
 use super::tuple::{Columns, Operands, Unique};
 use super::value::{ColumnValue, Operand, ParameterValue, Term, ValueKind};
-use super::{NoKey, Of, Ready};
 
 /// An `INSERT` of one row, stamped with the tenant columns. A table whose key is supplied needs [`key`](Self::key)
 /// before the statement builds.
@@ -51,12 +51,12 @@ impl<T: Table, L, S, B> Insert<T, L, S, B> {
         self
     }
 
-    /// Returns the new row's key. No row returned means [`NotFound`](crate::NotFound), as no row inserted does.
+    /// Returns the new row's key. No row returned means [`NotFound`](crate::scope::NotFound), as no row inserted does.
     pub fn returning_key(self) -> Self {
         Self { returning: Returning::Key, ..self }
     }
 
-    /// Returns the new row, all its columns. No row returned means [`NotFound`](crate::NotFound), as no row inserted
+    /// Returns the new row, all its columns. No row returned means [`NotFound`](crate::scope::NotFound), as no row inserted
     /// does.
     pub fn returning_row(self) -> Self {
         Self { returning: Returning::Row, ..self }
@@ -221,12 +221,12 @@ impl<T: Table, L: ScopeLevel, C: Columns<T, L>> InsertMany<T, L, C> {
     }
 
     /// Returns the new rows' keys, in the order in which the database inserted them. None at all means
-    /// [`NotFound`](crate::NotFound).
+    /// [`NotFound`](crate::scope::NotFound).
     pub fn returning_key(self) -> Self {
         Self { returning: Returning::Key, ..self }
     }
 
-    /// Returns the new rows, all their columns. None at all means [`NotFound`](crate::NotFound).
+    /// Returns the new rows, all their columns. None at all means [`NotFound`](crate::scope::NotFound).
     pub fn returning_row(self) -> Self {
         Self { returning: Returning::Row, ..self }
     }

@@ -1,8 +1,9 @@
 //! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts themselves, [`Account`],
 //! [`Site`] and [`Sector`].
 
-use super::sealed;
-use crate::tenant::{Account, Sector, Site};
+use super::marker::sealed;
+use crate::account::Account;
+use crate::tenant::{Sector, Site};
 
 /// To whom the rows of a table belong: [`Account`], [`Site`], [`Sector`], or nobody ([`Global`]). Sealed: there are no
 /// others.

@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use sea_query::Value;
 
+use super::Scope;
 use super::aggregate::Aggregate;
 use super::bounds::{Bounds, ScopeId};
 use super::insert::{Insert, Upsert};
 use super::level::{Level, ScopeLevel};
+use super::marker::{Mode, Of, Read, Ready, Write, sealed};
 use super::render::{Rendered, Slot, TenantSlot, take};
 use super::select::{Count, Exists, Select};
 use super::statement::{BuildError, Dialect, Statement};
 use super::table::Table;
 use super::update::{Delete, Update};
 use super::value::{Parameter, ParameterValue, ValueKind, ValueRef};
-use super::{Mode, Of, Read, Ready, Scope, Write, sealed};
 
 /// The state of a scope and its statements: made by the gate, and ready to run.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +27,7 @@ pub enum Bound {}
 #[derive(Clone, Copy, Debug)]
 pub enum Unbound {}
 
-/// The scope of a statement that is prepared. It has the methods of a [`Scope`] but opens no rows: its statements have no
-/// `build`.
-pub type Template<L> = Scope<L, Write, Unbound>;
-
-/// A statement that can be prepared for scopes of level `L` and mode `M`: what the methods of a [`Template`] give, once
+/// A statement that can be prepared for scopes of level `L` and mode `M`: what the methods of a [`Scope`] that is [`Unbound`] give, once
 /// it is ready. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be prepared for a scope of level `{L}` and mode `{M}`",
@@ -139,7 +136,10 @@ parameters! {
 ///
 /// ```
 /// use std::sync::LazyLock;
-/// use bailiwick::{BuildError, Dialect, Prepared, Read, Scope, Site, Statement};
+/// use bailiwick::Scope;
+/// use bailiwick::scope::{BuildError, Dialect, Prepared, Statement};
+/// use bailiwick::scope::state::Read;
+/// use bailiwick::tenant::Site;
 /// # bailiwick::table! {
 /// #     pub struct Sites: Account in "sites" { tenant "account_id" Int; key ID = "id" i64 generated; }
 /// # }
@@ -161,7 +161,12 @@ parameters! {
 /// fn find(site: &Scope<Site, Read>, title: &str) -> Result<Statement, BuildError> {
 ///     BY_TITLE.bind(site, (title, 20))
 /// }
-/// # use bailiwick::*;
+/// # use bailiwick::{Account, Credits, Money, Plan, Principal, Tenant, table, validate_account_and_plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::right::Privileges;
 /// # let account = Account {
 /// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
 /// #     privileges: Privileges::NONE,
@@ -203,7 +208,7 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
     /// arguments, which are looked at when the statement is bound.
     pub fn new<S: Shape<L, M>>(
         dialect: Dialect,
-        shape: impl FnOnce(Template<L>, P::Placeholders) -> S,
+        shape: impl FnOnce(Scope<L, Write, Unbound>, P::Placeholders) -> S,
     ) -> Result<Self, BuildError> {
         let bounds = Bounds::Later(L::DEPTH);
         let Rendered { sql, numbers, mut slots } = shape(Scope::within(bounds), P::placeholders()).shape(dialect)?;

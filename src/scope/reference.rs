@@ -3,11 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::Of;
 use super::column::{Column, Data, Key, Place};
 use super::filter::{Filter, Inner, Node};
 use super::level::{Covers, ScopeLevel, Stamps};
-use super::table::{Keyed, LONGEST_PATH, Table, schema_of};
+use super::marker::Of;
+use super::table::{Keyed, MAX_PATH, Table, schema_of};
 use super::value::{ColumnValue, Comparable};
 
 /// The role of a column that holds the key of a row of `P`. An insert or update that sets it checks, in the same
@@ -131,7 +131,10 @@ impl<T: Table, V, R: Refers + Steps> Column<T, V, R> {
     /// References can be followed one after the other, three at the most; more do not compile.
     ///
     /// ```
-    /// use bailiwick::{BuildError, Dialect, Scope, Site, Write};
+    /// use bailiwick::Scope;
+    /// use bailiwick::scope::{BuildError, Dialect};
+    /// use bailiwick::scope::state::Write;
+    /// use bailiwick::tenant::Site;
     /// # bailiwick::table! {
     /// #     pub struct Sites: Account in "sites" { tenant "account_id" Int; key ID = "id" i64 generated; }
     /// # }
@@ -154,7 +157,12 @@ impl<T: Table, V, R: Refers + Steps> Column<T, V, R> {
     ///     ));
     ///     Ok(())
     /// }
-    /// # use bailiwick::*;
+    /// # use bailiwick::{Account, Credits, Money, Plan, Principal, Tenant, table, validate_account_and_plan};
+    /// # use bailiwick::account::AccountStatus;
+    /// # use bailiwick::money::Currency;
+    /// # use bailiwick::payment_method::PaymentMethod;
+    /// # use bailiwick::period::Interval;
+    /// # use bailiwick::right::Privileges;
     /// # let account = Account {
     /// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
     /// #     privileges: Privileges::NONE,
@@ -174,7 +182,7 @@ impl<T: Table, V, R: Refers + Steps> Column<T, V, R> {
         self,
         column: Column<R::Target, W, S>,
     ) -> Column<T, W::Optional, Joined<R, S>> {
-        const { assert!(Joined::<R, S>::STEPS <= LONGEST_PATH, "a column is at most three references away") };
+        const { assert!(Joined::<R, S>::STEPS <= MAX_PATH, "a column is at most three references away") };
         let path = self.place.path.then(self.reference, column.place.path);
         let name = if self.leads_where_it_says() { column.place.name } else { "" };
         Column::new(Place { name, path }, column.reference)

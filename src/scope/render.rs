@@ -12,7 +12,7 @@ use super::value::{Term, ValueKind, ValueRef};
 use crate::id::IdKind;
 
 /// The most values that one statement binds: SQLite's default limit, below PostgreSQL's.
-const MOST_VALUES: usize = 32_766;
+const MAX_VALUES: usize = 32_766;
 
 /// What a placeholder stands for.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Renderer {
     }
 
     fn push(&mut self, slot: Slot) -> Result<u64, BuildError> {
-        if self.slots.len() >= MOST_VALUES {
+        if self.slots.len() >= MAX_VALUES {
             return Err(BuildError::TooManyValues);
         }
         let number = u64::try_from(self.slots.len()).map_err(|_| BuildError::TooManyValues)?;

@@ -5,13 +5,14 @@ use std::fmt::Write;
 
 use sea_query::Value;
 
+use super::Scope;
 use super::bounds::{Bounds, ScopeId};
 use super::level::{ScopeLevel, TenantLevel};
+use super::marker::Mode;
 use super::render::postgres_type;
 use super::statement::Statement;
 use super::table::{IdColumn, KeyColumn, Schema, Table, schema_of};
 use super::value::ValueKind;
-use super::{Mode, Scope};
 
 /// The settings that the policies read, and the prelude writes, outermost first. A setting of the site is a list of them,
 /// with a space between; an identifier has none.
@@ -37,7 +38,7 @@ const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_con
 /// held to the policies too (`FORCE`).
 ///
 /// ```
-/// use bailiwick::row_level_security;
+/// use bailiwick::scope::row_level_security;
 /// bailiwick::table! {
 ///     /// The sites of an account.
 ///     pub struct Sites: Account in "sites" {

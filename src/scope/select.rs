@@ -5,18 +5,18 @@ use std::marker::PhantomData;
 
 use sea_query::{Expr, Func, Query, SelectStatement};
 
-use super::Of;
 use super::bounds::{Bounds, Rows};
 use super::column::{Column, Path, Place};
 use super::cursor::Cursor;
 use super::filter::{Filter, Node, OrderBy, Sort};
 use super::frame::Frame;
 use super::level::Covers;
+use super::marker::Of;
 use super::prepared::Bound;
 use super::reference::{Reachable, Refers, Steps};
 use super::render::{Rendered, Renderer, constant};
 use super::statement::{BuildError, Dialect};
-use super::table::{KeyedIn, LONGEST_PATH, Table};
+use super::table::{KeyedIn, MAX_PATH, Table};
 use super::value::{ColumnValue, Operand, Term};
 
 /// A `SELECT` of rows in scope: of all declared columns, tenant columns included, in the order of their declaration, or
@@ -65,7 +65,7 @@ impl<T: Table, L, B> Select<T, L, B> {
         R: Refers + Steps + Reachable<L>,
         L: Covers<<R::Target as Table>::Level>,
     {
-        const { assert!(R::STEPS < LONGEST_PATH, "a table is at most three references away") };
+        const { assert!(R::STEPS < MAX_PATH, "a table is at most three references away") };
         let way = reference.place.path.then(reference.reference, Path::default());
         if reference.leads_where_it_says() {
             self.required.push(way);

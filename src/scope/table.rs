@@ -5,14 +5,14 @@ use super::value::{ColumnValue, KeyValue, ValueKind};
 use crate::id::IdKind;
 
 /// The most references that a column can be away.
-pub(super) const LONGEST_PATH: usize = 3;
+pub(super) const MAX_PATH: usize = 3;
 
 /// A table of the host's database, declared with [`table!`](crate::table).
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a table", note = "declare it with `bailiwick::table!`")]
 pub trait Table: 'static {
     /// To whom its rows belong.
     type Level: Level;
-    /// How an insert begins: [`NoKey`](crate::NoKey) if the key is supplied, else [`Ready`](crate::Ready).
+    /// How an insert begins: [`NoKey`](crate::scope::state::NoKey) if the key is supplied, else [`Ready`](crate::scope::state::Ready).
     type Insertion;
 
     #[doc(hidden)]
@@ -164,7 +164,7 @@ impl Schema {
         if L::DEPTH == 0 && matches!(self.key, KeyColumn::Tenant) {
             return Some("a global table has no tenant to be its key");
         }
-        if self.references.len() >= MOST_REFERENCES {
+        if self.references.len() >= MAX_REFERENCES {
             return Some("a table has no more than 254 references");
         }
         if !is_plain(self.name) || !self.names_are_sound() {
@@ -310,14 +310,14 @@ const fn is_same(left: &str, right: &str) -> bool {
 }
 
 /// Their numbers fit a byte, and 255 would be all the rest.
-const MOST_REFERENCES: usize = 255;
+const MAX_REFERENCES: usize = 255;
 
 /// PostgreSQL cuts longer names, so two of them could mean the same column.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME: usize = 63;
 
 const fn is_plain(name: &str) -> bool {
     let mut rest = name.as_bytes();
-    if rest.len() > LONGEST_NAME || !matches!(rest, [b'a'..=b'z' | b'A'..=b'Z' | b'_', ..]) {
+    if rest.len() > MAX_NAME || !matches!(rest, [b'a'..=b'z' | b'A'..=b'Z' | b'_', ..]) {
         return false;
     }
     while let [character, tail @ ..] = rest {

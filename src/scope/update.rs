@@ -9,13 +9,13 @@ use super::bounds::{Bounds, Rows};
 use super::column::Column;
 use super::filter::Filter;
 use super::frame::Frame;
+use super::marker::{NoFilter, Of, Ready};
 use super::prepared::Bound;
 use super::reference::SettableIn;
 use super::render::{Rendered, Renderer};
 use super::statement::{BuildError, Dialect};
 use super::table::Table;
 use super::value::{ColumnValue, Operand};
-use super::{NoFilter, Of, Ready};
 
 /// An `UPDATE` of rows in scope. It builds once it has a filter, or says [`all_in_scope`](Self::all_in_scope).
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Datelike, Utc};
 use sea_query::Value;
 
+use super::marker::{Of, sealed};
 use super::statement::{BuildError, Dialect};
-use super::{Of, sealed};
 use crate::id::IdKind;
 
 /// The type of a value, as [`ValueRef::Null`] tells it to a driver that must know the type of a null.
@@ -67,7 +67,7 @@ impl ValueKind {
 }
 
 /// A value that a column can hold: `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`; with the feature `uuid` also
-/// `Uuid`, with `decimal` [`Fixed`](crate::Fixed), with `json` [`serde_json::Value`](https://docs.rs/serde_json); and an
+/// `Uuid`, with `decimal` [`Fixed`](crate::scope::Fixed), with `json` [`serde_json::Value`](https://docs.rs/serde_json); and an
 /// `Option` of these for a column that may be null. Sealed: there are no others. [`ValueKind`] says what the databases
 /// hold.
 #[diagnostic::on_unimplemented(
@@ -86,7 +86,7 @@ pub trait ColumnValue: ParameterValue + Into<Value> {
     const NULLABLE: bool;
 }
 
-/// A value that a [`Prepared`](crate::Prepared) statement takes as a parameter: what a column can hold, and a `u32` for a
+/// A value that a [`Prepared`](crate::scope::Prepared) statement takes as a parameter: what a column can hold, and a `u32` for a
 /// limit. Sealed: there are no others.
 pub trait ParameterValue: sealed::Value + 'static {
     /// How it is given to a prepared statement: `&str` for a `String`, `&[u8]` for a `Vec<u8>`.
@@ -284,7 +284,7 @@ impl From<u32> for Operand<u32> {
     }
 }
 
-/// A value that a prepared statement is given each time that it is bound; see [`Prepared`](crate::Prepared).
+/// A value that a prepared statement is given each time that it is bound; see [`Prepared`](crate::scope::Prepared).
 #[derive(Debug)]
 pub struct Parameter<V> {
     index: usize,

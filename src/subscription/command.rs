@@ -3,32 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::PaymentMethod;
 use super::table::CommandKind;
 use crate::id::PlanId;
+use crate::payment_method::PaymentMethod;
 use crate::period::Interval;
-
-/// What becomes of a trial that ends without a payment, in the words of Stripe's `missing_payment_method`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AfterTrial {
-    /// It is paused until a payment is made.
-    Pause,
-    /// Payment is asked for, and is past due from the end of the trial.
-    Invoice,
-    /// It is canceled.
-    Cancel,
-}
-
-/// What becomes of a subscription when the last retry of a payment has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AfterRetries {
-    /// It stays, unpaid and without service, until a payment is made.
-    Unpaid,
-    /// It is canceled.
-    Cancel,
-}
+use crate::policy::{AfterRetries, AfterTrial};
 
 /// A payment of one interval that was received. Whether it was, and whether it was counted before, is settled before it
 /// comes here: recorded twice, it pays for two periods.
@@ -37,7 +16,7 @@ pub struct RecordedPayment {
     /// What was paid for: the plan's interval.
     pub interval: Interval,
     /// How long after the end of a period a payment still continues it; later it starts a new anchor. Use
-    /// [`Policy::longest_admission`](crate::Policy::longest_admission), the gate's own, so that time in which a tenant was let
+    /// [`Policy::longest_admission`](crate::policy::Policy::longest_admission), the gate's own, so that time in which a tenant was let
     /// in is paid for. It does not apply to a subscription that is paused or unpaid: nobody was let in. A negative slack is
     /// none.
     pub slack: TimeDelta,

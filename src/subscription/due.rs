@@ -9,7 +9,7 @@ use crate::policy::Policy;
 
 /// More commands than can be due one after another: only a circle in the table would reach it, which a test would find
 /// first.
-const MOST_DUE: usize = 8;
+const MAX_DUE: usize = 8;
 
 impl Policy {
     /// The command that time has made due for a subscription, by the policy's own times: its trial or its period is over,
@@ -58,7 +58,7 @@ impl Policy {
     /// [`confirm_bank_transfer`](Self::confirm_bank_transfer) does so itself.
     pub fn advance_subscription(&self, subscription: &Subscription, now: DateTime<Utc>) -> Vec<Transition> {
         let mut transitions: Vec<Transition> = Vec::new();
-        while transitions.len() < MOST_DUE {
+        while transitions.len() < MAX_DUE {
             let last = transitions.last().map_or(subscription, Transition::subscription);
             let Some(command) = self.command_due(last, now) else { break };
             let Ok(transition) = last.clone().apply(command, now) else { break };

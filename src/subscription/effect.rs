@@ -4,17 +4,17 @@ use chrono::{DateTime, Utc};
 
 use super::table::CommandKind;
 use super::transition::Transition;
+use crate::account::{Account, AccountStatus};
 use crate::change::RowChange;
 use crate::id::PlanId;
 use crate::period::Period;
-use crate::tenant::{Account, AccountStatus};
 
 /// What a transition means for the rows beside the subscription. The host carries it out in the same transaction. The list
 /// is closed: a host should match all of it, and a new effect is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Service starts, or starts again after it had ended: an account that awaits its first payment becomes active. See
-    /// [`Account::after`](crate::Account::after).
+    /// [`Account::after`](crate::account::Account::after).
     ServiceStarted,
     /// Service ends.
     ServiceEnded,
@@ -26,8 +26,8 @@ pub enum Effect {
     /// What was past due is paid: an account that is suspended because of it becomes active.
     PastDueCleared,
     /// A trial or paid period opened, and with it the plan's credits for each month that starts within it:
-    /// see [`Transition::grants`](crate::Transition::grants). Paid early, it lies in the future, and so do its grants. The cause of each is
-    /// [`Cause::month`](crate::Cause::month).
+    /// see [`Transition::grants`](crate::subscription::Transition::grants). Paid early, it lies in the future, and so do its grants. The cause of each is
+    /// [`Cause::month`](crate::credit::Cause::month).
     CreditsDue {
         /// The period.
         period: Period,

@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use super::Subscription;
 use crate::money::Money;
+use crate::plan::Plan;
 use crate::problem::{Code, Explained};
-use crate::tenant::Plan;
 
 /// The money side of a change of plan at once, for what is left of the time that was paid. Its credits are not divided: a
 /// larger plan brings what it has more to the running month, a smaller one takes nothing.
@@ -78,9 +78,13 @@ impl Subscription {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use bailiwick::{Credits, Currency, Interval, Money, PaymentMethod, Plan, RecordedPayment, Subscription};
+    /// # use bailiwick::{Credits, Money, Plan, Subscription};
+    /// # use bailiwick::money::Currency;
+    /// # use bailiwick::payment_method::PaymentMethod;
+    /// # use bailiwick::period::Interval;
+    /// # use bailiwick::subscription::RecordedPayment;
     /// # use chrono::TimeDelta;
-    /// # let plan = |id: i64, price: &str| -> Result<Plan, bailiwick::AmountError> { Ok(Plan {
+    /// # let plan = |id: i64, price: &str| -> Result<Plan, bailiwick::money::AmountError> { Ok(Plan {
     /// #     id: id.into(), active: true, price: Money::new(price.parse().unwrap(), Currency::EUR)?, interval: Interval::MONTHLY,
     /// #     credits_per_month: Credits::ZERO, needs_subscription: true, quotas: [].into(), concurrency: [].into(),
     /// # }) };

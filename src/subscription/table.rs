@@ -157,7 +157,8 @@ commands! {
 /// those that [Stripe documents](https://docs.stripe.com/billing/subscriptions/overview) for its subscriptions.
 ///
 /// ```
-/// use bailiwick::{transition, CommandKind, RefusalReason, SubscriptionStatus};
+/// use bailiwick::transition;
+/// use bailiwick::subscription::{CommandKind, RefusalReason, SubscriptionStatus};
 /// assert_eq!(transition(SubscriptionStatus::Active, CommandKind::FailPayment), Ok(SubscriptionStatus::PastDue));
 /// assert_eq!(transition(SubscriptionStatus::Canceled, CommandKind::Resume), Err(RefusalReason::Terminal));
 /// ```

@@ -152,7 +152,9 @@ impl Subscription {
     /// one refuses every command, cancellation too: a host may take [`RefusalReason::Terminal`] for the answer it wanted.
     ///
     /// ```
-    /// use bailiwick::{Command, Effect, PaymentMethod, Subscription, SubscriptionStatus};
+    /// use bailiwick::Subscription;
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::subscription::{Command, Effect, SubscriptionStatus};
     /// let now = "2026-01-01T00:00:00Z".parse()?;
     /// let subscription = Subscription::new(1.into(), 7.into(), 3.into(), PaymentMethod::BankTransfer, now);
     ///

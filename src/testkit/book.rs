@@ -9,9 +9,10 @@ use super::facts::{self, at};
 use super::fault::{self, Fault, Lesson};
 use super::probe::Probe;
 use super::{CreditStore, Loaded, Written};
+use crate::change::Answer;
 use crate::credit::{
-    Answer, Balance, Change, Ended, Event, GrantTerms, Hold, HoldRequest, LedgerEntry, Outcome, Quote, Receipt,
-    Replayed, Wallet,
+    Balance, Change, Ended, Event, GrantTerms, Hold, HoldRequest, LedgerEntry, Outcome, Quote, Receipt, Replayed,
+    Wallet,
 };
 use crate::gate::Access;
 use crate::id::AccountId;

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
+use crate::account::{Account, AccountStatus};
 use crate::credit::{Cause, DeductRequest, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding};
 use crate::gate::{Access, Evidence, Principal, Route, admit, validate_account_and_plan};
 use crate::id::AccountId;
 use crate::money::{Credits, Currency, Money};
+use crate::payment_method::PaymentMethod;
 use crate::period::Interval;
-use crate::privilege::{Privilege, Privileges};
-use crate::subscription::PaymentMethod;
-use crate::tenant::{Account, AccountStatus, Plan, Tenant};
+use crate::plan::Plan;
+use crate::right::{Privilege, Privileges};
+use crate::tenant::Tenant;
 
 /// The suite's first instant, in microseconds: January 2027, with a fraction that a column of seconds loses.
 const START: i64 = 1_800_000_000_123_457;

@@ -93,7 +93,8 @@ lessons! {
 /// use std::sync::atomic::{AtomicI64, Ordering};
 ///
 /// use bailiwick::testkit::{Check, CreditStore, Loaded, Written};
-/// use bailiwick::{AccountId, Change, LedgerEntry};
+/// use bailiwick::AccountId;
+/// use bailiwick::credit::{Change, LedgerEntry};
 ///
 /// /// A store that says that it has written.
 /// struct Forgetful(AtomicI64);

@@ -5,7 +5,8 @@ use super::book::Book;
 use super::facts::{self, at};
 use super::fault::{self, Fault};
 use super::probe::Probe;
-use crate::credit::{Answer, Change, GrantTerms, Outcome, Wallet};
+use crate::change::Answer;
+use crate::credit::{Change, GrantTerms, Outcome, Wallet};
 use crate::money::Credits;
 
 fn ten() -> GrantTerms {

@@ -5,7 +5,8 @@ use super::book::{Book, audit, tell_entries, tell_wallet};
 use super::facts::{self, at, key};
 use super::fault::{self, Fault};
 use super::probe::Probe;
-use crate::credit::{Answer, Event, GrantTerms, HoldError, Outcome, Replayed, Wallet};
+use crate::change::Answer;
+use crate::credit::{Event, GrantTerms, HoldError, Outcome, Replayed, Wallet};
 use crate::money::Credits;
 
 fn terms(amount: Credits) -> GrantTerms {

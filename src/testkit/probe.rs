@@ -9,7 +9,8 @@ use std::thread;
 use super::facts::{Broken, at};
 use super::fault::{self, Fault, Lesson};
 use super::{CreditStore, Loaded, TransactError, Written, transact};
-use crate::credit::{Answer, Change, LedgerEntry, Outcome, Wallet};
+use crate::change::Answer;
+use crate::credit::{Change, LedgerEntry, Outcome, Wallet};
 use crate::id::AccountId;
 
 /// One check at work on a store.

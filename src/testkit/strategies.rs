@@ -24,20 +24,23 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rust_decimal::Decimal;
 
+use crate::account::{Account, AccountStatus, SuspensionCause};
 use crate::credit::{
     DeductRequest, GrantTerms, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rollover, Rounding, Tier,
 };
 use crate::id::{AccountId, PlanId, SiteId};
 use crate::money::{Credits, Currency, Money};
+use crate::payment_method::PaymentMethod;
 use crate::period::{Interval, Period};
+use crate::plan::Plan;
 use crate::policy::{CreditPolicy, LateSettle, Overage};
-use crate::privilege::{Privilege, Privileges};
 use crate::quota::{ConcurrencyLimit, Quota, QuotaSet, ThrottleScope};
-use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus};
-use crate::tenant::{Account, AccountStatus, Plan, SuspensionCause, Tenant};
+use crate::right::{Privilege, Privileges};
+use crate::subscription::{Subscription, SubscriptionStatus};
+use crate::tenant::Tenant;
 
 /// Micro-credits at the limit of amounts.
-const MOST_MICROS: i64 = 1_000_000_000_000_000_000;
+const MAX_MICROS: i64 = 1_000_000_000_000_000_000;
 const DAY: i64 = 86_400;
 
 /// Printable ASCII without spaces.
@@ -83,8 +86,8 @@ pub fn credits() -> impl Strategy<Value = Credits> {
         1 => Just(Credits::ZERO),
         4 => (0..1000_u32).prop_map(Credits::whole),
         4 => credits_between(1, 1_000_000_000),
-        1 => credits_between(MOST_MICROS.saturating_sub(1000), MOST_MICROS),
-        1 => credits_between(0, MOST_MICROS),
+        1 => credits_between(MAX_MICROS.saturating_sub(1000), MAX_MICROS),
+        1 => credits_between(0, MAX_MICROS),
     ]
 }
 
@@ -176,11 +179,11 @@ pub fn total_of(amount: Credits) -> impl Strategy<Value = Credits> {
 
 /// What a call that held so much may really cost: nothing, less, just that, a millionth more, far more.
 pub fn settle_cost(held: Credits) -> impl Strategy<Value = Credits> {
-    let more = held.micros().saturating_add(1).min(MOST_MICROS);
+    let more = held.micros().saturating_add(1).min(MAX_MICROS);
     prop_oneof![
         6 => credits_up_to(held),
         1 => credits_between(more, more),
-        1 => credits_between(held.micros(), held.micros().saturating_mul(3).min(MOST_MICROS)),
+        1 => credits_between(held.micros(), held.micros().saturating_mul(3).min(MAX_MICROS)),
     ]
 }
 

@@ -13,7 +13,7 @@ use crate::problem::{Code, Explained};
 /// Bind it to where only they connect.
 ///
 /// ```
-/// use bailiwick::TrustedHops;
+/// use bailiwick::throttle::TrustedHops;
 /// let proxy = "10.0.0.1".parse()?;
 /// let header: [&[u8]; 1] = [b"8.8.8.8, 192.0.2.7"]; // the client wrote 8.8.8.8, the proxy appended what it saw
 /// assert_eq!(TrustedHops::new(1).x_forwarded_for(proxy, header)?, "192.0.2.7".parse::<std::net::IpAddr>()?);

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
-use super::answers::Answers;
+use super::gcra::Answers;
 use super::gcra::{Decision, Verdict, seconds_up};
 use crate::quota::{Quota, ThrottleScope};
 

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use super::answers::{Answers, Brief};
+use super::gcra::{Answers, Brief};
 use super::gcra::{Asked, Limits, Verdict};
-use super::states::{Slot, decide_slots, refund_slots};
+use super::gcra::{Slot, decide_slots, refund_slots};
 use crate::quota::{Quota, QuotaSet};
 
 /// The states of one key in process. Most have one quota, and need no more room than that.
@@ -26,7 +26,7 @@ pub(super) struct OneHeld {
 
 #[derive(Clone)]
 pub(super) struct MoreHeld {
-    slots: [Option<Slot>; QuotaSet::MOST],
+    slots: [Option<Slot>; QuotaSet::MAX],
     largest_burst: u32,
 }
 
@@ -42,13 +42,13 @@ impl Held {
     /// The answer to a key that is new, and what is to be held of it, if anything is.
     #[inline]
     pub(super) fn first(quotas: &[Quota], now: i64, cost: u32) -> (Answers, Option<Self>) {
-        let mut slots = [None; QuotaSet::MOST];
+        let mut slots = [None; QuotaSet::MAX];
         let answers = decide_slots(limits(largest(quotas)), quotas, &mut slots, now, cost, Brief::of(quotas));
         let held = if answers.must_store() { Self::of(slots, largest(quotas)) } else { None };
         (answers, held)
     }
 
-    fn of(slots: [Option<Slot>; QuotaSet::MOST], largest_burst: u32) -> Option<Self> {
+    fn of(slots: [Option<Slot>; QuotaSet::MAX], largest_burst: u32) -> Option<Self> {
         match slots {
             [None, None, None, None] => None,
             [Some(Slot { seconds, tat, t }), None, None, None] => {
@@ -96,7 +96,7 @@ impl Held {
         answers
     }
 
-    fn slots(&self) -> ([Option<Slot>; QuotaSet::MOST], u32) {
+    fn slots(&self) -> ([Option<Slot>; QuotaSet::MAX], u32) {
         match self {
             Self::One(held) => ([Some(held.slot()), None, None, None], held.largest_burst),
             Self::More(held) => (held.slots, held.largest_burst),

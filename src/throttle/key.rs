@@ -26,7 +26,7 @@ pub enum ThrottleSubject<'a> {
     /// One API key at one site of an account.
     ApiKeyAtSite(&'a AccountId, &'a ApiKeyId, &'a SiteId),
     /// An address that nobody has logged in from yet. Take it from the connection, or through
-    /// [`TrustedHops`](crate::TrustedHops); never from a header that a client can set.
+    /// [`TrustedHops`](crate::throttle::TrustedHops); never from a header that a client can set.
     Address(IpAddr),
     /// What comes from one address to an account: log-ins, of which neither another address nor another account should
     /// suffer.
@@ -59,7 +59,8 @@ pub enum ThrottleSubject<'a> {
 /// mapped into IPv6, or behind the well-known prefix of NAT64, is that IPv4 address.
 ///
 /// ```
-/// use bailiwick::{throttle_scope, AccountId, ThrottleKey, ThrottleSubject};
+/// use bailiwick::{AccountId, throttle_scope};
+/// use bailiwick::throttle::{ThrottleKey, ThrottleSubject};
 /// let key = ThrottleKey::derive(throttle_scope!("ai"), ThrottleSubject::Account(&AccountId::from(7)));
 /// assert_eq!(key.to_string(), "throttle:{7}:ai");
 /// assert_eq!("throttle:{7}:ai".parse(), Ok(key));

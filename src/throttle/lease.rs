@@ -17,7 +17,7 @@ use crate::quota::{ConcurrencyLimit, QuotaError};
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
 
-/// The leases of one key, as a store keeps them: a fact, proof of nothing. At most [`ConcurrencyLimit::MOST`].
+/// The leases of one key, as a store keeps them: a fact, proof of nothing. At most [`ConcurrencyLimit::MAX`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Held>", into = "Vec<Held>")]
 pub struct Leases(Vec<Held>);
@@ -50,7 +50,7 @@ impl TryFrom<Vec<Held>> for Leases {
     type Error = QuotaError;
 
     fn try_from(held: Vec<Held>) -> Result<Self, QuotaError> {
-        if held.len() > usize::from(ConcurrencyLimit::MOST) { Err(QuotaError::Concurrency) } else { Ok(Self(held)) }
+        if held.len() > usize::from(ConcurrencyLimit::MAX) { Err(QuotaError::Concurrency) } else { Ok(Self(held)) }
     }
 }
 
@@ -64,7 +64,7 @@ impl Held {
     /// The lease as it counts at `now`; `None` if it has ended. One that began later than the clocks of nodes differ is
     /// from a clock that was set back, and begins anew; none lasts longer than a lease can.
     fn at(self, now: i64) -> Option<Self> {
-        let longest = i64::from(ConcurrencyLimit::LONGEST_SECONDS).saturating_mul(SECOND);
+        let longest = i64::from(ConcurrencyLimit::MAX_SECONDS).saturating_mul(SECOND);
         let length = self.until.saturating_sub(self.since).clamp(0, longest);
         let is_ahead = self.since > now.saturating_add(Limits::default().max_skew());
         let since = if is_ahead { now } else { self.since };
@@ -111,7 +111,8 @@ impl Acquisition {
 /// A plan that allows fewer takes no lease away; it grants none until enough have ended.
 ///
 /// ```
-/// use bailiwick::{concurrency, ConcurrencyLimit};
+/// use bailiwick::quota::ConcurrencyLimit;
+/// use bailiwick::throttle::leases;
 /// let (limit, now) = (ConcurrencyLimit::new(1, 30)?, "2026-01-01T00:00:00Z".parse()?);
 /// let first = concurrency::acquire(&limit, &Default::default(), &"request-1".parse()?, now);
 /// assert!(first.is_granted());

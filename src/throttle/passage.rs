@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::answers::Answers;
+use super::gcra::Answers;
 use super::gcra::Verdict;
 use super::headers::Report;
 use super::lease::Acquisition;

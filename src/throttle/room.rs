@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 
-use super::answers::Answers;
+use super::gcra::Answers;
 use super::held::Held;
 use super::scopes::ScopeNumber;
 use crate::quota::Quota;
@@ -15,7 +15,7 @@ use crate::quota::Quota;
 /// looking through it for drained keys.
 const SHARD: u32 = 512;
 /// Shards are made at once, and take memory before they hold anything.
-const MOST_SHARDS: u32 = 1 << 16;
+const MAX_SHARDS: u32 = 1 << 16;
 /// An odd number without pattern: the fraction of the golden ratio in 64 bits.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -44,7 +44,7 @@ pub(super) struct Room<S> {
 impl<S: Hash + Eq> Room<S> {
     pub(super) fn new(most_keys: u32) -> Self {
         // A power of two, so that some bits of the hash name the shard.
-        let shards = 1_u32 << (most_keys / SHARD).clamp(1, MOST_SHARDS).ilog2();
+        let shards = 1_u32 << (most_keys / SHARD).clamp(1, MAX_SHARDS).ilog2();
         let keys_per_shard = most_keys.checked_div(shards).and_then(|keys| usize::try_from(keys).ok());
         Self {
             shards: (0..shards).map(|_| Mutex::new(Shard::new())).collect(),

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::answers::Answers;
+use super::gcra::Answers;
 use super::gcra::{Asked, Limits, SECOND, Verdict};
 use super::headers::Report;
 use super::key::{ThrottleKey, ThrottleSubject};
@@ -24,8 +24,8 @@ macro_rules! server_time {
 /// One check of the throttle against a store that several processes share: Redis, or PostgreSQL.
 ///
 /// This crate does no I/O. It brings the text that decides there, what to pass to it, and the reader of its answer; the
-/// host's own client sends them. The decision is that of [`gcra::decide_all`](crate::gcra::decide_all), and the answer
-/// is the same [`Passage`] or [`Throttled`] that a [`Throttle`](crate::Throttle) gives. It is made and written in one
+/// host's own client sends them. The decision is that of [`gcra::decide_all`](crate::throttle::gcra::decide_all), and the answer
+/// is the same [`Passage`] or [`Throttled`] that a [`Throttle`](crate::throttle::Throttle) gives. It is made and written in one
 /// step, by the clock of the server: the clocks of the processes do not matter.
 ///
 /// - **Redis** from version 5, and what speaks its protocol and runs its scripts: `EVALSHA` or `EVAL` of
@@ -40,9 +40,17 @@ macro_rules! server_time {
 /// ```
 /// # use std::collections::BTreeMap;
 /// # use std::sync::Arc;
-/// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan};
-/// # use bailiwick::{Principal, Privileges, Quota, Tenant, throttle_scope, validate_account_and_plan};
-/// use bailiwick::{gcra::Limits, Access, Passage, Problem, SharedCheck, ThrottleScope};
+/// # use bailiwick::{Account, Credits, Money, Plan};
+/// # use bailiwick::account::AccountStatus;
+/// # use bailiwick::money::Currency;
+/// # use bailiwick::payment_method::PaymentMethod;
+/// # use bailiwick::period::Interval;
+/// # use bailiwick::{Principal, Quota, Tenant, throttle_scope, validate_account_and_plan};
+/// # use bailiwick::right::Privileges;
+/// use bailiwick::{Access, Problem};
+/// use bailiwick::quota::ThrottleScope;
+/// use bailiwick::throttle::{Passage, SharedCheck};
+/// use bailiwick::throttle::gcra::Limits;
 /// # use chrono::{DateTime, Utc};
 ///
 /// const AI: ThrottleScope = throttle_scope!("ai");
@@ -162,7 +170,7 @@ impl SharedCheck {
         now: DateTime<Utc>,
     ) -> Result<Self, Throttled> {
         let quotas = quotas(access, scope, now)?;
-        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
+        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account_id()));
         let check = Self::of_key(key, quotas, cost, limits);
         match check.least_burst() {
             burst if check.cost > burst => Err(Throttled::CostExceedsBurst { cost: check.cost, burst }),

@@ -5,10 +5,19 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use bailiwick::account::{AccountStatus, SuspensionCause};
+use bailiwick::gate::{CredentialFailure, GateDecision};
+use bailiwick::http::{Gatekeeper, RequestHead};
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::policy::PolicySettings;
+use bailiwick::quota::ThrottleScope;
+use bailiwick::right::Privilege;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::throttle::{ThrottleCapacity, Throttled};
 use bailiwick::{
-    Access, Account, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision, Gatekeeper, Interval,
-    Money, PaymentMethod, Plan, Policy, PolicySettings, Principal, Privilege, Problem, Quota, RequestHead,
-    Subscription, SubscriptionStatus, SuspensionCause, Tenant, Throttle, ThrottleCapacity, ThrottleScope, Throttled,
+    Access, Account, Credits, Evidence, Money, Plan, Policy, Principal, Problem, Quota, Subscription, Tenant, Throttle,
     throttle_scope,
 };
 use chrono::{DateTime, TimeDelta, Utc};

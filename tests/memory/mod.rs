@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use bailiwick::credit::{Change, LedgerEntry, Outcome, OutcomeWrite};
 use bailiwick::testkit::{CreditStore, Loaded, Written};
-use bailiwick::{AccountId, Change, LedgerEntry, Outcome, OutcomeWrite, Wallet};
+use bailiwick::{AccountId, Wallet};
 use serde_json::Value;
 
 /// What is wrong with a store.

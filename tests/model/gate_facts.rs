@@ -1,10 +1,15 @@
 //! The model's facts as the crate's, and the crate's decision as the model's answer.
 
-use bailiwick::{
-    Account, AccountId, AccountStatus, Admission, ApiKeyId, Credits, Currency, GateDecision, GraceMode, GraceSettings,
-    Interval, Money, PaymentMethod, Period, Plan, PlanId, Policy, PolicySettings, Principal, Privilege, Privileges,
-    Route, SiteId, Subscription, SubscriptionId, SubscriptionStatus, Tenant, UserId,
-};
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::{Admission, GateDecision};
+use bailiwick::id::{ApiKeyId, PlanId, SubscriptionId, UserId};
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::{GraceMode, GraceSettings, PolicySettings};
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Account, AccountId, Credits, Money, Plan, Policy, Principal, Route, SiteId, Subscription, Tenant};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::sync::Arc;

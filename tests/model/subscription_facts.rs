@@ -2,9 +2,12 @@
 
 use std::num::NonZeroU16;
 
-use bailiwick::{
-    AfterRetries, AfterTrial, Command, Interval, IntervalUnit, PaymentMethod, PlanId, RecordedPayment, Subscription,
-};
+use bailiwick::Subscription;
+use bailiwick::id::PlanId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, IntervalUnit};
+use bailiwick::policy::{AfterRetries, AfterTrial};
+use bailiwick::subscription::{Command, RecordedPayment};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::model::{Every, Model, Order};

@@ -1,6 +1,6 @@
 //! Real databases: an embedded SQLite, and a private PostgreSQL.
 
-use bailiwick::{Dialect, Statement};
+use bailiwick::scope::{Dialect, Statement};
 use rust_decimal::Decimal;
 use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnection, PgRow};

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use bailiwick::{Dialect, Statement};
+use bailiwick::scope::{Dialect, Statement};
 use sqlparser::ast::{
     self, Expr, FromTable, InTarget, JoinOperator, OnConflictAction, OnInsert, Select, SetExpr, TableFactor,
     TableObject, TableWithJoins, Visit, Visitor,

@@ -1,6 +1,9 @@
 //! Runs one generated statement on a real database and on the oracle, and compares what they say.
 
-use bailiwick::*;
+use bailiwick::scope::state::{SeveralSites, Write};
+use bailiwick::scope::{BuildError, Cursor, Dialect, Fixed, Statement};
+use bailiwick::tenant::Site;
+use bailiwick::{Principal, Scope, SiteId, Tenant, WriteAccess, table, validate_account_and_plan};
 use chrono::{DateTime, Utc};
 
 use crate::database::{Database, all_kinds, into_row};

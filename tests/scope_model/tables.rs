@@ -1,6 +1,10 @@
 //! The tables that the generated statements are about, and how a condition of the oracle's reads in the crate's terms.
 
-use bailiwick::*;
+use bailiwick::scope::state::SeveralSites;
+use bailiwick::scope::traits::{ColumnValue, Comparable, Covers, Reachable, ScopeLevel};
+use bailiwick::scope::{Column, Dialect, Filter, Fixed, Operand, Table, create_table};
+use bailiwick::tenant::{Sector, Site};
+use bailiwick::{Account, table};
 use chrono::{DateTime, Utc};
 
 use crate::model::{Cell, Col, Condition, Leaf, References, Relation};

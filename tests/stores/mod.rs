@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailiwick::credit::{Change, LedgerEntry, Outcome, OutcomeWrite};
 use bailiwick::testkit::{CreditStore, Loaded, Written};
-use bailiwick::{AccountId, Change, LedgerEntry, Outcome, OutcomeWrite, Wallet};
+use bailiwick::{AccountId, Wallet};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Database, PgPool, Pool};
 use tokio::runtime::Runtime;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use bailiwick::{CommandKind, RefusalReason, SubscriptionStatus as Status, transition};
+use bailiwick::subscription::{CommandKind, RefusalReason, SubscriptionStatus as Status};
+use bailiwick::transition;
 
 /// The table in Markdown, with what its words mean.
 pub fn markdown() -> String {

@@ -3,7 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick::*;
+use bailiwick::change::Answer;
+use bailiwick::credit::{
+    Cause, Change, DeductRequest, Ended, GrantTerms, HoldRequest, IdempotencyKey, LedgerEntry, Outcome, OutcomeWrite,
+    PriceList, Replayed,
+};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::{CreditPolicy, Overage, PolicySettings};
+use bailiwick::problem::Explained;
+use bailiwick::right::Privilege;
+use bailiwick::subscription::RecordedPayment;
+use bailiwick::{Access, Hold, Policy, Principal, Subscription, Wallet};
 use chrono::TimeDelta;
 
 use super::{at, credits, operator, tenant};

@@ -6,7 +6,13 @@ pub mod host;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::Operator;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::{Account, Credits, Evidence, Money, Plan, Principal, Route, Tenant, admit};
 use chrono::{DateTime, Utc};
 
 /// So many seconds after a fixed day in 2027.

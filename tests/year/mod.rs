@@ -5,7 +5,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::bank_transfer::{
+    AfterRefund, BankTransfer, ConfirmedTransfer, Deposit, RefundFacts, TransferFacts, TransferRefund,
+};
+use bailiwick::change::{Answer, RowChange};
+use bailiwick::credit::{Balance, Change, DeductRequest, DueGrant, Outcome, PriceList};
+use bailiwick::gate::Operator;
+use bailiwick::id::PlanId;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::{PaymentMethod, Provider};
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::{GraceMode, GraceSettings, Overpayment, PolicySettings};
+use bailiwick::provider::{AdoptionFacts, PaidFor, PaidInvoice, PaymentFacts, ProviderPayment, ProviderSnapshot};
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::subscription::{Command, Effect, SubscriptionStatus, Transition};
+use bailiwick::{
+    Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet, admit, transition,
+};
 use chrono::{DateTime, Utc};
 
 pub const DAY: i64 = 86_400;

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bailiwick::{Policy, PolicySettings};
+use bailiwick::Policy;
+use bailiwick::policy::PolicySettings;
 use bailiwick_peers::{Facts, SLACK, casbin, cedar, instant, paid};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 

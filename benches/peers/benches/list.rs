@@ -3,7 +3,15 @@
 
 use std::hint::black_box;
 
-use bailiwick::*;
+use bailiwick::{Account, Credits, Money, Plan, Principal, Scope, Tenant, chrono, sea_query, table, validate_account_and_plan};
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::Privileges;
+use bailiwick::scope::{Dialect, Prepared, ValueRef, create_table};
+use bailiwick::scope::state::Read;
+use bailiwick::tenant::Site;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rusqlite::types::{ToSqlOutput, ValueRef as Lent};
 use rusqlite::{Connection, Row, params};

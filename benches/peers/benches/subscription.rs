@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bailiwick::{CommandKind, SubscriptionStatus, transition};
+use bailiwick::transition;
+use bailiwick::subscription::{CommandKind, SubscriptionStatus};
 use bailiwick_peers::machines::{rust_fsm_machine, sequence, statig_machine};
 use criterion::{Criterion, criterion_group, criterion_main};
 

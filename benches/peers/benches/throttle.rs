@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bailiwick::QuotaSet;
+use bailiwick::quota::QuotaSet;
 use bailiwick_peers::service;
 use bailiwick_peers::throttle::{Asking, Gate, Ours, START, Walk, clock, generous, generous_twice, text, theirs};
 use criterion::measurement::WallTime;

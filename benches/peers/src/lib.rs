@@ -9,10 +9,14 @@ pub mod throttle;
 
 use std::sync::Arc;
 
-use bailiwick::{
-    Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Period, Plan, Principal, Privileges,
-    Subscription, SubscriptionStatus, SuspensionCause, Tenant, UserId,
-};
+use bailiwick::{Account, Credits, Money, Plan, Principal, Subscription, Tenant};
+use bailiwick::account::{AccountStatus, SuspensionCause};
+use bailiwick::id::UserId;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::right::Privileges;
+use bailiwick::subscription::SubscriptionStatus;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// How long a paid period is stretched while its renewal is on the way, in seconds.

@@ -1,7 +1,7 @@
 //! The transition table of subscriptions as state machines of others. Each is the same table, written by hand in the
 //! peer's own words for the commands that a subscription meets daily; a test holds them to the same answers.
 
-use bailiwick::{CommandKind, SubscriptionStatus};
+use bailiwick::subscription::{CommandKind, SubscriptionStatus};
 
 /// The commands that the peers are given: those of a subscription's daily life.
 pub const COMMANDS: [CommandKind; 12] = [
@@ -21,7 +21,7 @@ pub const COMMANDS: [CommandKind; 12] = [
 
 /// [rust-fsm](https://docs.rs/rust-fsm): a table in a language of its own.
 pub mod rust_fsm_machine {
-    use bailiwick::{CommandKind, SubscriptionStatus};
+    use bailiwick::subscription::{CommandKind, SubscriptionStatus};
     use rust_fsm::*;
 
     state_machine! {
@@ -84,7 +84,7 @@ pub mod rust_fsm_machine {
 
 /// [statig](https://docs.rs/statig): a hierarchical machine; whatever lives can be canceled.
 pub mod statig_machine {
-    use bailiwick::{CommandKind, SubscriptionStatus};
+    use bailiwick::subscription::{CommandKind, SubscriptionStatus};
     use statig::prelude::*;
 
     #[derive(Default)]

@@ -3,11 +3,14 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use bailiwick::{
-    Access, Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Principal, Privileges,
-    Quota, QuotaSet, Tenant, Throttle, ThrottleCapacity, ThrottleKey, ThrottleScope, ThrottleSubject, throttle_scope,
-    validate_account_and_plan,
-};
+use bailiwick::{Access, Account, Credits, Money, Plan, Principal, Quota, Tenant, Throttle, throttle_scope, validate_account_and_plan};
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::right::Privileges;
+use bailiwick::throttle::{ThrottleCapacity, ThrottleKey, ThrottleSubject};
 use chrono::{DateTime, Utc};
 use governor::RateLimiter;
 use governor::clock::{Clock, FakeRelativeClock};

@@ -1,6 +1,7 @@
 //! The engines are asked the same question only if they give the same answer to all of it.
 
-use bailiwick::{Policy, PolicySettings};
+use bailiwick::Policy;
+use bailiwick::policy::PolicySettings;
 use bailiwick_peers::{SLACK, casbin, cedar, instant, standings};
 
 #[test]

@@ -1,6 +1,7 @@
 //! The state machines of others are asked the same question only if they give the same answers.
 
-use bailiwick::{SubscriptionStatus, transition};
+use bailiwick::transition;
+use bailiwick::subscription::SubscriptionStatus;
 use bailiwick_peers::machines::{COMMANDS, rust_fsm_machine, statig_machine};
 
 #[test]

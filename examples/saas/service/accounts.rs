@@ -3,10 +3,14 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bailiwick::{
-    AccountId, AccountStatus, Balance, BillingAccess, Code, Credits, PaymentMethod, PlanId, Registered, SiteId,
-    Subject, SubscriptionStatus, UserId,
-};
+use bailiwick::account::AccountStatus;
+use bailiwick::credit::Balance;
+use bailiwick::gate::BillingAccess;
+use bailiwick::id::{PlanId, UserId};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::registration::{Registered, Subject};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{AccountId, Code, Credits, SiteId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -3,10 +3,13 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use bailiwick::{
-    Access, BuildError, Covers, Held, Hold, HoldRequest, NotFound, Passage, Read, Receipt, Scope, Site, SiteId,
-    Statement, Write, WriteAccess,
-};
+use bailiwick::credit::{HoldRequest, Receipt};
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::scope::traits::Covers;
+use bailiwick::scope::{BuildError, NotFound, Statement};
+use bailiwick::tenant::Site;
+use bailiwick::throttle::Passage;
+use bailiwick::{Access, Hold, Scope, SiteId, WriteAccess};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,7 +23,7 @@ use super::{AI, App};
 /// How long the writer may take before its hold runs out.
 const HOLD_LIFE: TimeDelta = TimeDelta::new(120, 0).unwrap();
 /// The most articles in one answer.
-const MOST_ARTICLES: u32 = 100;
+const MAX_ARTICLES: u32 = 100;
 
 #[derive(Serialize, sqlx::FromRow)]
 pub struct ArticleRow {
@@ -98,8 +101,8 @@ pub async fn write(
         fingerprint: Some(draft.fingerprint()), // the same key with another draft is another request: 422
     };
     let hold = match app.store.hold(&access, &request, now).await? {
-        Held::Fresh(hold) => hold, // only a fresh hold may run the call; without credits there is none: 402
-        Held::Replayed(earlier) => return answer(&app, &site, earlier.receipt()?, &passage).await, // the same answer
+        Answer::Fresh(hold) => hold, // only a fresh hold may run the call; without credits there is none: 402
+        Answer::Replayed(earlier) => return answer(&app, &site, earlier.receipt()?, &passage).await, // the same answer
     };
     // In a task of its own: a client that hangs up drops its handler, but no call that has begun.
     let receipt = tokio::spawn(write_and_settle(app.clone(), site.clone(), hold, draft)).await??;
@@ -152,7 +155,7 @@ pub async fn list(
     Query(place): Query<Where>,
 ) -> Result<axum::Json<Vec<ArticleRow>>, AppError> {
     fn newest<L: Covers<Site>>(scope: &Scope<L, Read>) -> Result<Statement, BuildError> {
-        scope.select::<Article>().order_by(Article::ID.descending()).limit(MOST_ARTICLES).build(SQLITE)
+        scope.select::<Article>().order_by(Article::ID.descending()).limit(MAX_ARTICLES).build(SQLITE)
     }
     let entry = access.read();
     let select = match place.site {

@@ -1,7 +1,9 @@
 //! Authentication, which is the service's own: a bearer token becomes evidence for the gate, never less, never more.
 
 use axum::http::{HeaderMap, header};
-use bailiwick::{CredentialFailure, Evidence, UserId};
+use bailiwick::Evidence;
+use bailiwick::gate::CredentialFailure;
+use bailiwick::id::UserId;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};

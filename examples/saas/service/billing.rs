@@ -3,10 +3,16 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bailiwick::{
-    AccountId, AccountStatus, AfterRefund, Answer, BankReference, BankTransfer, BillingAccess, Claim, ClaimFacts,
-    ConfirmedTransfer, Money, Operator, PaymentMethod, PlanId, SubscriptionStatus, TransferRefund,
+use bailiwick::account::AccountStatus;
+use bailiwick::bank_transfer::{
+    AfterRefund, BankReference, BankTransfer, Claim, ClaimRequest, ConfirmedTransfer, TransferRefund,
 };
+use bailiwick::change::Answer;
+use bailiwick::gate::{BillingAccess, Operator};
+use bailiwick::id::PlanId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{AccountId, Money};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +92,7 @@ pub async fn subscribe(
 pub async fn claim(
     access: BillingAccess,
     State(app): State<App>,
-    Json(facts): Json<ClaimFacts>,
+    Json(facts): Json<ClaimRequest>,
 ) -> Result<Response, AppError> {
     let claim = app.store.claim(&app.policy, &access, &facts, app.now()).await?;
     Ok((StatusCode::CREATED, axum::Json(claim)).into_response())

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use bailiwick::{
-    Account, Answer, IdempotencyKey, NotFound, PaymentMethod, PlanId, Policy, Registered, Registration,
-    RegistrationFacts, RowChange, Subject, Subscription,
-};
+use bailiwick::change::{Answer, RowChange};
+use bailiwick::credit::IdempotencyKey;
+use bailiwick::id::PlanId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::registration::{Registered, Registration, RegistrationFacts, Subject};
+use bailiwick::scope::NotFound;
+use bailiwick::{Account, Policy, Subscription};
 use chrono::{DateTime, Utc};
 
 use super::Store;

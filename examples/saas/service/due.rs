@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use bailiwick::{AccountId, DepositFacts, Effect, NotFound, Policy, Subscription};
+use bailiwick::bank_transfer::DepositFacts;
+use bailiwick::scope::NotFound;
+use bailiwick::subscription::Effect;
+use bailiwick::{AccountId, Policy, Subscription};
 use chrono::{DateTime, Utc};
 
 use super::Store;

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use bailiwick::{
-    Access, Admission, BillingAccess, Code, Evidence, IdempotencyKey, Operator, Privilege, Route, WriteAccess,
-};
+use bailiwick::credit::IdempotencyKey;
+use bailiwick::gate::{Admission, BillingAccess, Operator};
+use bailiwick::right::Privilege;
+use bailiwick::{Access, Code, Evidence, Route, WriteAccess};
 use serde::de::DeserializeOwned;
 
 use super::error::AppError;

@@ -1,9 +1,10 @@
 //! Wallets in the store: the wallet is read first, then the outcome of the key; both are written in one transaction.
 
-use bailiwick::{
-    Access, AccountId, Answer, Change, Credits, DueGrant, DueRevocation, Ended, Held, Hold, HoldRequest, Insert,
-    NotFound, Outcome, OutcomeWrite, Receipt, ScopeLevel, Statement, Table, Wallet,
-};
+use bailiwick::change::Answer;
+use bailiwick::credit::{Change, DueGrant, DueRevocation, Ended, HoldRequest, Outcome, OutcomeWrite, Receipt};
+use bailiwick::scope::traits::ScopeLevel;
+use bailiwick::scope::{Insert, NotFound, Statement, Table};
+use bailiwick::{Access, AccountId, Credits, Hold, Wallet};
 use chrono::{DateTime, Utc};
 use sea_query_sqlx::SqlxValues;
 use sqlx::AssertSqlSafe;
@@ -14,11 +15,11 @@ use super::store::{Failure, SQLITE, Transaction, guard, parse, retry, signed};
 
 impl Store {
     /// Sets credits aside, or tells what became of the same request before.
-    pub async fn hold(&self, access: &Access, request: &HoldRequest, now: DateTime<Utc>) -> Result<Held, AppError> {
+    pub async fn hold(&self, access: &Access, request: &HoldRequest, now: DateTime<Utc>) -> Result<AppError> {
         retry(|| self.try_hold(access, request, now)).await
     }
 
-    async fn try_hold(&self, access: &Access, request: &HoldRequest, now: DateTime<Utc>) -> Result<Held, Failure> {
+    async fn try_hold(&self, access: &Access, request: &HoldRequest, now: DateTime<Utc>) -> Result<Failure> {
         let mut transaction = self.begin().await?;
         let wallet = load_wallet(&mut transaction, access.account()).await?;
         let prior = load_outcome(&mut transaction, access.account(), &Outcome::spend_key(&request.key)).await?;

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use bailiwick::{GateDecision, Route};
+use bailiwick::Route;
+use bailiwick::gate::GateDecision;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -23,9 +23,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, patch, post};
-use bailiwick::{
-    Policy, PolicySettings, PriceList, Quota, QuotaSet, Throttle, ThrottleCapacity, ThrottleScope, throttle_scope,
-};
+use bailiwick::credit::PriceList;
+use bailiwick::policy::PolicySettings;
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::throttle::ThrottleCapacity;
+use bailiwick::{Policy, Quota, Throttle, throttle_scope};
 use chrono::{DateTime, Utc};
 
 pub use auth::Auth;

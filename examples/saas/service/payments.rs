@@ -3,11 +3,17 @@
 
 use std::sync::Arc;
 
-use bailiwick::{
-    AccountId, AdoptError, AdoptionFacts, Answer, BankReference, BankTransfer, BillingAccess, Claim, ClaimFacts,
-    ConfirmedTransfer, Deposit, Freshness, NotFound, Operator, PaymentFacts, PaymentMethod, Plan, PlanId, Policy,
-    Provider, ProviderPayment, ProviderSnapshot, RefundFacts, RowChange, Subscription, TransferFacts, TransferRefund,
+use bailiwick::bank_transfer::{
+    BankReference, BankTransfer, Claim, ClaimRequest, ConfirmedTransfer, Deposit, RefundFacts, TransferFacts,
+    TransferRefund,
 };
+use bailiwick::change::{Answer, RowChange};
+use bailiwick::gate::{BillingAccess, Operator};
+use bailiwick::id::PlanId;
+use bailiwick::payment_method::{PaymentMethod, Provider};
+use bailiwick::provider::{AdoptError, AdoptionFacts, Freshness, PaymentFacts, ProviderPayment, ProviderSnapshot};
+use bailiwick::scope::NotFound;
+use bailiwick::{AccountId, Plan, Policy, Subscription};
 use chrono::{DateTime, Utc};
 
 use super::Store;
@@ -44,7 +50,7 @@ impl Store {
         &self,
         policy: &Policy,
         access: &BillingAccess,
-        facts: &ClaimFacts,
+        facts: &ClaimRequest,
         now: DateTime<Utc>,
     ) -> Result<Claim, AppError> {
         retry(async || {
@@ -309,7 +315,7 @@ async fn load_invoice(
     transaction: &mut Transaction,
     account: &AccountId,
     payment: &ProviderPayment,
-) -> Result<Option<bailiwick::PaidInvoice>, Failure> {
+) -> Result<Option<bailiwick::provider::PaidInvoice>, Failure> {
     let row: Option<(String,)> =
         sqlx::query_as("SELECT record FROM invoices WHERE account_id = ? AND provider = ? AND invoice = ?")
             .bind(account.as_integer())

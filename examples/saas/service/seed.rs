@@ -1,10 +1,16 @@
 //! Demo tenants, one for each thing that the demo shows.
 
-use bailiwick::{
-    Account, AccountStatus, Answer, Cause, Credits, Currency, Evidence, GrantTerms, Interval, Money, PaymentMethod,
-    Period, Plan, Principal, Privilege, Privileges, Quota, QuotaSet, Route, Subscription, SubscriptionStatus,
-    SuspensionCause, Tenant, UserId, Wallet,
-};
+use bailiwick::account::{AccountStatus, SuspensionCause};
+use bailiwick::change::Answer;
+use bailiwick::credit::{Cause, GrantTerms};
+use bailiwick::id::UserId;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::quota::QuotaSet;
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Account, Credits, Evidence, Money, Plan, Principal, Quota, Route, Subscription, Tenant, Wallet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::change_sets::{insert_account, insert_subscription};
@@ -158,7 +164,8 @@ fn planting(_: Failure) -> anyhow::Error {
 }
 
 fn plan(id: i64, active: bool, needs_subscription: bool) -> anyhow::Result<Plan> {
-    let quota = |cells, burst| Ok::<QuotaSet, bailiwick::QuotaError>(Quota::new(cells, 60)?.with_burst(burst)?.into());
+    let quota =
+        |cells, burst| Ok::<QuotaSet, bailiwick::quota::QuotaError>(Quota::new(cells, 60)?.with_burst(burst)?.into());
     Ok(Plan {
         id: id.into(),
         active,

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use bailiwick::{
-    AccountId, ApiKeyId, BillingAccess, BuildError, CredentialFailure, Dialect, NotFound, Plan, PlanId, Principal,
-    Privilege, Privileges, SiteId, Statement, Tenant, UserId, Wallet,
-};
+use bailiwick::gate::{BillingAccess, CredentialFailure};
+use bailiwick::id::{ApiKeyId, PlanId, UserId};
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::scope::{BuildError, Dialect, NotFound, Statement};
+use bailiwick::{AccountId, Plan, Principal, SiteId, Tenant, Wallet};
 use sea_query_sqlx::SqlxValues;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use bailiwick::paypal::{Endpoint, Transmission};
-use bailiwick::stripe::{self, SigningSecret};
-use bailiwick::{AdoptError, PaymentMethod, ProviderEvent, ProviderReport, WebhookError};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::provider::paypal::{Endpoint, Transmission};
+use bailiwick::provider::stripe::{self, SigningSecret};
+use bailiwick::provider::{AdoptError, ProviderEvent, ProviderReport, WebhookError};
 
 use super::App;
 use super::error::AppError;

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bailiwick::QuotaSet;
+use bailiwick::quota::QuotaSet;
 use bailiwick_peers::throttle::{Gate, Ours, START, generous, generous_twice, text, theirs};
 use governor::clock::FakeRelativeClock;
 

@@ -6,7 +6,16 @@
 use std::error::Error;
 use std::sync::LazyLock;
 
-use bailiwick::*;
+use bailiwick::{Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table, validate_account_and_plan};
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::Privileges;
+use bailiwick::scope::{BoundValues, Dialect, NotFound, Prepared, ValueRef, create_table};
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::scope::traits::Parameters;
+use bailiwick::tenant::Site;
 use rusqlite::types::{ToSqlOutput, ValueRef as Lent};
 use rusqlite::{Connection, Statement as Cached};
 

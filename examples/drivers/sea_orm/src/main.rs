@@ -5,7 +5,15 @@
 
 use std::error::Error;
 
-use bailiwick::*;
+use bailiwick::{Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table, validate_account_and_plan};
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::Privileges;
+use bailiwick::scope::{BuildError, Dialect, NotFound, Statement, create_table};
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, FromQueryResult};
 
 bailiwick::table! {

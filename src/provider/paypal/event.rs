@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::money::{Currency, Money, deserialize_decimal};
+use crate::payment_method::Provider;
 use crate::period::Period;
-use crate::provider::{PaidFor, Provider, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot};
+use crate::provider::{PaidFor, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot};
 use crate::subscription::SubscriptionStatus;
 
 #[derive(Deserialize)]

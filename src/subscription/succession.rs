@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use crate::account::Account;
 use crate::change::RowChange;
 use crate::id::SubscriptionId;
+use crate::payment_method::PaymentMethod;
+use crate::payment_method::Provider;
+use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
-use crate::provider::Provider;
-use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus, Transition};
-use crate::tenant::{Account, Plan};
+use crate::subscription::{Subscription, SubscriptionStatus, Transition};
 
 /// A new subscription in the place of one that has ended, and the account that it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +86,13 @@ impl Policy {
     /// [`SuccessionError::ComingSoon`], [`SuccessionError::PlanInactive`], [`SuccessionError::OutOfRange`].
     ///
     /// ```
-    /// # use bailiwick::*;
+    /// # use bailiwick::{Account, Credits, Money, Plan, Policy, Subscription};
+    /// # use bailiwick::account::AccountStatus;
+    /// # use bailiwick::money::Currency;
+    /// # use bailiwick::payment_method::PaymentMethod;
+    /// # use bailiwick::period::Interval;
+    /// # use bailiwick::right::Privileges;
+    /// # use bailiwick::subscription::{Command, SubscriptionStatus};
     /// # let now = "2027-06-01T00:00:00Z".parse()?;
     /// # let plan = Plan {
     /// #     id: 3.into(), active: true, price: Money::new("49".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,

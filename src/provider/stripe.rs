@@ -5,10 +5,12 @@
 //! Write the host's own subscription identifier into the metadata of the *subscription*, as its entry `subscription` (at
 //! Checkout: `subscription_data[metadata][subscription]`; the session's own metadata does not reach it). Have these sent:
 //! `customer.subscription.created`, `.updated`, `.deleted`, `.paused`, `.resumed` and `invoice.paid`; others are
-//! [`Unmapped`](crate::ProviderReport::Unmapped). Only the first item of a subscription counts.
+//! [`Unmapped`](crate::provider::ProviderReport::Unmapped). Only the first item of a subscription counts.
 //!
 //! ```
-//! use bailiwick::{ProviderReport, SubscriptionStatus, stripe::SigningSecret};
+//! use bailiwick::provider::ProviderReport;
+//! use bailiwick::provider::stripe::SigningSecret;
+//! use bailiwick::subscription::SubscriptionStatus;
 //! # use hmac::{KeyInit, Mac};
 //! # let secret_text = "whsec_test";
 //! # let body = include_bytes!("../tests/payloads/stripe_subscription_updated_2025.json");
@@ -20,7 +22,7 @@
 //! let secret = SigningSecret::new(secret_text);
 //! // `body` is the request's body as it came, byte for byte; `header` is its Stripe-Signature.
 //! let now = "2026-01-31T00:01:00Z".parse()?;
-//! let event = bailiwick::stripe::verify(&[secret], &header, body, now)?;
+//! let event = bailiwick::provider::stripe::verify(&[secret], &header, body, now)?;
 //! assert_eq!(event.kind(), "customer.subscription.updated");
 //! let ProviderReport::Snapshot(snapshot) = event.report() else { panic!() };
 //! assert_eq!(snapshot.status, SubscriptionStatus::Active);
@@ -48,7 +50,7 @@ pub const TOLERANCE: TimeDelta = match TimeDelta::try_minutes(5) {
 };
 
 /// The most signatures that one header may carry.
-const MOST_SIGNATURES: usize = 16;
+const MAX_SIGNATURES: usize = 16;
 
 /// The secret of a webhook endpoint, `whsec_…`, as Stripe shows it. It is never printed.
 #[derive(Clone)]
@@ -111,7 +113,7 @@ fn read_header(header: &str) -> Option<(&str, Vec<[u8; 32]>)> {
         match name {
             "t" if time.is_none() => time = Some(value),
             "t" => return None,
-            "v1" if signatures.len() < MOST_SIGNATURES => signatures.extend(read_digest(value)),
+            "v1" if signatures.len() < MAX_SIGNATURES => signatures.extend(read_digest(value)),
             _ => {}
         }
     }

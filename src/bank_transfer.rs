@@ -12,7 +12,7 @@ mod deposit;
 mod refund;
 mod transfer;
 
-pub use claim::{Claim, ClaimError, ClaimFacts, ClaimState};
+pub use claim::{Claim, ClaimError, ClaimRequest, ClaimState};
 pub use confirmation::{ConfirmError, ConfirmedTransfer, TransferChange, TransferFacts};
 pub use deposit::{Deposit, DepositChange, DepositFacts};
 pub use refund::{AfterRefund, RefundFacts, TransferRefund, TransferRefundChange, TransferRefundError};

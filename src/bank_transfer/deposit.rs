@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::allotment::{paid_account, pay};
 use super::confirmation::{ConfirmError, check_rows};
+use crate::account::{Account, AccountStatus, SuspensionCause};
 use crate::change::RowChange;
 use crate::credit::{DueGrant, WalletError};
 use crate::id::{AccountId, PlanId};
 use crate::money::Money;
+use crate::payment_method::PaymentMethod;
+use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus};
-use crate::tenant::{Account, AccountStatus, Plan, SuspensionCause};
+use crate::subscription::{Subscription, SubscriptionStatus};
 
 /// What an account has paid and not used up: parts of a price that have not reached it, and what was paid above one. A
 /// row that is unique by account; an account without one has no deposit.

@@ -8,12 +8,13 @@ use thiserror::Error;
 
 use super::confirmation::ConfirmedTransfer;
 use super::deposit::Deposit;
+use crate::change::Answer;
 use crate::change::RowChange;
-use crate::credit::{Answer, DueRevocation, Wallet, WalletError};
+use crate::credit::{DueRevocation, Wallet, WalletError};
 use crate::gate::{Denial, Operator};
 use crate::money::Money;
-use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
+use crate::right::Privilege;
 use crate::subscription::{Command, Refusal, Subscription, Transition};
 
 /// A sum that leaves the range that can be held.
@@ -79,7 +80,7 @@ impl TransferRefundChange {
         self.subscription.as_ref()
     }
 
-    /// The grants to take back: see [`Wallet::revoke_due`](crate::Wallet::revoke_due).
+    /// The grants to take back: see [`Wallet::revoke_due`](crate::credit::Wallet::revoke_due).
     pub fn revocations(&self) -> &[DueRevocation] {
         &self.revocations
     }
@@ -92,9 +93,6 @@ pub enum TransferRefundError {
     /// The operator lacks the privilege.
     #[error(transparent)]
     Denied(#[from] Denial),
-    /// The operator belongs to the account that paid.
-    #[error("an operator cannot refund a transfer of an account of their own")]
-    OwnAccount,
     /// The refund is in another currency than the transfer.
     #[error("the refund is {total}, and the transfer was {amount}: the currencies differ")]
     Currency {
@@ -138,7 +136,6 @@ impl Explained for TransferRefundError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::OwnAccount => Code::OwnAccount,
             Self::Currency { .. } => Code::CurrencyMismatch,
             Self::ExceedsTransfer { .. } | Self::BelowRefunded { .. } | Self::LaterPaid | Self::Unattributed => {
                 Code::RefundInvalid
@@ -158,7 +155,7 @@ impl ConfirmedTransfer {
     /// admitted under [`Privilege::ConfirmPayments`] and belongs to another account.
     ///
     /// # Errors
-    /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::OwnAccount`], [`TransferRefundError::Currency`],
+    /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::Currency`],
     /// [`TransferRefundError::ExceedsTransfer`], [`TransferRefundError::BelowRefunded`], [`TransferRefundError::Row`]; and where
     /// the service is to end, [`TransferRefundError::LaterPaid`], [`TransferRefundError::Unattributed`],
     /// [`TransferRefundError::Refused`].
@@ -168,11 +165,9 @@ impl ConfirmedTransfer {
         facts: RefundFacts,
         now: DateTime<Utc>,
     ) -> Result<Answer<TransferRefundChange, Self>, TransferRefundError> {
-        operator.check(Privilege::ConfirmPayments)?;
         let RefundFacts { record, subscription, deposit, wallet } = facts;
-        if *operator.account() == record.account {
-            return Err(TransferRefundError::OwnAccount);
-        }
+        operator.check_foreign(Privilege::ConfirmPayments, &record.account)?;
+
         let (total, amount) = (refund.total, record.transfer.amount());
         if total.currency() != amount.currency() {
             return Err(TransferRefundError::Currency { total, amount });

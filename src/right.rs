@@ -45,7 +45,7 @@ impl fmt::Display for Privilege {
 /// are no privilege grant nothing.
 ///
 /// ```
-/// use bailiwick::{Privilege, Privileges};
+/// use bailiwick::right::{Privilege, Privileges};
 /// let stored: Privileges = serde_json::from_str(r#"["grant_credits", "admin"]"#)?;
 /// assert!(stored.contains(Privilege::GrantCredits) && !stored.contains(Privilege::ConfirmPayments));
 /// assert_eq!(serde_json::to_string(&stored)?, r#"["grant_credits"]"#);

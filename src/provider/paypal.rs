@@ -7,10 +7,10 @@
 //! are for, and one of a whole price counts as an interval.
 //!
 //! Have these sent: `BILLING.SUBSCRIPTION.CREATED`, `.ACTIVATED`, `.UPDATED`, `.RE-ACTIVATED`, `.SUSPENDED`, `.CANCELLED`,
-//! `.EXPIRED` and `.PAYMENT.FAILED`, and `PAYMENT.SALE.COMPLETED`; others are [`Unmapped`](crate::ProviderReport::Unmapped).
+//! `.EXPIRED` and `.PAYMENT.FAILED`, and `PAYMENT.SALE.COMPLETED`; others are [`Unmapped`](crate::provider::ProviderReport::Unmapped).
 //!
 //! ```no_run
-//! use bailiwick::paypal::{Endpoint, Environment, Transmission};
+//! use bailiwick::provider::paypal::{Endpoint, Environment, Transmission};
 //! # fn fetch(url: &str) -> Vec<u8> { vec![] }
 //! # fn header(name: &str) -> &'static str { "" }
 //! # let (body, now) = (b"".as_slice(), "2026-01-31T00:01:00Z".parse()?);
@@ -49,7 +49,7 @@ pub use event::snapshot;
 /// How long ago an event may have been signed: PayPal [sends one again for three
 /// days](https://developer.paypal.com/api/rest/webhooks/), and does not say whether it signs it
 /// again. A repeated event changes nothing, so this is no window for replay.
-pub const LONGEST_AGE: TimeDelta = match TimeDelta::try_days(4) {
+pub const MAX_AGE: TimeDelta = match TimeDelta::try_days(4) {
     Some(age) => age,
     None => TimeDelta::zero(),
 };
@@ -67,9 +67,9 @@ const ALGORITHM: &str = "SHA256withRSA";
 /// Where certificates are.
 const CERTIFICATES: &str = "/v1/notifications/certs/";
 /// The most certificates that lead to a root.
-const LONGEST_CHAIN: usize = 8;
+const MAX_CHAIN: usize = 8;
 /// The most roots that are trusted: all of a system's, and more.
-const MOST_ROOTS: usize = 512;
+const MAX_ROOTS: usize = 512;
 
 /// Which of PayPal's systems sends the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,7 +143,7 @@ impl Endpoint {
         if webhook_id.is_empty() || webhook_id.contains('|') {
             return Err(EndpointError::WebhookId);
         }
-        let roots = certificates(roots, MOST_ROOTS).ok_or(EndpointError::Roots)?;
+        let roots = certificates(roots, MAX_ROOTS).ok_or(EndpointError::Roots)?;
         let roots = roots.iter().map(|root| anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()));
         let roots = roots.collect::<Result<_, _>>().map_err(|_| EndpointError::Roots)?;
         Ok(Self { webhook_id: webhook_id.to_owned(), environment, roots })
@@ -190,14 +190,14 @@ impl Endpoint {
         }
         let signature = STANDARD.decode(signature).map_err(|_| WebhookError::HeaderMalformed)?;
         self.certificate_url(transmission)?;
-        let chain = self::certificates(certificates, LONGEST_CHAIN).ok_or(WebhookError::CertificateUntrusted)?;
+        let chain = self::certificates(certificates, MAX_CHAIN).ok_or(WebhookError::CertificateUntrusted)?;
         let signer = self.signer(&chain, now).ok_or(WebhookError::CertificateUntrusted)?;
         let text = format!("{id}|{time}|{}|{}", self.webhook_id, crc32fast::hash(body));
         signer
             .verify_signature(ring::RSA_PKCS1_2048_8192_SHA256, text.as_bytes(), &signature)
             .map_err(|_| WebhookError::SignatureMismatch)?;
         let age = now.signed_duration_since(signed);
-        if age > LONGEST_AGE || -CLOCK_SKEW > age {
+        if age > MAX_AGE || -CLOCK_SKEW > age {
             return Err(WebhookError::OutOfTime);
         }
         event::read(body).ok_or(WebhookError::Malformed)

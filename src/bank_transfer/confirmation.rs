@@ -10,17 +10,20 @@ use super::allotment::{Paid, paid_account, pay};
 use super::claim::{Claim, ClaimState};
 use super::deposit::Deposit;
 use super::transfer::{BankReference, BankTransfer};
+use crate::account::{Account, AccountStatus};
+use crate::change::Answer;
 use crate::change::RowChange;
-use crate::credit::{Answer, DueGrant, GrantTerms, WalletError};
+use crate::credit::{DueGrant, GrantTerms, WalletError};
 use crate::gate::{Denial, Operator};
 use crate::id::{AccountId, PlanId, SubscriptionId, UserId};
 use crate::money::{Credits, Money};
+use crate::payment_method::PaymentMethod;
+use crate::payment_method::Provider;
+use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
-use crate::provider::Provider;
-use crate::subscription::{PaymentMethod, Refusal, Subscription, Transition};
-use crate::tenant::{Account, AccountStatus, Plan};
+use crate::right::Privilege;
+use crate::subscription::{Refusal, Subscription, Transition};
 
 /// A confirmed transfer: a row of the registry that is unique by (receiving account, transaction) over all tenants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,9 +138,6 @@ pub enum ConfirmError {
     /// The operator lacks the privilege, or the account is closed or of unknown standing.
     #[error(transparent)]
     Denied(#[from] Denial),
-    /// The operator belongs to the account that would be credited.
-    #[error("an operator cannot confirm a transfer for an account of their own")]
-    OwnAccount,
     /// Bank transfer is not enabled.
     #[error("payment by bank transfer is coming soon")]
     ComingSoon,
@@ -190,7 +190,6 @@ impl Explained for ConfirmError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::OwnAccount => Code::OwnAccount,
             Self::ComingSoon => Code::PaymentMethodComingSoon,
             Self::Conflict { .. } => Code::TransferConflict,
             Self::Currency { .. } | Self::DepositCurrency { .. } => Code::CurrencyMismatch,
@@ -209,7 +208,7 @@ impl Policy {
     /// plan, and the registry's row change together. The same facts again give the same answer and change nothing.
     ///
     /// What arrives adds to the account's deposit. Below the plan's price it is recorded and kept; the transfer with which
-    /// the sum reaches the price opens the period. What is above goes as the policy's [`Overpayment`](crate::Overpayment) says. A suspension
+    /// the sum reaches the price opens the period. What is above goes as the policy's [`Overpayment`](crate::policy::Overpayment) says. A suspension
     /// for an overdue payment is lifted by a period that is paid; one for any other cause stays, and the payment counts
     /// all the same. The period continues the last one if the payment comes while tenants are still admitted, slack and
     /// grace included, so that no service is free. What time had made due for the subscription is carried out first.
@@ -218,11 +217,19 @@ impl Policy {
     /// for ever.
     ///
     /// # Errors
-    /// In this order: [`ConfirmError::Denied`], [`ConfirmError::OwnAccount`], [`ConfirmError::Conflict`], then what the rows
+    /// In this order: [`ConfirmError::Denied`], [`ConfirmError::Conflict`], then what the rows
     /// say, [`ConfirmError::ComingSoon`], the currencies, [`ConfirmError::Nothing`], and what the subscription refuses.
     ///
     /// ```
-    /// # use bailiwick::*;
+    /// # use bailiwick::{Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, admit};
+    /// # use bailiwick::account::AccountStatus;
+    /// # use bailiwick::bank_transfer::{BankTransfer, TransferFacts};
+    /// # use bailiwick::change::Answer;
+    /// # use bailiwick::money::Currency;
+    /// # use bailiwick::payment_method::PaymentMethod;
+    /// # use bailiwick::period::Interval;
+    /// # use bailiwick::right::{Privilege, Privileges};
+    /// # use bailiwick::subscription::SubscriptionStatus;
     /// # use std::sync::Arc;
     /// # let now = "2027-06-01T00:00:00Z".parse()?;
     /// # let plan = Arc::new(Plan {
@@ -260,11 +267,9 @@ impl Policy {
         facts: TransferFacts,
         now: DateTime<Utc>,
     ) -> Result<Answer<TransferChange, ConfirmedTransfer>, ConfirmError> {
-        operator.check(Privilege::ConfirmPayments)?;
         let TransferFacts { account, plan, subscription, deposit, claim, prior } = facts;
-        if *operator.account() == account.id {
-            return Err(ConfirmError::OwnAccount);
-        }
+        operator.check_foreign(Privilege::ConfirmPayments, &account.id)?;
+
         let paid_for = subscription.as_ref().filter(|_| plan.needs_subscription).map(|subscription| &subscription.id);
         if let Some(prior) = prior {
             let same = prior.transfer.is_of(transfer)
@@ -311,7 +316,7 @@ impl Policy {
             grants: paid.grants.iter().map(|due| due.key().into()).collect(),
             refunded: Money::zero(transfer.amount().currency()),
             taken_back: Money::zero(transfer.amount().currency()),
-            confirmed_by_account: operator.account().clone(),
+            confirmed_by_account: operator.account_id().clone(),
             confirmed_by: operator.user().cloned(),
             confirmed_at: now,
             version: 1,

@@ -4,16 +4,16 @@ use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, Utc};
 
-use super::gcra::{Asked, Decision, GcraState, Verdict};
+use super::decision::{Asked, Decision, GcraState, Verdict};
 use super::states::Slot;
 use crate::quota::{Quota, QuotaSet};
 
 /// A quota, and what is left to drain once its state is written.
-pub(super) type Told = Option<(Quota, i64)>;
+pub(in crate::throttle) type Told = Option<(Quota, i64)>;
 
 /// What is told of quotas where nothing may be allocated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Inline([Told; QuotaSet::MOST]);
+pub(in crate::throttle) struct Inline([Told; QuotaSet::MAX]);
 
 impl Deref for Inline {
     type Target = [Told];
@@ -31,14 +31,14 @@ impl DerefMut for Inline {
 
 /// What is told of a key's quotas in process. It is moved from hand to hand, so it is no larger than most need.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Brief {
+pub(in crate::throttle) enum Brief {
     One([Told; 1]),
-    More(Box<[Told; QuotaSet::MOST]>),
+    More(Box<[Told; QuotaSet::MAX]>),
 }
 
 impl Brief {
     #[inline]
-    pub(super) fn of(quotas: &[Quota]) -> Self {
+    pub(in crate::throttle) fn of(quotas: &[Quota]) -> Self {
         if quotas.len() > 1 { Self::More(Box::default()) } else { Self::One([None]) }
     }
 }
@@ -67,17 +67,23 @@ impl DerefMut for Brief {
 
 /// What was decided about the quotas of a set, without the states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answers<B = Brief> {
-    pub(super) now: i64,
-    pub(super) cost: u32,
-    pub(super) verdict: Verdict,
-    pub(super) must_store: bool,
-    pub(super) told: B,
+pub(in crate::throttle) struct Answers<B = Brief> {
+    pub(in crate::throttle) now: i64,
+    pub(in crate::throttle) cost: u32,
+    pub(in crate::throttle) verdict: Verdict,
+    pub(in crate::throttle) must_store: bool,
+    pub(in crate::throttle) told: B,
 }
 
 impl Answers {
     /// What a shared store decided and wrote: each quota, and what is left to drain.
-    pub(super) fn of_store(now: i64, cost: u32, verdict: Verdict, quotas: &[Quota], backlogs: &[i64]) -> Self {
+    pub(in crate::throttle) fn of_store(
+        now: i64,
+        cost: u32,
+        verdict: Verdict,
+        quotas: &[Quota],
+        backlogs: &[i64],
+    ) -> Self {
         let mut told = Brief::of(quotas);
         for (place, own) in told.iter_mut().zip(quotas.iter().copied().zip(backlogs.iter().copied())) {
             *place = Some(own);
@@ -87,20 +93,20 @@ impl Answers {
 }
 
 impl<B: Deref<Target = [Told]>> Answers<B> {
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(in crate::throttle) fn verdict(&self) -> Verdict {
         self.verdict
     }
 
-    pub(super) fn must_store(&self) -> bool {
+    pub(in crate::throttle) fn must_store(&self) -> bool {
         self.must_store
     }
 
-    pub(super) fn cost(&self) -> u32 {
+    pub(in crate::throttle) fn cost(&self) -> u32 {
         self.cost
     }
 
     /// The slots as the decision left them.
-    pub(super) fn slots(&self) -> Vec<Option<Slot>> {
+    pub(in crate::throttle) fn slots(&self) -> Vec<Option<Slot>> {
         let told = self.told.iter().flatten();
         told.map(|(quota, backlog)| {
             let state = GcraState::from_parts(self.now.saturating_add(*backlog), quota.interval_nanos());
@@ -109,7 +115,7 @@ impl<B: Deref<Target = [Told]>> Answers<B> {
         .collect()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Decision> {
+    pub(in crate::throttle) fn iter(&self) -> impl Iterator<Item = Decision> {
         let is_charged = self.verdict == Verdict::Allowed;
         self.told.iter().flatten().map(move |(quota, backlog)| {
             // What was charged is in the backlog already.
@@ -118,12 +124,12 @@ impl<B: Deref<Target = [Told]>> Answers<B> {
         })
     }
 
-    pub(super) fn retry_after_seconds(&self) -> Option<u64> {
+    pub(in crate::throttle) fn retry_after_seconds(&self) -> Option<u64> {
         let waits = self.iter().filter_map(|decision| decision.retry_after_seconds());
         if self.verdict == Verdict::Exceeded { waits.max() } else { None }
     }
 
-    pub(super) fn retry_at(&self) -> Option<DateTime<Utc>> {
+    pub(in crate::throttle) fn retry_at(&self) -> Option<DateTime<Utc>> {
         let times = self.iter().filter_map(|decision| decision.retry_at());
         if self.verdict == Verdict::Exceeded { times.max() } else { None }
     }
@@ -132,7 +138,7 @@ impl<B: Deref<Target = [Told]>> Answers<B> {
 impl<B: DerefMut<Target = [Told]>> Answers<B> {
     /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
     #[inline]
-    pub(super) fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
+    pub(in crate::throttle) fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
         let answer = own.answer(self.verdict == Verdict::Allowed);
         if answer.must_store() {
             *slot = Slot::new(answer.quota().seconds(), answer.state());

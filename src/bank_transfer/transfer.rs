@@ -14,9 +14,9 @@ use crate::money::Money;
 use crate::problem::{Code, Explained};
 
 /// The most characters of a bank's reference.
-const LONGEST_REFERENCE: usize = 64;
+const MAX_REFERENCE: usize = 64;
 /// The most characters of a payer's name or of a proof's address.
-const LONGEST_TEXT: usize = 500;
+const MAX_TEXT: usize = 500;
 
 /// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters, without spaces and in
 /// upper case, so that one transfer is one, whether an account is typed as `DE02 1203 0000` or as `de0212030000`.
@@ -36,7 +36,7 @@ impl FromStr for BankReference {
 
     fn from_str(text: &str) -> Result<Self, TransferError> {
         let text: String = text.split(' ').collect();
-        if text.is_empty() || text.len() > LONGEST_REFERENCE || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        if text.is_empty() || text.len() > MAX_REFERENCE || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TransferError::Reference);
         }
         Ok(Self(text.to_ascii_uppercase().into()))
@@ -73,10 +73,10 @@ impl fmt::Debug for BankReference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TransferError {
     /// A bank's reference is malformed.
-    #[error("a bank's reference has 1 to {LONGEST_REFERENCE} printable ASCII characters")]
+    #[error("a bank's reference has 1 to {MAX_REFERENCE} printable ASCII characters")]
     Reference,
     /// The payer's name is empty or too long.
-    #[error("the payer's name has 1 to {LONGEST_TEXT} characters")]
+    #[error("the payer's name has 1 to {MAX_TEXT} characters")]
     Payer,
     /// The proof is neither an address nor a digest.
     #[error("a proof is an https address or a SHA-256 digest of 64 lower-case hexadecimal digits")]
@@ -158,16 +158,16 @@ impl BankTransfer {
 /// A payer's name, without the space around it.
 pub(super) fn checked_payer(payer: &str) -> Result<String, TransferError> {
     let payer = payer.trim();
-    let sound = !payer.is_empty() && payer.chars().count() <= LONGEST_TEXT && !payer.contains(char::is_control);
+    let sound = !payer.is_empty() && payer.chars().count() <= MAX_TEXT && !payer.contains(char::is_control);
     if sound { Ok(payer.to_owned()) } else { Err(TransferError::Payer) }
 }
 
 /// A proof: an https address, or a SHA-256 digest.
 pub(super) fn checked_proof(proof: &str) -> Result<String, TransferError> {
     let is_digest = read_digest(proof).is_some();
-    let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
-        !rest.is_empty() && proof.len() <= LONGEST_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
-    });
+    let is_address = proof
+        .strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty() && proof.len() <= MAX_TEXT && rest.bytes().all(|b| b.is_ascii_graphic()));
     if is_digest || is_address { Ok(proof.to_owned()) } else { Err(TransferError::Proof) }
 }
 

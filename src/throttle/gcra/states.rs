@@ -7,24 +7,24 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::answers::{Answers, Brief, Inline, Told};
-use super::gcra::{Asked, Decision, GcraState, Limits, Verdict, nanos};
+use super::decision::{Asked, Decision, GcraState, Limits, Verdict, nanos};
 use crate::quota::{Quota, QuotaError, QuotaSet};
 
 /// A quota's state, and the period that tells it from the other quotas of its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Slot {
-    pub(super) seconds: NonZeroU32,
-    pub(super) tat: i64,
-    pub(super) t: i64,
+pub(in crate::throttle) struct Slot {
+    pub(in crate::throttle) seconds: NonZeroU32,
+    pub(in crate::throttle) tat: i64,
+    pub(in crate::throttle) t: i64,
 }
 
 impl Slot {
-    pub(super) fn new(seconds: u32, state: GcraState) -> Option<Self> {
+    pub(in crate::throttle) fn new(seconds: u32, state: GcraState) -> Option<Self> {
         Some(Self { seconds: NonZeroU32::new(seconds)?, tat: state.tat_nanos(), t: state.interval_nanos() })
     }
 
-    pub(super) fn state(self) -> GcraState {
+    pub(in crate::throttle) fn state(self) -> GcraState {
         GcraState::from_parts(self.tat, self.t)
     }
 }
@@ -37,14 +37,14 @@ impl Slot {
 /// refill it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Slot>", into = "Vec<Slot>")]
-pub struct GcraStates([Option<Slot>; QuotaSet::MOST]);
+pub struct GcraStates([Option<Slot>; QuotaSet::MAX]);
 
 impl GcraStates {
     /// States as they were stored, each with the period of its quota in seconds. Fails with [`QuotaError::Set`] if they
-    /// are more than [`QuotaSet::MOST`], or a period is zero or comes twice.
+    /// are more than [`QuotaSet::MAX`], or a period is zero or comes twice.
     pub fn from_parts(parts: impl IntoIterator<Item = (u32, GcraState)>) -> Result<Self, QuotaError> {
         let slots = parts.into_iter().map(|(seconds, state)| Slot::new(seconds, state).ok_or(QuotaError::Set));
-        Self::try_from(slots.take(QuotaSet::MOST.saturating_add(1)).collect::<Result<Vec<Slot>, QuotaError>>()?)
+        Self::try_from(slots.take(QuotaSet::MAX.saturating_add(1)).collect::<Result<Vec<Slot>, QuotaError>>()?)
     }
 
     /// Each period in seconds, with its state.
@@ -100,7 +100,7 @@ impl TryFrom<Vec<Slot>> for GcraStates {
     fn try_from(mut stored: Vec<Slot>) -> Result<Self, QuotaError> {
         stored.sort_by_key(|slot| slot.seconds);
         let distinct = stored.iter().zip(stored.iter().skip(1)).all(|(a, b)| a.seconds != b.seconds);
-        if stored.len() > QuotaSet::MOST || !distinct {
+        if stored.len() > QuotaSet::MAX || !distinct {
             return Err(QuotaError::Set);
         }
         let mut states = Self::default();
@@ -167,7 +167,9 @@ impl Decisions {
 /// [`decide_within`](super::gcra::decide_within) does, without allocating.
 ///
 /// ```
-/// use bailiwick::{gcra, Quota, QuotaSet};
+/// use bailiwick::Quota;
+/// use bailiwick::quota::QuotaSet;
+/// use bailiwick::throttle::gcra;
 /// let quotas = QuotaSet::try_from(vec![Quota::new(2, 1)?, Quota::new(3, 86_400)?])?; // two a second, three a day
 /// let now = "2026-01-01T00:00:00Z".parse()?;
 /// let two = gcra::decide_all(&gcra::Limits::default(), &quotas, None, now, 2);
@@ -191,7 +193,7 @@ pub fn decide_all(
 
 /// Decides, and writes into the slots what is to be stored. There are at least as many slots as quotas.
 #[inline]
-pub(super) fn decide_slots<B: DerefMut<Target = [Told]>>(
+pub(in crate::throttle) fn decide_slots<B: DerefMut<Target = [Told]>>(
     limits: Limits,
     quotas: &[Quota],
     slots: &mut [Option<Slot>],
@@ -223,7 +225,7 @@ pub(super) fn decide_slots<B: DerefMut<Target = [Told]>>(
 
 /// Gives cells back to every quota, and writes into the slots what is left. `charged` are the slots as the charge left
 /// them; a quota that was not charged then is given nothing back.
-pub(super) fn refund_slots(
+pub(in crate::throttle) fn refund_slots(
     limits: Limits,
     quotas: &[Quota],
     slots: &mut [Option<Slot>],

@@ -4,15 +4,17 @@ use chrono::{DateTime, Utc};
 
 use super::confirmation::ConfirmError;
 use super::deposit::Deposit;
+use crate::account::Account;
 use crate::change::RowChange;
 use crate::credit::{DueGrant, WalletError};
 use crate::money::Money;
+use crate::payment_method::PaymentMethod;
+use crate::plan::Plan;
 use crate::policy::{Overpayment, Policy};
-use crate::subscription::{PaymentMethod, RecordedPayment, Subscription};
-use crate::tenant::{Account, Plan};
+use crate::subscription::{RecordedPayment, Subscription};
 
 /// The most periods that one transfer pays for.
-const MOST_PERIODS: u32 = 120;
+const MAX_PERIODS: u32 = 120;
 
 impl Policy {
     pub(super) fn payment(&self, plan: &Plan, external_id: Option<String>) -> RecordedPayment {
@@ -40,7 +42,7 @@ impl Policy {
         let most = match self.overpayment {
             // What costs nothing is not paid for.
             _ if price.is_zero() => 0,
-            Overpayment::NextPeriods => MOST_PERIODS,
+            Overpayment::NextPeriods => MAX_PERIODS,
             Overpayment::Note | Overpayment::Deposit => 1,
         };
         while split.periods < most

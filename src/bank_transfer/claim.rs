@@ -6,40 +6,41 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::transfer::{BankReference, BankTransfer, TransferError, checked_payer, checked_proof};
+use crate::change::Answer;
 use crate::change::RowChange;
-use crate::credit::{Answer, WalletError};
+use crate::credit::WalletError;
 use crate::gate::{BillingAccess, Denial, Operator};
 use crate::id::{AccountId, UserId};
 use crate::money::Money;
+use crate::payment_method::PaymentMethod;
 use crate::policy::Policy;
-use crate::privilege::Privilege;
 use crate::problem::{Code, Explained};
-use crate::subscription::PaymentMethod;
+use crate::right::Privilege;
 
 /// The most characters of the reason for a rejection.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON: usize = 500;
 
 /// What was claimed: the payer's own reference of a transfer, how much, from whom, and a proof.
 ///
 /// ```
-/// let claim: bailiwick::ClaimFacts = serde_json::from_str(r#"{
+/// let claim: bailiwick::bank_transfer::ClaimRequest = serde_json::from_str(r#"{
 ///     "reference": "inv-7", "amount": { "amount": "49", "currency": "EUR" }, "payer": "Wayne Ltd",
 ///     "proof": "https://wayne.example/receipts/7"
 /// }"#)?;
 /// assert_eq!(claim.reference().as_str(), "INV-7");
-/// assert!(serde_json::from_str::<bailiwick::ClaimFacts>(r#"{ "reference": "" }"#).is_err());
+/// assert!(serde_json::from_str::<bailiwick::bank_transfer::ClaimRequest>(r#"{ "reference": "" }"#).is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ClaimText", into = "ClaimText")]
-pub struct ClaimFacts {
+pub struct ClaimRequest {
     reference: BankReference,
     amount: Money,
     payer: String,
     proof: String,
 }
 
-impl ClaimFacts {
+impl ClaimRequest {
     /// Checks a claim's facts; the proof is an https address, or the SHA-256 digest of a document in 64 lower-case
     /// hexadecimal digits.
     ///
@@ -80,7 +81,7 @@ struct ClaimText {
     proof: String,
 }
 
-impl TryFrom<ClaimText> for ClaimFacts {
+impl TryFrom<ClaimText> for ClaimRequest {
     type Error = TransferError;
 
     fn try_from(text: ClaimText) -> Result<Self, TransferError> {
@@ -88,9 +89,9 @@ impl TryFrom<ClaimText> for ClaimFacts {
     }
 }
 
-impl From<ClaimFacts> for ClaimText {
-    fn from(facts: ClaimFacts) -> Self {
-        let ClaimFacts { reference, amount, payer, proof } = facts;
+impl From<ClaimRequest> for ClaimText {
+    fn from(facts: ClaimRequest) -> Self {
+        let ClaimRequest { reference, amount, payer, proof } = facts;
         Self { reference, amount, payer, proof }
     }
 }
@@ -121,7 +122,7 @@ pub struct Claim {
     /// The account that is to be credited.
     pub account: AccountId,
     /// What was claimed.
-    pub facts: ClaimFacts,
+    pub facts: ClaimRequest,
     /// The person who submitted it; `None` for an API key.
     pub submitted_by: Option<UserId>,
     /// When it was submitted last.
@@ -139,9 +140,6 @@ pub enum ClaimError {
     /// The operator lacks the privilege.
     #[error(transparent)]
     Denied(#[from] Denial),
-    /// The operator belongs to the account.
-    #[error("an operator cannot decide about a claim of an account of their own")]
-    OwnAccount,
     /// Bank transfers, or claims by tenants, are not enabled.
     #[error("payment by bank transfer is coming soon")]
     ComingSoon,
@@ -158,7 +156,7 @@ pub enum ClaimError {
     #[error("the claim was turned down already")]
     Rejected,
     /// A rejection tells the tenant why.
-    #[error("a reason has 1 to {LONGEST_REASON} characters")]
+    #[error("a reason has 1 to {MAX_REASON} characters")]
     Reason,
     /// The rows that were loaded do not belong together, or a version is exhausted.
     #[error(transparent)]
@@ -169,7 +167,6 @@ impl Explained for ClaimError {
     fn code(&self) -> Code {
         match self {
             Self::Denied(denial) => denial.code(),
-            Self::OwnAccount => Code::OwnAccount,
             Self::ComingSoon => Code::PaymentMethodComingSoon,
             Self::Nothing | Self::Reason => Code::TransferInvalid,
             Self::Conflict(_) | Self::Confirmed | Self::Rejected => Code::ClaimConflict,
@@ -190,30 +187,30 @@ impl Policy {
     pub fn submit_claim(
         &self,
         access: &BillingAccess,
-        facts: ClaimFacts,
+        facts: ClaimRequest,
         prior: Option<Claim>,
         now: DateTime<Utc>,
     ) -> Result<Answer<RowChange<Claim>, Claim>, ClaimError> {
         if !self.takes_claims() {
             return Err(ClaimError::ComingSoon);
         }
-        Claim::open(access.account(), access.user(), facts, prior, now)
+        Claim::open(access.account_id(), access.user(), facts, prior, now)
     }
 
     /// Records a claim that a tenant made in another way, by mail say. The operator was admitted under
     /// [`Privilege::ConfirmPayments`] and belongs to another account.
     ///
     /// # Errors
-    /// [`ClaimError::Denied`], [`ClaimError::OwnAccount`], then as [`submit_claim`](Self::submit_claim).
+    /// [`ClaimError::Denied`], then as [`submit_claim`](Self::submit_claim).
     pub fn record_claim(
         &self,
         operator: &Operator,
         account: &AccountId,
-        facts: ClaimFacts,
+        facts: ClaimRequest,
         prior: Option<Claim>,
         now: DateTime<Utc>,
     ) -> Result<Answer<RowChange<Claim>, Claim>, ClaimError> {
-        check_operator(operator, account)?;
+        operator.check_foreign(Privilege::ConfirmPayments, account)?;
         if !self.is_enabled(PaymentMethod::BankTransfer) {
             return Err(ClaimError::ComingSoon);
         }
@@ -225,7 +222,7 @@ impl Claim {
     fn open(
         account: &AccountId,
         user: Option<&UserId>,
-        facts: ClaimFacts,
+        facts: ClaimRequest,
         prior: Option<Self>,
         now: DateTime<Utc>,
     ) -> Result<Answer<RowChange<Self>, Self>, ClaimError> {
@@ -256,12 +253,12 @@ impl Claim {
     /// [`Privilege::ConfirmPayments`] and belongs to another account.
     ///
     /// # Errors
-    /// In this order: [`ClaimError::Denied`], [`ClaimError::OwnAccount`], [`ClaimError::Reason`], then
+    /// In this order: [`ClaimError::Denied`], [`ClaimError::Reason`], then
     /// [`ClaimError::Rejected`] for another reason, [`ClaimError::Confirmed`].
     pub fn reject(self, operator: &Operator, reason: &str) -> Result<Answer<RowChange<Self>, Self>, ClaimError> {
-        check_operator(operator, &self.account)?;
+        operator.check_foreign(Privilege::ConfirmPayments, &self.account)?;
         let reason = reason.trim();
-        if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        if reason.is_empty() || reason.chars().count() > MAX_REASON {
             return Err(ClaimError::Reason);
         }
         match &self.state {
@@ -284,9 +281,4 @@ impl Claim {
         let (expected, next) = (self.version, self.version.checked_add(1).ok_or(WalletError::AmountOverflow)?);
         Ok(RowChange::update(expected, Self { state, version: next, ..self }))
     }
-}
-
-fn check_operator(operator: &Operator, account: &AccountId) -> Result<(), ClaimError> {
-    operator.check(Privilege::ConfirmPayments)?;
-    if operator.account() == account { Err(ClaimError::OwnAccount) } else { Ok(()) }
 }
