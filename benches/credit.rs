@@ -10,15 +10,13 @@ use std::sync::Arc;
 
 use bailiwick::account::AccountStatus;
 use bailiwick::change::Answer;
-use bailiwick::credit::{Balance, Cause, Change, Event, Grant, GrantTerms, Held, HoldRequest, LedgerEntry, PriceList};
+use bailiwick::credit::{Cause, Change, Grant, GrantTerms, HoldRequest, LedgerEntry, PriceList};
 use bailiwick::money::Currency;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::Interval;
 use bailiwick::right::{Privilege, Privileges};
-use bailiwick::scope::Entry;
 use bailiwick::{
-    Account, Credits, Evidence, Hold, Money, Plan, Principal, Route, Tenant, Wallet, admit, chrono,
-    validate_account_and_plan,
+    Account, Credits, Evidence, Money, Plan, Principal, Route, Tenant, Wallet, admit, chrono, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

@@ -50,7 +50,7 @@ enum Refused {
 
 #[inline(never)]
 fn by_hand(slack: &Slack, who: &Principal, tenant: Option<&Tenant>, now: DateTime<Utc>) -> Result<ByHand, Refused> {
-    let (Some(own), Some(tenant)) = (who.account(), tenant) else { return Err(Refused::Account) };
+    let (Some(own), Some(tenant)) = (who.account_id(), tenant) else { return Err(Refused::Account) };
     if tenant.account.id != *own {
         return Err(Refused::Account);
     }

@@ -64,8 +64,8 @@ fn quote(units: u64) -> Quote {
 fn deduct(store: &Store, access: &Access, number: u64) {
     let request =
         DeductRequest { key: format!("request-{number}").parse().unwrap(), quote: quote(1), fingerprint: None };
-    let charged = transact(store, access.account(), &Outcome::spend_key(&request.key), |loaded| {
-        let (wallet, prior) = wallet(loaded, access.account());
+    let charged = transact(store, access.account_id(), &Outcome::spend_key(&request.key), |loaded| {
+        let (wallet, prior) = wallet(loaded, access.account_id());
         wallet.deduct(access, &request, prior.as_ref(), at(1))
     });
     assert!(matches!(charged, Ok(Answer::Fresh(_))));
@@ -108,8 +108,8 @@ fn main() {
         fingerprint: None,
     };
     let key = Outcome::spend_key(&request.key);
-    let held = transact(&store, hot.account(), &key, |loaded| {
-        let (wallet, prior) = wallet(loaded, hot.account());
+    let held = transact(&store, hot.account_id(), &key, |loaded| {
+        let (wallet, prior) = wallet(loaded, hot.account_id());
         wallet.hold(&hot, &request, prior.as_ref(), at(1))
     });
     let Ok(Answer::Fresh(hold)) = held else { panic!("not held") };
@@ -119,8 +119,8 @@ fn main() {
         allowance.spend(one, at(2)).unwrap();
         if number % CHECKPOINT == 0 {
             let total = allowance.drawn();
-            let _ = transact(&store, hot.account(), &key, |loaded| {
-                let (wallet, prior) = wallet(loaded, hot.account());
+            let _ = transact(&store, hot.account_id(), &key, |loaded| {
+                let (wallet, prior) = wallet(loaded, hot.account_id());
                 wallet.draw(allowance.hold(), total, prior.as_ref(), at(2))
             });
         }
@@ -129,8 +129,8 @@ fn main() {
 
     // At shutdown all of it is accounted for.
     let (hold, total) = allowance.end();
-    let settled = transact(&store, hot.account(), &key, |loaded| {
-        let (wallet, prior) = wallet(loaded, hot.account());
+    let settled = transact(&store, hot.account_id(), &key, |loaded| {
+        let (wallet, prior) = wallet(loaded, hot.account_id());
         wallet.settle(&hold, total, prior.as_ref(), at(3))
     });
     let Ok(Answer::Fresh(receipt)) = settled else { panic!("not settled") };

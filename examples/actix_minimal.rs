@@ -55,7 +55,7 @@ impl Gatekeeper for Host {
     }
 
     async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, Problem> {
-        Ok(principal.account().and_then(|account| self.tenants.get(account)).cloned())
+        Ok(principal.account_id().and_then(|account| self.tenants.get(account)).cloned())
     }
 
     fn policy(&self) -> &Policy {
@@ -73,7 +73,7 @@ impl Gatekeeper for Host {
 }
 
 async fn list(access: Access, host: web::Data<Host>) -> Json<Vec<String>> {
-    Json(host.notes.lock().unwrap().get(access.account()).cloned().unwrap_or_default())
+    Json(host.notes.lock().unwrap().get(access.account_id()).cloned().unwrap_or_default())
 }
 
 async fn add(
@@ -82,7 +82,7 @@ async fn add(
     Json(note): Json<String>,
 ) -> Result<Passed<Json<String>>, Problem> {
     let passage = host.throttle.check(&access, WRITE, host.now())?;
-    host.notes.lock().unwrap().entry(access.account().clone()).or_default().push(note.clone());
+    host.notes.lock().unwrap().entry(access.account_id().clone()).or_default().push(note.clone());
     Ok(Passed(passage, Json(note)))
 }
 

@@ -56,7 +56,7 @@ impl Gatekeeper for Host {
     }
 
     async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, Problem> {
-        Ok(principal.account().and_then(|account| self.tenants.get(account)).cloned())
+        Ok(principal.account_id().and_then(|account| self.tenants.get(account)).cloned())
     }
 
     fn policy(&self) -> &Policy {
@@ -74,7 +74,7 @@ impl Gatekeeper for Host {
 }
 
 async fn list(access: Access, State(host): State<Arc<Host>>) -> Json<Vec<String>> {
-    Json(host.notes.lock().unwrap().get(access.account()).cloned().unwrap_or_default())
+    Json(host.notes.lock().unwrap().get(access.account_id()).cloned().unwrap_or_default())
 }
 
 async fn add(
@@ -83,7 +83,7 @@ async fn add(
     Json(note): Json<String>,
 ) -> Result<(Passage, Json<String>), Problem> {
     let passage = host.throttle.check(&access, WRITE, host.now())?;
-    host.notes.lock().unwrap().entry(access.account().clone()).or_default().push(note.clone());
+    host.notes.lock().unwrap().entry(access.account_id().clone()).or_default().push(note.clone());
     Ok((passage, Json(note)))
 }
 

@@ -303,10 +303,10 @@ fn sentence(message: &str) -> String {
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            AdoptError, AllowanceError, AmountError, CauseError, ClaimError, ConfirmError, Denial, ForwardedError, GrantError, HoldError, IdError, JoinError, IdempotencyKeyError, LedgerError, PaymentError,
-            PolicyError, PriceError, ProrationError, QuotaError, RefundError, Refusal, RegistrationError, ReleaseError, ReplayError,
-            RevokeError, SettleError, SharedError, SubjectError, SuccessionError,
-            ThrottleKeyError, Throttled, TransferError, TransferRefundError, WalletError, WebhookError,
+            change::RowError, provider::AdoptError, credit::AllowanceError, money::AmountError, credit::CauseError, bank_transfer::ClaimError, bank_transfer::ConfirmError, gate::Denial, throttle::ForwardedError, credit::GrantError, credit::HoldError, id::IdError, registration::JoinError, credit::IdempotencyKeyError, credit::LedgerError, provider::PaymentError,
+            policy::PolicyError, credit::PriceError, subscription::ProrationError, quota::QuotaError, credit::RefundError, subscription::Refusal, registration::RegistrationError, credit::ReleaseError, credit::ReplayError,
+            credit::RevokeError, credit::SettleError, throttle::SharedError, registration::SubjectError, subscription::SuccessionError,
+            throttle::ThrottleKeyError, throttle::Throttled, bank_transfer::TransferError, bank_transfer::TransferRefundError, credit::WalletError, provider::WebhookError,
         }
         $crate::__from_sql_refusals! { $error => $from_problem }
         $crate::__from_paypal_refusals! { $error => $from_problem }
@@ -330,7 +330,7 @@ macro_rules! __from_refusals {
 #[macro_export]
 macro_rules! __from_sql_refusals {
     ($error:ty => $from_problem:expr) => {
-        $crate::__from_refusals! { $error => $from_problem; BuildError, CursorError, NotFound, danger::CrossTenantError, migration::MigrationError, }
+        $crate::__from_refusals! { $error => $from_problem; scope::BuildError, scope::CursorError, scope::NotFound, danger::CrossTenantError, migration::MigrationError, }
         $crate::__from_decimal_refusals! { $error => $from_problem }
     };
 }
@@ -347,7 +347,7 @@ macro_rules! __from_sql_refusals {
 #[macro_export]
 macro_rules! __from_decimal_refusals {
     ($error:ty => $from_problem:expr) => {
-        $crate::__from_refusals! { $error => $from_problem; FixedError, }
+        $crate::__from_refusals! { $error => $from_problem; scope::FixedError, }
     };
 }
 
@@ -363,7 +363,7 @@ macro_rules! __from_decimal_refusals {
 #[macro_export]
 macro_rules! __from_paypal_refusals {
     ($error:ty => $from_problem:expr) => {
-        $crate::__from_refusals! { $error => $from_problem; paypal::EndpointError, }
+        $crate::__from_refusals! { $error => $from_problem; provider::paypal::EndpointError, }
     };
 }
 

@@ -13,7 +13,6 @@ pub mod paypal;
 pub mod stripe;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::money::Money;

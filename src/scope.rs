@@ -50,12 +50,11 @@ pub use ddl::create_table;
 pub use decimal::{Fixed, FixedError};
 pub use filter::{Filter, OrderBy};
 pub use insert::{Insert, InsertMany, Upsert};
-use level::{Covers, Level, ScopeLevel, SeveralSites, Stamps, TenantLevel, Within};
+use level::{Covers, ScopeLevel, SeveralSites, Stamps, TenantLevel};
 use marker::{Mode, NoFilter, NoKey, NoOutput, Of, Read, Ready, Write};
-use prepared::{Bound, Parameters, Permits, Shape};
+use prepared::Bound;
 pub use prepared::{BoundValues, Prepared};
 pub use reference::Subquery;
-use reference::{Reachable, Refers, SettableIn};
 #[doc(hidden)]
 pub use reference::{ReferenceTarget, Steps};
 pub use security::row_level_security;
@@ -68,7 +67,6 @@ use table::{Keyed, KeyedIn, TenantKeyed};
 pub use tuple::Unique;
 use tuple::{Columns, Operands};
 pub use update::{Delete, Update};
-use value::{ColumnValue, Comparable, KeyValue, ParameterValue, Rankable, Summable};
 pub use value::{Operand, Parameter, ValueKind, ValueRef};
 
 /// The types that only mark a state: what a scope may do, whose rows a table holds, what a statement still lacks, what a

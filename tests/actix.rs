@@ -45,11 +45,11 @@ async fn me(principal: Principal) -> String {
 }
 
 async fn read(access: Access) -> String {
-    format!("read {}", access.account())
+    format!("read {}", access.account_id())
 }
 
 async fn article(access: Access, id: Path<i64>, page: Query<Page>) -> String {
-    format!("article {id} of {}, page {}", access.account(), page.page.unwrap_or(1))
+    format!("article {id} of {}, page {}", access.account_id(), page.page.unwrap_or(1))
 }
 
 async fn write(
@@ -59,24 +59,24 @@ async fn write(
     Json(draft): Json<Draft>,
 ) -> Result<Passed<Json<Written>>, Problem> {
     let passage = host.throttle.check(&access, AI, host.now())?;
-    let account = access.account().to_string();
+    let account = access.account_id().to_string();
     Ok(Passed(passage, Json(Written { title: draft.title, key: key.as_str().to_owned(), account })))
 }
 
 async fn billing(access: BillingAccess) -> String {
-    format!("billing {}", access.account())
+    format!("billing {}", access.account_id())
 }
 
 async fn confirm(MayConfirmPayments(operator): MayConfirmPayments) -> String {
-    format!("{} {}", operator.privilege(), operator.account())
+    format!("{} {}", operator.privilege(), operator.account_id())
 }
 
 async fn cross(MayCrossTenants(operator): MayCrossTenants) -> String {
-    format!("{} {}", operator.privilege(), operator.account())
+    format!("{} {}", operator.privilege(), operator.account_id())
 }
 
 async fn grant(MayGrantCredits(operator): MayGrantCredits) -> String {
-    format!("{} {}", operator.privilege(), operator.account())
+    format!("{} {}", operator.privilege(), operator.account_id())
 }
 
 /// A guard for routes whose handlers take nothing.

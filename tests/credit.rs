@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use bailiwick::change::Answer;
 use bailiwick::credit::{
-    Cause, CauseError, Event, Grant, GrantError, GrantTerms, HoldError, HoldRequest, IdempotencyKey, Outcome,
-    PriceError, PriceList, SettleError, WalletError,
+    Cause, CauseError, Event, GrantError, GrantTerms, HoldError, HoldRequest, IdempotencyKey, Outcome, PriceError,
+    PriceList, SettleError, WalletError,
 };
 use bailiwick::gate::Denial;
 use bailiwick::payment_method::PaymentMethod;
@@ -21,7 +21,7 @@ use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use bailiwick::right::Privilege;
 use bailiwick::subscription::{RecordedPayment, SubscriptionStatus};
-use bailiwick::{Credits, Hold, Plan, Principal, Subscription, Wallet, validate_account_and_plan};
+use bailiwick::{Credits, Plan, Principal, Subscription, Wallet, validate_account_and_plan};
 use chrono::TimeDelta;
 use model::{Model, Totals};
 use proptest::prelude::*;

@@ -20,7 +20,6 @@ use bailiwick::credit::{
 };
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use bailiwick::problem::Explained;
-use bailiwick::scope::state::{Read, Write};
 use bailiwick::{Access, Credits, Hold, Wallet};
 use chrono::TimeDelta;
 use stateright::{Checker, Model, Property};

@@ -10,10 +10,9 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use bailiwick::credit::{Cause, Grant, GrantTerms, Rollover};
+use bailiwick::credit::{Cause, GrantTerms, Rollover};
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
-use bailiwick::subscription::Transition;
-use bailiwick::{Credits, Hold, Wallet};
+use bailiwick::{Credits, Wallet};
 use credit_facts::totals;
 use model::{Model, Totals};
 use proptest::prelude::*;

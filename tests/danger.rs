@@ -7,12 +7,11 @@ use bailiwick::danger::{AuditRecord, CrossTenant, CrossTenantError};
 use bailiwick::gate::{Credential, Denial, Operator};
 use bailiwick::id::UserId;
 use bailiwick::payment_method::PaymentMethod;
+use bailiwick::problem::Explained;
 use bailiwick::right::Privilege;
-use bailiwick::scope::state::Bound;
 use bailiwick::scope::{Dialect, Statement};
 use bailiwick::subscription::SubscriptionStatus;
-use bailiwick::tenant::Site;
-use bailiwick::{Account, AccountId, Evidence, Principal, Route, SiteId, Subscription, Tenant, admit, table};
+use bailiwick::{AccountId, Evidence, Principal, Route, SiteId, Subscription, Tenant, admit};
 use proptest::prelude::*;
 use support::{account, at, operator_of, staff, tenant};
 
@@ -86,7 +85,7 @@ proptest! {
         let operator = admitted(principal, own, Privilege::CrossTenants);
         let padded = format!("  {reason}\n");
         let (crossing, record) = CrossTenant::open(&operator, &target(other, &[]), &padded, at(second)).unwrap();
-        prop_assert_eq!(crossing.account(), &AccountId::from(other));
+        prop_assert_eq!(crossing.account_id(), &AccountId::from(other));
         let stored = serde_json::to_string(&record).unwrap();
         prop_assert_eq!(serde_json::from_str::<AuditRecord>(&stored).unwrap(), record.clone());
         let expected = AuditRecord {

@@ -345,7 +345,7 @@ proptest! {
             prop_assert!(!is_effective || decision.label() != "privilege_missing");
             if let Ok(operator) = decision.into_result().and_then(Admission::into_operator) {
                 prop_assert_eq!(operator.privilege(), privilege);
-                prop_assert_eq!(operator.account().as_integer(), principal.account);
+                prop_assert_eq!(operator.account_id().as_integer(), principal.account);
             }
         }
     }

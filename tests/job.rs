@@ -92,7 +92,7 @@ proptest! {
         let access = validate_account_and_plan(&who, Some(&tenant), at(0)).unwrap();
         let job = JobTenant::of(&access);
         prop_assert_eq!(&through_the_queue(&job), &job);
-        prop_assert_eq!(job.account(), access.account());
+        prop_assert_eq!(job.account_id(), access.account_id());
         prop_assert_eq!(job.user(), who.user());
         prop_assert_eq!(job.credential(), who.credential());
         let again = through_the_queue(&job).revalidate(&Policy::default(), Some(&tenant), at(5)).unwrap();

@@ -2,6 +2,7 @@
 
 mod support;
 
+use bailiwick::problem::Explained;
 use std::sync::Arc;
 
 use bailiwick::account::{AccountStatus, SuspensionCause};

@@ -6,7 +6,7 @@ use bailiwick::policy::{
     PolicySettings,
 };
 use bailiwick::quota::ThrottleScope;
-use bailiwick::{Code, Credits, Policy, Problem, Scope, table, throttle_scope};
+use bailiwick::{Code, Credits, Policy, Problem, throttle_scope};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

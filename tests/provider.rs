@@ -3,13 +3,13 @@
 
 mod support;
 
+use bailiwick::problem::Explained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bailiwick::account::{AccountStatus, SuspensionCause};
 use bailiwick::change::{Answer, RowChange};
 use bailiwick::credit::{DueGrant, Outcome};
-use bailiwick::http::Anyone;
 use bailiwick::money::Currency;
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, IntervalUnit, Period};
@@ -19,7 +19,7 @@ use bailiwick::provider::{
     ProviderPayment, ProviderSnapshot,
 };
 use bailiwick::subscription::{Command, PendingPlan, SubscriptionStatus};
-use bailiwick::{Account, Code, Credits, Money, Plan, Policy, Subscription, Wallet, chrono, table, transition};
+use bailiwick::{Account, Code, Credits, Money, Plan, Policy, Subscription, Wallet, chrono};
 use proptest::prelude::*;
 use support::*;
 

@@ -16,7 +16,6 @@ use bailiwick::registration::{
     Invitation, JoinError, JoinFacts, Registered, Registration, RegistrationError, RegistrationFacts, Subject,
     SubjectError, SubjectRecord,
 };
-use bailiwick::scope::Delete;
 use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::tenant::Site;
 use bailiwick::{Account, AccountId, Plan, Policy, Principal, Tenant, Wallet, WriteAccess, validate_account_and_plan};

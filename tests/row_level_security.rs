@@ -5,8 +5,7 @@ mod servers;
 mod support;
 
 use bailiwick::scope::{Dialect, Statement, row_level_security};
-use bailiwick::tenant::{Sector, Site};
-use bailiwick::{Account, AccountId, Principal, SiteId, WriteAccess, table, validate_account_and_plan};
+use bailiwick::{AccountId, Principal, SiteId, WriteAccess, table, validate_account_and_plan};
 use sea_query_sqlx::SqlxValues;
 use servers::Postgres;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres as Pg, Row, Transaction};

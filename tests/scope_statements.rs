@@ -14,6 +14,7 @@ mod tables;
 
 use bailiwick::account::AccountStatus;
 use bailiwick::gate::Denial;
+use bailiwick::problem::Explained;
 use bailiwick::scope::state::{Read, ReferenceTo, SeveralSites, Write};
 use bailiwick::scope::{
     BuildError, Column, Cursor, CursorError, Dialect, Filter, Fixed, FixedError, NotFound, Prepared, Statement, Unique,
@@ -21,8 +22,7 @@ use bailiwick::scope::{
 };
 use bailiwick::tenant::Site;
 use bailiwick::{
-    Account, Code, Principal, Problem, Scope, SiteId, Tenant, WriteAccess, chrono, sea_query, table,
-    validate_account_and_plan,
+    Account, Code, Principal, Problem, Scope, SiteId, Tenant, WriteAccess, chrono, sea_query, validate_account_and_plan,
 };
 use database::{Database, all_kinds};
 use model::{Cell, Row, World};

@@ -226,7 +226,7 @@ struct Service {
 
 impl Service {
     fn carry_out(&mut self, step: &Step, now: DateTime<Utc>) {
-        let account = self.access.account().clone();
+        let account = self.access.account_id().clone();
         let wallet = |loaded: Loaded| loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), at(0)));
         match step {
             Step::Wait(_) => {}

@@ -222,7 +222,7 @@ impl Store<sqlx::Postgres> {
         second: i64,
     ) -> Result<Result<Answer<Hold, Replayed>, HoldError>, sqlx::Error> {
         let key = Outcome::spend_key(&request.key);
-        self.transact(access.account(), &key, |wallet, prior| wallet.hold(access, request, prior, at(second))).await
+        self.transact(access.account_id(), &key, |wallet, prior| wallet.hold(access, request, prior, at(second))).await
     }
 
     async fn settle(&self, hold: &Hold, cost: Credits, second: i64) -> Result<Receipt, sqlx::Error> {
@@ -237,7 +237,7 @@ impl Store<sqlx::Postgres> {
         let once = DeductRequest { key: request.key.clone(), quote: request.quote.clone(), fingerprint: None };
         loop {
             let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(access, &once, prior, at(1));
-            match self.transact(access.account(), &key, deduct).await {
+            match self.transact(access.account_id(), &key, deduct).await {
                 Ok(Ok(answer)) => return Some(answer.into_inner()),
                 Ok(Err(HoldError::Insufficient { .. })) => return None,
                 Ok(Err(refused)) => panic!("{refused}"),

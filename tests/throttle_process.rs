@@ -204,7 +204,7 @@ fn a_refund_is_for_what_was_charged_and_has_not_drained() {
     assert!(report.headers().iter().all(|(name, _)| *name != "Retry-After"));
     // A key that is not held, another scope's passage, one that was not charged: nothing to give back.
     let passage = throttle.check(&access, AI, at(5)).unwrap();
-    let other = ThrottleKey::derive(LOGIN, ThrottleSubject::Account(access.account()));
+    let other = ThrottleKey::derive(LOGIN, ThrottleSubject::Account(access.account_id()));
     assert!(throttle.refund_key(&other, &quotas, passage, at(5)).is_none());
     let open = Policy::load(serde_json::from_str(r#"{ "throttle_failure": { "ai": "open" } }"#).unwrap()).unwrap();
     assert!(throttle.refund(&access, open.pass_uncounted(AI).unwrap(), at(5)).is_none());

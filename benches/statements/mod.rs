@@ -13,7 +13,7 @@ use bailiwick::right::Privileges;
 use bailiwick::scope::state::{Read, Write};
 use bailiwick::scope::{Dialect, Prepared, Statement, ValueRef};
 use bailiwick::tenant::Site;
-use bailiwick::{Account, Credits, Money, Plan, Principal, Scope, Tenant, sea_query, table, validate_account_and_plan};
+use bailiwick::{Account, Credits, Money, Plan, Principal, Scope, Tenant, sea_query, validate_account_and_plan};
 use sea_query::{
     Expr, ExprTrait, Func, JoinType, Order, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder,
     UpdateStatement, Values,

@@ -267,7 +267,7 @@ macro_rules! __table {
         }
 
         impl $crate::scope::Table for $name {
-            type Level = $crate::$level;
+            type Level = $crate::__table!(@level $level);
             type Insertion = $insertion;
             const SCHEMA: &'static $crate::__private::Schema = &$crate::__private::Schema::new(
                 $table,
@@ -288,7 +288,7 @@ macro_rules! __table {
         }
 
         const _: () = {
-            match <$name as $crate::scope::Table>::SCHEMA.fault::<$crate::$level>() {
+            match <$name as $crate::scope::Table>::SCHEMA.fault::<<$name as $crate::scope::Table>::Level>() {
                 None => {}
                 Some(fault) => panic!("{}", fault),
             }
@@ -309,9 +309,13 @@ macro_rules! __table {
     };
     (@key generated $type:ident $name:literal) => { $crate::__private::KeyColumn::generated::<$type>($name) };
     (@key $supplied:ident $type:ident $name:literal) => { $crate::__private::KeyColumn::supplied::<$type>($name) };
+    (@level Account) => { $crate::account::Account };
+    (@level Site) => { $crate::tenant::Site };
+    (@level Sector) => { $crate::tenant::Sector };
+    (@level Global) => { $crate::scope::state::Global };
     (@keyed $name:ident $level:ident generated) => { impl<L: $crate::scope::traits::ScopeLevel> $crate::scope::traits::KeyedIn<L> for $name {} };
     (@keyed $name:ident Global $insertion:ident) => { impl<L: $crate::scope::traits::ScopeLevel> $crate::scope::traits::KeyedIn<L> for $name {} };
-    (@keyed $name:ident $level:ident $insertion:ident) => { impl $crate::scope::traits::KeyedIn<$crate::$level> for $name {} };
+    (@keyed $name:ident $level:ident $insertion:ident) => { impl $crate::scope::traits::KeyedIn<$crate::__table!(@level $level)> for $name {} };
     ($($malformed:tt)*) => {
         compile_error!(concat!(
             "after its tenant columns a table has one key, and then its columns, references and unique keys:\n",

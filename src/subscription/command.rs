@@ -1,7 +1,6 @@
 //! Commands: what a host, a tenant or an operator wants done to a subscription.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::table::CommandKind;
 use crate::id::PlanId;

@@ -89,7 +89,7 @@ impl Gatekeeper for Host {
     }
 
     async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, Problem> {
-        let Some(id) = principal.account() else { return Ok(None) };
+        let Some(id) = principal.account_id() else { return Ok(None) };
         let is = |number: i64| *id == number.into();
         let quota = |cells| Quota::new(cells, 60).unwrap().into();
         let plan = Plan {

@@ -3,7 +3,7 @@
 use bailiwick::scope::state::{SeveralSites, Write};
 use bailiwick::scope::{BuildError, Cursor, Dialect, Fixed, Statement};
 use bailiwick::tenant::Site;
-use bailiwick::{Principal, Scope, SiteId, Tenant, WriteAccess, table, validate_account_and_plan};
+use bailiwick::{Principal, Scope, SiteId, Tenant, WriteAccess, validate_account_and_plan};
 use chrono::{DateTime, Utc};
 
 use crate::database::{Database, all_kinds, into_row};

@@ -21,7 +21,7 @@ use bailiwick::provider::{AdoptionFacts, PaidFor, PaidInvoice, PaymentFacts, Pro
 use bailiwick::right::{Privilege, Privileges};
 use bailiwick::subscription::{Command, Effect, SubscriptionStatus, Transition};
 use bailiwick::{
-    Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet, admit, transition,
+    Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet, admit,
 };
 use chrono::{DateTime, Utc};
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use bailiwick::change::Answer;
 use bailiwick::credit::{HoldRequest, Receipt};
 use bailiwick::scope::state::{Read, Write};
 use bailiwick::scope::traits::Covers;

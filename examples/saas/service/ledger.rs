@@ -1,6 +1,7 @@
 //! Wallets in the store: the wallet is read first, then the outcome of the key; both are written in one transaction.
 
 use bailiwick::change::Answer;
+use bailiwick::credit::Replayed;
 use bailiwick::credit::{Change, DueGrant, DueRevocation, Ended, HoldRequest, Outcome, OutcomeWrite, Receipt};
 use bailiwick::scope::traits::ScopeLevel;
 use bailiwick::scope::{Insert, NotFound, Statement, Table};
@@ -15,14 +16,24 @@ use super::store::{Failure, SQLITE, Transaction, guard, parse, retry, signed};
 
 impl Store {
     /// Sets credits aside, or tells what became of the same request before.
-    pub async fn hold(&self, access: &Access, request: &HoldRequest, now: DateTime<Utc>) -> Result<AppError> {
+    pub async fn hold(
+        &self,
+        access: &Access,
+        request: &HoldRequest,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<Hold, Replayed>, AppError> {
         retry(|| self.try_hold(access, request, now)).await
     }
 
-    async fn try_hold(&self, access: &Access, request: &HoldRequest, now: DateTime<Utc>) -> Result<Failure> {
+    async fn try_hold(
+        &self,
+        access: &Access,
+        request: &HoldRequest,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<Hold, Replayed>, Failure> {
         let mut transaction = self.begin().await?;
-        let wallet = load_wallet(&mut transaction, access.account()).await?;
-        let prior = load_outcome(&mut transaction, access.account(), &Outcome::spend_key(&request.key)).await?;
+        let wallet = load_wallet(&mut transaction, access.account_id()).await?;
+        let prior = load_outcome(&mut transaction, access.account_id(), &Outcome::spend_key(&request.key)).await?;
         match wallet.hold(access, request, prior.as_ref(), now)? {
             Answer::Replayed(earlier) => Ok(Answer::Replayed(earlier)),
             Answer::Fresh(change) => {

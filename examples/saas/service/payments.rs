@@ -38,11 +38,11 @@ impl Store {
     pub async fn claims_and_deposit(&self, access: &BillingAccess) -> Result<(Vec<Claim>, Option<Deposit>), AppError> {
         let mut transaction = self.begin().await?;
         let rows: Vec<(String,)> = sqlx::query_as("SELECT record FROM claims WHERE account_id = ? ORDER BY rowid DESC")
-            .bind(access.account().as_integer())
+            .bind(access.account_id().as_integer())
             .fetch_all(&mut *transaction)
             .await?;
         let claims = rows.iter().map(|(record,)| serde_json::from_str(record)).collect::<Result<_, _>>()?;
-        Ok((claims, load_deposit(&mut transaction, access.account()).await?))
+        Ok((claims, load_deposit(&mut transaction, access.account_id()).await?))
     }
 
     /// Takes a tenant's claim.
@@ -55,7 +55,7 @@ impl Store {
     ) -> Result<Claim, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let prior = load_claim(&mut transaction, access.account(), facts.reference()).await?;
+            let prior = load_claim(&mut transaction, access.account_id(), facts.reference()).await?;
             keep_claim(transaction, policy.submit_claim(access, facts.clone(), prior, now)?).await
         })
         .await
@@ -143,11 +143,11 @@ impl Store {
     ) -> Result<Subscription, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let tenant = load_tenant(&mut transaction, access.account()).await?.ok_or(NotFound)?;
+            let tenant = load_tenant(&mut transaction, access.account_id()).await?.ok_or(NotFound)?;
             let plan = load_plan(&mut transaction, plan).await?.ok_or(NotFound)?;
             let former = tenant.subscription.ok_or(NotFound)?;
             // A subscription's months are granted under its identifier, so each has one of its own.
-            let id = format!("{}-{}", access.account(), former.version);
+            let id = format!("{}-{}", access.account_id(), former.version);
             let next = policy.resubscribe(&tenant.account, &former, id.parse()?, &plan, method, now)?;
             update_account(&mut transaction, next.account(), &plan.id).await?;
             update_subscription(&mut transaction, next.subscription()).await?;

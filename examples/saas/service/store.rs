@@ -153,7 +153,7 @@ impl Store {
 
     /// The tenant of a principal's own account.
     pub async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, AppError> {
-        let Some(account) = principal.account() else { return Ok(None) };
+        let Some(account) = principal.account_id() else { return Ok(None) };
         let mut connection = self.pool.acquire().await?;
         load_tenant(&mut connection, account).await
     }
@@ -167,8 +167,8 @@ impl Store {
     /// What a payer sees: the tenant and its wallet.
     pub async fn billing(&self, access: &BillingAccess) -> Result<(Tenant, Wallet), AppError> {
         let mut transaction = self.pool.begin().await?;
-        let tenant = load_tenant(&mut transaction, access.account()).await?.ok_or(NotFound)?;
-        let wallet = load_wallet(&mut transaction, access.account()).await?;
+        let tenant = load_tenant(&mut transaction, access.account_id()).await?.ok_or(NotFound)?;
+        let wallet = load_wallet(&mut transaction, access.account_id()).await?;
         Ok((tenant, wallet))
     }
 
