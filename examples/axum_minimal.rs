@@ -1,4 +1,5 @@
-//! The smallest service on axum that is guarded: two tenants in memory, one route that reads and one that writes.
+//! The smallest service on axum that is guarded: two tenants in memory, one route that reads and
+//! one that writes.
 //!
 //! ```sh
 //! cargo run --example axum_minimal --features axum
@@ -28,8 +29,8 @@ use bailiwick::quota::ThrottleScope;
 use bailiwick::right::Privileges;
 use bailiwick::throttle::{Passage, ThrottleCapacity};
 use bailiwick::{
-    Access, Account, AccountId, Credits, Evidence, Money, Plan, Policy, Principal, Problem, Quota, Tenant, Throttle,
-    WriteAccess, throttle_scope,
+    Access, Account, AccountId, Credits, Evidence, Money, Plan, Policy, Principal, Problem, Quota,
+    Tenant, Throttle, WriteAccess, throttle_scope,
 };
 use chrono::{DateTime, Utc};
 
@@ -47,23 +48,34 @@ impl Gatekeeper for Host {
     type Error = Problem;
 
     async fn evidence(&self, head: &RequestHead<'_>) -> Result<Evidence, Problem> {
-        Ok(match head.bearer().map(|token| token.map(|token| self.principals.get(token))) {
-            Ok(Some(Some(principal))) => Evidence::Verified(principal.clone()),
-            Ok(Some(None)) => Evidence::Failed(CredentialFailure::Unknown),
-            Ok(None) => Evidence::Nothing,
-            Err(failure) => Evidence::Failed(failure),
-        })
+        Ok(
+            match head
+                .bearer()
+                .map(|token| token.map(|token| self.principals.get(token)))
+            {
+                Ok(Some(Some(principal))) => Evidence::Verified(principal.clone()),
+                Ok(Some(None)) => Evidence::Failed(CredentialFailure::Unknown),
+                Ok(None) => Evidence::Nothing,
+                Err(failure) => Evidence::Failed(failure),
+            },
+        )
     }
 
     async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, Problem> {
-        Ok(principal.account_id().and_then(|account| self.tenants.get(account)).cloned())
+        Ok(principal
+            .account_id()
+            .and_then(|account| self.tenants.get(account))
+            .cloned())
     }
 
     fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the edge of the service is where time comes in")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the edge of the service is where time comes in"
+    )]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }
@@ -74,7 +86,14 @@ impl Gatekeeper for Host {
 }
 
 async fn list(access: Access, State(host): State<Arc<Host>>) -> Json<Vec<String>> {
-    Json(host.notes.lock().unwrap().get(access.account_id()).cloned().unwrap_or_default())
+    Json(
+        host.notes
+            .lock()
+            .unwrap()
+            .get(access.account_id())
+            .cloned()
+            .unwrap_or_default(),
+    )
 }
 
 async fn add(
@@ -83,7 +102,12 @@ async fn add(
     Json(note): Json<String>,
 ) -> Result<(Passage, Json<String>), Problem> {
     let passage = host.throttle.check(&access, WRITE, host.now())?;
-    host.notes.lock().unwrap().entry(access.account_id().clone()).or_default().push(note.clone());
+    host.notes
+        .lock()
+        .unwrap()
+        .entry(access.account_id().clone())
+        .or_default()
+        .push(note.clone());
     Ok((passage, Json(note)))
 }
 
@@ -100,8 +124,22 @@ fn tenant(id: i64, active: bool) -> anyhow::Result<(AccountId, Tenant)> {
         concurrency: Default::default(),
     };
     let (status, payment_method) = (AccountStatus::Active, PaymentMethod::BankTransfer);
-    let account = Account { id: id.into(), status, payment_method, version: 1, privileges: Privileges::NONE };
-    Ok((id.into(), Tenant { account, plan: Some(plan.into()), subscription: None, sites: [].into() }))
+    let account = Account {
+        id: id.into(),
+        status,
+        payment_method,
+        version: 1,
+        privileges: Privileges::NONE,
+    };
+    Ok((
+        id.into(),
+        Tenant {
+            account,
+            plan: Some(plan.into()),
+            subscription: None,
+            sites: [].into(),
+        },
+    ))
 }
 
 #[tokio::main]
@@ -113,7 +151,10 @@ async fn main() -> anyhow::Result<()> {
         tenants: HashMap::from([tenant(1, true)?, tenant(2, false)?]),
         notes: Mutex::default(),
         policy: Policy::default(),
-        throttle: Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1000 }),
+        throttle: Throttle::new(ThrottleCapacity {
+            accounts: 1000,
+            addresses: 1000,
+        }),
     });
     let router = Router::new()
         .route("/notes", get(list).post(add))

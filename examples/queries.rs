@@ -13,7 +13,8 @@ use bailiwick::scope::state::Read;
 use bailiwick::scope::{Cursor, Dialect, Prepared, Select, Statement, create_table};
 use bailiwick::tenant::Site;
 use bailiwick::{
-    Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table, validate_account_and_plan,
+    Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table,
+    validate_account_and_plan,
 };
 use sea_query_sqlx::SqlxValues;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -48,9 +49,16 @@ table! {
 }
 
 /// The longest articles in a folder or below it, a page at a time.
-fn longest(site: &Scope<Site, Read>, folder: &str, after: Option<Cursor<Article>>) -> Select<Article, Site> {
+fn longest(
+    site: &Scope<Site, Read>,
+    folder: &str,
+    after: Option<Cursor<Article>>,
+) -> Select<Article, Site> {
     let here = Article::FOLDER.then(Folder::NAME).equals(folder);
-    let below = Article::FOLDER.then(Folder::PARENT).then(Folder::NAME).equals(folder);
+    let below = Article::FOLDER
+        .then(Folder::PARENT)
+        .then(Folder::NAME)
+        .equals(folder);
     site.select()
         .column(Article::ID)
         .column(Article::TITLE)
@@ -61,10 +69,14 @@ fn longest(site: &Scope<Site, Read>, folder: &str, after: Option<Cursor<Article>
         .limit(2)
 }
 
-/// A statement that is used often is rendered once, and bound to a scope and values without making any text.
+/// A statement that is used often is rendered once, and bound to a scope and values without making
+/// any text.
 static BY_TITLE: LazyLock<Prepared<Site, Read, (String,)>> = LazyLock::new(|| {
-    Prepared::new(Dialect::Sqlite, |site, (part,)| site.select::<Article>().filter(Article::TITLE.contains(part)))
-        .expect("the statement is sound")
+    Prepared::new(Dialect::Sqlite, |site, (part,)| {
+        site.select::<Article>()
+            .filter(Article::TITLE.contains(part))
+    })
+    .expect("the statement is sound")
 });
 
 #[tokio::main(flavor = "current_thread")]
@@ -75,68 +87,163 @@ async fn main() -> anyhow::Result<()> {
         create_table::<Folder>(Dialect::Sqlite),
         create_table::<Article>(Dialect::Sqlite),
     ] {
-        sqlx::raw_sql(AssertSqlSafe(ddl)).execute(&mut database).await?;
+        sqlx::raw_sql(AssertSqlSafe(ddl))
+            .execute(&mut database)
+            .await?;
     }
-    sqlx::raw_sql("INSERT INTO sites VALUES (7, 12), (8, 21)").execute(&mut database).await?;
+    sqlx::raw_sql("INSERT INTO sites VALUES (7, 12), (8, 21)")
+        .execute(&mut database)
+        .await?;
     let (ours, theirs) = (access(7, 12)?, access(8, 21)?);
-    let (site, other) = (ours.write().site(12.into())?, theirs.write().site(21.into())?);
+    let (site, other) = (
+        ours.write().site(12.into())?,
+        theirs.write().site(21.into())?,
+    );
 
     for (site, name) in [(&site, "recipes"), (&other, "secrets"), (&site, "drinks")] {
-        let folder = site.upsert(Folder::BY_NAME, (name,)).set(Folder::PARENT, None::<i64>).build(Dialect::Sqlite)?;
+        let folder = site
+            .upsert(Folder::BY_NAME, (name,))
+            .set(Folder::PARENT, None::<i64>)
+            .build(Dialect::Sqlite)?;
         run(&mut database, "a folder, new or there already", folder).await?;
     }
-    let bread = site.insert::<Folder>().set(Folder::NAME, "bread").set(Folder::PARENT, 1).build(Dialect::Sqlite)?;
-    run(&mut database, "a folder in a folder; the statement checks that it is ours", bread).await?;
+    let bread = site
+        .insert::<Folder>()
+        .set(Folder::NAME, "bread")
+        .set(Folder::PARENT, 1)
+        .build(Dialect::Sqlite)?;
+    run(
+        &mut database,
+        "a folder in a folder; the statement checks that it is ours",
+        bread,
+    )
+    .await?;
     let articles = site.insert_many((Article::TITLE, Article::WORDS, Article::FOLDER));
-    let articles =
-        articles.row(("Soup", 300, 1)).row(("Rye", 900, 4)).row(("Wheat", 500, 4)).row(("News", 80, None::<i64>));
-    run(&mut database, "articles, all of them or none", articles.build(Dialect::Sqlite)?).await?;
-    let secret =
-        other.insert::<Article>().set(Article::TITLE, "Rye, secretly").set(Article::WORDS, 1).set(Article::FOLDER, 2);
-    run(&mut database, "the neighbour's article", secret.build(Dialect::Sqlite)?).await?;
+    let articles = articles
+        .row(("Soup", 300, 1))
+        .row(("Rye", 900, 4))
+        .row(("Wheat", 500, 4))
+        .row(("News", 80, None::<i64>));
+    run(
+        &mut database,
+        "articles, all of them or none",
+        articles.build(Dialect::Sqlite)?,
+    )
+    .await?;
+    let secret = other
+        .insert::<Article>()
+        .set(Article::TITLE, "Rye, secretly")
+        .set(Article::WORDS, 1)
+        .set(Article::FOLDER, 2);
+    run(
+        &mut database,
+        "the neighbour's article",
+        secret.build(Dialect::Sqlite)?,
+    )
+    .await?;
 
     let read = ours.read().site(12.into())?;
-    run(&mut database, "the longest recipes", longest(&read, "recipes", None).build(Dialect::Sqlite)?).await?;
+    run(
+        &mut database,
+        "the longest recipes",
+        longest(&read, "recipes", None).build(Dialect::Sqlite)?,
+    )
+    .await?;
     // What the client was given with the first page, and gives back.
-    let cursor = Cursor::new().at(Article::WORDS, 500).at(Article::ID, 3).to_string();
+    let cursor = Cursor::new()
+        .at(Article::WORDS, 500)
+        .at(Article::ID, 3)
+        .to_string();
     let next = longest(&read, "recipes", Some(cursor.parse()?)).build(Dialect::Sqlite)?;
     run(&mut database, "the next page", next).await?;
-    let words = read.aggregate::<Article>().by(Article::FOLDER.then(Folder::NAME)).count().sum(Article::WORDS);
-    run(&mut database, "words by folder", words.build(Dialect::Sqlite)?).await?;
-    let empty = read.select::<Folder>().column(Folder::NAME).filter(!Article::FOLDER.exists());
-    run(&mut database, "folders without an article of their own", empty.build(Dialect::Sqlite)?).await?;
-    run(&mut database, "by title, prepared: ours alone", BY_TITLE.bind(&read, ("Rye",))?).await?;
+    let words = read
+        .aggregate::<Article>()
+        .by(Article::FOLDER.then(Folder::NAME))
+        .count()
+        .sum(Article::WORDS);
+    run(
+        &mut database,
+        "words by folder",
+        words.build(Dialect::Sqlite)?,
+    )
+    .await?;
+    let empty = read
+        .select::<Folder>()
+        .column(Folder::NAME)
+        .filter(!Article::FOLDER.exists());
+    run(
+        &mut database,
+        "folders without an article of their own",
+        empty.build(Dialect::Sqlite)?,
+    )
+    .await?;
+    run(
+        &mut database,
+        "by title, prepared: ours alone",
+        BY_TITLE.bind(&read, ("Rye",))?,
+    )
+    .await?;
 
-    let steal = site.update::<Article>().set(Article::FOLDER, 2).all_in_scope().build(Dialect::Sqlite)?;
-    run(&mut database, "our articles into the neighbour's folder: none moves", steal).await?;
+    let steal = site
+        .update::<Article>()
+        .set(Article::FOLDER, 2)
+        .all_in_scope()
+        .build(Dialect::Sqlite)?;
+    run(
+        &mut database,
+        "our articles into the neighbour's folder: none moves",
+        steal,
+    )
+    .await?;
     Ok(())
 }
 
 /// Runs a statement and prints it, with its rows or how many it touched.
-async fn run(database: &mut SqliteConnection, what: &str, statement: Statement) -> anyhow::Result<()> {
+async fn run(
+    database: &mut SqliteConnection,
+    what: &str,
+    statement: Statement,
+) -> anyhow::Result<()> {
     let (sql, values) = statement.into_parts();
     println!("\n{what}\n  {sql}");
     let is_query = sql.starts_with("SELECT");
     let query = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values));
     if is_query {
         for row in query.fetch_all(database).await? {
-            println!("  ► {}", (0..row.len()).map(|place| cell(&row, place)).collect::<Vec<_>>().join(", "));
+            println!(
+                "  ► {}",
+                (0..row.len())
+                    .map(|place| cell(&row, place))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
         }
     } else {
-        println!("  ► {} rows", query.execute(database).await?.rows_affected());
+        println!(
+            "  ► {} rows",
+            query.execute(database).await?.rows_affected()
+        );
     }
     Ok(())
 }
 
 fn cell(row: &SqliteRow, place: usize) -> String {
-    let text = row.try_get::<Option<String>, _>(place).map(|text| text.unwrap_or_else(|| "none".to_owned()));
+    let text = row
+        .try_get::<Option<String>, _>(place)
+        .map(|text| text.unwrap_or_else(|| "none".to_owned()));
     let value = text.or_else(|_| {
-        row.try_get::<Option<i64>, _>(place).map(|number| number.map_or("none".to_owned(), |n| n.to_string()))
+        row.try_get::<Option<i64>, _>(place)
+            .map(|number| number.map_or("none".to_owned(), |n| n.to_string()))
     });
-    format!("{} {}", row.column(place).name(), value.unwrap_or_else(|error| error.to_string()))
+    format!(
+        "{} {}",
+        row.column(place).name(),
+        value.unwrap_or_else(|error| error.to_string())
+    )
 }
 
-/// What the gate says of a member of the account; see the saas example for where the facts come from.
+/// What the gate says of a member of the account; see the saas example for where the facts come
+/// from.
 fn access(account: i64, site: i64) -> anyhow::Result<WriteAccess> {
     let plan = Plan {
         id: 1.into(),
@@ -155,7 +262,12 @@ fn access(account: i64, site: i64) -> anyhow::Result<WriteAccess> {
         version: 1,
         privileges: Privileges::NONE,
     };
-    let tenant = Tenant { account: facts, plan: Some(plan.into()), subscription: None, sites: [site.into()].into() };
+    let tenant = Tenant {
+        account: facts,
+        plan: Some(plan.into()),
+        subscription: None,
+        sites: [site.into()].into(),
+    };
     let person = Principal::session(1.into()).of_account(account.into());
     let now = "2026-01-01T00:00:00Z".parse()?;
     Ok(validate_account_and_plan(&person, Some(&tenant), now)?.into_write()?)

@@ -20,7 +20,8 @@ pub enum SuspensionCause {
     Requested,
 }
 
-/// The standing of an account. It is stored as one text, so that a suspension cannot lose its cause.
+/// The standing of an account. It is stored as one text, so that a suspension cannot lose its
+/// cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "&'static str")]
 pub enum AccountStatus {
@@ -62,10 +63,14 @@ impl AccountStatus {
 
     /// From a stored text: total, since whatever it does not know is `Unknown`.
     pub fn from_text(text: &str) -> Self {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .unwrap_or(Self::Unknown)
     }
 
-    /// The standing of an account that has paid: what only waited for a payment is active. Nothing else is lifted.
+    /// The standing of an account that has paid: what only waited for a payment is active. Nothing
+    /// else is lifted.
     pub(crate) fn after_payment(self) -> Self {
         match self {
             Self::PendingPayment | Self::Suspended(SuspensionCause::PaymentOverdue) => Self::Active,
@@ -103,9 +108,10 @@ pub struct Account {
     pub payment_method: PaymentMethod,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
-    /// What its members may hold of power over the service itself, stored one by one: none, for every customer. An
-    /// operator needs the privilege here and as a principal, so a word that slipped into a customer's row of users grants
-    /// nothing. A row from before there was such a field has none.
+    /// What its members may hold of power over the service itself, stored one by one: none, for
+    /// every customer. An operator needs the privilege here and as a principal, so a word that
+    /// slipped into a customer's row of users grants nothing. A row from before there was such a
+    /// field has none.
     #[serde(default = "Privileges::none")]
     pub privileges: Privileges,
 }
@@ -113,12 +119,23 @@ pub struct Account {
 impl Account {
     /// The account in another standing, if it is another.
     pub(crate) fn with_status(&self, status: AccountStatus) -> Option<RowChange<Self>> {
-        if status == self.status { None } else { self.rewritten(status) }
+        if status == self.status {
+            None
+        } else {
+            self.rewritten(status)
+        }
     }
 
     /// The account in a standing, in its next version. `None` where no version is left.
     pub(crate) fn rewritten(&self, status: AccountStatus) -> Option<RowChange<Self>> {
         let version = self.version.checked_add(1)?;
-        Some(RowChange::update(self.version, Self { status, version, ..self.clone() }))
+        Some(RowChange::update(
+            self.version,
+            Self {
+                status,
+                version,
+                ..self.clone()
+            },
+        ))
     }
 }

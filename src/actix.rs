@@ -1,8 +1,8 @@
 //! Extractors and responses for actix-web 4.
 //!
-//! [`install`] gives an application its [`Gatekeeper`], and makes actix's own refusals of paths, queries and bodies
-//! problems too. A handler declares by its arguments what it needs, and a refusal is a [`Problem`] with the right status
-//! and headers:
+//! [`install`] gives an application its [`Gatekeeper`], and makes actix's own refusals of paths,
+//! queries and bodies problems too. A handler declares by its arguments what it needs, and a
+//! refusal is a [`Problem`] with the right status and headers:
 //!
 //! ```
 //! use actix_web::{App, HttpServer, web};
@@ -66,7 +66,8 @@
 //! # };
 //! ```
 //!
-//! A handler that takes none of them has nothing to reach a row with, and what grants less does not open more:
+//! A handler that takes none of them has nothing to reach a row with, and what grants less does not
+//! open more:
 //!
 //! ```compile_fail,E0599
 //! async fn write(access: bailiwick::Access) {
@@ -74,9 +75,10 @@
 //! }
 //! ```
 //!
-//! An application without [`install`] answers every such route with 500 and lets nobody in: actix-web looks its data up
-//! when a request comes. Nor can this crate keep a host from taking an `Option<Access>`, which actix-web makes of every
-//! extractor: it opens nothing, but hides why. Take [`Anyone`] for a public route.
+//! An application without [`install`] answers every such route with 500 and lets nobody in:
+//! actix-web looks its data up when a request comes. Nor can this crate keep a host from taking an
+//! `Option<Access>`, which actix-web makes of every extractor: it opens nothing, but hides why.
+//! Take [`Anyone`] for a public route.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -91,8 +93,8 @@ use ::actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, ResponseErr
 use crate::credit::IdempotencyKey;
 use crate::gate::{Access, Admission, BillingAccess, Principal, Route, WriteAccess};
 use crate::http::{
-    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead, admit,
-    for_each_admitted,
+    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits,
+    RequestHead, admit, for_each_admitted,
 };
 use crate::problem::{Code, Problem};
 use crate::throttle::Passage;
@@ -113,26 +115,28 @@ impl<G: Gatekeeper> Admit for G {
     }
 }
 
-/// For [`App::configure`](::actix_web::App::configure): the gatekeeper of all routes, problems for what actix-web itself
-/// refuses in a JSON body, a path or a query, and for an address that there is not. What the host sets afterwards, such
-/// as a `JsonConfig` with another limit, replaces it.
+/// For [`App::configure`](::actix_web::App::configure): the gatekeeper of all routes, problems for
+/// what actix-web itself refuses in a JSON body, a path or a query, and for an address that there
+/// is not. What the host sets afterwards, such as a `JsonConfig` with another limit, replaces it.
 pub fn install<G: Gatekeeper>(keeper: Arc<G>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config
             .app_data(Gate(keeper))
             .app_data(JsonConfig::default().error_handler(|error, _| body_problem(&error).into()))
             .app_data(
-                PathConfig::default().error_handler(|error, _| Problem::new(Code::IdInvalid, error.to_string()).into()),
+                PathConfig::default().error_handler(|error, _| {
+                    Problem::new(Code::IdInvalid, error.to_string()).into()
+                }),
             )
-            .app_data(
-                QueryConfig::default()
-                    .error_handler(|error, _| Problem::new(Code::InputInvalid, error.to_string()).into()),
-            )
+            .app_data(QueryConfig::default().error_handler(|error, _| {
+                Problem::new(Code::InputInvalid, error.to_string()).into()
+            }))
             .default_service(web::to(not_found));
     }
 }
 
-/// What a client is told of a JSON body that could not be taken, for a host with a `JsonConfig` of its own.
+/// What a client is told of a JSON body that could not be taken, for a host with a `JsonConfig` of
+/// its own.
 pub fn body_problem(error: &JsonPayloadError) -> Problem {
     let code = match error {
         JsonPayloadError::ContentType => Code::MediaTypeUnsupported,
@@ -145,12 +149,18 @@ pub fn body_problem(error: &JsonPayloadError) -> Problem {
 
 /// Refuses an address that there is not.
 pub async fn not_found() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(Code::NotFound, "There is no such address here."))
+    Err(Problem::new(
+        Code::NotFound,
+        "There is no such address here.",
+    ))
 }
 
 /// Refuses a method, as the default service of a [`Resource`](::actix_web::Resource).
 pub async fn method_not_allowed() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(Code::MethodNotAllowed, "This address does not take that method."))
+    Err(Problem::new(
+        Code::MethodNotAllowed,
+        "This address does not take that method.",
+    ))
 }
 
 impl<'a> From<&'a HttpRequest> for RequestHead<'a> {
@@ -201,13 +211,16 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code()).content_type(Self::CONTENT_TYPE).json(self);
+        let mut response = HttpResponse::build(self.status_code())
+            .content_type(Self::CONTENT_TYPE)
+            .json(self);
         append(&mut response, self.headers());
         response
     }
 }
 
-/// A response that tells the client of its quotas: the headers of a [`Passage`], with any other response.
+/// A response that tells the client of its quotas: the headers of a [`Passage`], with any other
+/// response.
 #[derive(Debug)]
 pub struct Passed<R>(pub Passage, pub R);
 

@@ -1,7 +1,7 @@
 //! Extractors and responses for axum 0.8.
 //!
-//! The router's state is the [`Gatekeeper`]. A handler declares by its arguments what it needs, and a refusal is a
-//! [`Problem`] with the right status and headers:
+//! The router's state is the [`Gatekeeper`]. A handler declares by its arguments what it needs, and
+//! a refusal is a [`Problem`] with the right status and headers:
 //!
 //! ```
 //! use axum::{Router, extract::State, routing::{get, post}};
@@ -69,7 +69,8 @@
 //! }
 //! ```
 //!
-//! A handler that takes none of them has nothing to reach a row with. What grants less does not open more:
+//! A handler that takes none of them has nothing to reach a row with. What grants less does not
+//! open more:
 //!
 //! ```compile_fail,E0599
 //! async fn read(access: bailiwick::gate::BillingAccess) {
@@ -82,8 +83,8 @@
 //! }
 //! ```
 //!
-//! A router whose state is no gatekeeper cannot route to such a handler, and there is no `Option<Access>` that would
-//! take a refusal for anonymity:
+//! A router whose state is no gatekeeper cannot route to such a handler, and there is no
+//! `Option<Access>` that would take a refusal for anonymity:
 //!
 //! ```compile_fail,E0277
 //! async fn read(_: bailiwick::Access) {}
@@ -96,9 +97,10 @@
 //! }
 //! ```
 //!
-//! In a handler, `?` turns every refusal into a [`Problem`]. A host with errors of its own has a type of its own for
-//! them, made with [`from_refusals!`](crate::from_refusals), whose `IntoResponse` converts into a `Problem` and
-//! responds with that. The same type can be its [`Gatekeeper::Error`].
+//! In a handler, `?` turns every refusal into a [`Problem`]. A host with errors of its own has a
+//! type of its own for them, made with [`from_refusals!`](crate::from_refusals), whose
+//! `IntoResponse` converts into a `Problem` and responds with that. The same type can be its
+//! [`Gatekeeper::Error`].
 
 use std::convert::Infallible;
 
@@ -114,8 +116,8 @@ use serde::de::DeserializeOwned;
 use crate::credit::IdempotencyKey;
 use crate::gate::{Access, BillingAccess, Principal, WriteAccess};
 use crate::http::{
-    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead, admit,
-    for_each_admitted,
+    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits,
+    RequestHead, admit, for_each_admitted,
 };
 use crate::problem::{Code, Problem};
 use crate::throttle::Passage;
@@ -123,8 +125,15 @@ use crate::throttle::Passage;
 impl<'a> From<&'a Parts> for RequestHead<'a> {
     fn from(parts: &'a Parts) -> Self {
         // A nested router sees the rest of the path only.
-        let uri: &Uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
-        Self { method: parts.method.as_str(), path: uri.path(), headers: Headers::Axum(&parts.headers) }
+        let uri: &Uri = parts
+            .extensions
+            .get::<OriginalUri>()
+            .map_or(&parts.uri, |OriginalUri(uri)| uri);
+        Self {
+            method: parts.method.as_str(),
+            path: uri.path(),
+            headers: Headers::Axum(&parts.headers),
+        }
     }
 }
 
@@ -162,14 +171,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let body = ::axum::Json::from_request(request, state).await;
-        body.map(|::axum::Json(body)| Self(body)).map_err(|rejection: JsonRejection| {
-            let code = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::MediaTypeUnsupported,
-                _ => Code::InputInvalid,
-            };
-            Problem::new(code, rejection.body_text())
-        })
+        body.map(|::axum::Json(body)| Self(body))
+            .map_err(|rejection: JsonRejection| {
+                let code = match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::MediaTypeUnsupported,
+                    _ => Code::InputInvalid,
+                };
+                Problem::new(code, rejection.body_text())
+            })
     }
 }
 
@@ -188,11 +198,17 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let value = extract::Path::from_request_parts(parts, state).await;
-        value.map(|extract::Path(value)| Self(value)).map_err(|rejection: PathRejection| {
-            // The handler asks for parameters that its route does not have.
-            let is_fault = rejection.status().is_server_error();
-            if is_fault { Problem::internal() } else { Problem::new(Code::IdInvalid, rejection.body_text()) }
-        })
+        value
+            .map(|extract::Path(value)| Self(value))
+            .map_err(|rejection: PathRejection| {
+                // The handler asks for parameters that its route does not have.
+                let is_fault = rejection.status().is_server_error();
+                if is_fault {
+                    Problem::internal()
+                } else {
+                    Problem::new(Code::IdInvalid, rejection.body_text())
+                }
+            })
     }
 }
 
@@ -207,21 +223,30 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let value = extract::Query::from_request_parts(parts, state).await;
         value
             .map(|extract::Query(value)| Self(value))
-            .map_err(|rejection: QueryRejection| Problem::new(Code::InputInvalid, rejection.body_text()))
+            .map_err(|rejection: QueryRejection| {
+                Problem::new(Code::InputInvalid, rejection.body_text())
+            })
     }
 }
 
 /// The problem as a response: its status, its headers, and the body as `application/problem+json`.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, [(CONTENT_TYPE, Self::CONTENT_TYPE)], ::axum::Json(&self)).into_response();
+        let status =
+            StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (
+            status,
+            [(CONTENT_TYPE, Self::CONTENT_TYPE)],
+            ::axum::Json(&self),
+        )
+            .into_response();
         append(response.headers_mut(), self.headers());
         response
     }
 }
 
-/// A handler that returns `(passage, body)` tells the client of its quotas in the response's headers.
+/// A handler that returns `(passage, body)` tells the client of its quotas in the response's
+/// headers.
 impl IntoResponseParts for Passage {
     type Error = Infallible;
 
@@ -246,5 +271,8 @@ pub async fn not_found() -> Problem {
 
 /// For [`Router::method_not_allowed_fallback`](::axum::Router::method_not_allowed_fallback).
 pub async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "This address does not take that method.")
+    Problem::new(
+        Code::MethodNotAllowed,
+        "This address does not take that method.",
+    )
 }

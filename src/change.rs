@@ -1,11 +1,12 @@
-//! Rows and their versions: what a command answers, the row to write over the version that it was made from, and what
-//! can be wrong with rows.
+//! Rows and their versions: what a command answers, the row to write over the version that it was
+//! made from, and what can be wrong with rows.
 
 use thiserror::Error;
 
 use crate::problem::{Code, Explained};
 
-/// What a command answers: something new that must be written, or what the same command answered before.
+/// What a command answers: something new that must be written, or what the same command answered
+/// before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer<T, R = T> {
     /// The command was carried out now.
@@ -22,7 +23,8 @@ impl<T> Answer<T> {
     }
 }
 
-/// A row of the host's, to be written only while the stored one still has the version that this was made from.
+/// A row of the host's, to be written only while the stored one still has the version that this was
+/// made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a change takes effect only when it is written"]
 pub struct RowChange<T> {
@@ -32,11 +34,14 @@ pub struct RowChange<T> {
 
 impl<T> RowChange<T> {
     pub(crate) fn update(expected_version: u64, row: T) -> Self {
-        Self { expected_version, row }
+        Self {
+            expected_version,
+            row,
+        }
     }
 
-    /// Makes the row that follows a stored one of this version; `row` is given the next version. The name of the row is
-    /// for the error alone.
+    /// Makes the row that follows a stored one of this version; `row` is given the next version.
+    /// The name of the row is for the error alone.
     ///
     /// # Errors
     /// [`RowError::VersionExhausted`] after 2^64 - 1 changes.
@@ -45,9 +50,14 @@ impl<T> RowChange<T> {
         name: &'static str,
         row: impl FnOnce(u64) -> T,
     ) -> Result<Self, RowError> {
-        let version = expected_version.checked_add(1).ok_or(RowError::VersionExhausted { row: name })?;
+        let version = expected_version
+            .checked_add(1)
+            .ok_or(RowError::VersionExhausted { row: name })?;
 
-        Ok(Self { expected_version, row: row(version) })
+        Ok(Self {
+            expected_version,
+            row: row(version),
+        })
     }
 
     /// The version that the stored row must still have; 0 means that there must be no such row yet.
@@ -66,8 +76,8 @@ impl<T> RowChange<T> {
     }
 }
 
-/// A fault of the rows that were loaded for a command, or of one that it would write. The names are for the log: they are
-/// fixed words such as "wallet" or "invitation".
+/// A fault of the rows that were loaded for a command, or of one that it would write. The names are
+/// for the log: they are fixed words such as "wallet" or "invitation".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RowError {

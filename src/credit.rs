@@ -1,12 +1,13 @@
-//! Credit: on whose account an expensive call is made. A [`Wallet`] is plain data; every command takes it, advances it
-//! to `now`, and returns the [`Change`] that the host writes in one transaction, or the answer of an earlier time.
+//! Credit: on whose account an expensive call is made. A [`Wallet`] is plain data; every command
+//! takes it, advances it to `now`, and returns the [`Change`] that the host writes in one
+//! transaction, or the answer of an earlier time.
 //!
 //! All that a host has to keep to is this order of loading and writing:
 //!
 //! 1. read the wallet, then the outcome of the key, in this order;
 //! 2. call the command;
-//! 3. write the wallet over [`Change::expected_version`] (0: insert it), append the entries, write the outcome under
-//!    UNIQUE (account, key), commit; if a guard misses, begin again at 1.
+//! 3. write the wallet over [`Change::expected_version`] (0: insert it), append the entries, write
+//!    the outcome under UNIQUE (account, key), commit; if a guard misses, begin again at 1.
 
 mod allowance;
 mod balance;
@@ -79,8 +80,20 @@ impl<T> Change<T> {
 
     /// The same change for a caller that needs no result.
     pub fn without_result(self) -> Change {
-        let Self { expected_version, wallet, entries, outcome, .. } = self;
-        Change { expected_version, wallet, entries, outcome, result: () }
+        let Self {
+            expected_version,
+            wallet,
+            entries,
+            outcome,
+            ..
+        } = self;
+        Change {
+            expected_version,
+            wallet,
+            entries,
+            outcome,
+            result: (),
+        }
     }
 
     /// What the command was for, to be taken once the change is committed.
@@ -91,12 +104,16 @@ impl<T> Change<T> {
 
 /// Adds, within what amounts can hold.
 fn add(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
-    *total = total.checked_add(amount).ok_or(WalletError::AmountOverflow)?;
+    *total = total
+        .checked_add(amount)
+        .ok_or(WalletError::AmountOverflow)?;
     Ok(())
 }
 
 /// Takes away what is there.
 fn take(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
-    *total = total.checked_sub(amount).ok_or(WalletError::AmountOverflow)?;
+    *total = total
+        .checked_sub(amount)
+        .ok_or(WalletError::AmountOverflow)?;
     Ok(())
 }

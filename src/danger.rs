@@ -1,9 +1,11 @@
-//! The only way across tenants. Every use reads `danger::CrossTenant`, so that a search for it finds them all.
+//! The only way across tenants. Every use reads `danger::CrossTenant`, so that a search for it
+//! finds them all.
 //!
-//! A support case or an inquiry may need the rows of an account that is not one's own. No role and no flag opens them: an
-//! operator who was admitted under the stored privilege [`CrossTenants`](Privilege::CrossTenants) opens one named
-//! account, for a reason, and gets a record of it to keep. There is no way to open all accounts at once, and none to
-//! write in another's name: what must be changed for a tenant is done by a command that says what it is.
+//! A support case or an inquiry may need the rows of an account that is not one's own. No role and
+//! no flag opens them: an operator who was admitted under the stored privilege
+//! [`CrossTenants`](Privilege::CrossTenants) opens one named account, for a reason, and gets a
+//! record of it to keep. There is no way to open all accounts at once, and none to write in
+//! another's name: what must be changed for a tenant is done by a command that says what it is.
 
 use std::sync::Arc;
 
@@ -24,8 +26,8 @@ const MAX_REASON: usize = 500;
 
 /// The proof that an operator may read the rows of one other account.
 ///
-/// It comes with its [`AuditRecord`] and is not `Clone`: one opening, one record. Commit the record before the first
-/// statement runs, so that a look that fails is on record too.
+/// It comes with its [`AuditRecord`] and is not `Clone`: one opening, one record. Commit the record
+/// before the first statement runs, so that a look that fails is on record too.
 ///
 /// ```
 /// use bailiwick::danger::CrossTenant;
@@ -66,13 +68,15 @@ pub struct CrossTenant {
 impl CrossTenant {
     /// Opens one account for reading, and writes down who did so, when and why.
     ///
-    /// The account's own standing does not matter: one that is suspended or closed may be looked at as well. The reason
-    /// has 1 to 500 characters on one line, one letter or digit at the least; it is trimmed.
+    /// The account's own standing does not matter: one that is suspended or closed may be looked at
+    /// as well. The reason has 1 to 500 characters on one line, one letter or digit at the least;
+    /// it is trimmed.
     ///
     /// # Errors
     /// In this order:
-    /// - [`CrossTenantError::Denied`]: the operator was admitted under another privilege (`PrivilegeMissing`); the rows
-    ///   that were loaded are of two accounts (`AccountMismatch`); the account is the operator's own (`OwnAccount`).
+    /// - [`CrossTenantError::Denied`]: the operator was admitted under another privilege
+    ///   (`PrivilegeMissing`); the rows that were loaded are of two accounts (`AccountMismatch`);
+    ///   the account is the operator's own (`OwnAccount`).
     /// - [`CrossTenantError::Reason`]: the reason is no reason.
     pub fn open(
         operator: &Operator,
@@ -93,7 +97,13 @@ impl CrossTenant {
             reason: check_reason(reason)?,
             at: now,
         };
-        Ok((Self { account: target.account.id.clone(), reach: Reach::whole(Arc::clone(&target.sites)) }, record))
+        Ok((
+            Self {
+                account: target.account.id.clone(),
+                reach: Reach::whole(Arc::clone(&target.sites)),
+            },
+            record,
+        ))
     }
 
     /// The account that was opened.
@@ -111,13 +121,17 @@ impl CrossTenant {
 fn check_reason(reason: &str) -> Result<String, CrossTenantError> {
     let reason = reason.trim();
     let says_something = reason.chars().any(char::is_alphanumeric);
-    if !says_something || reason.chars().any(char::is_control) || reason.chars().count() > MAX_REASON {
+    if !says_something
+        || reason.chars().any(char::is_control)
+        || reason.chars().count() > MAX_REASON
+    {
         return Err(CrossTenantError::Reason);
     }
     Ok(reason.to_owned())
 }
 
-/// What the audit log keeps of one crossing. Plain data, proof of nothing: append it, and let nobody update or delete it.
+/// What the audit log keeps of one crossing. Plain data, proof of nothing: append it, and let
+/// nobody update or delete it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[must_use]
@@ -143,7 +157,9 @@ pub enum CrossTenantError {
     #[error(transparent)]
     Denied(#[from] Denial),
     /// The reason is empty, too long, or has line breaks or other control characters.
-    #[error("a reason has 1 to {MAX_REASON} characters on one line, one letter or digit at the least")]
+    #[error(
+        "a reason has 1 to {MAX_REASON} characters on one line, one letter or digit at the least"
+    )]
     Reason,
 }
 

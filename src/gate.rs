@@ -1,5 +1,5 @@
-//! The gate: who may act. Facts in, one explained answer out; the decision depends on the tenant and the time, never on
-//! the kind of credential.
+//! The gate: who may act. Facts in, one explained answer out; the decision depends on the tenant
+//! and the time, never on the kind of credential.
 
 mod access;
 mod deadline;
@@ -73,7 +73,10 @@ pub enum Evidence {
 
 /// What the gate admitted a request to.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "it lives for one request, on the stack; boxing would allocate")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for one request, on the stack; boxing would allocate"
+)]
 pub enum Admission {
     /// A public route; the principal, if a valid credential was presented.
     Public(Option<Principal>),
@@ -88,25 +91,38 @@ pub enum Admission {
 }
 
 impl Admission {
-    /// The access to the tenant's rows, or `RouteMismatch` where the route was declared for something else.
+    /// The access to the tenant's rows, or `RouteMismatch` where the route was declared for
+    /// something else.
     pub fn into_access(self) -> Result<Access, Denial> {
-        if let Self::Tenant(access) = self { Ok(access) } else { Err(Denial::RouteMismatch) }
+        if let Self::Tenant(access) = self {
+            Ok(access)
+        } else {
+            Err(Denial::RouteMismatch)
+        }
     }
 
-    /// The access that may write. `RouteMismatch` where the route was declared for something else, `PaymentPastDue`
-    /// where it may only read.
+    /// The access that may write. `RouteMismatch` where the route was declared for something else,
+    /// `PaymentPastDue` where it may only read.
     pub fn into_write(self) -> Result<WriteAccess, Denial> {
         self.into_access()?.into_write()
     }
 
     /// The access to billing, or `RouteMismatch` where the route was declared for something else.
     pub fn into_billing(self) -> Result<BillingAccess, Denial> {
-        if let Self::Billing(access) = self { Ok(access) } else { Err(Denial::RouteMismatch) }
+        if let Self::Billing(access) = self {
+            Ok(access)
+        } else {
+            Err(Denial::RouteMismatch)
+        }
     }
 
     /// The operator, or `RouteMismatch` where the route was declared for something else.
     pub fn into_operator(self) -> Result<Operator, Denial> {
-        if let Self::Operator(operator) = self { Ok(operator) } else { Err(Denial::RouteMismatch) }
+        if let Self::Operator(operator) = self {
+            Ok(operator)
+        } else {
+            Err(Denial::RouteMismatch)
+        }
     }
 }
 
@@ -128,7 +144,10 @@ struct TimedDenial {
 /// Almost every denial stays as it is until other facts are loaded, however much time passes.
 impl From<Denial> for TimedDenial {
     fn from(denial: Denial) -> Self {
-        Self { denial, until: None }
+        Self {
+            denial,
+            until: None,
+        }
     }
 }
 
@@ -143,24 +162,31 @@ impl GateDecision {
         self.result.as_ref().err().map(|refusal| &refusal.denial)
     }
 
-    /// A label for logs and counters: `admitted`, or the denial's code. A counter by this and by [`Route::label`] stays
-    /// small, however many tenants there are.
+    /// A label for logs and counters: `admitted`, or the denial's code. A counter by this and by
+    /// [`Route::label`] stays small, however many tenants there are.
     pub fn label(&self) -> &'static str {
-        self.denial().map_or("admitted", |denial| denial.code().as_str())
+        self.denial()
+            .map_or("admitted", |denial| denial.code().as_str())
     }
 
-    /// A credential that failed, on a public route too, where the request passes as anonymous all the same.
+    /// A credential that failed, on a public route too, where the request passes as anonymous all
+    /// the same.
     pub fn credential_failure(&self) -> Option<CredentialFailure> {
         self.failure
     }
 
     /// How loud the log should be.
     pub fn severity(&self) -> Severity {
-        let failure = self.failure.map_or(Severity::Info, CredentialFailure::severity);
-        self.denial().map_or(Severity::Info, Denial::severity).max(failure)
+        let failure = self
+            .failure
+            .map_or(Severity::Info, CredentialFailure::severity);
+        self.denial()
+            .map_or(Severity::Info, Denial::severity)
+            .max(failure)
     }
 
-    /// The earliest instant at which the same facts may give another answer; `None` if only other facts can change it.
+    /// The earliest instant at which the same facts may give another answer; `None` if only other
+    /// facts can change it.
     pub fn valid_until(&self) -> Option<DateTime<Utc>> {
         match &self.result {
             Ok(Admission::Tenant(access)) => access.valid_until(),
@@ -170,7 +196,8 @@ impl GateDecision {
     }
 }
 
-/// Whether a principal may act for a tenant at `now`, under the default policy: see [`Policy::validate_account_and_plan`].
+/// Whether a principal may act for a tenant at `now`, under the default policy: see
+/// [`Policy::validate_account_and_plan`].
 pub fn validate_account_and_plan(
     principal: &Principal,
     tenant: Option<&Tenant>,
@@ -180,25 +207,34 @@ pub fn validate_account_and_plan(
 }
 
 /// Decides about a whole request under the default policy: see [`Policy::admit`].
-pub fn admit(route: Route, evidence: &Evidence, tenant: Option<&Tenant>, now: DateTime<Utc>) -> GateDecision {
+pub fn admit(
+    route: Route,
+    evidence: &Evidence,
+    tenant: Option<&Tenant>,
+    now: DateTime<Utc>,
+) -> GateDecision {
     Policy::default().admit(route, evidence, tenant, now)
 }
 
 impl Policy {
-    /// Whether a principal may act for a tenant at `now`: an [`Access`], or exactly one [`Denial`], the first that fits in
-    /// the order of [`Denial`]'s variants. Total: whatever is missing, foreign or unknown is a denial. A host that keeps
-    /// denials as well asks [`admit`](Self::admit), whose decision says until when.
+    /// Whether a principal may act for a tenant at `now`: an [`Access`], or exactly one [`Denial`],
+    /// the first that fits in the order of [`Denial`]'s variants. Total: whatever is missing,
+    /// foreign or unknown is a denial. A host that keeps denials as well asks
+    /// [`admit`](Self::admit), whose decision says until when.
     pub fn validate_account_and_plan(
         &self,
         principal: &Principal,
         tenant: Option<&Tenant>,
         now: DateTime<Utc>,
     ) -> Result<Access, Denial> {
-        let standing = self.check_tenant(principal, tenant, now).map_err(|refusal| refusal.denial)?;
+        let standing = self
+            .check_tenant(principal, tenant, now)
+            .map_err(|refusal| refusal.denial)?;
         Ok(Access::grant(principal, standing, self.credit))
     }
 
-    /// Decides about a whole request: what its route demands, what it presented, whose rows it is about, and when.
+    /// Decides about a whole request: what its route demands, what it presented, whose rows it is
+    /// about, and when.
     ///
     /// ```
     /// use bailiwick::{Evidence, Route, admit};
@@ -213,8 +249,15 @@ impl Policy {
         tenant: Option<&Tenant>,
         now: DateTime<Utc>,
     ) -> GateDecision {
-        let failure = if let Evidence::Failed(failure) = evidence { Some(*failure) } else { None };
-        GateDecision { result: self.decide(route, evidence, tenant, now), failure }
+        let failure = if let Evidence::Failed(failure) = evidence {
+            Some(*failure)
+        } else {
+            None
+        };
+        GateDecision {
+            result: self.decide(route, evidence, tenant, now),
+            failure,
+        }
     }
 
     fn decide(
@@ -225,9 +268,13 @@ impl Policy {
         now: DateTime<Utc>,
     ) -> Result<Admission, TimedDenial> {
         let principal = match (route, evidence) {
-            (Route::Public, Evidence::Verified(principal)) => return Ok(Admission::Public(Some(principal.clone()))),
+            (Route::Public, Evidence::Verified(principal)) => {
+                return Ok(Admission::Public(Some(principal.clone())));
+            }
             (Route::Public, _) => return Ok(Admission::Public(None)),
-            (_, Evidence::Failed(failure)) => return Err(Denial::CredentialRejected(*failure).into()),
+            (_, Evidence::Failed(failure)) => {
+                return Err(Denial::CredentialRejected(*failure).into());
+            }
             (_, Evidence::Nothing) => return Err(Denial::CredentialMissing.into()),
             (_, Evidence::Verified(principal)) => principal,
         };
@@ -238,7 +285,11 @@ impl Policy {
                 if route == Route::TenantWrite && !standing.writable {
                     return Err(Denial::PaymentPastDue.into());
                 }
-                Ok(Admission::Tenant(Access::grant(principal, standing, self.credit)))
+                Ok(Admission::Tenant(Access::grant(
+                    principal,
+                    standing,
+                    self.credit,
+                )))
             }
             Route::Billing => {
                 let tenant = own_tenant(principal, tenant)?;
@@ -250,7 +301,10 @@ impl Policy {
                 if principal.sites().is_some() {
                     return Err(Denial::AccountWideForbidden.into());
                 }
-                Ok(Admission::Billing(BillingAccess::grant(principal, &tenant.account)))
+                Ok(Admission::Billing(BillingAccess::grant(
+                    principal,
+                    &tenant.account,
+                )))
             }
             Route::Operator(privilege) => {
                 if !principal.privileges().contains(privilege) {
@@ -265,12 +319,17 @@ impl Policy {
                 if principal.sites().is_some() {
                     return Err(Denial::AccountWideForbidden.into());
                 }
-                Ok(Admission::Operator(Operator::grant(principal, &tenant.account, privilege)))
+                Ok(Admission::Operator(Operator::grant(
+                    principal,
+                    &tenant.account,
+                    privilege,
+                )))
             }
         }
     }
 
-    // Inlined, here and below, so that the access is made in its place: copying the parts of it costs as much as deciding.
+    // Inlined, here and below, so that the access is made in its place: copying the parts of it
+    // costs as much as deciding.
     #[inline(always)]
     fn check_tenant<'a>(
         &self,
@@ -288,9 +347,15 @@ impl Policy {
             return Err(Denial::PlanInactive.into());
         }
         let standing = self.check_subscription(tenant, plan, now)?;
-        if principal.sites().is_some_and(|bound| !bound.iter().any(|site| tenant.sites.contains(site))) {
+        if principal
+            .sites()
+            .is_some_and(|bound| !bound.iter().any(|site| tenant.sites.contains(site)))
+        {
             // What was paid for runs out all the same, and is the reason from then on.
-            return Err(TimedDenial { denial: Denial::SiteNotInAccount, until: standing.until });
+            return Err(TimedDenial {
+                denial: Denial::SiteNotInAccount,
+                until: standing.until,
+            });
         }
         Ok(standing)
     }
@@ -303,44 +368,72 @@ impl Policy {
         now: DateTime<Utc>,
     ) -> Result<Standing<'a>, Denial> {
         if !plan.needs_subscription {
-            return Ok(Standing { tenant, plan, writable: true, until: None });
+            return Ok(Standing {
+                tenant,
+                plan,
+                writable: true,
+                until: None,
+            });
         }
-        let subscription = tenant.subscription.as_ref().ok_or(Denial::SubscriptionMissing)?;
+        let subscription = tenant
+            .subscription
+            .as_ref()
+            .ok_or(Denial::SubscriptionMissing)?;
         // Else the payment for a cheap plan would open a dear one.
         if subscription.plan != plan.id {
             return Err(Denial::PlanMismatch);
         }
         let (until, mode, ended) = match subscription.status {
             SubscriptionStatus::Trialing => {
-                let until = subscription.trial_end.map(|end| Deadline::new(end, TimeDelta::zero()));
+                let until = subscription
+                    .trial_end
+                    .map(|end| Deadline::new(end, TimeDelta::zero()));
                 (until, GraceMode::Full, Denial::TrialEnded)
             }
-            SubscriptionStatus::Active => (self.paid_until(subscription), GraceMode::Full, Denial::PeriodEnded),
+            SubscriptionStatus::Active => (
+                self.paid_until(subscription),
+                GraceMode::Full,
+                Denial::PeriodEnded,
+            ),
             SubscriptionStatus::PastDue => {
                 let grace = self.past_due_grace.zip(subscription.past_due_since);
                 let until = grace.map(|((length, _), since)| Deadline::new(since, length));
-                let mode = self.past_due_grace.map_or(GraceMode::ReadOnly, |(_, mode)| mode);
+                let mode = self
+                    .past_due_grace
+                    .map_or(GraceMode::ReadOnly, |(_, mode)| mode);
                 (until, mode, Denial::PaymentPastDue)
             }
             SubscriptionStatus::Incomplete => return Err(Denial::SubscriptionIncomplete),
-            SubscriptionStatus::IncompleteExpired => return Err(Denial::SubscriptionIncompleteExpired),
+            SubscriptionStatus::IncompleteExpired => {
+                return Err(Denial::SubscriptionIncompleteExpired);
+            }
             SubscriptionStatus::Unpaid => return Err(Denial::SubscriptionUnpaid),
             SubscriptionStatus::Paused => return Err(Denial::SubscriptionPaused),
             SubscriptionStatus::Canceled => return Err(Denial::SubscriptionCanceled),
             SubscriptionStatus::Unknown => return Err(Denial::SubscriptionStatusUnknown),
         };
         match until {
-            Some(until) if until.is_ahead(now) => {
-                Ok(Standing { tenant, plan, writable: mode == GraceMode::Full, until: Some(until) })
-            }
+            Some(until) if until.is_ahead(now) => Ok(Standing {
+                tenant,
+                plan,
+                writable: mode == GraceMode::Full,
+                until: Some(until),
+            }),
             _ => Err(ended),
         }
     }
 
-    /// The end of the paid period, with the slack for a renewal that is on its way. What ends, ends exactly there.
+    /// The end of the paid period, with the slack for a renewal that is on its way. What ends, ends
+    /// exactly there.
     fn paid_until(&self, subscription: &Subscription) -> Option<Deadline> {
-        let slack = if subscription.cancel_at_period_end { TimeDelta::zero() } else { self.renewal_slack };
-        subscription.current_period.map(|period| Deadline::new(period.end, slack))
+        let slack = if subscription.cancel_at_period_end {
+            TimeDelta::zero()
+        } else {
+            self.renewal_slack
+        };
+        subscription
+            .current_period
+            .map(|period| Deadline::new(period.end, slack))
     }
 }
 
@@ -352,11 +445,16 @@ struct Standing<'a> {
     until: Option<Deadline>,
 }
 
-/// The principal's own tenant. Rows of two accounts in one tenant were loaded by mistake, so none of them is believed.
+/// The principal's own tenant. Rows of two accounts in one tenant were loaded by mistake, so none
+/// of them is believed.
 fn own_tenant<'a>(principal: &Principal, tenant: Option<&'a Tenant>) -> Result<&'a Tenant, Denial> {
     let own = principal.account_id().ok_or(Denial::AccountMissing)?;
     let tenant = tenant.ok_or(Denial::AccountMissing)?;
-    if tenant.account.id != *own || tenant.mixes_accounts() { Err(Denial::AccountMismatch) } else { Ok(tenant) }
+    if tenant.account.id != *own || tenant.mixes_accounts() {
+        Err(Denial::AccountMismatch)
+    } else {
+        Ok(tenant)
+    }
 }
 
 fn check_standing(status: AccountStatus) -> Result<(), Denial> {

@@ -1,7 +1,7 @@
 //! Identifiers: an integer, a UUID or a short text, with one canonical form each.
 //!
-//! Text and identifier are a bijection, so the JSON number `7`, the path segment `7` and a column that holds 7 are one
-//! and the same identifier, to the scope, the throttle and the wallet alike:
+//! Text and identifier are a bijection, so the JSON number `7`, the path segment `7` and a column
+//! that holds 7 are one and the same identifier, to the scope, the throttle and the wallet alike:
 //!
 //! | text | identifier |
 //! |---|---|
@@ -21,7 +21,8 @@ use crate::problem::{Code, Explained};
 /// The most bytes that a textual identifier has.
 const MAX: usize = 64;
 
-/// The three kinds of identifier; a `table!` declares which of them each tenant and key column holds.
+/// The three kinds of identifier; a `table!` declares which of them each tenant and key column
+/// holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IdKind {
     /// A 64-bit integer.
@@ -43,7 +44,9 @@ pub enum IdError {
     #[error("an identifier has more than {MAX} characters")]
     TooLong,
     /// A character is not printable ASCII, or is a space or a brace.
-    #[error("an identifier may hold printable ASCII characters only, and neither spaces nor braces")]
+    #[error(
+        "an identifier may hold printable ASCII characters only, and neither spaces nor braces"
+    )]
     Character,
 }
 
@@ -68,7 +71,10 @@ impl Identifier {
         if text.len() > MAX {
             return Err(IdError::TooLong);
         }
-        if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'{' && b != b'}') {
+        if !text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'{' && b != b'}')
+        {
             return Err(IdError::Character);
         }
         Ok(parse_integer(text)
@@ -99,7 +105,9 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     if !digits.bytes().all(lower_hex) {
         return None;
     }
-    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+    u128::from_str_radix(&digits, 16)
+        .ok()
+        .map(u128::to_be_bytes)
 }
 
 impl fmt::Display for Identifier {
@@ -137,8 +145,11 @@ impl<'de> Deserialize<'de> for Identifier {
                 Ok(Identifier::Integer(integer))
             }
             fn visit_u64<E: de::Error>(self, integer: u64) -> Result<Identifier, E> {
-                // An integer beyond i64 would be a text; as a JSON number it is more likely a mistake.
-                i64::try_from(integer).map(Identifier::Integer).map_err(E::custom)
+                // An integer beyond i64 would be a text; as a JSON number it is more likely a
+                // mistake.
+                i64::try_from(integer)
+                    .map(Identifier::Integer)
+                    .map_err(E::custom)
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Identifier, E> {
                 Identifier::parse(text).map_err(E::custom)
@@ -245,6 +256,7 @@ identifiers! {
     PlanId;
     /// A subscription of an account to a plan.
     SubscriptionId;
-    /// A lease of a concurrency limit, unique in its account and throttle scope: a request's identifier, say.
+    /// A lease of a concurrency limit, unique in its account and throttle scope: a request's
+    /// identifier, say.
     LeaseId;
 }

@@ -1,10 +1,11 @@
-//! bailiwick decides, for a multi-tenant web service, **who may act, on which rows, how fast, on whose credit, and under
-//! which subscription**. It decides; the host stores.
+//! bailiwick decides, for a multi-tenant web service, **who may act, on which rows, how fast, on
+//! whose credit, and under which subscription**. It decides; the host stores.
 //!
-//! It is a pure library: no I/O, no clock, no global state, no async. Every operation has one shape: facts in, an explained
-//! decision out, with the change to write. The host loads rows, asks, and writes the answer back in one transaction, under
-//! the versions and unique keys that the change names. Whatever grants power is a value that only this crate makes, so a
-//! host that skips the gate or the hold does not compile. Time is a parameter.
+//! It is a pure library: no I/O, no clock, no global state, no async. Every operation has one
+//! shape: facts in, an explained decision out, with the change to write. The host loads rows, asks,
+//! and writes the answer back in one transaction, under the versions and unique keys that the
+//! change names. Whatever grants power is a value that only this crate makes, so a host that skips
+//! the gate or the hold does not compile. Time is a parameter.
 //!
 //! # One request, five decisions
 #![doc = include_str!("manual/decisions.svg")]
@@ -99,23 +100,29 @@
 //!
 //! # Where to look
 //! - [`manual::invariants`]: every promise and the test that holds it; [`manual::threat_model`];
-//!   [`manual::rejected_designs`]; [`manual::credit_cases`]: what happens to credits where two rules meet.
+//!   [`manual::rejected_designs`]; [`manual::credit_cases`]: what happens to credits where two
+//!   rules meet.
 //! - [`Code`]: everything that a client can be told. [`transition`]: the table of subscriptions.
 //! - [`manual::rollout`]: from a schema that knew Stripe only to bank transfers, and back.
 //! - [`manual::drivers`]: how sqlx, SeaORM, rusqlite and others run the statements.
-//! - Databases: SQLite and PostgreSQL. MySQL is left out: it has neither a guarded upsert nor `RETURNING`.
+//! - Databases: SQLite and PostgreSQL. MySQL is left out: it has neither a guarded upsert nor
+//!   `RETURNING`.
 //!
 //! # Features
 //! - `sql` (default): `table!`, scopes and statements, rendered by sea-query.
-//! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks for it.
+//! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks
+//!   for it.
 //! - `decimal`, `json`: columns of these types.
-//! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
-//! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a [`ThrottleKey`].
-//! - `testkit`: a conformance suite for the host's own store of wallets, and strategies for its own property tests. It
-//!   belongs among a host's dev-dependencies.
-//! - `stripe`, `paypal`: the checks of their webhooks' signatures, and their events as snapshots and payments. Whether a
-//!   provider is enabled is the policy's to say.
-//! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
+//! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID
+//!   columns.
+//! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a
+//!   [`ThrottleKey`].
+//! - `testkit`: a conformance suite for the host's own store of wallets, and strategies for its own
+//!   property tests. It belongs among a host's dev-dependencies.
+//! - `stripe`, `paypal`: the checks of their webhooks' signatures, and their events as snapshots
+//!   and payments. Whether a provider is enabled is the policy's to say.
+//! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments
+//!   declare its route.
 //!
 //! Enabling a feature never changes a decision.
 #![cfg_attr(not(feature = "sql"), allow(rustdoc::broken_intra_doc_links))]
@@ -216,6 +223,7 @@ pub use throttle::Throttle;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::scope::{
-        DataColumn, IdColumn, KeyColumn, Reference, ReferenceTarget, Schema, Steps, assert_reference,
+        DataColumn, IdColumn, KeyColumn, Reference, ReferenceTarget, Schema, Steps,
+        assert_reference,
     };
 }

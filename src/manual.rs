@@ -1,4 +1,5 @@
-//! The manual: what the crate promises and where that is tested, what it defends against, and what was rejected, and why.
+//! The manual: what the crate promises and where that is tested, what it defends against, and what
+//! was rejected, and why.
 
 #[doc = include_str!("manual/invariants.md")]
 pub mod invariants {}

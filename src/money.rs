@@ -47,8 +47,8 @@ impl Explained for AmountError {
     }
 }
 
-/// Checks the bounds that every amount obeys and brings it to its shortest form, so that equal amounts look alike and
-/// zero has no sign.
+/// Checks the bounds that every amount obeys and brings it to its shortest form, so that equal
+/// amounts look alike and zero has no sign.
 fn checked(amount: Decimal, places: u32) -> Result<Decimal, AmountError> {
     let amount = amount.normalize();
     if amount.is_sign_negative() {
@@ -62,8 +62,8 @@ fn checked(amount: Decimal, places: u32) -> Result<Decimal, AmountError> {
     }
 }
 
-/// A text becomes a decimal as it stands: what cannot be held exactly is refused, and so is what only the parser of a
-/// programming language would read as a number, such as `1_000`, `+5` or `.5`.
+/// A text becomes a decimal as it stands: what cannot be held exactly is refused, and so is what
+/// only the parser of a programming language would read as a number, such as `1_000`, `+5` or `.5`.
 fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
@@ -74,9 +74,11 @@ fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
     Decimal::from_str_exact(text).map_err(|_| AmountError::NotANumber)
 }
 
-/// Reads an amount from a text or a whole number. A fraction written as a JSON number has been through a binary float
-/// in most senders, so it is refused rather than guessed.
-pub(crate) fn deserialize_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+/// Reads an amount from a text or a whole number. A fraction written as a JSON number has been
+/// through a binary float in most senders, so it is refused rather than guessed.
+pub(crate) fn deserialize_decimal<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Decimal, D::Error> {
     struct Visitor;
     impl de::Visitor<'_> for Visitor {
         type Value = Decimal;
@@ -121,7 +123,8 @@ impl Credits {
         Self(i64::from(credits).saturating_mul(MICROS))
     }
 
-    /// From micro-credits, as a database's integer column holds them. Fails with `Negative` or `TooLarge`.
+    /// From micro-credits, as a database's integer column holds them. Fails with `Negative` or
+    /// `TooLarge`.
     pub const fn from_micros(micros: i64) -> Result<Self, AmountError> {
         if micros < 0 {
             Err(AmountError::Negative)
@@ -139,22 +142,30 @@ impl Credits {
 
     /// The amount as a decimal, in its shortest form.
     pub fn to_decimal(self) -> Decimal {
-        Decimal::try_from_i128_with_scale(self.0.into(), CREDIT_PLACES).unwrap_or_default().normalize()
+        Decimal::try_from_i128_with_scale(self.0.into(), CREDIT_PLACES)
+            .unwrap_or_default()
+            .normalize()
     }
 
     /// The sum; `None` above 10^12 credits.
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).and_then(|micros| Self::from_micros(micros).ok())
+        self.0
+            .checked_add(other.0)
+            .and_then(|micros| Self::from_micros(micros).ok())
     }
 
     /// So many times as much; `None` above 10^12 credits.
     pub fn checked_mul(self, times: u32) -> Option<Self> {
-        self.0.checked_mul(times.into()).and_then(|micros| Self::from_micros(micros).ok())
+        self.0
+            .checked_mul(times.into())
+            .and_then(|micros| Self::from_micros(micros).ok())
     }
 
     /// The difference; `None` below zero.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
-        self.0.checked_sub(other.0).and_then(|micros| Self::from_micros(micros).ok())
+        self.0
+            .checked_sub(other.0)
+            .and_then(|micros| Self::from_micros(micros).ok())
     }
 
     /// The difference, or zero where it would be below.
@@ -174,7 +185,9 @@ impl TryFrom<Decimal> for Credits {
     /// Exact: fails for a negative number, more than 6 places, or more than 10^12.
     fn try_from(amount: Decimal) -> Result<Self, AmountError> {
         let amount = checked(amount, CREDIT_PLACES)?;
-        let micros = amount.checked_mul(MICROS.into()).ok_or(AmountError::TooLarge)?;
+        let micros = amount
+            .checked_mul(MICROS.into())
+            .ok_or(AmountError::TooLarge)?;
         Self::from_micros(i64::try_from(micros).map_err(|_| AmountError::TooLarge)?)
     }
 }
@@ -207,7 +220,9 @@ impl Serialize for Credits {
 
 impl<'de> Deserialize<'de> for Credits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_decimal(deserializer)?.try_into().map_err(de::Error::custom)
+        deserialize_decimal(deserializer)?
+            .try_into()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -225,8 +240,8 @@ impl Currency {
     /// The decimal places in which it is paid, as ISO 4217 has them: mostly two.
     pub fn places(&self) -> u32 {
         match &self.0 {
-            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX"
-            | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG"
+            | b"RWF" | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
             b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
             b"CLF" | b"UYW" => 4,
             _ => 2,
@@ -303,9 +318,13 @@ pub struct Money {
 }
 
 impl Money {
-    /// An amount in a currency. Fails for a negative number, more than 4 places, or more than 10^12.
+    /// An amount in a currency. Fails for a negative number, more than 4 places, or more than
+    /// 10^12.
     pub fn new(amount: Decimal, currency: Currency) -> Result<Self, AmountError> {
-        Ok(Self { amount: checked(amount, MONEY_PLACES)?, currency })
+        Ok(Self {
+            amount: checked(amount, MONEY_PLACES)?,
+            currency,
+        })
     }
 
     /// The amount, in its shortest form.
@@ -320,7 +339,10 @@ impl Money {
 
     /// Nothing of a currency.
     pub fn zero(currency: Currency) -> Self {
-        Self { amount: Decimal::ZERO, currency }
+        Self {
+            amount: Decimal::ZERO,
+            currency,
+        }
     }
 
     /// Whether this is no money at all.
@@ -343,10 +365,13 @@ impl Money {
         self.with(other, |a, b| Some(a.min(b)))
     }
 
-    /// So many times `part` of the amount, by `whole`, rounded half to even to the currency's places. `None` beyond what
-    /// can be held, or of a whole that is nothing.
+    /// So many times `part` of the amount, by `whole`, rounded half to even to the currency's
+    /// places. `None` beyond what can be held, or of a whole that is nothing.
     pub(crate) fn share(self, part: i64, whole: i64) -> Option<Self> {
-        let amount = self.amount.checked_mul(part.into())?.checked_div(whole.into())?;
+        let amount = self
+            .amount
+            .checked_mul(part.into())?
+            .checked_div(whole.into())?;
         Self::new(amount.round_dp(self.currency.places()), self.currency).ok()
     }
 
@@ -366,13 +391,19 @@ impl fmt::Display for Money {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MoneyText {
-    #[serde(deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    #[serde(
+        deserialize_with = "deserialize_decimal",
+        serialize_with = "serialize_decimal"
+    )]
     amount: Decimal,
     currency: Currency,
 }
 
 /// Writes an amount as a text.
-pub(crate) fn serialize_decimal<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_decimal<S: Serializer>(
+    amount: &Decimal,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
 }
 
@@ -386,6 +417,9 @@ impl TryFrom<MoneyText> for Money {
 
 impl From<Money> for MoneyText {
     fn from(money: Money) -> Self {
-        Self { amount: money.amount, currency: money.currency }
+        Self {
+            amount: money.amount,
+            currency: money.currency,
+        }
     }
 }

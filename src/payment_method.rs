@@ -34,9 +34,10 @@ impl PaymentMethod {
         Self::ALL.into_iter().find(|method| method.as_str() == text)
     }
 
-    /// From the columns of a row that may be older than the choice of a payment method: what is stored, or Stripe where
-    /// nothing is stored and there is a Stripe identifier. `None` where the row does not say: then somebody must choose.
-    /// A text that is no payment method is not one, whatever else the row holds.
+    /// From the columns of a row that may be older than the choice of a payment method: what is
+    /// stored, or Stripe where nothing is stored and there is a Stripe identifier. `None` where the
+    /// row does not say: then somebody must choose. A text that is no payment method is not one,
+    /// whatever else the row holds.
     ///
     /// ```
     /// use bailiwick::payment_method::PaymentMethod;
@@ -46,7 +47,10 @@ impl PaymentMethod {
     /// ```
     ///
     /// An account's row has no Stripe identifier of its own: give that of any of its subscriptions.
-    pub fn of_row(payment_method: Option<&str>, stripe_subscription_id: Option<&str>) -> Option<Self> {
+    pub fn of_row(
+        payment_method: Option<&str>,
+        stripe_subscription_id: Option<&str>,
+    ) -> Option<Self> {
         match (payment_method, stripe_subscription_id) {
             (Some(text), _) => Self::from_text(text),
             (None, Some(id)) if is_stripe_id(id) => Some(Self::Stripe),

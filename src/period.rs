@@ -1,4 +1,5 @@
-//! Billing intervals and periods. Calendar arithmetic is in UTC; a period includes its start and excludes its end.
+//! Billing intervals and periods. Calendar arithmetic is in UTC; a period includes its start and
+//! excludes its end.
 
 use std::num::NonZeroU16;
 
@@ -31,12 +32,19 @@ pub struct Interval {
 
 impl Interval {
     /// One calendar month.
-    pub const MONTHLY: Self = Self { unit: IntervalUnit::Month, count: NonZeroU16::MIN };
+    pub const MONTHLY: Self = Self {
+        unit: IntervalUnit::Month,
+        count: NonZeroU16::MIN,
+    };
     /// One calendar year.
-    pub const YEARLY: Self = Self { unit: IntervalUnit::Year, count: NonZeroU16::MIN };
+    pub const YEARLY: Self = Self {
+        unit: IntervalUnit::Year,
+        count: NonZeroU16::MIN,
+    };
 
-    /// The instant `k` intervals after the anchor. The anchor's day is kept: it is cut to the length of a short month,
-    /// and comes back in a longer one. `None` when the calendar ends first.
+    /// The instant `k` intervals after the anchor. The anchor's day is kept: it is cut to the
+    /// length of a short month, and comes back in a longer one. `None` when the calendar ends
+    /// first.
     ///
     /// ```
     /// use bailiwick::period::Interval;
@@ -49,23 +57,29 @@ impl Interval {
         let units = u32::from(self.count.get()).checked_mul(k)?;
         match self.unit {
             IntervalUnit::Day => anchor.checked_add_days(Days::new(units.into())),
-            IntervalUnit::Week => anchor.checked_add_days(Days::new(u64::from(units).checked_mul(7)?)),
+            IntervalUnit::Week => {
+                anchor.checked_add_days(Days::new(u64::from(units).checked_mul(7)?))
+            }
             IntervalUnit::Month => anchor.checked_add_months(Months::new(units)),
             IntervalUnit::Year => anchor.checked_add_months(Months::new(units.checked_mul(12)?)),
         }
     }
 
-    /// Period `k`: from `k` intervals after the anchor until `k + 1` intervals after it, so that periods neither overlap
-    /// nor leave a gap. `None` when the calendar ends first.
+    /// Period `k`: from `k` intervals after the anchor until `k + 1` intervals after it, so that
+    /// periods neither overlap nor leave a gap. `None` when the calendar ends first.
     pub fn period(self, anchor: DateTime<Utc>, k: u32) -> Option<Period> {
-        Some(Period { start: self.after(anchor, k)?, end: self.after(anchor, k.checked_add(1)?)? })
+        Some(Period {
+            start: self.after(anchor, k)?,
+            end: self.after(anchor, k.checked_add(1)?)?,
+        })
     }
 
-    /// The number of the period that contains `at`: the greatest `k` for which `k` intervals after the anchor is not
-    /// later. `None` before the anchor.
+    /// The number of the period that contains `at`: the greatest `k` for which `k` intervals after
+    /// the anchor is not later. `None` before the anchor.
     ///
-    /// It is found from the difference in the calendar, not by counting up. For months that difference is exact, or one
-    /// too many where the day or the hour is not reached yet; clamping never leaves the month, so it is never worse.
+    /// It is found from the difference in the calendar, not by counting up. For months that
+    /// difference is exact, or one too many where the day or the hour is not reached yet; clamping
+    /// never leaves the month, so it is never worse.
     pub fn number_at(self, anchor: DateTime<Utc>, at: DateTime<Utc>) -> Option<u32> {
         if at < anchor {
             return None;
@@ -73,19 +87,35 @@ impl Interval {
         let count = i64::from(self.count.get());
         let (elapsed, units) = match self.unit {
             IntervalUnit::Day => (at.signed_duration_since(anchor).num_days(), count),
-            IntervalUnit::Week => (at.signed_duration_since(anchor).num_days(), count.checked_mul(7)?),
+            IntervalUnit::Week => (
+                at.signed_duration_since(anchor).num_days(),
+                count.checked_mul(7)?,
+            ),
             IntervalUnit::Month => (months(at)?.checked_sub(months(anchor)?)?, count),
-            IntervalUnit::Year => (months(at)?.checked_sub(months(anchor)?)?, count.checked_mul(12)?),
+            IntervalUnit::Year => (
+                months(at)?.checked_sub(months(anchor)?)?,
+                count.checked_mul(12)?,
+            ),
         };
         let most = u32::try_from(elapsed.checked_div(units)?).ok()?;
-        if self.after(anchor, most)? <= at { Some(most) } else { most.checked_sub(1) }
+        if self.after(anchor, most)? <= at {
+            Some(most)
+        } else {
+            most.checked_sub(1)
+        }
     }
 
-    /// The period that follows one that ended at `end`, with the anchor that it is counted from. The anchor is kept
-    /// where `end` is one of its interval's boundaries. It is not where the plan's interval has changed: then `end` is
-    /// the new anchor.
-    pub(crate) fn following(self, anchor: DateTime<Utc>, end: DateTime<Utc>) -> Option<(DateTime<Utc>, Period)> {
-        let kept = self.number_at(anchor, end).and_then(|k| self.period(anchor, k));
+    /// The period that follows one that ended at `end`, with the anchor that it is counted from.
+    /// The anchor is kept where `end` is one of its interval's boundaries. It is not where the
+    /// plan's interval has changed: then `end` is the new anchor.
+    pub(crate) fn following(
+        self,
+        anchor: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> Option<(DateTime<Utc>, Period)> {
+        let kept = self
+            .number_at(anchor, end)
+            .and_then(|k| self.period(anchor, k));
         match kept {
             Some(period) if period.start == end => Some((anchor, period)),
             _ => Some((end, self.period(end, 0)?)),
@@ -95,7 +125,9 @@ impl Interval {
 
 /// Months since the year 0.
 fn months(at: DateTime<Utc>) -> Option<i64> {
-    i64::from(at.year()).checked_mul(12)?.checked_add(at.month0().into())
+    i64::from(at.year())
+        .checked_mul(12)?
+        .checked_add(at.month0().into())
 }
 
 /// A paid or trial period: `start <= t < end`.
@@ -114,9 +146,9 @@ impl Period {
         self.start <= at && at < self.end
     }
 
-    /// The credit periods that this period opens: the months, counted from the anchor, that start within it. A yearly
-    /// period opens twelve, a monthly one itself. Of the weeks of a month only the first opens it, so that credits are a
-    /// month's however often the plan is paid.
+    /// The credit periods that this period opens: the months, counted from the anchor, that start
+    /// within it. A yearly period opens twelve, a monthly one itself. Of the weeks of a month only
+    /// the first opens it, so that credits are a month's however often the plan is paid.
     ///
     /// ```
     /// use bailiwick::period::Interval;
@@ -128,7 +160,8 @@ impl Period {
     /// ```
     pub fn months(self, anchor: DateTime<Utc>) -> impl Iterator<Item = Period> {
         let month = Interval::MONTHLY;
-        // The month that runs when the period starts was opened by an earlier one, unless it starts just there.
+        // The month that runs when the period starts was opened by an earlier one, unless it starts
+        // just there.
         let first = month.number_at(anchor, self.start).unwrap_or(0);
         (first..)
             .map_while(move |k| month.period(anchor, k))

@@ -24,7 +24,8 @@ pub struct Plan {
     pub credits_per_month: Credits,
     /// Whether an account needs a subscription to use it. A free or granted plan may not.
     pub needs_subscription: bool,
-    /// What is throttled, and how fast it may go. What is not named here is not included in the plan.
+    /// What is throttled, and how fast it may go. What is not named here is not included in the
+    /// plan.
     pub quotas: BTreeMap<ThrottleScope, QuotaSet>,
     /// How many requests may be at work at once. What is not named here cannot be leased.
     #[serde(default)]

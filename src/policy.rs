@@ -1,4 +1,5 @@
-//! The numbers that a host may choose. They are checked once, when they are loaded; the default is the strictest.
+//! The numbers that a host may choose. They are checked once, when they are loaded; the default is
+//! the strictest.
 
 mod settings;
 
@@ -19,7 +20,8 @@ pub use settings::{GraceSettings, PolicySettings};
 
 /// The longest grace or slack: a leap year.
 const MAX_SECONDS: u64 = 366 * 86_400;
-/// How long a subscription waits for its first payment where the policy does not say: 30 days, since a transfer takes days.
+/// How long a subscription waits for its first payment where the policy does not say: 30 days,
+/// since a transfer takes days.
 const FIRST_PAYMENT_SECONDS: u64 = 30 * 86_400;
 const FIRST_PAYMENT: TimeDelta = match TimeDelta::try_days(30) {
     Some(length) => length,
@@ -52,8 +54,8 @@ pub enum Overage {
     Debt(Credits),
 }
 
-/// What a settlement may do that comes after its hold has expired: the hold stays expired, and a late settlement is a new
-/// charge that is linked to it, once.
+/// What a settlement may do that comes after its hold has expired: the hold stays expired, and a
+/// late settlement is a new charge that is linked to it, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LateSettle {
@@ -77,7 +79,8 @@ pub enum Overpayment {
     NextPeriods,
 }
 
-/// What becomes of a trial that ends without a payment, in the words of Stripe's `missing_payment_method`.
+/// What becomes of a trial that ends without a payment, in the words of Stripe's
+/// `missing_payment_method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterTrial {
@@ -110,7 +113,8 @@ pub enum FailureMode {
     Closed,
 }
 
-/// The part of a policy that governs wallets. An access carries it, so that a hold is made under the gate's policy.
+/// The part of a policy that governs wallets. An access carries it, so that a hold is made under
+/// the gate's policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CreditPolicy {
     /// The most holds that one wallet may have open: 1 to 4096.
@@ -155,7 +159,8 @@ impl PolicyError {
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the policy is not sound")?;
-        self.faults().try_for_each(|(field, fault)| write!(f, "; {field}: {fault}"))
+        self.faults()
+            .try_for_each(|(field, fault)| write!(f, "; {field}: {fault}"))
     }
 }
 
@@ -165,7 +170,8 @@ impl Explained for PolicyError {
     }
 }
 
-/// The numbers that a host chose, checked. The default is the strictest: no slack, no grace, bank transfer only.
+/// The numbers that a host chose, checked. The default is the strictest: no slack, no grace, bank
+/// transfer only.
 ///
 /// ```
 /// use bailiwick::Policy;
@@ -200,7 +206,8 @@ pub struct Policy {
     throttle_bypass: bool,
 }
 
-/// The payment methods that are enabled. A policy is made without allocating, so that asking under the default is free.
+/// The payment methods that are enabled. A policy is made without allocating, so that asking under
+/// the default is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EnabledMethods {
     stripe: bool,
@@ -218,7 +225,11 @@ impl Policy {
     const STRICTEST: Self = Self {
         renewal_slack: TimeDelta::zero(),
         past_due_grace: None,
-        payment_methods: EnabledMethods { stripe: false, paypal: false, bank_transfer: true },
+        payment_methods: EnabledMethods {
+            stripe: false,
+            paypal: false,
+            bank_transfer: true,
+        },
         overpayment: Overpayment::Note,
         provider_discounts: false,
         top_up_credits: None,
@@ -241,33 +252,76 @@ impl Policy {
             }
         };
         let too_long = "longer than 366 days";
-        fault("renewal_slack_seconds", settings.renewal_slack_seconds > MAX_SECONDS, too_long);
+        fault(
+            "renewal_slack_seconds",
+            settings.renewal_slack_seconds > MAX_SECONDS,
+            too_long,
+        );
         if let Some(grace) = settings.past_due_grace {
-            fault("past_due_grace.seconds", grace.seconds > MAX_SECONDS, too_long);
-            fault("past_due_grace.seconds", grace.seconds == 0, "zero: leave the grace out instead");
+            fault(
+                "past_due_grace.seconds",
+                grace.seconds > MAX_SECONDS,
+                too_long,
+            );
+            fault(
+                "past_due_grace.seconds",
+                grace.seconds == 0,
+                "zero: leave the grace out instead",
+            );
         }
         let no_method = settings.payment_methods.is_empty()
-            && !settings.unread.iter().any(|(path, _)| path.starts_with("payment_methods"));
+            && !settings
+                .unread
+                .iter()
+                .any(|(path, _)| path.starts_with("payment_methods"));
         fault("payment_methods", no_method, "empty: nobody could pay");
-        fault("first_payment_seconds", settings.first_payment_seconds > MAX_SECONDS, too_long);
-        fault("first_payment_seconds", settings.first_payment_seconds == 0, "zero: nobody could pay in time");
+        fault(
+            "first_payment_seconds",
+            settings.first_payment_seconds > MAX_SECONDS,
+            too_long,
+        );
+        fault(
+            "first_payment_seconds",
+            settings.first_payment_seconds == 0,
+            "zero: nobody could pay in time",
+        );
         let holds = settings.credit.max_open_holds;
-        fault("credit.max_open_holds", holds == 0 || holds > MAX_OPEN_HOLDS, "not 1 to 4096");
+        fault(
+            "credit.max_open_holds",
+            holds == 0 || holds > MAX_OPEN_HOLDS,
+            "not 1 to 4096",
+        );
         for (field, seconds) in [
-            ("credit.late_settle_seconds", settings.credit.late_settle_seconds),
-            ("credit.refund_life_seconds", settings.credit.refund_life_seconds),
+            (
+                "credit.late_settle_seconds",
+                settings.credit.late_settle_seconds,
+            ),
+            (
+                "credit.refund_life_seconds",
+                settings.credit.refund_life_seconds,
+            ),
         ] {
             fault(field, u64::from(seconds) > MAX_SECONDS, too_long);
         }
-        fault("throttle_bypass", settings.throttle_bypass && !settings.development, "demands `development`");
-        if faults.is_empty() { Ok(Self::unchecked(settings)) } else { Err(PolicyError(faults)) }
+        fault(
+            "throttle_bypass",
+            settings.throttle_bypass && !settings.development,
+            "demands `development`",
+        );
+        if faults.is_empty() {
+            Ok(Self::unchecked(settings))
+        } else {
+            Err(PolicyError(faults))
+        }
     }
 
     fn unchecked(settings: PolicySettings) -> Self {
         let enabled = |method| settings.payment_methods.contains(&method);
         Self {
             renewal_slack: seconds(settings.renewal_slack_seconds),
-            past_due_grace: settings.past_due_grace.map(|grace| (seconds(grace.seconds), grace.mode)),
+            past_due_grace: settings
+                .past_due_grace
+                .map(|grace| (seconds(grace.seconds), grace.mode)),
             payment_methods: EnabledMethods {
                 stripe: enabled(PaymentMethod::Stripe),
                 paypal: enabled(PaymentMethod::Paypal),
@@ -292,9 +346,13 @@ impl Policy {
         self.renewal_slack
     }
 
-    /// How long after the end of a paid period a tenant may be admitted at all: the slack, or the grace if that is longer.
+    /// How long after the end of a paid period a tenant may be admitted at all: the slack, or the
+    /// grace if that is longer.
     pub fn longest_admission(&self) -> TimeDelta {
-        self.past_due_grace.map_or(self.renewal_slack, |(grace, _)| grace.max(self.renewal_slack))
+        self.past_due_grace
+            .map_or(self.renewal_slack, |(grace, _)| {
+                grace.max(self.renewal_slack)
+            })
     }
 
     /// Whether a payment method is enabled; what is not is "coming soon".
@@ -306,7 +364,8 @@ impl Policy {
         }
     }
 
-    /// Whether tenants may claim bank transfers themselves: the method is enabled, and so are claims.
+    /// Whether tenants may claim bank transfers themselves: the method is enabled, and so are
+    /// claims.
     pub fn takes_claims(&self) -> bool {
         self.bank_transfer_claims && self.is_enabled(PaymentMethod::BankTransfer)
     }
@@ -327,28 +386,39 @@ impl Policy {
     }
 
     /// What a request meets in a throttle scope while its rate state cannot be known: see
-    /// [`pass_uncounted`](Self::pass_uncounted) and [`Throttle::with_failure_modes`](crate::throttle::Throttle::with_failure_modes).
+    /// [`pass_uncounted`](Self::pass_uncounted) and
+    /// [`Throttle::with_failure_modes`](crate::throttle::Throttle::with_failure_modes).
     pub fn failure_mode(&self, scope: ThrottleScope) -> FailureMode {
-        self.throttle_failure.get(&scope).copied().unwrap_or_default()
+        self.throttle_failure
+            .get(&scope)
+            .copied()
+            .unwrap_or_default()
     }
 
     pub(crate) fn failure_modes(&self) -> &BTreeMap<ThrottleScope, FailureMode> {
         &self.throttle_failure
     }
 
-    /// Makes the only thing that passes the throttle unasked, for a reason that is recorded. `None` unless the policy
-    /// is one of development and allows it: no role, login or credential ever does.
+    /// Makes the only thing that passes the throttle unasked, for a reason that is recorded. `None`
+    /// unless the policy is one of development and allows it: no role, login or credential ever
+    /// does.
     pub fn bypass_throttle(&self, reason: &str) -> Option<ThrottleBypass> {
-        (self.throttle_bypass && !reason.trim().is_empty()).then(|| ThrottleBypass { reason: reason.into() })
+        (self.throttle_bypass && !reason.trim().is_empty()).then(|| ThrottleBypass {
+            reason: reason.into(),
+        })
     }
 }
 
 /// Seconds that were checked against the longest length.
 fn seconds(seconds: u64) -> TimeDelta {
-    i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds).unwrap_or_default()
+    i64::try_from(seconds)
+        .ok()
+        .and_then(TimeDelta::try_seconds)
+        .unwrap_or_default()
 }
 
-/// Leave to pass the throttle, with its reason. Only [`Policy::bypass_throttle`] makes one, under a development policy.
+/// Leave to pass the throttle, with its reason. Only [`Policy::bypass_throttle`] makes one, under a
+/// development policy.
 #[derive(Clone, Debug)]
 pub struct ThrottleBypass {
     reason: Arc<str>,

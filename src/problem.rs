@@ -1,6 +1,7 @@
 //! Every refusal as a response body: a stable [`Code`] and a [`Problem`] in the form of RFC 9457.
 //!
-//! The table below is the whole of what a client can be told. A code, once released, keeps its text and its status.
+//! The table below is the whole of what a client can be told. A code, once released, keeps its text
+//! and its status.
 
 use std::fmt;
 
@@ -43,8 +44,9 @@ macro_rules! codes {
                 match self { $(Self::$name => $remedy),* }
             }
 
-            /// The problem type of RFC 9457 section 3.1.1. A spent quota has the type that the IANA registers for it
-            /// (draft-ietf-httpapi-ratelimit-headers-10); every other code has a URN of ours.
+            /// The problem type of RFC 9457 section 3.1.1. A spent quota has the type that the IANA
+            /// registers for it (draft-ietf-httpapi-ratelimit-headers-10); every other code has a
+            /// URN of ours.
             pub const fn problem_type(self) -> &'static str {
                 if matches!(self, Self::QuotaExceeded) {
                     return "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -200,9 +202,28 @@ struct Body<'a> {
 
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { code, detail, violated_policies, .. } = self;
-        let (kind, title, status, remedy) = (code.problem_type(), code.title(), code.status(), code.remedy());
-        Body { kind, title, status, detail, code: code.as_str(), remedy, violated_policies }.serialize(serializer)
+        let Self {
+            code,
+            detail,
+            violated_policies,
+            ..
+        } = self;
+        let (kind, title, status, remedy) = (
+            code.problem_type(),
+            code.title(),
+            code.status(),
+            code.remedy(),
+        );
+        Body {
+            kind,
+            title,
+            status,
+            detail,
+            code: code.as_str(),
+            remedy,
+            violated_policies,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -220,13 +241,21 @@ impl Problem {
 
     /// A problem of this code; `detail` is for a person and tells what happened this time.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), violated_policies: Vec::new(), headers: Vec::new() }
+        Self {
+            code,
+            detail: detail.into(),
+            violated_policies: Vec::new(),
+            headers: Vec::new(),
+        }
     }
 
-    /// What a client is told of a fault of the host's own (a lost database, a bug): nothing but that it happened.
-    /// The cause belongs in the log.
+    /// What a client is told of a fault of the host's own (a lost database, a bug): nothing but
+    /// that it happened. The cause belongs in the log.
     pub fn internal() -> Self {
-        Self::new(Code::Internal, "Something went wrong on our side. The cause was logged.")
+        Self::new(
+            Code::Internal,
+            "Something went wrong on our side. The cause was logged.",
+        )
     }
 
     /// Adds a response header, such as `Retry-After`.
@@ -235,7 +264,8 @@ impl Problem {
         self
     }
 
-    /// Names a quota policy that was violated (draft-ietf-httpapi-ratelimit-headers-10, `violated-policies`).
+    /// Names a quota policy that was violated (draft-ietf-httpapi-ratelimit-headers-10,
+    /// `violated-policies`).
     pub fn with_violated_policy(mut self, name: impl Into<String>) -> Self {
         self.violated_policies.push(name.into());
         self
@@ -262,26 +292,36 @@ impl Problem {
     }
 }
 
-/// Every error of this crate becomes a problem: its message is the detail. Of a fault of the host's own (500), a client
-/// is told what the code says, and nothing else.
+/// Every error of this crate becomes a problem: its message is the detail. Of a fault of the host's
+/// own (500), a client is told what the code says, and nothing else.
 impl<E: Explained> From<E> for Problem {
     fn from(error: E) -> Self {
         let code = error.code();
-        let detail = if code.status() == 500 { code.title().to_owned() } else { error.to_string() };
+        let detail = if code.status() == 500 {
+            code.title().to_owned()
+        } else {
+            error.to_string()
+        };
         error.decorate(Self::new(code, sentence(&detail)))
     }
 }
 
-/// Errors speak as Rust's errors do, without a capital and a full stop; a person is told a sentence.
+/// Errors speak as Rust's errors do, without a capital and a full stop; a person is told a
+/// sentence.
 fn sentence(message: &str) -> String {
     let mut rest = message.chars();
-    let first = rest.next().map(|first| first.to_uppercase()).into_iter().flatten();
+    let first = rest
+        .next()
+        .map(|first| first.to_uppercase())
+        .into_iter()
+        .flatten();
     let stop = if message.ends_with('.') { "" } else { "." };
     first.chain(rest).chain(stop.chars()).collect()
 }
 
-/// Lets `?` turn every refusal of this crate into an error of the host's: a `From` for each of them, through a function
-/// or a closure from [`Problem`]. A blanket `From` is not the host's to write, since the refusals are foreign to it.
+/// Lets `?` turn every refusal of this crate into an error of the host's: a `From` for each of
+/// them, through a function or a closure from [`Problem`]. A blanket `From` is not the host's to
+/// write, since the refusals are foreign to it.
 ///
 /// ```
 /// use bailiwick::Problem;

@@ -1,9 +1,9 @@
-//! What Stripe and PayPal report, in words of our own: snapshots of subscriptions, which are adopted by the provider's
-//! time, and payments, which are a set that only grows. Whatever the order of delivery, and however often each report
-//! comes, the outcome is the same.
+//! What Stripe and PayPal report, in words of our own: snapshots of subscriptions, which are
+//! adopted by the provider's time, and payments, which are a set that only grows. Whatever the
+//! order of delivery, and however often each report comes, the outcome is the same.
 //!
-//! A report is never taken for a command: applied one after another to a table that refuses, *paid, failed* and *failed,
-//! paid* would end differently.
+//! A report is never taken for a command: applied one after another to a table that refuses, *paid,
+//! failed* and *failed, paid* would end differently.
 
 mod adoption;
 mod payment;
@@ -24,18 +24,20 @@ use crate::subscription::SubscriptionStatus;
 pub use adoption::{AdoptError, Adoption, AdoptionFacts, Freshness, Plausibility};
 pub use payment::{PaidInvoice, PaymentChange, PaymentError, PaymentFacts};
 
-/// A subscription as its provider had it at one time: a fact, from a verified webhook or fetched from the provider's API.
+/// A subscription as its provider had it at one time: a fact, from a verified webhook or fetched
+/// from the provider's API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProviderSnapshot {
     /// Whose it is.
     pub provider: Provider,
     /// The provider's identifier of the subscription.
     pub subscription: String,
-    /// What the host's server wrote beside it at Stripe, as the metadata's entry `subscription`: the identifier of its own
-    /// subscription, without which no row takes an identifier of Stripe's. PayPal has none: there, anyone can write what
-    /// looks like it.
+    /// What the host's server wrote beside it at Stripe, as the metadata's entry `subscription`:
+    /// the identifier of its own subscription, without which no row takes an identifier of
+    /// Stripe's. PayPal has none: there, anyone can write what looks like it.
     pub reference: Option<String>,
-    /// The provider's name of what is paid for: Stripe's price, PayPal's plan. The host knows which plan that is.
+    /// The provider's name of what is paid for: Stripe's price, PayPal's plan. The host knows which
+    /// plan that is.
     pub price: String,
     /// The provider's time of this state.
     pub at: DateTime<Utc>,
@@ -79,8 +81,9 @@ pub struct ProviderPayment {
     pub amount: Money,
     /// What for.
     pub paid_for: PaidFor,
-    /// What the period itself cost, after discounts: compared with the plan's price. Other lines of the invoice do not
-    /// change it, nor does what was paid from the customer's balance, so it may be more than `amount`.
+    /// What the period itself cost, after discounts: compared with the plan's price. Other lines of
+    /// the invoice do not change it, nor does what was paid from the customer's balance, so it may
+    /// be more than `amount`.
     pub period_amount: Money,
 }
 
@@ -92,7 +95,8 @@ pub enum ProviderReport {
     Snapshot(ProviderSnapshot),
     /// A payment.
     Payment(ProviderPayment),
-    /// A kind of event that has no meaning here. A host answers it with success, so that it is not sent again.
+    /// A kind of event that has no meaning here. A host answers it with success, so that it is not
+    /// sent again.
     Unmapped,
 }
 
@@ -113,7 +117,8 @@ impl ProviderEvent {
         self.provider
     }
 
-    /// The event's identifier. Nothing depends on it: the same invoice under another event is the same payment.
+    /// The event's identifier. Nothing depends on it: the same invoice under another event is the
+    /// same payment.
     pub fn id(&self) -> &str {
         &self.id
     }

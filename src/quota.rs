@@ -1,5 +1,5 @@
-//! Quotas: how many cells a plan allows in a period, and how many at once. Checked when they are made, so that no
-//! arithmetic on them can overflow later.
+//! Quotas: how many cells a plan allows in a period, and how many at once. Checked when they are
+//! made, so that no arithmetic on them can overflow later.
 
 use std::fmt;
 
@@ -8,12 +8,14 @@ use thiserror::Error;
 
 use crate::problem::{Code, Explained};
 
-/// Longest time, in nanoseconds, that a full burst may take to drain: 400 days, so that a yearly quota fits.
+/// Longest time, in nanoseconds, that a full burst may take to drain: 400 days, so that a yearly
+/// quota fits.
 const MAX_WINDOW: i64 = 400 * 86_400 * 1_000_000_000;
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
 
-/// What is throttled: a short name such as `api` or `ai`, of 1 to 32 characters `a-z`, `0-9`, `_` and `-`.
+/// What is throttled: a short name such as `api` or `ai`, of 1 to 32 characters `a-z`, `0-9`, `_`
+/// and `-`.
 ///
 /// ```
 /// use bailiwick::throttle_scope;
@@ -48,7 +50,9 @@ impl ThrottleScope {
         let mut free: &mut [u8] = &mut bytes;
         let mut length: u8 = 0;
         while let [character, tail @ ..] = rest {
-            let [slot, others @ ..] = free else { return Err(QuotaError::ScopeName) };
+            let [slot, others @ ..] = free else {
+                return Err(QuotaError::ScopeName);
+            };
             if !matches!(character, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-') {
                 return Err(QuotaError::ScopeName);
             }
@@ -56,12 +60,19 @@ impl ThrottleScope {
             length = length.saturating_add(1);
             (rest, free) = (tail, others);
         }
-        if length == 0 { Err(QuotaError::ScopeName) } else { Ok(Self { length, bytes }) }
+        if length == 0 {
+            Err(QuotaError::ScopeName)
+        } else {
+            Ok(Self { length, bytes })
+        }
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
-        let name = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        let name = self
+            .bytes
+            .get(..usize::from(self.length))
+            .unwrap_or_default();
         // Only ASCII was let in, so this is never empty.
         std::str::from_utf8(name).unwrap_or_default()
     }
@@ -139,7 +150,8 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// `cells` in every `seconds`, all of which may come at once. Fails when a number is zero or the quota is out of range.
+    /// `cells` in every `seconds`, all of which may come at once. Fails when a number is zero or
+    /// the quota is out of range.
     pub fn new(cells: u32, seconds: u32) -> Result<Self, QuotaError> {
         Self::checked(cells, seconds, cells)
     }
@@ -153,7 +165,9 @@ impl Quota {
         if cells == 0 || seconds == 0 || burst == 0 {
             return Err(QuotaError::Zero);
         }
-        let period = i64::from(seconds).checked_mul(SECOND).ok_or(QuotaError::TooSlow)?;
+        let period = i64::from(seconds)
+            .checked_mul(SECOND)
+            .ok_or(QuotaError::TooSlow)?;
         // Rounded up, so that rounding never lets more through than was bought.
         let round_up = i64::from(cells).saturating_sub(1);
         let interval = period
@@ -164,7 +178,12 @@ impl Quota {
             return Err(QuotaError::TooFast);
         }
         match interval.checked_mul(i64::from(burst)) {
-            Some(window) if window <= MAX_WINDOW => Ok(Self { cells, seconds, burst, interval }),
+            Some(window) if window <= MAX_WINDOW => Ok(Self {
+                cells,
+                seconds,
+                burst,
+                interval,
+            }),
             _ => Err(QuotaError::TooSlow),
         }
     }
@@ -215,12 +234,16 @@ impl TryFrom<QuotaText> for Quota {
 
 impl From<Quota> for QuotaText {
     fn from(quota: Quota) -> Self {
-        Self { cells: quota.cells, seconds: quota.seconds, burst: Some(quota.burst) }
+        Self {
+            cells: quota.cells,
+            seconds: quota.seconds,
+            burst: Some(quota.burst),
+        }
     }
 }
 
-/// The quotas of one throttle scope, such as ten a second and a thousand a day: one to four, each with a period of its
-/// own, in ascending order of period. They are charged all or none.
+/// The quotas of one throttle scope, such as ten a second and a thousand a day: one to four, each
+/// with a period of its own, in ascending order of period. They are charged all or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Quota>", into = "Vec<Quota>")]
 pub struct QuotaSet(Vec<Quota>);
@@ -246,8 +269,15 @@ impl TryFrom<Vec<Quota>> for QuotaSet {
 
     fn try_from(mut quotas: Vec<Quota>) -> Result<Self, QuotaError> {
         quotas.sort_by_key(Quota::seconds);
-        let distinct = quotas.iter().zip(quotas.iter().skip(1)).all(|(a, b)| a.seconds != b.seconds);
-        if quotas.is_empty() || quotas.len() > Self::MAX || !distinct { Err(QuotaError::Set) } else { Ok(Self(quotas)) }
+        let distinct = quotas
+            .iter()
+            .zip(quotas.iter().skip(1))
+            .all(|(a, b)| a.seconds != b.seconds);
+        if quotas.is_empty() || quotas.len() > Self::MAX || !distinct {
+            Err(QuotaError::Set)
+        } else {
+            Ok(Self(quotas))
+        }
     }
 }
 
@@ -257,8 +287,9 @@ impl From<QuotaSet> for Vec<Quota> {
     }
 }
 
-/// How many requests of an account may be at work at once in a throttle scope, and how long each may take. Each holds a
-/// lease; one that is never returned, since its process died, ends by itself.
+/// How many requests of an account may be at work at once in a throttle scope, and how long each
+/// may take. Each holds a lease; one that is never returned, since its process died, ends by
+/// itself.
 ///
 /// ```
 /// use bailiwick::quota::ConcurrencyLimit;
@@ -279,10 +310,16 @@ impl ConcurrencyLimit {
     /// The longest time that a lease lasts, in seconds: a day.
     pub const MAX_SECONDS: u32 = 86_400;
 
-    /// 1 to 1000 at once, each for 1 to 86,400 seconds. Fails with [`QuotaError::Concurrency`] otherwise.
+    /// 1 to 1000 at once, each for 1 to 86,400 seconds. Fails with [`QuotaError::Concurrency`]
+    /// otherwise.
     pub const fn new(at_once: u16, seconds: u32) -> Result<Self, QuotaError> {
-        let is_sound = at_once >= 1 && at_once <= Self::MAX && seconds >= 1 && seconds <= Self::MAX_SECONDS;
-        if is_sound { Ok(Self { at_once, seconds }) } else { Err(QuotaError::Concurrency) }
+        let is_sound =
+            at_once >= 1 && at_once <= Self::MAX && seconds >= 1 && seconds <= Self::MAX_SECONDS;
+        if is_sound {
+            Ok(Self { at_once, seconds })
+        } else {
+            Err(QuotaError::Concurrency)
+        }
     }
 
     /// The most leases at once.
@@ -314,6 +351,9 @@ impl TryFrom<ConcurrencyText> for ConcurrencyLimit {
 
 impl From<ConcurrencyLimit> for ConcurrencyText {
     fn from(limit: ConcurrencyLimit) -> Self {
-        Self { at_once: limit.at_once, seconds: limit.seconds }
+        Self {
+            at_once: limit.at_once,
+            seconds: limit.seconds,
+        }
     }
 }

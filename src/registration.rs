@@ -1,5 +1,6 @@
-//! Registration: account, owner, first site, subscription, wallet and first credits come to be together or not at all,
-//! once for each request, and the first credits once for each verified identity.
+//! Registration: account, owner, first site, subscription, wallet and first credits come to be
+//! together or not at all, once for each request, and the first credits once for each verified
+//! identity.
 
 mod invitation;
 
@@ -28,8 +29,9 @@ use crate::tenant::Site;
 
 pub use invitation::{Invitation, JoinChange, JoinError, JoinFacts};
 
-/// A verified identity as a digest: it outlives the account, so that the first credits are given once, and it tells
-/// nobody who it was. Hash the verified address or phone number with a secret of the service (HMAC-SHA-256).
+/// A verified identity as a digest: it outlives the account, so that the first credits are given
+/// once, and it tells nobody who it was. Hash the verified address or phone number with a secret of
+/// the service (HMAC-SHA-256).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Subject([u8; 32]);
@@ -97,7 +99,8 @@ pub struct Registration {
     pub plan: Arc<Plan>,
     /// How it will be paid: always chosen, never assumed.
     pub payment_method: PaymentMethod,
-    /// Identifiers for the new rows. A repeated request may carry others; the answer names the first ones.
+    /// Identifiers for the new rows. A repeated request may carry others; the answer names the
+    /// first ones.
     pub account: AccountId,
     /// The new account's owner.
     pub owner: UserId,
@@ -130,7 +133,8 @@ pub struct Registered {
     pub registered_at: DateTime<Utc>,
 }
 
-/// A row of the registry of identities, unique by subject over all tenants. It has no foreign key to the account.
+/// A row of the registry of identities, unique by subject over all tenants. It has no foreign key
+/// to the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectRecord {
     /// Who registered.
@@ -144,7 +148,8 @@ pub struct SubjectRecord {
 /// What the host loads before it registers.
 #[derive(Clone, Debug, Default)]
 pub struct RegistrationFacts {
-    /// The registration of the same subject with the same request key, if there is one. Keys of strangers do not meet.
+    /// The registration of the same subject with the same request key, if there is one. Keys of
+    /// strangers do not meet.
     pub by_key: Option<Registered>,
     /// The registry's row of the same subject, if there is one.
     pub by_subject: Option<SubjectRecord>,
@@ -188,7 +193,8 @@ impl RegistrationChange {
         &self.subject
     }
 
-    /// The registration to insert, under UNIQUE (subject, key). A clash means: load again and ask again. It names the owner.
+    /// The registration to insert, under UNIQUE (subject, key). A clash means: load again and ask
+    /// again. It names the owner.
     pub fn registered(&self) -> &Registered {
         &self.registered
     }
@@ -232,10 +238,11 @@ impl Explained for RegistrationError {
 }
 
 impl Policy {
-    /// Registers a newcomer: one change set, or the answer that the same request got before, for as long as that account is
-    /// there.
+    /// Registers a newcomer: one change set, or the answer that the same request got before, for as
+    /// long as that account is there.
     ///
-    /// An identity whose earlier account was deleted may register again, and is given no first credits again.
+    /// An identity whose earlier account was deleted may register again, and is given no first
+    /// credits again.
     pub fn register(
         &self,
         request: &Registration,
@@ -248,14 +255,24 @@ impl Policy {
                 && earlier.plan == request.plan.id
                 && earlier.payment_method == request.payment_method;
             // An account that was deleted since is not given out again.
-            let is_there =
-                facts.by_subject.as_ref().is_some_and(|record| record.account.as_ref() == Some(&earlier.account));
+            let is_there = facts
+                .by_subject
+                .as_ref()
+                .is_some_and(|record| record.account.as_ref() == Some(&earlier.account));
             let same = same && is_there;
-            return if same { Ok(Answer::Replayed(earlier)) } else { Err(RegistrationError::KeyReused) };
+            return if same {
+                Ok(Answer::Replayed(earlier))
+            } else {
+                Err(RegistrationError::KeyReused)
+            };
         }
         let expected = match &facts.by_subject {
-            Some(record) if record.subject != request.subject => return Err(WalletError::Mismatch.into()),
-            Some(SubjectRecord { account: Some(_), .. }) => return Err(RegistrationError::AlreadyRegistered),
+            Some(record) if record.subject != request.subject => {
+                return Err(WalletError::Mismatch.into());
+            }
+            Some(SubjectRecord {
+                account: Some(_), ..
+            }) => return Err(RegistrationError::AlreadyRegistered),
             Some(record) => record.version,
             None => 0,
         };
@@ -265,13 +282,27 @@ impl Policy {
         if !request.plan.active {
             return Err(RegistrationError::PlanInactive);
         }
-        let credits = if facts.by_subject.is_none() { self.registration_credits } else { Credits::ZERO };
+        let credits = if facts.by_subject.is_none() {
+            self.registration_credits
+        } else {
+            Credits::ZERO
+        };
         let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let subject = SubjectRecord { subject: request.subject, account: Some(request.account.clone()), version };
+        let subject = SubjectRecord {
+            subject: request.subject,
+            account: Some(request.account.clone()),
+            version,
+        };
         Ok(Answer::Fresh(RegistrationChange {
             account: new_account(request),
-            site: Site { id: request.site.clone(), account: request.account.clone() },
-            subscription: request.plan.needs_subscription.then(|| new_subscription(request, now)),
+            site: Site {
+                id: request.site.clone(),
+                account: request.account.clone(),
+            },
+            subscription: request
+                .plan
+                .needs_subscription
+                .then(|| new_subscription(request, now)),
             wallet: Wallet::open(request.account.clone(), now).top_up(
                 &Cause::registration(&request.account, &request.subject),
                 credits,
@@ -295,7 +326,11 @@ impl Policy {
 
 /// Who must pay first, waits for that payment; who need not, begins at once.
 fn new_account(request: &Registration) -> Account {
-    let status = if request.plan.needs_subscription { AccountStatus::PendingPayment } else { AccountStatus::Active };
+    let status = if request.plan.needs_subscription {
+        AccountStatus::PendingPayment
+    } else {
+        AccountStatus::Active
+    };
     Account {
         id: request.account.clone(),
         status,

@@ -1,4 +1,5 @@
-//! Named powers over the service itself: stored one by one, never inferred from a role, a flag or a name.
+//! Named powers over the service itself: stored one by one, never inferred from a role, a flag or a
+//! name.
 
 use std::fmt;
 
@@ -18,7 +19,11 @@ pub enum Privilege {
 
 impl Privilege {
     /// Every privilege.
-    pub const ALL: [Self; 3] = [Self::ConfirmPayments, Self::GrantCredits, Self::CrossTenants];
+    pub const ALL: [Self; 3] = [
+        Self::ConfirmPayments,
+        Self::GrantCredits,
+        Self::CrossTenants,
+    ];
 
     /// The text to store.
     pub const fn as_str(self) -> &'static str {
@@ -31,7 +36,9 @@ impl Privilege {
 
     /// From a stored text. `None` for what is no privilege: unknown words grant nothing.
     pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|privilege| privilege.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|privilege| privilege.as_str() == text)
     }
 }
 
@@ -41,8 +48,8 @@ impl fmt::Display for Privilege {
     }
 }
 
-/// The privileges that are stored for a principal or an account. They are stored as a list of words, of which those that
-/// are no privilege grant nothing.
+/// The privileges that are stored for a principal or an account. They are stored as a list of
+/// words, of which those that are no privilege grant nothing.
 ///
 /// ```
 /// use bailiwick::right::{Privilege, Privileges};
@@ -60,7 +67,11 @@ pub struct Privileges {
 
 impl Privileges {
     /// No privilege at all.
-    pub const NONE: Self = Self { confirm_payments: false, grant_credits: false, cross_tenants: false };
+    pub const NONE: Self = Self {
+        confirm_payments: false,
+        grant_credits: false,
+        cross_tenants: false,
+    };
 
     /// For facts that were stored before there was such a field.
     pub(crate) const fn none() -> Self {
@@ -88,7 +99,9 @@ impl Privileges {
 
     /// Each of them, in the order of [`Privilege::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Privilege> {
-        Privilege::ALL.into_iter().filter(move |privilege| self.contains(*privilege))
+        Privilege::ALL
+            .into_iter()
+            .filter(move |privilege| self.contains(*privilege))
     }
 }
 
@@ -115,6 +128,9 @@ impl Serialize for Privileges {
 impl<'de> Deserialize<'de> for Privileges {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let words = Vec::<String>::deserialize(deserializer)?;
-        Ok(words.iter().filter_map(|word| Privilege::from_text(word)).collect())
+        Ok(words
+            .iter()
+            .filter_map(|word| Privilege::from_text(word))
+            .collect())
     }
 }

@@ -1,8 +1,10 @@
-//! The scope: on which rows a request may act. An [`Access`] opens an [`Entry`], which knows the tenant and has no
-//! statements; an entry opens a [`Scope`] of one level, and only a scope makes statements.
+//! The scope: on which rows a request may act. An [`Access`] opens an [`Entry`], which knows the
+//! tenant and has no statements; an entry opens a [`Scope`] of one level, and only a scope makes
+//! statements.
 //!
-//! Every statement carries the tenant predicate of each table that it names. It is added when the statement is built, so
-//! nothing that was set earlier can undo it, and there is no door for SQL text or for a statement from elsewhere.
+//! Every statement carries the tenant predicate of each table that it names. It is added when the
+//! statement is built, so nothing that was set earlier can undo it, and there is no door for SQL
+//! text or for a statement from elsewhere.
 
 mod aggregate;
 mod assignment;
@@ -69,8 +71,8 @@ use tuple::{Columns, Operands};
 pub use update::{Delete, Update};
 pub use value::{Operand, Parameter, ValueKind, ValueRef};
 
-/// The types that only mark a state: what a scope may do, whose rows a table holds, what a statement still lacks, what a
-/// column is for.
+/// The types that only mark a state: what a scope may do, whose rows a table holds, what a
+/// statement still lacks, what a column is for.
 pub mod state {
     pub use super::column::{Data, Key};
     pub use super::level::{Global, SeveralSites};
@@ -118,12 +120,18 @@ impl WriteAccess {
 
 impl<M: Mode> Entry<M> {
     pub(crate) fn of(account: &AccountId, reach: &Reach) -> Self {
-        Self { account: account.clone(), reach: reach.clone(), mode: PhantomData }
+        Self {
+            account: account.clone(),
+            reach: reach.clone(),
+            mode: PhantomData,
+        }
     }
 
-    /// The whole account: its account-level tables, and the tables of all its sites and their sectors.
+    /// The whole account: its account-level tables, and the tables of all its sites and their
+    /// sectors.
     ///
-    /// Fails with [`Denial::AccountWideForbidden`] for a principal that is bound to sites, whichever they are.
+    /// Fails with [`Denial::AccountWideForbidden`] for a principal that is bound to sites,
+    /// whichever they are.
     pub fn account(&self) -> Result<Scope<Account, M>, Denial> {
         if self.reach.is_bound() {
             return Err(Denial::AccountWideForbidden);
@@ -133,37 +141,52 @@ impl<M: Mode> Entry<M> {
 
     /// One site of the account.
     ///
-    /// Fails with [`Denial::SiteNotInAccount`] if the account has no such site, or the principal is bound to others. An
-    /// empty list of sites means none.
+    /// Fails with [`Denial::SiteNotInAccount`] if the account has no such site, or the principal is
+    /// bound to others. An empty list of sites means none.
     pub fn site(&self, site: SiteId) -> Result<Scope<Site, M>, Denial> {
         if !self.reach.contains(&site) {
             return Err(Denial::SiteNotInAccount);
         }
-        Ok(Scope::within(Bounds::one([self.account.identifier(), site.identifier()])))
+        Ok(Scope::within(Bounds::one([
+            self.account.identifier(),
+            site.identifier(),
+        ])))
     }
 
-    /// Several sites of the account at once: rows of all of them are read, updated and deleted, and none are inserted,
-    /// since a row belongs to one. No sites at all means no rows.
+    /// Several sites of the account at once: rows of all of them are read, updated and deleted, and
+    /// none are inserted, since a row belongs to one. No sites at all means no rows.
     ///
-    /// Fails with [`Denial::SiteNotInAccount`] if one of them is not the account's, or not the principal's.
-    pub fn sites(&self, sites: impl IntoIterator<Item = SiteId>) -> Result<Scope<SeveralSites, M>, Denial> {
+    /// Fails with [`Denial::SiteNotInAccount`] if one of them is not the account's, or not the
+    /// principal's.
+    pub fn sites(
+        &self,
+        sites: impl IntoIterator<Item = SiteId>,
+    ) -> Result<Scope<SeveralSites, M>, Denial> {
         let sites: Vec<_> = sites.into_iter().collect();
         if !sites.iter().all(|site| self.reach.contains(site)) {
             return Err(Denial::SiteNotInAccount);
         }
-        Ok(Scope::within(Bounds::sites(self.account.identifier(), sites.iter().map(SiteId::identifier))))
+        Ok(Scope::within(Bounds::sites(
+            self.account.identifier(),
+            sites.iter().map(SiteId::identifier),
+        )))
     }
 
     /// Every site that the principal reaches: those that it is bound to, or all of the account's.
     pub fn every_site(&self) -> Scope<SeveralSites, M> {
-        Scope::within(Bounds::sites(self.account.identifier(), self.reach.sites().map(SiteId::identifier)))
+        Scope::within(Bounds::sites(
+            self.account.identifier(),
+            self.reach.sites().map(SiteId::identifier),
+        ))
     }
 }
 
-/// The rows that a request may act on: all of one account, of one site, of several sites, or of one sector of a site.
+/// The rows that a request may act on: all of one account, of one site, of several sites, or of one
+/// sector of a site.
 ///
-/// A scope covers the tables of its own level and of the levels below it. Rows can be inserted at its own level only,
-/// since only there every tenant column is known. It comes from an [`Entry`] alone, and is owned and `'static`.
+/// A scope covers the tables of its own level and of the levels below it. Rows can be inserted at
+/// its own level only, since only there every tenant column is known. It comes from an [`Entry`]
+/// alone, and is owned and `'static`.
 ///
 /// ```
 /// use bailiwick::Scope;
@@ -222,7 +245,10 @@ pub struct Scope<L, M, B = Bound> {
 
 impl<L, M, B> Clone for Scope<L, M, B> {
     fn clone(&self) -> Self {
-        Self { bounds: self.bounds.clone(), kind: PhantomData }
+        Self {
+            bounds: self.bounds.clone(),
+            kind: PhantomData,
+        }
     }
 }
 
@@ -235,8 +261,8 @@ impl<L, M, B> fmt::Debug for Scope<L, M, B> {
 impl<M: Mode> Scope<Site, M> {
     /// One sector of the site.
     ///
-    /// The gate is not told which sectors there are: one that the site does not have has no rows, and none can be
-    /// inserted into it.
+    /// The gate is not told which sectors there are: one that the site does not have has no rows,
+    /// and none can be inserted into it.
     pub fn sector(&self, sector: SectorId) -> Scope<Sector, M> {
         Scope::within(self.bounds.below(sector.identifier()))
     }
@@ -244,7 +270,10 @@ impl<M: Mode> Scope<Site, M> {
 
 impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
     fn within(bounds: Bounds) -> Self {
-        Self { bounds, kind: PhantomData }
+        Self {
+            bounds,
+            kind: PhantomData,
+        }
     }
 
     /// Reads rows.
@@ -291,8 +320,9 @@ impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
 impl<L: ScopeLevel, B> Scope<L, Write, B> {
     /// Inserts one row, stamped with the tenant columns.
     ///
-    /// A row of a site is inserted only if the account has that site at that very moment, and one that refers to others
-    /// only if these are in scope, as checked in the same statement. Zero rows inserted means [`NotFound`].
+    /// A row of a site is inserted only if the account has that site at that very moment, and one
+    /// that refers to others only if these are in scope, as checked in the same statement. Zero
+    /// rows inserted means [`NotFound`].
     pub fn insert<T: Table>(&self) -> Insert<T, L, T::Insertion, B>
     where
         L: Stamps<T::Level>,
@@ -313,7 +343,10 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
     }
 
     /// Inserts one row, or updates the one that has the same supplied key.
-    pub fn upsert_key<T: Keyed<Insertion = NoKey>>(&self, key: impl Into<Operand<T::Key>>) -> Upsert<T, L, Ready, B>
+    pub fn upsert_key<T: Keyed<Insertion = NoKey>>(
+        &self,
+        key: impl Into<Operand<T::Key>>,
+    ) -> Upsert<T, L, Ready, B>
     where
         L: Stamps<T::Level>,
     {
@@ -328,7 +361,8 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
         Upsert::new(&self.bounds, None)
     }
 
-    /// Updates rows. It builds once it has a filter, or says [`all_in_scope`](Update::all_in_scope).
+    /// Updates rows. It builds once it has a filter, or says
+    /// [`all_in_scope`](Update::all_in_scope).
     pub fn update<T: Table>(&self) -> Update<T, L, NoFilter, B>
     where
         L: Covers<T::Level>,
@@ -337,7 +371,8 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
         Update::new(&self.bounds)
     }
 
-    /// Deletes rows. It builds once it has a filter, or says [`all_in_scope`](Delete::all_in_scope).
+    /// Deletes rows. It builds once it has a filter, or says
+    /// [`all_in_scope`](Delete::all_in_scope).
     pub fn delete<T: Table>(&self) -> Delete<T, L, NoFilter, B>
     where
         L: Covers<T::Level>,
@@ -350,7 +385,8 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
 impl<L: ScopeLevel> Scope<L, Write> {
     /// Inserts many rows, each a tuple of values of these columns; all of them, or none.
     ///
-    /// `site.insert_many((Article::TITLE, Article::NOTE)).row(("Bread", None::<String>)).row(("Cake", "nut"))`
+    /// `site.insert_many((Article::TITLE, Article::NOTE)).row(("Bread",
+    /// None::<String>)).row(("Cake", "nut"))`
     pub fn insert_many<T: Table, C: Columns<T, L>>(&self, columns: C) -> InsertMany<T, L, C>
     where
         L: Stamps<T::Level>,
@@ -359,8 +395,8 @@ impl<L: ScopeLevel> Scope<L, Write> {
     }
 }
 
-/// What a host answers when a statement touched no row. A row that does not exist and a row of another tenant are the
-/// same, so that nobody learns what others have.
+/// What a host answers when a statement touched no row. A row that does not exist and a row of
+/// another tenant are the same, so that nobody learns what others have.
 ///
 /// ```
 /// use bailiwick::Problem;

@@ -1,4 +1,5 @@
-//! Subscriptions: the facts that a host stores, the commands that change them, and the table that governs those.
+//! Subscriptions: the facts that a host stores, the commands that change them, and the table that
+//! governs those.
 
 mod command;
 mod due;
@@ -25,7 +26,8 @@ pub use succession::{Succession, SuccessionError};
 pub use table::{CommandKind, RefusalReason, transition};
 pub use transition::{Refusal, Transition};
 
-/// The status of a subscription, in Stripe's words. The status alone never grants access: the gate asks for the time too.
+/// The status of a subscription, in Stripe's words. The status alone never grants access: the gate
+/// asks for the time too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionStatus {
@@ -80,7 +82,10 @@ impl SubscriptionStatus {
 
     /// From a stored text: total, since whatever it does not know is `Unknown`.
     pub fn from_text(text: &str) -> Self {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .unwrap_or(Self::Unknown)
     }
 }
 
@@ -100,8 +105,9 @@ pub struct PendingPlan {
     pub at: DateTime<Utc>,
 }
 
-/// A subscription of an account to a plan, as the host loads it. Stored as one text, a row from before there was a choice
-/// of payment methods reads as [`PaymentMethod::of_row`] says, and one that does not say is not read.
+/// A subscription of an account to a plan, as the host loads it. Stored as one text, a row from
+/// before there was a choice of payment methods reads as [`PaymentMethod::of_row`] says, and one
+/// that does not say is not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "stored::StoredSubscription")]
 pub struct Subscription {
@@ -113,11 +119,11 @@ pub struct Subscription {
     pub plan: PlanId,
     /// Its status.
     pub status: SubscriptionStatus,
-    /// Where periods are counted from: period `k` starts `k` intervals after it. Before the first payment it is when the
-    /// subscription was made, in trial the trial's end.
+    /// Where periods are counted from: period `k` starts `k` intervals after it. Before the first
+    /// payment it is when the subscription was made, in trial the trial's end.
     pub anchor: DateTime<Utc>,
-    /// The latest trial or paid period, once there is one. Paid early, it may start in the future: the one before ends
-    /// where it starts.
+    /// The latest trial or paid period, once there is one. Paid early, it may start in the future:
+    /// the one before ends where it starts.
     pub current_period: Option<Period>,
     /// The end of the trial, if there is or was one.
     pub trial_end: Option<DateTime<Utc>>,
@@ -126,15 +132,16 @@ pub struct Subscription {
     /// The plan that follows with the next period, if a change waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_plan: Option<PendingPlan>,
-    /// Since when a payment is past due; `None` in every other status. Commands set it once, on entering; for what a provider
-    /// runs, each report sets it anew, at the latest to the end of what was paid.
+    /// Since when a payment is past due; `None` in every other status. Commands set it once, on
+    /// entering; for what a provider runs, each report sets it anew, at the latest to the end of
+    /// what was paid.
     pub past_due_since: Option<DateTime<Utc>>,
     /// How it is paid.
     pub payment_method: PaymentMethod,
     /// Stripe's identifier, byte for byte; unique where present.
     pub stripe_subscription_id: Option<String>,
-    /// PayPal's identifier; unique where present. A host stores it when its own server has made the subscription at
-    /// PayPal: nothing that PayPal reports is adopted before.
+    /// PayPal's identifier; unique where present. A host stores it when its own server has made the
+    /// subscription at PayPal: nothing that PayPal reports is adopted before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paypal_subscription_id: Option<String>,
     /// The identifier of the latest payment outside Stripe, such as a bank's transaction.
@@ -142,7 +149,8 @@ pub struct Subscription {
     /// The provider's time of the snapshot that was adopted last: only a newer one is adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_at: Option<DateTime<Utc>>,
-    /// The latest period for which a provider received a payment: what is past due there, is past due since its end.
+    /// The latest period for which a provider received a payment: what is past due there, is past
+    /// due since its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_paid: Option<Period>,
     /// The row's version: a change is written only over the version that it was made from.
@@ -150,11 +158,12 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// What a row without a Stripe identifier has in its place where old code demands one: this, and the row's key. It is no
-    /// identifier of Stripe's, and is read as none. See `migration`.
+    /// What a row without a Stripe identifier has in its place where old code demands one: this,
+    /// and the row's key. It is no identifier of Stripe's, and is read as none. See `migration`.
     pub const PLACEHOLDER: &str = STRIPE_PLACEHOLDER;
 
-    /// A new subscription: incomplete until its first payment or its trial, and in version 1. A host inserts it.
+    /// A new subscription: incomplete until its first payment or its trial, and in version 1. A
+    /// host inserts it.
     pub fn new(
         id: SubscriptionId,
         account: AccountId,
@@ -186,17 +195,25 @@ impl Subscription {
     /// Whether a plan that is pending is paid for already, since its period was paid early.
     pub(crate) fn is_pending_plan_paid(&self) -> bool {
         let starts = self.current_period.map(|period| period.start);
-        self.pending_plan.as_ref().is_some_and(|pending| starts.is_some_and(|start| pending.at <= start))
+        self.pending_plan
+            .as_ref()
+            .is_some_and(|pending| starts.is_some_and(|start| pending.at <= start))
     }
 
     /// Whether it has ended for good.
     pub(crate) fn is_terminal(&self) -> bool {
-        matches!(self.status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
+        matches!(
+            self.status,
+            SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired
+        )
     }
 
-    /// The plan that the next payment is for: the pending one if a change waits for the next period, else the present one.
+    /// The plan that the next payment is for: the pending one if a change waits for the next
+    /// period, else the present one.
     pub fn next_plan(&self) -> &PlanId {
-        self.pending_plan.as_ref().map_or(&self.plan, |pending| &pending.plan)
+        self.pending_plan
+            .as_ref()
+            .map_or(&self.plan, |pending| &pending.plan)
     }
 }
 

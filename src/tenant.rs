@@ -1,4 +1,5 @@
-//! The facts about a tenant that a host loads before it asks: plain data, trusted from the host's store, proof of nothing.
+//! The facts about a tenant that a host loads before it asks: plain data, trusted from the host's
+//! store, proof of nothing.
 
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use crate::id::{AccountId, SectorId, SiteId};
 use crate::plan::Plan;
 use crate::subscription::Subscription;
 
-/// A site: a property of an account. As a type parameter it marks the site level of a scope or a table.
+/// A site: a property of an account. As a type parameter it marks the site level of a scope or a
+/// table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// Its identifier.
@@ -18,7 +20,8 @@ pub struct Site {
     pub account: AccountId,
 }
 
-/// A sector: a division of a site. As a type parameter it marks the sector level of a scope or a table.
+/// A sector: a division of a site. As a type parameter it marks the sector level of a scope or a
+/// table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sector {
     /// Its identifier.
@@ -43,6 +46,8 @@ pub struct Tenant {
 impl Tenant {
     /// Whether the subscription is another account's: then the rows were loaded by mistake.
     pub(crate) fn mixes_accounts(&self) -> bool {
-        self.subscription.as_ref().is_some_and(|subscription| subscription.account != self.account.id)
+        self.subscription
+            .as_ref()
+            .is_some_and(|subscription| subscription.account != self.account.id)
     }
 }

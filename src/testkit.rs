@@ -1,13 +1,15 @@
-//! A conformance suite for a host's own store of wallets, and strategies for a host's own property tests. Enabled by the
-//! feature `testkit`, which belongs among a host's dev-dependencies.
+//! A conformance suite for a host's own store of wallets, and strategies for a host's own property
+//! tests. Enabled by the feature `testkit`, which belongs among a host's dev-dependencies.
 //!
-//! The library decides and the host stores, so what the library promises about credits is only as good as the guards
-//! of that store. A host implements the four small methods of [`CreditStore`] on what its service runs on, and lets
-//! [`check_store`] look for what goes wrong in stores: a guard on the wrong row, a change that is written in part, a read
-//! that is stale, a key that counts twice. Each [`Fault`] says what was expected, what was seen and what to do.
+//! The library decides and the host stores, so what the library promises about credits is only as
+//! good as the guards of that store. A host implements the four small methods of [`CreditStore`] on
+//! what its service runs on, and lets [`check_store`] look for what goes wrong in stores: a guard
+//! on the wrong row, a change that is written in part, a read that is stale, a key that counts
+//! twice. Each [`Fault`] says what was expected, what was seen and what to do.
 //!
 //! # A host's test, in full
-//! The store here is a map under a lock; on a database, `load` and `commit` call the functions that the service calls.
+//! The store here is a map under a lock; on a database, `load` and `commit` call the functions that
+//! the service calls.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -88,8 +90,8 @@
 //! ```
 //!
 //! # A store with an async driver
-//! The trait is synchronous, since the suite's threads are. A store that is async is wrapped with its runtime; the test is
-//! a plain `#[test]`, not one that runs inside a runtime itself.
+//! The trait is synchronous, since the suite's threads are. A store that is async is wrapped with
+//! its runtime; the test is a plain `#[test]`, not one that runs inside a runtime itself.
 //!
 //! ```
 //! # use bailiwick::testkit::{CreditStore, Loaded, Written};
@@ -132,22 +134,28 @@
 //! ```
 //!
 //! # What the suite does, and does not
-//! It runs [`Check::ALL`] in turn, some thousand calls and a few seconds on SQLite or PostgreSQL, on accounts of its own
-//! that it asks the store for. It deletes nothing, and may run again on the same database. It starts up to 64 threads, has
-//! no clock, and does no I/O but through the store. Its times, all in 2027, have whole microseconds, as PostgreSQL's do: a
-//! host whose clock is finer and whose columns are not cuts `now` before it asks.
+//! It runs [`Check::ALL`] in turn, some thousand calls and a few seconds on SQLite or PostgreSQL,
+//! on accounts of its own that it asks the store for. It deletes nothing, and may run again on the
+//! same database. It starts up to 64 threads, has no clock, and does no I/O but through the store.
+//! Its times, all in 2027, have whole microseconds, as PostgreSQL's do: a host whose clock is finer
+//! and whose columns are not cuts `now` before it asks.
 //!
 //! What it looks for:
-//! - guards: a version that is not compared, or only before the write; a guard on another account's row; an upsert in place
-//!   of an insert; keys and sequences that are not unique, or unique over all tenants; two keys that are folded into one;
-//! - transactions: a refused change of which a part stays; a miss without a reason, without end, or told as an error;
-//! - reads: caches and replicas that lag, a wallet and an outcome of two moments, a ledger in another order;
-//! - rows: an entry or an outcome that is lost, an amount that went through a float, a time that lost its fraction;
-//! - all of it at once: 90 interleavings of three clients, one request from 32 threads, 64 spenders of one wallet.
+//! - guards: a version that is not compared, or only before the write; a guard on another account's
+//!   row; an upsert in place of an insert; keys and sequences that are not unique, or unique over
+//!   all tenants; two keys that are folded into one;
+//! - transactions: a refused change of which a part stays; a miss without a reason, without end, or
+//!   told as an error;
+//! - reads: caches and replicas that lag, a wallet and an outcome of two moments, a ledger in
+//!   another order;
+//! - rows: an entry or an outcome that is lost, an amount that went through a float, a time that
+//!   lost its fraction;
+//! - all of it at once: 90 interleavings of three clients, one request from 32 threads, 64 spenders
+//!   of one wallet.
 //!
-//! What it cannot see is a service that loads through one function here and another there, or that takes a hold before
-//! the commit. Let the service run through [`transact`], or a loop like it. To find what one handle keeps to itself, give
-//! [`check_pair`] two.
+//! What it cannot see is a service that loads through one function here and another there, or that
+//! takes a hold before the commit. Let the service run through [`transact`], or a loop like it. To
+//! find what one handle keeps to itself, give [`check_pair`] two.
 
 mod book;
 mod check;
@@ -176,8 +184,8 @@ use crate::change::Answer;
 use crate::credit::{Change, LedgerEntry, Outcome, Wallet};
 use crate::id::AccountId;
 
-/// How often [`transact`] begins again. Each miss means that another change was committed, so a wallet that is contended
-/// by so many clients is one that a host would rather spend by allowance.
+/// How often [`transact`] begins again. Each miss means that another change was committed, so a
+/// wallet that is contended by so many clients is one that a host would rather spend by allowance.
 const ATTEMPTS: usize = 1000;
 
 /// A host's store of wallets, ledgers and outcomes, as the suite asks it. Threads share it.
@@ -187,16 +195,17 @@ pub trait CreditStore: Sync {
     /// What the store fails with. A guard that misses is no failure: see [`Written::Missed`].
     type Error: fmt::Display;
 
-    /// Makes an account that has neither wallet, outcomes nor entries, another one each time. Where wallets refer to a
-    /// table of accounts, this inserts the row there.
+    /// Makes an account that has neither wallet, outcomes nor entries, another one each time. Where
+    /// wallets refer to a table of accounts, this inserts the row there.
     fn new_account(&self) -> Result<AccountId, Self::Error>;
 
-    /// Reads the wallet, and then the outcome stored under (account, key), in this order; or both in one statement.
+    /// Reads the wallet, and then the outcome stored under (account, key), in this order; or both
+    /// in one statement.
     fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, Self::Error>;
 
     /// Writes a change in one transaction, whole or not at all: the wallet over
-    /// [`expected_version`](Change::expected_version) (0: insert it), the entries under UNIQUE (account, sequence), the
-    /// outcome under UNIQUE (account, key).
+    /// [`expected_version`](Change::expected_version) (0: insert it), the entries under UNIQUE
+    /// (account, sequence), the outcome under UNIQUE (account, key).
     fn commit<T>(&self, change: &Change<T>) -> Result<Written, Self::Error>;
 
     /// Reads all entries of an account's ledger, by sequence.
@@ -218,15 +227,16 @@ pub struct Loaded {
 pub enum Written {
     /// It is committed, whole.
     Committed,
-    /// A guard missed and nothing was written: another version, a key or a sequence that is taken, a deadlock, a
-    /// serialisation failure. Load again and ask again.
+    /// A guard missed and nothing was written: another version, a key or a sequence that is taken,
+    /// a deadlock, a serialisation failure. Load again and ask again.
     Missed,
 }
 
 /// Why a transaction has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TransactError<S, E> {
-    /// The store failed. Whether the change was committed is not known; the same command with the same key finds out.
+    /// The store failed. Whether the change was committed is not known; the same command with the
+    /// same key finds out.
     #[error("the store failed: {0}")]
     Store(S),
     /// The answer is no.
@@ -237,7 +247,8 @@ pub enum TransactError<S, E> {
     Missed,
 }
 
-/// Loads, asks and commits until the guards hold: the loop around every command, and a model for the host's own.
+/// Loads, asks and commits until the guards hold: the loop around every command, and a model for
+/// the host's own.
 ///
 /// ```
 /// use bailiwick::testkit::{CreditStore, TransactError, transact};

@@ -49,7 +49,11 @@ async fn read(access: Access) -> String {
 }
 
 async fn article(access: Access, id: Path<i64>, page: Query<Page>) -> String {
-    format!("article {id} of {}, page {}", access.account_id(), page.page.unwrap_or(1))
+    format!(
+        "article {id} of {}, page {}",
+        access.account_id(),
+        page.page.unwrap_or(1)
+    )
 }
 
 async fn write(
@@ -60,7 +64,14 @@ async fn write(
 ) -> Result<Passed<Json<Written>>, Problem> {
     let passage = host.throttle.check(&access, AI, host.now())?;
     let account = access.account_id().to_string();
-    Ok(Passed(passage, Json(Written { title: draft.title, key: key.as_str().to_owned(), account })))
+    Ok(Passed(
+        passage,
+        Json(Written {
+            title: draft.title,
+            key: key.as_str().to_owned(),
+            account,
+        }),
+    ))
 }
 
 async fn billing(access: BillingAccess) -> String {
@@ -98,16 +109,30 @@ fn run(listener: TcpListener, host: Arc<Host>) {
             .app_data(web::Data::from(host.clone()))
             .service(resource("/public").route(web::get().to(public)))
             .service(resource("/me").route(web::get().to(me)))
-            .service(resource("/articles").route(web::get().to(read)).route(web::post().to(write)))
+            .service(
+                resource("/articles")
+                    .route(web::get().to(read))
+                    .route(web::post().to(write)),
+            )
             .service(resource("/articles/{id}").route(web::get().to(article)))
             .service(resource("/billing").route(web::get().to(billing)))
             .service(resource("/confirm").route(web::post().to(confirm)))
             .service(resource("/cross").route(web::post().to(cross)))
             .service(resource("/grant").route(web::post().to(grant)))
-            .service(web::scope("/nested").service(resource("/articles").route(web::get().to(read))))
-            .service(resource("/guarded").route(web::get().to(async || "guarded")).wrap(from_fn(guard)))
+            .service(
+                web::scope("/nested").service(resource("/articles").route(web::get().to(read))),
+            )
+            .service(
+                resource("/guarded")
+                    .route(web::get().to(async || "guarded"))
+                    .wrap(from_fn(guard)),
+            )
     };
-    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap();
+    let server = HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .unwrap();
     actix_web::rt::System::new().block_on(server.run()).unwrap();
 }
 
@@ -117,11 +142,16 @@ adapter::checks!(crate::run);
 fn a2_an_application_without_a_gatekeeper_lets_nobody_in() {
     let status = |token: &str| {
         let request = actix_web::test::TestRequest::get().uri("/articles");
-        let request = request.insert_header(("authorization", format!("Bearer {token}"))).to_request();
+        let request = request
+            .insert_header(("authorization", format!("Bearer {token}")))
+            .to_request();
         actix_web::rt::System::new().block_on(async {
             let app = App::new().route("/articles", web::get().to(read));
             let app = actix_web::test::init_service(app).await;
-            actix_web::test::call_service(&app, request).await.status().as_u16()
+            actix_web::test::call_service(&app, request)
+                .await
+                .status()
+                .as_u16()
         })
     };
     assert_eq!(["user-7", "expired"].map(status), [500, 500]);

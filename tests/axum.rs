@@ -52,7 +52,11 @@ async fn read(access: Access) -> String {
 }
 
 async fn article(access: Access, Path(id): Path<i64>, Query(page): Query<Page>) -> String {
-    format!("article {id} of {}, page {}", access.account_id(), page.page.unwrap_or(1))
+    format!(
+        "article {id} of {}, page {}",
+        access.account_id(),
+        page.page.unwrap_or(1)
+    )
 }
 
 async fn write(
@@ -63,7 +67,14 @@ async fn write(
 ) -> Result<(Passage, Json<Written>), Problem> {
     let passage = app.throttle.check(&access, AI, app.now())?;
     let account = access.account_id().to_string();
-    Ok((passage, Json(Written { title: draft.title, key: key.as_str().to_owned(), account })))
+    Ok((
+        passage,
+        Json(Written {
+            title: draft.title,
+            key: key.as_str().to_owned(),
+            account,
+        }),
+    ))
 }
 
 async fn billing(access: BillingAccess) -> String {
@@ -106,10 +117,15 @@ fn run(listener: TcpListener, host: App) {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(host);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         listener.set_nonblocking(true).unwrap();
-        serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
+        serve(tokio::net::TcpListener::from_std(listener).unwrap(), router)
+            .await
+            .unwrap();
     });
 }
 

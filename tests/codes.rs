@@ -13,7 +13,11 @@ fn markdown() -> String {
     );
     for code in Code::ALL {
         let (status, title, remedy) = (code.status(), code.title(), code.remedy());
-        let _ = writeln!(page, "| `{code}` | {status} | {title} | {remedy} | `{}` |", code.problem_type());
+        let _ = writeln!(
+            page,
+            "| `{code}` | {status} | {title} | {remedy} | `{}` |",
+            code.problem_type()
+        );
     }
     page
 }
@@ -26,14 +30,20 @@ fn a1_the_manual_lists_every_code() {
         std::fs::write(&path, &page).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == page, "codes.md is not what the crate says; run UPDATE_MANUAL=1 cargo test --test codes");
+    assert!(
+        committed == page,
+        "codes.md is not what the crate says; run UPDATE_MANUAL=1 cargo test --test codes"
+    );
 }
 
 /// A stray bar or line break in a text would break its row.
 #[test]
 fn a1_every_row_of_the_manual_has_five_cells() {
     let page = markdown();
-    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let rows: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
     assert_eq!(rows.len(), Code::ALL.len());
     for row in rows {
         assert_eq!(row.matches('|').count(), 6, "{row}");

@@ -1,5 +1,5 @@
-//! The wallet: C1 to C5 as properties over sequences of commands, against a naive second wallet, and the
-//! counter-examples that broke simpler rules.
+//! The wallet: C1 to C5 as properties over sequences of commands, against a naive second wallet,
+//! and the counter-examples that broke simpler rules.
 
 #[path = "model/credit_facts.rs"]
 mod credit_facts;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use bailiwick::change::Answer;
 use bailiwick::credit::{
-    Cause, CauseError, Event, GrantError, GrantTerms, HoldError, HoldRequest, IdempotencyKey, Outcome, PriceError,
-    PriceList, SettleError, WalletError,
+    Cause, CauseError, Event, GrantError, GrantTerms, HoldError, HoldRequest, IdempotencyKey,
+    Outcome, PriceError, PriceList, SettleError, WalletError,
 };
 use bailiwick::gate::Denial;
 use bailiwick::payment_method::PaymentMethod;
@@ -35,14 +35,39 @@ fn totals(host: &Host, now: i64) -> Totals {
 #[derive(Clone, Debug)]
 enum Step {
     Wait(i64),
-    Grant { amount: i64, priority: u8, effective: i64, life: Option<i64> },
-    Hold { key: u8, units: u64, life: i64 },
-    Settle { key: u8, cost: i64 },
-    Draw { key: u8, total: i64 },
-    Release { key: u8 },
-    Deduct { key: u8, units: u64 },
-    Refund { key: u8, total: i64 },
-    Revoke { grant: u32 },
+    Grant {
+        amount: i64,
+        priority: u8,
+        effective: i64,
+        life: Option<i64>,
+    },
+    Hold {
+        key: u8,
+        units: u64,
+        life: i64,
+    },
+    Settle {
+        key: u8,
+        cost: i64,
+    },
+    Draw {
+        key: u8,
+        total: i64,
+    },
+    Release {
+        key: u8,
+    },
+    Deduct {
+        key: u8,
+        units: u64,
+    },
+    Refund {
+        key: u8,
+        total: i64,
+    },
+    Revoke {
+        grant: u32,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -76,7 +101,10 @@ fn policies() -> impl Strategy<Value = CreditPolicy> {
         Just(LateSettle::Available),
         (0i64..30).prop_map(|limit| LateSettle::Debt(credits(limit))),
     ];
-    (overages(), late).prop_map(|(overage, late_settle)| CreditPolicy { late_settle, ..credit_policy(overage) })
+    (overages(), late).prop_map(|(overage, late_settle)| CreditPolicy {
+        late_settle,
+        ..credit_policy(overage)
+    })
 }
 
 fn of_model(credit: CreditPolicy) -> model::Policy {
@@ -101,11 +129,17 @@ fn of_model(credit: CreditPolicy) -> model::Policy {
     }
 }
 
-/// Carries out one step on the host; the answer's name, or `None` where the step has nothing to act on.
+/// Carries out one step on the host; the answer's name, or `None` where the step has nothing to act
+/// on.
 fn carry_out(host: &mut Host, step: &Step, now: i64) -> Option<&'static str> {
     Some(match *step {
         Step::Wait(_) => return None,
-        Step::Grant { amount, priority, effective, life } => {
+        Step::Grant {
+            amount,
+            priority,
+            effective,
+            life,
+        } => {
             host.grants += 1;
             let terms = GrantTerms {
                 amount: credits(amount),
@@ -317,7 +351,8 @@ proptest! {
         }
     }
 
-    /// The stored wallet is the fold of its ledger, after any course of commands, and so is every wallet on the way.
+    /// The stored wallet is the fold of its ledger, after any course of commands, and so is every
+    /// wallet on the way.
     #[test]
     fn c7_the_wallet_is_the_fold_of_its_ledger(steps in steps(), credit in policies()) {
         let mut host = Host::under(credit);
@@ -404,23 +439,45 @@ fn c2_what_a_release_returns_repays_debt_at_once() {
 #[test]
 fn c6_a_hold_pins_its_slices_and_what_lapses_goes_nowhere_else() {
     let mut host = Host::new(Overage::Reject);
-    let short =
-        GrantTerms { amount: credits(10), priority: 1, effective_at: None, expires_at: Some(at(5)), rollover: None };
+    let short = GrantTerms {
+        amount: credits(10),
+        priority: 1,
+        effective_at: None,
+        expires_at: Some(at(5)),
+        rollover: None,
+    };
     host.grant("short", short, 0);
-    host.grant("long", GrantTerms { priority: 1, ..GrantTerms::forever(credits(10)) }, 0);
+    host.grant(
+        "long",
+        GrantTerms {
+            priority: 1,
+            ..GrantTerms::forever(credits(10))
+        },
+        0,
+    );
     assert_eq!(host.hold(1, 15, 100, 0), "fresh");
-    // The short grant expires under the hold and can still be settled; what comes back of it has lapsed.
+    // The short grant expires under the hold and can still be settled; what comes back of it has
+    // lapsed.
     assert_eq!(host.settle(1, 4, 50), "fresh");
     let totals = totals(&host, 50);
     assert_eq!((totals.spent, totals.expired, totals.free), (4, 6, 10));
-    assert_eq!(host.wallet.balance().expired, credits(6), "at once, not at the next look");
+    assert_eq!(
+        host.wallet.balance().expired,
+        credits(6),
+        "at once, not at the next look"
+    );
 }
 
 #[test]
 fn c6_what_has_lapsed_repays_no_debt() {
     let mut host = Host::new(Overage::Debt(credits(1000)));
-    let short =
-        GrantTerms { amount: credits(10), priority: 1, effective_at: None, expires_at: Some(at(5)), rollover: None };
+    let short = GrantTerms {
+        amount: credits(10),
+        priority: 1,
+        effective_at: None,
+        expires_at: Some(at(5)),
+        rollover: None,
+    };
     host.grant("short", short, 0);
     host.grant("tiny", GrantTerms::forever(credits(1)), 0);
     assert_eq!(host.hold(1, 10, 100, 0), "fresh");
@@ -433,10 +490,19 @@ fn c6_what_has_lapsed_repays_no_debt() {
 
 #[test]
 fn c5_a_grant_cannot_take_effect_in_the_past() {
-    let wallet = Wallet::open(ACCOUNT.into(), at(0)).advance(at(10)).unwrap().wallet().clone();
-    let terms = GrantTerms { effective_at: Some(at(3)), ..GrantTerms::forever(credits(1)) };
+    let wallet = Wallet::open(ACCOUNT.into(), at(0))
+        .advance(at(10))
+        .unwrap()
+        .wallet()
+        .clone();
+    let terms = GrantTerms {
+        effective_at: Some(at(3)),
+        ..GrantTerms::forever(credits(1))
+    };
     // The wallet's time is the store's time, whatever the caller's clock says.
-    let Ok(Answer::Fresh(change)) = wallet.grant(&cause("late"), terms, None, at(5)) else { panic!("a grant") };
+    let Ok(Answer::Fresh(change)) = wallet.grant(&cause("late"), terms, None, at(5)) else {
+        panic!("a grant")
+    };
     assert_eq!(change.into_result().effective_at, at(10));
 }
 
@@ -449,8 +515,15 @@ fn c8_a_hold_is_good_for_its_own_wallet_only() {
     let other = Wallet::open(8.into(), at(0));
     let refused = other.settle(&host.holds[&1], credits(5), prior.as_ref(), at(1));
     assert_eq!(refused, Err(SettleError::Wallet(WalletError::Mismatch)));
-    let without = host.wallet.clone().settle(&host.holds[&1], credits(5), None, at(1));
-    assert_eq!(without, Err(SettleError::Wallet(WalletError::Mismatch)), "a hold that was never written");
+    let without = host
+        .wallet
+        .clone()
+        .settle(&host.holds[&1], credits(5), None, at(1));
+    assert_eq!(
+        without,
+        Err(SettleError::Wallet(WalletError::Mismatch)),
+        "a hold that was never written"
+    );
     let foreign = Wallet::open(8.into(), at(0));
     let request = HoldRequest {
         key: key(2),
@@ -473,15 +546,29 @@ fn c4_a_host_that_forgets_the_prior_outcome_is_refused() {
         time_to_live: TimeDelta::try_seconds(1).unwrap(),
         fingerprint: None,
     };
-    let twice = host.wallet.clone().hold(&host.access, &request, None, at(1));
+    let twice = host
+        .wallet
+        .clone()
+        .hold(&host.access, &request, None, at(1));
     assert_eq!(twice, Err(HoldError::Wallet(WalletError::Mismatch)));
-    let twice = host.wallet.clone().grant(&cause("first"), GrantTerms::forever(credits(10)), None, at(1));
+    let twice = host.wallet.clone().grant(
+        &cause("first"),
+        GrantTerms::forever(credits(10)),
+        None,
+        at(1),
+    );
     assert_eq!(twice, Err(GrantError::Wallet(WalletError::Mismatch)));
 }
 
 #[test]
 fn a_month_is_a_cause_only_where_a_transition_opened_it() {
-    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
+    let new = Subscription::new(
+        9.into(),
+        ACCOUNT.into(),
+        1.into(),
+        PaymentMethod::BankTransfer,
+        at(0),
+    );
     let payment = RecordedPayment {
         interval: Interval::YEARLY,
         slack: TimeDelta::zero(),
@@ -491,11 +578,20 @@ fn a_month_is_a_cause_only_where_a_transition_opened_it() {
     let paid = new.record_payment(payment, at(0)).unwrap();
     let year = paid.subscription().current_period.unwrap();
     let months: Vec<Period> = year.months(at(0)).collect();
-    let keys: std::collections::BTreeSet<String> =
-        months.iter().map(|month| Cause::month(&paid, *month).unwrap().key().to_owned()).collect();
-    assert_eq!(keys.len(), 12, "a yearly plan brings twelve months, each with a key of its own");
+    let keys: std::collections::BTreeSet<String> = months
+        .iter()
+        .map(|month| Cause::month(&paid, *month).unwrap().key().to_owned())
+        .collect();
+    assert_eq!(
+        keys.len(),
+        12,
+        "a yearly plan brings twelve months, each with a key of its own"
+    );
     assert_eq!(Cause::month(&paid, year), None);
-    let later = Period { start: year.end, end: year.end + TimeDelta::try_days(30).unwrap() };
+    let later = Period {
+        start: year.end,
+        end: year.end + TimeDelta::try_days(30).unwrap(),
+    };
     assert_eq!(Cause::month(&paid, later), None);
 }
 
@@ -520,15 +616,25 @@ fn a_stored_wallet_that_does_not_add_up_is_not_loaded() {
         let mut damaged = sound.clone();
         *damaged.pointer_mut(pointer).unwrap() = value.into();
         let error = serde_json::from_value::<Wallet>(damaged).unwrap_err();
-        assert!(error.to_string().contains("does not add up"), "{pointer}: {error}");
+        assert!(
+            error.to_string().contains("does not add up"),
+            "{pointer}: {error}"
+        );
     }
-    // What adds up by counting for nothing: a second grant of the same name, a second hold of the same key.
-    for (list, zeroed) in [("grants", vec!["amount", "free", "held"]), ("holds", vec!["amount"])] {
+    // What adds up by counting for nothing: a second grant of the same name, a second hold of the
+    // same key.
+    for (list, zeroed) in [
+        ("grants", vec!["amount", "free", "held"]),
+        ("holds", vec!["amount"]),
+    ] {
         let mut doubled = sound.clone();
         let mut again = doubled[list][0].clone();
         for field in zeroed {
-            let own =
-                if field == "amount" && list == "grants" { &mut again["grant"][field] } else { &mut again[field] };
+            let own = if field == "amount" && list == "grants" {
+                &mut again["grant"][field]
+            } else {
+                &mut again[field]
+            };
             *own = "0".into();
         }
         if list == "holds" {
@@ -551,8 +657,18 @@ fn an_access_that_has_run_out_holds_nothing() {
     let mut plan = Plan::clone(tenant.plan.as_ref().unwrap());
     plan.needs_subscription = true;
     tenant.plan = Some(Arc::new(plan));
-    let new = Subscription::new(1.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
-    tenant.subscription = Some(Subscription { status: SubscriptionStatus::Trialing, trial_end: Some(at(10)), ..new });
+    let new = Subscription::new(
+        1.into(),
+        ACCOUNT.into(),
+        1.into(),
+        PaymentMethod::BankTransfer,
+        at(0),
+    );
+    tenant.subscription = Some(Subscription {
+        status: SubscriptionStatus::Trialing,
+        trial_end: Some(at(10)),
+        ..new
+    });
     let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
     let mut host = Host::new(Overage::Reject);
     host.access = validate_account_and_plan(&principal, Some(&tenant), at(0)).unwrap();
@@ -560,7 +676,11 @@ fn an_access_that_has_run_out_holds_nothing() {
     assert_eq!(host.hold(1, 1, 100, 9), "fresh");
     assert_eq!(host.hold(2, 1, 100, 10), "access_expired");
     assert_eq!(host.deduct(3, 1, 10), "access_expired");
-    assert_eq!(host.settle(1, 1, 11), "fresh", "what was held in time can be settled later");
+    assert_eq!(
+        host.settle(1, 1, 11),
+        "fresh",
+        "what was held in time can be settled later"
+    );
 }
 
 #[test]
@@ -571,23 +691,53 @@ fn a_refusal_says_what_is_missing() {
     let refused = host.wallet.check(&host.access, &quote, at(0)).unwrap_err();
     assert_eq!(
         refused,
-        HoldError::Insufficient { needed: credits(5), available: credits(3), debt: credits(0), covered_at: None }
+        HoldError::Insufficient {
+            needed: credits(5),
+            available: credits(3),
+            debt: credits(0),
+            covered_at: None
+        }
     );
-    assert_eq!(refused.to_string(), "this needs 5 credits, and 3 are available");
-    assert_eq!(host.wallet.check(&host.access, &prices().quote("unit", 1).unwrap(), at(0)), Ok(credits(2)));
+    assert_eq!(
+        refused.to_string(),
+        "this needs 5 credits, and 3 are available"
+    );
+    assert_eq!(
+        host.wallet
+            .check(&host.access, &prices().quote("unit", 1).unwrap(), at(0)),
+        Ok(credits(2))
+    );
     for life in [0, -1, 367 * 86_400] {
         assert_eq!(host.hold(1, 1, life, 0), "hold_time_invalid");
     }
-    let unprivileged = Cause::promotion(&operator(Privilege::ConfirmPayments), &ACCOUNT.into(), &key(1));
-    assert_eq!(unprivileged, Err(CauseError::Denied(Denial::PrivilegeMissing(Privilege::GrantCredits))));
+    let unprivileged = Cause::promotion(
+        &operator(Privilege::ConfirmPayments),
+        &ACCOUNT.into(),
+        &key(1),
+    );
+    assert_eq!(
+        unprivileged,
+        Err(CauseError::Denied(Denial::PrivilegeMissing(
+            Privilege::GrantCredits
+        )))
+    );
     let own = Cause::promotion(&operator(Privilege::GrantCredits), &1.into(), &key(1));
     assert_eq!(
         own,
         Err(CauseError::Denied(Denial::OwnAccount)),
         "an operator gives nothing to an account of their own"
     );
-    let other = Wallet::open(8.into(), at(0)).grant(&cause("for-seven"), GrantTerms::forever(credits(1)), None, at(0));
-    assert_eq!(other, Err(GrantError::Wallet(WalletError::Mismatch)), "a cause is good for one account");
+    let other = Wallet::open(8.into(), at(0)).grant(
+        &cause("for-seven"),
+        GrantTerms::forever(credits(1)),
+        None,
+        at(0),
+    );
+    assert_eq!(
+        other,
+        Err(GrantError::Wallet(WalletError::Mismatch)),
+        "a cause is good for one account"
+    );
 }
 
 proptest! {
@@ -619,8 +769,15 @@ fn c11_prices_out_of_range_are_refused() {
         let json = format!(r#"{{ "x": {{ "base": "{price}" }} }}"#);
         assert!(serde_json::from_str::<PriceList>(&json).is_err(), "{price}");
     }
-    assert!(serde_json::from_str::<PriceList>(r#"{ "x": { "base": 0.1 } }"#).is_err(), "a binary float");
-    let list: PriceList = serde_json::from_str(r#"{ "x": { "per_unit": "1000000000000" } }"#).unwrap();
+    assert!(
+        serde_json::from_str::<PriceList>(r#"{ "x": { "base": 0.1 } }"#).is_err(),
+        "a binary float"
+    );
+    let list: PriceList =
+        serde_json::from_str(r#"{ "x": { "per_unit": "1000000000000" } }"#).unwrap();
     assert_eq!(list.quote("x", 2), Err(PriceError::TooLarge("x".into(), 2)));
-    assert_eq!(list.quote("y", 2).unwrap_err().to_string(), r#"the price list has no operation "y"; it has x"#);
+    assert_eq!(
+        list.quote("y", 2).unwrap_err().to_string(),
+        r#"the price list has no operation "y"; it has x"#
+    );
 }

@@ -1,9 +1,10 @@
-//! C10 by model checking: a few processes over one stored wallet, every interleaving of their reads, decisions and writes,
-//! with crashes, lost answers and time passing between any two steps. The commands are the real ones; the store is a row
-//! with a version, a ledger, and outcomes under unique keys.
+//! C10 by model checking: a few processes over one stored wallet, every interleaving of their
+//! reads, decisions and writes, with crashes, lost answers and time passing between any two steps.
+//! The commands are the real ones; the store is a row with a version, a ledger, and outcomes under
+//! unique keys.
 //!
-//! The reference is the same model with every command in one step: whatever store the interleaved model reaches, that one
-//! reaches too.
+//! The reference is the same model with every command in one step: whatever store the interleaved
+//! model reaches, that one reaches too.
 
 mod support;
 
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 use bailiwick::change::Answer;
 use bailiwick::credit::{
-    Change, DeductRequest, Event, GrantTerms, HoldRequest, IdempotencyKey, LedgerEntry, Outcome, OutcomeWrite,
-    PriceList, Replayed,
+    Change, DeductRequest, Event, GrantTerms, HoldRequest, IdempotencyKey, LedgerEntry, Outcome,
+    OutcomeWrite, PriceList, Replayed,
 };
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use bailiwick::problem::Explained;
@@ -26,7 +27,8 @@ use stateright::{Checker, Model, Property};
 use support::at;
 use support::host::{ACCOUNT, Host, credit_policy, key, prices};
 
-/// What a process does for its request, in this order. Only a fresh hold leads to what comes after it.
+/// What a process does for its request, in this order. Only a fresh hold leads to what comes after
+/// it.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Hold { key: u8, units: u64, life: i64 },
@@ -54,9 +56,18 @@ struct Guards {
     unique_key: bool,
 }
 
-const ALL: Guards = Guards { version: true, unique_key: true };
-const VERSION_ONLY: Guards = Guards { version: true, unique_key: false };
-const NONE: Guards = Guards { version: false, unique_key: false };
+const ALL: Guards = Guards {
+    version: true,
+    unique_key: true,
+};
+const VERSION_ONLY: Guards = Guards {
+    version: true,
+    unique_key: false,
+};
+const NONE: Guards = Guards {
+    version: false,
+    unique_key: false,
+};
 
 /// What is stored, and what is wrong with it; two are the same if their texts are.
 struct Store {
@@ -81,7 +92,16 @@ impl Store {
     fn new(wallet: Wallet, ledger: Vec<LedgerEntry>, outcomes: BTreeMap<String, Arc<str>>) -> Self {
         let text = serde_json::to_string(&(&wallet, &ledger)).unwrap();
         let balance = wallet.balance();
-        let [granted, scheduled, free, held, spent, expired, revoked, debt] = [
+        let [
+            granted,
+            scheduled,
+            free,
+            held,
+            spent,
+            expired,
+            revoked,
+            debt,
+        ] = [
             balance.granted,
             balance.scheduled,
             balance.free,
@@ -93,8 +113,11 @@ impl Store {
         ]
         .map(Credits::micros);
         let replayed = Wallet::replay(&ACCOUNT.into(), ledger.clone());
-        let (mut holds, mut ends, mut charges) =
-            (BTreeMap::<_, u32>::new(), BTreeMap::<_, u32>::new(), BTreeMap::<_, u32>::new());
+        let (mut holds, mut ends, mut charges) = (
+            BTreeMap::<_, u32>::new(),
+            BTreeMap::<_, u32>::new(),
+            BTreeMap::<_, u32>::new(),
+        );
         let mut charged = 0;
         for entry in &ledger {
             match &entry.event {
@@ -104,18 +127,25 @@ impl Store {
                     *charges.entry(hold.clone()).or_default() += 1;
                 }
                 Event::SettledLate { hold, .. } => *charges.entry(hold.clone()).or_default() += 1,
-                Event::Released { hold } | Event::HoldExpired { hold } => *ends.entry(hold.clone()).or_default() += 1,
+                Event::Released { hold } | Event::HoldExpired { hold } => {
+                    *ends.entry(hold.clone()).or_default() += 1
+                }
                 _ => {}
             }
         }
-        // What the outcomes say was charged, settled or drawn, is what is spent: nothing lost, nothing twice.
+        // What the outcomes say was charged, settled or drawn, is what is spent: nothing lost,
+        // nothing twice.
         for outcome in outcomes.values() {
             let outcome: serde_json::Value = serde_json::from_str(outcome).unwrap();
             let state = &outcome["state"];
-            let amount = state["receipt"]["charged"].as_str().or(state["drawn"].as_str()).unwrap_or("0");
+            let amount = state["receipt"]["charged"]
+                .as_str()
+                .or(state["drawn"].as_str())
+                .unwrap_or("0");
             charged += amount.parse::<Credits>().unwrap().micros();
         }
-        // A release ends what was drawn of a hold without a word of it in the outcome, so that is counted apart.
+        // A release ends what was drawn of a hold without a word of it in the outcome, so that is
+        // counted apart.
         let drawn_and_released: i64 = ledger
             .iter()
             .filter_map(|entry| match &entry.event {
@@ -128,7 +158,10 @@ impl Store {
             adds_up: granted + debt == scheduled + free + held + spent + expired + revoked
                 && replayed.is_ok_and(|replayed| replayed.equals_but_for_version(&wallet)),
             no_debt_beside_free: free == 0 || debt == 0,
-            one_end: ends.values().chain(charges.values()).all(|count| *count == 1),
+            one_end: ends
+                .values()
+                .chain(charges.values())
+                .all(|count| *count == 1),
             held_once: holds.values().all(|count| *count == 1),
             spent_once: spent == charged + drawn_and_released && spent <= granted + debt,
             wallet,
@@ -139,7 +172,9 @@ impl Store {
 }
 
 fn released(outcomes: &BTreeMap<String, Arc<str>>, hold: &IdempotencyKey) -> bool {
-    outcomes.get(&Outcome::spend_key(hold)).is_some_and(|outcome| outcome.contains(r#""state":"released""#))
+    outcomes
+        .get(&Outcome::spend_key(hold))
+        .is_some_and(|outcome| outcome.contains(r#""state":"released""#))
 }
 
 /// What a process is to write once it has decided.
@@ -204,7 +239,11 @@ struct Process {
 }
 
 impl Process {
-    const NEW: Self = Self { op: 0, phase: Phase::Begin, hold: None };
+    const NEW: Self = Self {
+        op: 0,
+        phase: Phase::Begin,
+        hold: None,
+    };
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -250,7 +289,10 @@ struct Scenario {
 }
 
 fn scenario(programs: &[&'static [Op]]) -> Scenario {
-    let credit = CreditPolicy { late_settle: LateSettle::Available, ..credit_policy(Overage::Available) };
+    let credit = CreditPolicy {
+        late_settle: LateSettle::Available,
+        ..credit_policy(Overage::Available)
+    };
     Scenario {
         credit,
         clock: &[0, 6, 12],
@@ -293,14 +335,29 @@ impl Scenario {
     }
 
     fn decide(&self, state: &State, process: usize, wallet: &Wallet, prior: Option<&str>) -> Came {
-        fn came<T, R>(result: Result<Answer<Change<T>, R>, impl Explained>, hold: impl Fn(T) -> Option<Hold>) -> Came {
-            let Ok(Answer::Fresh(change)) = result else { return Came::Answered { expired: false } };
+        fn came<T, R>(
+            result: Result<Answer<Change<T>, R>, impl Explained>,
+            hold: impl Fn(T) -> Option<Hold>,
+        ) -> Came {
+            let Ok(Answer::Fresh(change)) = result else {
+                return Came::Answered { expired: false };
+            };
             let (expected, wallet) = (change.expected_version(), change.wallet().clone());
             let (entries, outcome) = (change.entries().to_vec(), change.outcome().cloned());
-            let text =
-                serde_json::to_string(&(&wallet, &entries, outcome.as_ref().map(OutcomeWrite::outcome))).unwrap();
+            let text = serde_json::to_string(&(
+                &wallet,
+                &entries,
+                outcome.as_ref().map(OutcomeWrite::outcome),
+            ))
+            .unwrap();
             let hold = hold(change.into_result()).map(Arc::new);
-            let write = Write { expected, wallet, entries, outcome, hold };
+            let write = Write {
+                expected,
+                wallet,
+                entries,
+                outcome,
+                hold,
+            };
             Came::Write(Shared(Arc::new(write), print_of(&text)))
         }
         let now = at(self.clock[state.now]);
@@ -309,7 +366,11 @@ impl Scenario {
         let own = &state.processes[process];
         let hold = || &*own.hold.as_ref().expect("only a fresh hold leads here").0;
         match self.programs[process][own.op] {
-            Op::Hold { key: number, units, life } => {
+            Op::Hold {
+                key: number,
+                units,
+                life,
+            } => {
                 let request = HoldRequest {
                     key: key(number),
                     quote: self.prices.quote("unit", units).unwrap(),
@@ -318,14 +379,28 @@ impl Scenario {
                 };
                 let result = wallet.hold(&self.access, &request, prior, now);
                 let expired = matches!(result, Ok(Answer::Replayed(Replayed::Expired { .. })));
-                if expired { Came::Answered { expired } } else { came(result, Some) }
+                if expired {
+                    Came::Answered { expired }
+                } else {
+                    came(result, Some)
+                }
             }
-            Op::Draw { total } => came(wallet.draw(hold(), Credits::whole(total), prior, now), |_| None),
-            Op::Settle { cost } => came(wallet.settle(hold(), Credits::whole(cost), prior, now), |_| None),
+            Op::Draw { total } => came(
+                wallet.draw(hold(), Credits::whole(total), prior, now),
+                |_| None,
+            ),
+            Op::Settle { cost } => came(
+                wallet.settle(hold(), Credits::whole(cost), prior, now),
+                |_| None,
+            ),
             Op::Release => came(wallet.release(hold(), prior, now), |_| None),
             Op::Deduct { key: number, units } => {
                 let quote = self.prices.quote("unit", units).unwrap();
-                let request = DeductRequest { key: key(number), quote, fingerprint: None };
+                let request = DeductRequest {
+                    key: key(number),
+                    quote,
+                    fingerprint: None,
+                };
                 came(wallet.deduct(&self.access, &request, prior, now), |_| None)
             }
         }
@@ -340,7 +415,10 @@ impl Scenario {
         if let Some(outcome) = &write.outcome {
             let text = serde_json::to_string(outcome.outcome()).unwrap().into();
             let earlier = outcomes.insert(outcome.outcome().key().to_owned(), text);
-            if self.guards.unique_key && earlier.is_some() && matches!(outcome, OutcomeWrite::Insert(_)) {
+            if self.guards.unique_key
+                && earlier.is_some()
+                && matches!(outcome, OutcomeWrite::Insert(_))
+            {
                 return None;
             }
         }
@@ -359,13 +437,24 @@ impl Scenario {
             .iter()
             .any(|hold| hold.key == key && hold.expires_at > at(self.clock[state.now]));
         state.misled |= expired && is_open;
-        self.goes_on(state, process, matches!(self.programs[process][state.processes[process].op], Op::Draw { .. }));
+        self.goes_on(
+            state,
+            process,
+            matches!(
+                self.programs[process][state.processes[process].op],
+                Op::Draw { .. }
+            ),
+        );
     }
 
     fn goes_on(&self, state: &mut State, process: usize, on: bool) {
         let own = &mut state.processes[process];
         own.op += 1;
-        own.phase = if on && own.op < self.programs[process].len() { Phase::Begin } else { Phase::Done };
+        own.phase = if on && own.op < self.programs[process].len() {
+            Phase::Begin
+        } else {
+            Phase::Done
+        };
     }
 
     fn swap(&self, state: &mut State, process: usize, write: &Write, answer_lost: bool) {
@@ -380,7 +469,10 @@ impl Scenario {
             return;
         }
         if let Some(hold) = &write.hold {
-            *state.fresh.entry(self.spend_key(state, process)).or_default() += 1;
+            *state
+                .fresh
+                .entry(self.spend_key(state, process))
+                .or_default() += 1;
             let print = print_of(&(hold.key().as_str(), hold.expires_at()));
             state.processes[process].hold = Some(Shared(hold.clone(), print));
         }
@@ -390,10 +482,28 @@ impl Scenario {
     fn step(&self, state: &mut State, process: usize, answer_lost: bool) {
         let phase = std::mem::replace(&mut state.processes[process].phase, Phase::Done);
         let next = match (phase, self.reading) {
-            (Phase::Begin, Reading::WalletFirst) => Phase::Half { wallet: Some(state.store.clone()), prior: None },
-            (Phase::Begin, Reading::OutcomeFirst) => Phase::Half { wallet: None, prior: self.prior(state, process) },
-            (Phase::Half { wallet: Some(wallet), .. }, _) => Phase::Read { wallet, prior: self.prior(state, process) },
-            (Phase::Half { prior, .. }, _) => Phase::Read { wallet: state.store.clone(), prior },
+            (Phase::Begin, Reading::WalletFirst) => Phase::Half {
+                wallet: Some(state.store.clone()),
+                prior: None,
+            },
+            (Phase::Begin, Reading::OutcomeFirst) => Phase::Half {
+                wallet: None,
+                prior: self.prior(state, process),
+            },
+            (
+                Phase::Half {
+                    wallet: Some(wallet),
+                    ..
+                },
+                _,
+            ) => Phase::Read {
+                wallet,
+                prior: self.prior(state, process),
+            },
+            (Phase::Half { prior, .. }, _) => Phase::Read {
+                wallet: state.store.clone(),
+                prior,
+            },
             (Phase::Read { wallet, prior }, _) => {
                 match self.decide(state, process, &wallet.0.wallet, prior.as_deref()) {
                     Came::Write(write) => Phase::Decided(write),
@@ -433,12 +543,22 @@ impl Model for Scenario {
     fn init_states(&self) -> Vec<State> {
         let mut host = Host::under(self.credit);
         for (number, (amount, until)) in self.grants.iter().enumerate() {
-            let terms = GrantTerms { expires_at: until.map(at), ..GrantTerms::forever(Credits::whole(*amount)) };
+            let terms = GrantTerms {
+                expires_at: until.map(at),
+                ..GrantTerms::forever(Credits::whole(*amount))
+            };
             assert_eq!(host.grant(&format!("grant-{number}"), terms, 0), "fresh");
         }
         let store = share(Store::new(host.wallet, host.ledger, BTreeMap::new()));
         let processes = vec![Process::NEW; self.programs.len()];
-        vec![State { now: 0, store, processes, mishaps: self.mishaps, fresh: BTreeMap::new(), misled: false }]
+        vec![State {
+            now: 0,
+            store,
+            processes,
+            mishaps: self.mishaps,
+            fresh: BTreeMap::new(),
+            misled: false,
+        }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -448,7 +568,8 @@ impl Model for Scenario {
             }
             actions.push(Action::Step(number));
             if state.mishaps > 0 {
-                let writes = matches!(process.phase, Phase::Decided(_)) || self.reading == Reading::OneByOne;
+                let writes =
+                    matches!(process.phase, Phase::Decided(_)) || self.reading == Reading::OneByOne;
                 if writes {
                     actions.push(Action::LoseAnswer(number));
                 }
@@ -481,22 +602,38 @@ impl Model for Scenario {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("C1: the parts add up, and are the fold of the ledger", |_, state: &State| {
-                state.store.0.adds_up
+            Property::always(
+                "C1: the parts add up, and are the fold of the ledger",
+                |_, state: &State| state.store.0.adds_up,
+            ),
+            Property::always("C2: nothing is free beside a debt", |_, state: &State| {
+                state.store.0.no_debt_beside_free
             }),
-            Property::always("C2: nothing is free beside a debt", |_, state: &State| state.store.0.no_debt_beside_free),
-            Property::always("C3: a hold ends once and is charged once", |_, state: &State| state.store.0.one_end),
-            Property::always("C4: a key is held once, and its fresh hold handed out once", |_, state: &State| {
-                state.store.0.held_once && state.fresh.values().all(|count| *count == 1)
-            }),
-            Property::always("C4: no open hold is said to have expired", |_, state: &State| !state.misled),
-            Property::always("C10: nothing is spent twice, and nothing is lost", |_, state: &State| {
-                state.store.0.spent_once
-            }),
+            Property::always(
+                "C3: a hold ends once and is charged once",
+                |_, state: &State| state.store.0.one_end,
+            ),
+            Property::always(
+                "C4: a key is held once, and its fresh hold handed out once",
+                |_, state: &State| {
+                    state.store.0.held_once && state.fresh.values().all(|count| *count == 1)
+                },
+            ),
+            Property::always(
+                "C4: no open hold is said to have expired",
+                |_, state: &State| !state.misled,
+            ),
+            Property::always(
+                "C10: nothing is spent twice, and nothing is lost",
+                |_, state: &State| state.store.0.spent_once,
+            ),
             Property::always(
                 "C10: the store is one that some order one by one reaches",
                 |model: &Self, state: &State| {
-                    model.reference.as_ref().is_none_or(|reference| reference.contains(&state.store.1))
+                    model
+                        .reference
+                        .as_ref()
+                        .is_none_or(|reference| reference.contains(&state.store.1))
                 },
             ),
         ]
@@ -505,61 +642,161 @@ impl Model for Scenario {
 
 /// Checks a scenario; which properties fail, each with a way there.
 fn check(name: &str, mut scenario: Scenario) -> BTreeMap<&'static str, String> {
-    let one_by_one = Scenario { reading: Reading::OneByOne, guards: ALL, ..scenario.clone() }.stores();
+    let one_by_one = Scenario {
+        reading: Reading::OneByOne,
+        guards: ALL,
+        ..scenario.clone()
+    }
+    .stores();
     let reached = one_by_one.len();
     scenario.reference = Some(Arc::new(one_by_one));
     let checker = scenario.checker().threads(1).spawn_bfs().join();
-    let (states, steps, deep) = (checker.unique_state_count(), checker.state_count(), checker.max_depth());
-    println!("{name}: {states} states by {steps} steps, up to {deep} deep; {reached} stores one by one");
+    let (states, steps, deep) = (
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+    );
+    println!(
+        "{name}: {states} states by {steps} steps, up to {deep} deep; {reached} stores one by one"
+    );
     let found = checker.discoveries();
-    found.into_iter().map(|(name, path)| (name, format!("{:?}", path.into_actions()))).collect()
+    found
+        .into_iter()
+        .map(|(name, path)| (name, format!("{:?}", path.into_actions())))
+        .collect()
 }
 
-/// All holds, and the interleavings lead to every store that one order or another does: none is held up by a guard.
+/// All holds, and the interleavings lead to every store that one order or another does: none is
+/// held up by a guard.
 fn holds(name: &str, scenario: Scenario) {
-    let one_by_one = Scenario { reading: Reading::OneByOne, ..scenario.clone() }.stores();
+    let one_by_one = Scenario {
+        reading: Reading::OneByOne,
+        ..scenario.clone()
+    }
+    .stores();
     assert_eq!(scenario.stores(), one_by_one, "{name}");
     let found = check(name, scenario);
     assert!(found.is_empty(), "{name}: {found:#?}");
 }
 
-const HOLD_AND_SETTLE: &[Op] = &[Op::Hold { key: 1, units: 3, life: 5 }, Op::Settle { cost: 2 }];
-const HOLD_AND_RELEASE: &[Op] = &[Op::Hold { key: 1, units: 3, life: 5 }, Op::Release];
-const DRAW: &[Op] = &[Op::Hold { key: 1, units: 3, life: 5 }, Op::Draw { total: 1 }, Op::Settle { cost: 2 }];
-const OTHER_BEYOND: &[Op] = &[Op::Hold { key: 2, units: 2, life: 7 }, Op::Settle { cost: 4 }];
+const HOLD_AND_SETTLE: &[Op] = &[
+    Op::Hold {
+        key: 1,
+        units: 3,
+        life: 5,
+    },
+    Op::Settle { cost: 2 },
+];
+const HOLD_AND_RELEASE: &[Op] = &[
+    Op::Hold {
+        key: 1,
+        units: 3,
+        life: 5,
+    },
+    Op::Release,
+];
+const DRAW: &[Op] = &[
+    Op::Hold {
+        key: 1,
+        units: 3,
+        life: 5,
+    },
+    Op::Draw { total: 1 },
+    Op::Settle { cost: 2 },
+];
+const OTHER_BEYOND: &[Op] = &[
+    Op::Hold {
+        key: 2,
+        units: 2,
+        life: 7,
+    },
+    Op::Settle { cost: 4 },
+];
 const DEDUCT: &[Op] = &[Op::Deduct { key: 3, units: 2 }];
 
 #[test]
 fn c10_two_processes_with_one_key() {
-    holds("one key, settled by both", Scenario { mishaps: 2, ..scenario(&[HOLD_AND_SETTLE, HOLD_AND_SETTLE]) });
-    holds("one key, settled or released", Scenario { mishaps: 2, ..scenario(&[HOLD_AND_SETTLE, HOLD_AND_RELEASE]) });
-    holds("one key, drawn by both", Scenario { mishaps: 2, ..scenario(&[DRAW, DRAW]) });
-    holds("one key, deducted by both", Scenario { mishaps: 2, ..scenario(&[DEDUCT, DEDUCT]) });
+    holds(
+        "one key, settled by both",
+        Scenario {
+            mishaps: 2,
+            ..scenario(&[HOLD_AND_SETTLE, HOLD_AND_SETTLE])
+        },
+    );
+    holds(
+        "one key, settled or released",
+        Scenario {
+            mishaps: 2,
+            ..scenario(&[HOLD_AND_SETTLE, HOLD_AND_RELEASE])
+        },
+    );
+    holds(
+        "one key, drawn by both",
+        Scenario {
+            mishaps: 2,
+            ..scenario(&[DRAW, DRAW])
+        },
+    );
+    holds(
+        "one key, deducted by both",
+        Scenario {
+            mishaps: 2,
+            ..scenario(&[DEDUCT, DEDUCT])
+        },
+    );
 }
 
 #[test]
 fn c10_two_processes_with_two_keys() {
-    holds("two keys", Scenario { mishaps: 2, ..scenario(&[DRAW, OTHER_BEYOND]) });
+    holds(
+        "two keys",
+        Scenario {
+            mishaps: 2,
+            ..scenario(&[DRAW, OTHER_BEYOND])
+        },
+    );
 }
 
 #[test]
 fn c10_two_processes_with_a_debt() {
     let debt = Credits::whole(2);
-    let credit = CreditPolicy { late_settle: LateSettle::Debt(debt), ..credit_policy(Overage::Debt(debt)) };
+    let credit = CreditPolicy {
+        late_settle: LateSettle::Debt(debt),
+        ..credit_policy(Overage::Debt(debt))
+    };
     let access = support::host::access(credit);
-    holds("a debt", Scenario { credit, access, mishaps: 2, ..scenario(&[HOLD_AND_SETTLE, OTHER_BEYOND]) });
+    holds(
+        "a debt",
+        Scenario {
+            credit,
+            access,
+            mishaps: 2,
+            ..scenario(&[HOLD_AND_SETTLE, OTHER_BEYOND])
+        },
+    );
 }
 
 #[test]
 fn c10_three_processes_with_two_keys() {
     let three = scenario(&[HOLD_AND_SETTLE, HOLD_AND_RELEASE, DEDUCT]);
-    holds("three processes", Scenario { clock: &[0, 6], ..three });
+    holds(
+        "three processes",
+        Scenario {
+            clock: &[0, 6],
+            ..three
+        },
+    );
 }
 
 #[test]
 fn c10_without_a_guard_the_checker_finds_what_is_lost() {
     // Without any crash, at one moment.
-    let unguarded = Scenario { guards: NONE, mishaps: 0, clock: &[0], ..scenario(&[HOLD_AND_SETTLE, DEDUCT]) };
+    let unguarded = Scenario {
+        guards: NONE,
+        mishaps: 0,
+        clock: &[0],
+        ..scenario(&[HOLD_AND_SETTLE, DEDUCT])
+    };
     let found = check("no guard", unguarded);
     println!("{found:#?}");
     assert!(found.contains_key("C10: nothing is spent twice, and nothing is lost"));
@@ -571,14 +808,40 @@ fn c10_an_outcome_that_is_read_before_the_wallet_is_applied_twice() {
     let held_twice = "C4: a key is held once, and its fresh hold handed out once";
     let spent_twice = "C10: nothing is spent twice, and nothing is lost";
     let twice = scenario(&[HOLD_AND_SETTLE, HOLD_AND_SETTLE]);
-    let clumsy = Scenario { guards: VERSION_ONLY, mishaps: 0, clock: &[0], ..twice.clone() };
-    let wrong = Scenario { reading: Reading::OutcomeFirst, ..clumsy };
+    let clumsy = Scenario {
+        guards: VERSION_ONLY,
+        mishaps: 0,
+        clock: &[0],
+        ..twice.clone()
+    };
+    let wrong = Scenario {
+        reading: Reading::OutcomeFirst,
+        ..clumsy
+    };
     let found = check("outcome first, version only", wrong.clone());
     println!("{found:#?}");
     assert!(found.contains_key(held_twice) && found.contains_key(spent_twice));
-    let deducted = check("deducted, outcome first, version only", Scenario { programs: vec![DEDUCT, DEDUCT], ..wrong });
+    let deducted = check(
+        "deducted, outcome first, version only",
+        Scenario {
+            programs: vec![DEDUCT, DEDUCT],
+            ..wrong
+        },
+    );
     assert!(deducted.contains_key(spent_twice));
     // Either is enough: the order of reading, or the unique key.
-    holds("wallet first, version only", Scenario { guards: VERSION_ONLY, ..twice.clone() });
-    holds("outcome first, unique key", Scenario { reading: Reading::OutcomeFirst, ..twice });
+    holds(
+        "wallet first, version only",
+        Scenario {
+            guards: VERSION_ONLY,
+            ..twice.clone()
+        },
+    );
+    holds(
+        "outcome first, unique key",
+        Scenario {
+            reading: Reading::OutcomeFirst,
+            ..twice
+        },
+    );
 }

@@ -1,6 +1,7 @@
-//! The wallet against the naive second wallet, as two state machines that take the same steps. Unlike the free sequences
-//! of `credit.rs`, a step is drawn for the state that the model is in: keys that are held, amounts near what they hold,
-//! months that are near. So long sequences stay meaningful, and a failure shrinks to a short one that is too.
+//! The wallet against the naive second wallet, as two state machines that take the same steps.
+//! Unlike the free sequences of `credit.rs`, a step is drawn for the state that the model is in:
+//! keys that are held, amounts near what they hold, months that are near. So long sequences stay
+//! meaningful, and a failure shrinks to a short one that is too.
 
 #[path = "model/credit_facts.rs"]
 mod credit_facts;
@@ -27,14 +28,41 @@ const MONTHS: i64 = 12;
 #[derive(Clone, Debug)]
 enum Step {
     Wait(i64),
-    Grant { amount: i64, priority: u8, effective: i64, life: Option<i64> },
-    Month { number: i64, amount: i64, keep: Option<(i64, i64)> },
-    Hold { key: u8, units: i64, life: i64 },
-    Settle { key: u8, cost: i64 },
-    Draw { key: u8, total: i64 },
-    Release { key: u8 },
-    Deduct { key: u8, units: i64 },
-    Refund { key: u8, total: i64 },
+    Grant {
+        amount: i64,
+        priority: u8,
+        effective: i64,
+        life: Option<i64>,
+    },
+    Month {
+        number: i64,
+        amount: i64,
+        keep: Option<(i64, i64)>,
+    },
+    Hold {
+        key: u8,
+        units: i64,
+        life: i64,
+    },
+    Settle {
+        key: u8,
+        cost: i64,
+    },
+    Draw {
+        key: u8,
+        total: i64,
+    },
+    Release {
+        key: u8,
+    },
+    Deduct {
+        key: u8,
+        units: i64,
+    },
+    Refund {
+        key: u8,
+        total: i64,
+    },
     RevokeGrant(u32),
     RevokeMonth(i64),
 }
@@ -81,7 +109,10 @@ fn policies() -> impl Strategy<Value = CreditPolicy> {
         Just(LateSettle::Available),
         (0i64..30).prop_map(|limit| LateSettle::Debt(credits(limit))),
     ];
-    (overage, late).prop_map(|(overage, late_settle)| CreditPolicy { late_settle, ..credit_policy(overage) })
+    (overage, late).prop_map(|(overage, late_settle)| CreditPolicy {
+        late_settle,
+        ..credit_policy(overage)
+    })
 }
 
 fn of_model(credit: CreditPolicy) -> model::Policy {
@@ -111,7 +142,14 @@ impl ReferenceStateMachine for Reference {
     fn init_state() -> BoxedStrategy<Self> {
         let begin = |credit| {
             let (model, holds) = (Model::new(of_model(credit)), BTreeMap::new());
-            Self { credit, model, now: 0, grants: 0, holds, answer: "" }
+            Self {
+                credit,
+                model,
+                now: 0,
+                grants: 0,
+                holds,
+                answer: "",
+            }
         };
         policies().prop_map(begin).boxed()
     }
@@ -124,35 +162,106 @@ impl ReferenceStateMachine for Reference {
             (
                 1,
                 (0i64..20, 0u8..3, -3i64..9, prop::option::of(1i64..25))
-                    .prop_map(|(amount, priority, effective, life)| Step::Grant { amount, priority, effective, life })
+                    .prop_map(|(amount, priority, effective, life)| Step::Grant {
+                        amount,
+                        priority,
+                        effective,
+                        life,
+                    })
                     .boxed(),
             ),
             (
                 3,
-                (this_month - 1..this_month + 2, 0i64..30, prop::option::of((0i64..8, 0i64..20)))
-                    .prop_map(|(number, amount, keep)| Step::Month { number, amount, keep })
+                (
+                    this_month - 1..this_month + 2,
+                    0i64..30,
+                    prop::option::of((0i64..8, 0i64..20)),
+                )
+                    .prop_map(|(number, amount, keep)| Step::Month {
+                        number,
+                        amount,
+                        keep,
+                    })
                     .boxed(),
             ),
-            (4, (0i64..15, 1i64..15).prop_map(move |(units, life)| Step::Hold { key: next_key, units, life }).boxed()),
-            (1, (next_key..=next_key, 0i64..9).prop_map(|(key, units)| Step::Deduct { key, units }).boxed()),
+            (
+                4,
+                (0i64..15, 1i64..15)
+                    .prop_map(move |(units, life)| Step::Hold {
+                        key: next_key,
+                        units,
+                        life,
+                    })
+                    .boxed(),
+            ),
+            (
+                1,
+                (next_key..=next_key, 0i64..9)
+                    .prop_map(|(key, units)| Step::Deduct { key, units })
+                    .boxed(),
+            ),
             (1, (1..state.grants + 2).prop_map(Step::RevokeGrant).boxed()),
-            (1, (this_month - 1..this_month + 2).prop_map(Step::RevokeMonth).boxed()),
+            (
+                1,
+                (this_month - 1..this_month + 2)
+                    .prop_map(Step::RevokeMonth)
+                    .boxed(),
+            ),
         ];
         if !state.holds.is_empty() {
-            let held: Vec<(u8, i64)> = state.holds.iter().map(|(key, amount)| (*key, *amount)).collect();
+            let held: Vec<(u8, i64)> = state
+                .holds
+                .iter()
+                .map(|(key, amount)| (*key, *amount))
+                .collect();
             // The latest first, so that most are still open.
             let held = prop::sample::select(held.iter().rev().take(4).copied().collect::<Vec<_>>());
-            let near = (held, -3i64..4).prop_map(|((key, amount), more)| (key, (amount + more).max(0)));
+            let near =
+                (held, -3i64..4).prop_map(|((key, amount), more)| (key, (amount + more).max(0)));
             let within = |(key, amount): (u8, i64), part: i64| (key, amount * part / 4);
-            let part = near.clone().prop_flat_map(move |of| (0i64..5).prop_map(move |part| within(of, part)));
+            let part = near
+                .clone()
+                .prop_flat_map(move |of| (0i64..5).prop_map(move |part| within(of, part)));
             steps.extend([
-                (3, near.clone().prop_map(|(key, cost)| Step::Settle { key, cost }).boxed()),
-                (3, part.clone().prop_map(|(key, total)| Step::Draw { key, total }).boxed()),
-                (1, near.clone().prop_map(|(key, _)| Step::Release { key }).boxed()),
-                (2, part.prop_map(|(key, total)| Step::Refund { key, total }).boxed()),
+                (
+                    3,
+                    near.clone()
+                        .prop_map(|(key, cost)| Step::Settle { key, cost })
+                        .boxed(),
+                ),
+                (
+                    3,
+                    part.clone()
+                        .prop_map(|(key, total)| Step::Draw { key, total })
+                        .boxed(),
+                ),
+                (
+                    1,
+                    near.clone()
+                        .prop_map(|(key, _)| Step::Release { key })
+                        .boxed(),
+                ),
+                (
+                    2,
+                    part.prop_map(|(key, total)| Step::Refund { key, total })
+                        .boxed(),
+                ),
                 // The same key again: another request, or the same.
-                (1, near.clone().prop_map(|(key, units)| Step::Hold { key, units, life: 5 }).boxed()),
-                (1, near.prop_map(|(key, units)| Step::Deduct { key, units }).boxed()),
+                (
+                    1,
+                    near.clone()
+                        .prop_map(|(key, units)| Step::Hold {
+                            key,
+                            units,
+                            life: 5,
+                        })
+                        .boxed(),
+                ),
+                (
+                    1,
+                    near.prop_map(|(key, units)| Step::Deduct { key, units })
+                        .boxed(),
+                ),
             ]);
         }
         prop::strategy::Union::new_weighted(steps).boxed()
@@ -161,7 +270,9 @@ impl ReferenceStateMachine for Reference {
     fn preconditions(state: &Self, step: &Step) -> bool {
         match step {
             // Only a key that holds, or held, has what settles it.
-            Step::Settle { key, .. } | Step::Draw { key, .. } | Step::Release { key } => state.holds.contains_key(key),
+            Step::Settle { key, .. } | Step::Draw { key, .. } | Step::Release { key } => {
+                state.holds.contains_key(key)
+            }
             Step::Month { number, .. } | Step::RevokeMonth(number) => (0..MONTHS).contains(number),
             Step::Wait(seconds) => state.now + seconds < MONTHS * MONTH,
             _ => true,
@@ -176,14 +287,30 @@ impl ReferenceStateMachine for Reference {
                 model.wait_until(state.now);
                 ""
             }
-            Step::Grant { amount, priority, effective, life } => {
+            Step::Grant {
+                amount,
+                priority,
+                effective,
+                life,
+            } => {
                 state.grants += 1;
                 let expires = life.map(|life| now + life);
-                model.grant(&promotion(state.grants), amount, priority, now + effective, expires)
+                model.grant(
+                    &promotion(state.grants),
+                    amount,
+                    priority,
+                    now + effective,
+                    expires,
+                )
             }
-            Step::Month { number, amount, keep } => {
+            Step::Month {
+                number,
+                amount,
+                keep,
+            } => {
                 let keeps = keep.filter(|_| number > 0);
-                let keeps = keeps.map(|(least, most)| (month_id(number - 1).to_owned(), least, most));
+                let keeps =
+                    keeps.map(|(least, most)| (month_id(number - 1).to_owned(), least, most));
                 model.month(month_id(number), amount, bounds_of(number), keeps)
             }
             Step::Hold { key, units, life } => {
@@ -219,7 +346,12 @@ impl StateMachineTest for Wallets {
         let now = reference.now;
         let answer = match step {
             Step::Wait(_) => "",
-            Step::Grant { amount, priority, effective, life } => {
+            Step::Grant {
+                amount,
+                priority,
+                effective,
+                life,
+            } => {
                 host.grants += 1;
                 let terms = GrantTerms {
                     amount: credits(amount),
@@ -230,13 +362,19 @@ impl StateMachineTest for Wallets {
                 };
                 host.grant(&format!("grant-{:03}", host.grants), terms, now)
             }
-            Step::Month { number, amount, keep } => {
+            Step::Month {
+                number,
+                amount,
+                keep,
+            } => {
                 let (start, end) = bounds_of(number);
-                let rollover = keep.filter(|_| number > 0).map(|(minimum, maximum)| Rollover {
-                    from: month_id(number - 1).into(),
-                    minimum: credits(minimum),
-                    maximum: credits(maximum),
-                });
+                let rollover = keep
+                    .filter(|_| number > 0)
+                    .map(|(minimum, maximum)| Rollover {
+                        from: month_id(number - 1).into(),
+                        minimum: credits(minimum),
+                        maximum: credits(maximum),
+                    });
                 let terms = GrantTerms {
                     amount: credits(amount),
                     priority: GrantTerms::PRIORITY,
@@ -266,8 +404,20 @@ impl StateMachineTest for Wallets {
             model.wait_until(reference.now + later);
             let seen = totals(&host.wallet.balance_at(at(reference.now + later)).unwrap());
             assert_eq!(seen, model.totals(), "in {later} seconds");
-            let Totals { granted, scheduled, free, held, spent, expired, revoked, debt } = seen;
-            assert_eq!(granted, scheduled + free + held + spent + expired + revoked - debt);
+            let Totals {
+                granted,
+                scheduled,
+                free,
+                held,
+                spent,
+                expired,
+                revoked,
+                debt,
+            } = seen;
+            assert_eq!(
+                granted,
+                scheduled + free + held + spent + expired + revoked - debt
+            );
             assert!(free == 0 || debt == 0);
         }
         let replayed = Wallet::replay(&ACCOUNT.into(), host.ledger.iter().cloned()).unwrap();

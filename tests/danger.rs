@@ -32,14 +32,21 @@ bailiwick::table! {
 const WHY: &str = "ticket 4711";
 
 fn target(id: i64, sites: &[i64]) -> Tenant {
-    Tenant { sites: sites.iter().copied().map(SiteId::from).collect(), ..tenant(id) }
+    Tenant {
+        sites: sites.iter().copied().map(SiteId::from).collect(),
+        ..tenant(id)
+    }
 }
 
 fn support_staff() -> Operator {
     operator_of(1, Privilege::CrossTenants)
 }
 
-fn open(operator: &Operator, target: &Tenant, reason: &str) -> Result<(CrossTenant, AuditRecord), CrossTenantError> {
+fn open(
+    operator: &Operator,
+    target: &Tenant,
+    reason: &str,
+) -> Result<(CrossTenant, AuditRecord), CrossTenantError> {
     CrossTenant::open(operator, target, reason, at(9))
 }
 
@@ -49,13 +56,21 @@ fn values(statement: &Statement) -> String {
 
 /// An operator by any credential, admitted under a privilege.
 fn admitted(principal: Principal, own: i64, privilege: Privilege) -> Operator {
-    let principal = principal.of_account(own.into()).with_privileges([privilege].into_iter().collect());
-    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&staff(own)), at(0));
+    let principal = principal
+        .of_account(own.into())
+        .with_privileges([privilege].into_iter().collect());
+    let decision = admit(
+        Route::Operator(privilege),
+        &Evidence::Verified(principal),
+        Some(&staff(own)),
+        at(0),
+    );
     decision.into_result().unwrap().into_operator().unwrap()
 }
 
 proptest! {
-    /// Only an operator who was admitted under the very privilege crosses, whatever the reason and the account are.
+    /// Only an operator who was admitted under the very privilege crosses, whatever the reason and
+    /// the account are.
     #[test]
     fn s10_only_the_privilege_crosses_tenants(own in 1..4_i64, other in 1..4_i64, reason in ".{0,8}") {
         for privilege in Privilege::ALL {
@@ -72,7 +87,8 @@ proptest! {
         }
     }
 
-    /// The record says who, from which account, into which, why and when, and survives its way through a store.
+    /// The record says who, from which account, into which, why and when, and survives its way
+    /// through a store.
     #[test]
     fn s10_the_record_tells_the_truth(
         own in 1..9_i64, other in 10..19_i64, who in 0..99_i64, by in 0..3, reason in "[a-z0-9][a-z0-9 :]{0,40}[a-z]", second in 0..999_i64,
@@ -94,7 +110,8 @@ proptest! {
         prop_assert_eq!(record, expected);
     }
 
-    /// What it opens is the named account and its sites: the statements carry its predicate, and bind it.
+    /// What it opens is the named account and its sites: the statements carry its predicate, and
+    /// bind it.
     #[test]
     fn s10_it_opens_the_named_account_alone(other in 2..9_i64, site in 20..30_i64, asked in 20..30_i64) {
         let (crossing, _record) = open(&support_staff(), &target(other, &[site]), WHY).unwrap();
@@ -118,7 +135,16 @@ proptest! {
 fn s10_a_reason_is_one_line_that_says_something() {
     let staff = support_staff();
     let long = "x".repeat(501);
-    for reason in ["", " ", "\t\n", "...", "\u{200b}", "a\nb", "a\u{7}b", long.as_str()] {
+    for reason in [
+        "",
+        " ",
+        "\t\n",
+        "...",
+        "\u{200b}",
+        "a\nb",
+        "a\u{7}b",
+        long.as_str(),
+    ] {
         let refused = open(&staff, &target(7, &[]), reason).unwrap_err();
         assert_eq!(refused, CrossTenantError::Reason, "{reason:?}");
         assert_eq!(refused.code().status(), 400);
@@ -133,19 +159,38 @@ fn s10_a_reason_is_one_line_that_says_something() {
 fn s10_who_is_bound_to_sites_does_not_cross() {
     let privilege = Privilege::CrossTenants;
     for sites in [vec![], vec![SiteId::from(12)]] {
-        let key = Principal::api_key(3.into()).of_account(1.into()).bound_to_sites(sites);
+        let key = Principal::api_key(3.into())
+            .of_account(1.into())
+            .bound_to_sites(sites);
         let key = key.with_privileges([privilege].into_iter().collect());
-        let decision = admit(Route::Operator(privilege), &Evidence::Verified(key), Some(&staff(1)), at(0));
-        assert_eq!(decision.denial(), Some(&Denial::AccountWideForbidden), "the gate makes no operator of it");
+        let decision = admit(
+            Route::Operator(privilege),
+            &Evidence::Verified(key),
+            Some(&staff(1)),
+            at(0),
+        );
+        assert_eq!(
+            decision.denial(),
+            Some(&Denial::AccountWideForbidden),
+            "the gate makes no operator of it"
+        );
     }
 }
 
-/// The operator's own standing was the gate's to judge; that of the account that is looked at decides nothing.
+/// The operator's own standing was the gate's to judge; that of the account that is looked at
+/// decides nothing.
 #[test]
 fn s10_an_account_of_any_standing_can_be_looked_at() {
     for status in AccountStatus::ALL {
-        let looked_at = Tenant { account: account(7, status), plan: None, ..target(7, &[]) };
-        assert!(open(&support_staff(), &looked_at, WHY).is_ok(), "{status:?}");
+        let looked_at = Tenant {
+            account: account(7, status),
+            plan: None,
+            ..target(7, &[])
+        };
+        assert!(
+            open(&support_staff(), &looked_at, WHY).is_ok(),
+            "{status:?}"
+        );
     }
 }
 
@@ -170,8 +215,14 @@ fn s10_rows_of_two_accounts_are_not_believed() {
         provider_paid: None,
         version: 1,
     };
-    let loaded = |account| Tenant { subscription: Some(subscription(account)), ..target(7, &[]) };
+    let loaded = |account| Tenant {
+        subscription: Some(subscription(account)),
+        ..target(7, &[])
+    };
     assert!(open(&support_staff(), &loaded(7), WHY).is_ok());
     let mismatch = CrossTenantError::Denied(Denial::AccountMismatch);
-    assert_eq!(open(&support_staff(), &loaded(8), WHY).unwrap_err(), mismatch);
+    assert_eq!(
+        open(&support_staff(), &loaded(8), WHY).unwrap_err(),
+        mismatch
+    );
 }

@@ -1,4 +1,5 @@
-//! The gate's invariants, G1 to G8, and a comparison with the model of `tests/model/gate.rs` over its whole domain.
+//! The gate's invariants, G1 to G8, and a comparison with the model of `tests/model/gate.rs` over
+//! its whole domain.
 
 mod model;
 
@@ -7,7 +8,9 @@ use bailiwick::gate::{Admission, CredentialFailure, Denial};
 use bailiwick::problem::Severity;
 use bailiwick::right::{Privilege, Privileges};
 use bailiwick::subscription::SubscriptionStatus;
-use bailiwick::{Code, Evidence, Policy, Principal, Problem, Route, Tenant, admit, validate_account_and_plan};
+use bailiwick::{
+    Code, Evidence, Policy, Principal, Problem, Route, Tenant, admit, validate_account_and_plan,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::gate::{self, Instant};
 use model::gate_facts::{self as facts, SECOND};
@@ -50,10 +53,22 @@ const ROUTES: [gate::Route; 7] = [
     gate::Route::Operator("grant_credits"),
 ];
 const POLICIES: [gate::Policy; 4] = [
-    gate::Policy { slack: 0, grace: None },
-    gate::Policy { slack: SLACK, grace: None },
-    gate::Policy { slack: SLACK, grace: Some((GRACE, true)) },
-    gate::Policy { slack: 0, grace: Some((GRACE, false)) },
+    gate::Policy {
+        slack: 0,
+        grace: None,
+    },
+    gate::Policy {
+        slack: SLACK,
+        grace: None,
+    },
+    gate::Policy {
+        slack: SLACK,
+        grace: Some((GRACE, true)),
+    },
+    gate::Policy {
+        slack: 0,
+        grace: Some((GRACE, false)),
+    },
 ];
 const FAILURES: [CredentialFailure; 6] = [
     CredentialFailure::Malformed,
@@ -69,7 +84,10 @@ fn good_tenant() -> gate::Tenant {
     gate::Tenant {
         account: OWN,
         status: "active",
-        plan: Some(gate::Plan { active: true, needs_subscription: true }),
+        plan: Some(gate::Plan {
+            active: true,
+            needs_subscription: true,
+        }),
         subscription: Some(gate::Subscription {
             account: OWN,
             status: "active",
@@ -91,7 +109,11 @@ fn with_status(status: &'static str) -> gate::Tenant {
 }
 
 fn member() -> gate::Principal {
-    gate::Principal { account: Some(OWN), sites: None, privileges: vec![] }
+    gate::Principal {
+        account: Some(OWN),
+        sites: None,
+        privileges: vec![],
+    }
 }
 
 fn session(principal: &gate::Principal) -> Principal {
@@ -127,9 +149,24 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
         prop::bool::weighted(0.9),
         (dates(), dates(), any::<bool>(), dates()),
     )
-        .prop_map(|(account, status, of_plan, (trial_end, period_end, cancel_at_period_end, past_due_since))| {
-            gate::Subscription { account, status, of_plan, trial_end, period_end, cancel_at_period_end, past_due_since }
-        });
+        .prop_map(
+            |(
+                account,
+                status,
+                of_plan,
+                (trial_end, period_end, cancel_at_period_end, past_due_since),
+            )| {
+                gate::Subscription {
+                    account,
+                    status,
+                    of_plan,
+                    trial_end,
+                    period_end,
+                    cancel_at_period_end,
+                    past_due_since,
+                }
+            },
+        );
     (
         prop_oneof![9 => Just(OWN), 1 => Just(FOREIGN)],
         prop_oneof![6 => Just("active"), 4 => select(&ACCOUNT_STATUSES[..])],
@@ -138,14 +175,19 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
         subsequence(vec![1, 2], 0..=2),
         subsequence(PRIVILEGES.to_vec(), 0..=2),
     )
-        .prop_map(|(account, status, plan, subscription, sites, privileges)| gate::Tenant {
-            account,
-            status,
-            privileges,
-            plan: plan.map(|(active, needs_subscription)| gate::Plan { active, needs_subscription }),
-            subscription,
-            sites,
-        })
+        .prop_map(
+            |(account, status, plan, subscription, sites, privileges)| gate::Tenant {
+                account,
+                status,
+                privileges,
+                plan: plan.map(|(active, needs_subscription)| gate::Plan {
+                    active,
+                    needs_subscription,
+                }),
+                subscription,
+                sites,
+            },
+        )
 }
 
 fn principals() -> impl Strategy<Value = gate::Principal> {
@@ -154,13 +196,19 @@ fn principals() -> impl Strategy<Value = gate::Principal> {
         prop::option::of(subsequence(vec![1, 2, 9], 0..=3)),
         subsequence(PRIVILEGES.to_vec(), 0..=2),
     )
-        .prop_map(|(account, sites, privileges)| gate::Principal { account, sites, privileges })
+        .prop_map(|(account, sites, privileges)| gate::Principal {
+            account,
+            sites,
+            privileges,
+        })
 }
 
 fn policies() -> impl Strategy<Value = gate::Policy> {
-    (0..5_i128, prop::option::of((1..9_i128, any::<bool>()))).prop_map(|(slack, grace)| gate::Policy {
-        slack: slack * SECOND,
-        grace: grace.map(|(length, full)| (length * SECOND, full)),
+    (0..5_i128, prop::option::of((1..9_i128, any::<bool>()))).prop_map(|(slack, grace)| {
+        gate::Policy {
+            slack: slack * SECOND,
+            grace: grace.map(|(length, full)| (length * SECOND, full)),
+        }
     })
 }
 
@@ -171,7 +219,8 @@ fn routes() -> impl Strategy<Value = gate::Route> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Whatever text the store holds for a status, only the known words can admit; and no instant makes it panic.
+    /// Whatever text the store holds for a status, only the known words can admit; and no instant
+    /// makes it panic.
     #[test]
     fn g1_unknown_words_are_denied(
         account in prop_oneof![select(&ACCOUNT_STATUSES[..]).prop_map(str::to_owned), "[ -~]{0,12}", "(?i)active ?"],
@@ -222,7 +271,8 @@ proptest! {
         prop_assert_eq!(ask(policy, route, &principal, &tenant, now), expected);
     }
 
-    /// Facts that are missing, or that belong to another account, are never an access, whatever else is true.
+    /// Facts that are missing, or that belong to another account, are never an access, whatever
+    /// else is true.
     #[test]
     fn g1_missing_and_foreign_facts_are_denied(
         tenant in tenants(), principal in principals(), policy in policies(), now in instants(), fault in 0..6,
@@ -255,7 +305,8 @@ proptest! {
         }
     }
 
-    /// The decision by session, token and key is one and the same, to its last field; but a key is nobody's person.
+    /// The decision by session, token and key is one and the same, to its last field; but a key is
+    /// nobody's person.
     #[test]
     fn g2_the_kind_of_credential_decides_nothing(
         tenant in tenants(), principal in principals(), policy in policies(), route in routes(), now in instants(),
@@ -270,8 +321,8 @@ proptest! {
         prop_assert_eq!(&session, &key);
     }
 
-    /// A principal bound to sites is admitted only if one of them is the account's, and never to its billing or as an
-    /// operator. An empty list means none.
+    /// A principal bound to sites is admitted only if one of them is the account's, and never to
+    /// its billing or as an operator. An empty list means none.
     #[test]
     fn g2_binding_to_sites_only_narrows(
         tenant in tenants(), principal in principals(), policy in policies(), route in routes(), now in instants(),
@@ -290,7 +341,8 @@ proptest! {
         }
     }
 
-    /// Up to `valid_until` every instant gives the same decision, to its last field; that instant gives another.
+    /// Up to `valid_until` every instant gives the same decision, to its last field; that instant
+    /// gives another.
     #[test]
     fn g4_valid_until_is_exact(
         tenant in tenants(), principal in principals(), policy in policies(), route in routes(),
@@ -300,7 +352,8 @@ proptest! {
         let (policy, tenant) = (facts::policy(policy), facts::tenant(&tenant));
         let decide = |now| policy.admit(facts::route(route), &evidence, Some(&tenant), facts::instant(now));
         let (first, until) = (decide(now), decide(now).valid_until().map(facts::nanos));
-        // No fact is later than 25 s, and no length of a policy longer than 9 s: 99 s stands for ever after.
+        // No fact is later than 25 s, and no length of a policy longer than 9 s: 99 s stands for
+        // ever after.
         let end = until.unwrap_or(99 * SECOND);
         prop_assert!(now < end);
         let between = now + i128::try_from(within.index(usize::try_from(end - now).unwrap())).unwrap();
@@ -315,7 +368,8 @@ proptest! {
         }
     }
 
-    /// Privileges open operator routes and nothing else: every other decision is equal to its last field.
+    /// Privileges open operator routes and nothing else: every other decision is equal to its last
+    /// field.
     #[test]
     fn g5_no_privilege_widens(
         tenant in tenants(), principal in principals(), policy in policies(), now in instants(),
@@ -350,7 +404,8 @@ proptest! {
         }
     }
 
-    /// A credential that failed is refused on every route but a public one, and reported on all of them.
+    /// A credential that failed is refused on every route but a public one, and reported on all of
+    /// them.
     #[test]
     fn g6_a_failed_credential_is_never_anonymous(
         tenant in prop::option::of(tenants()), policy in policies(), route in routes(), now in instants(),
@@ -373,7 +428,8 @@ proptest! {
         }
     }
 
-    /// In its grace time a past-due account is admitted as far as the policy says; what is not, is 402.
+    /// In its grace time a past-due account is admitted as far as the policy says; what is not, is
+    /// 402.
     #[test]
     fn g8_grace_is_read_only_where_the_policy_says(
         policy in policies(), since in prop::option::weighted(0.9, instants()), now in instants(),
@@ -415,14 +471,23 @@ proptest! {
     }
 }
 
-/// Everything is wrong at first; mending what the answer names uncovers the next denial, in the documented order.
+/// Everything is wrong at first; mending what the answer names uncovers the next denial, in the
+/// documented order.
 #[test]
 fn g7_the_first_fault_in_the_documented_order_answers() {
     use gate::{Evidence, Route};
     let policy = POLICIES[3];
-    let mut principal = gate::Principal { account: None, sites: Some(vec![9]), privileges: vec![] };
-    let mut tenant =
-        gate::Tenant { account: FOREIGN, status: "suspended_abuse", plan: None, ..with_status("past_due") };
+    let mut principal = gate::Principal {
+        account: None,
+        sites: Some(vec![9]),
+        privileges: vec![],
+    };
+    let mut tenant = gate::Tenant {
+        account: FOREIGN,
+        status: "suspended_abuse",
+        plan: None,
+        ..with_status("past_due")
+    };
     tenant.subscription.as_mut().unwrap().account = 9;
     let subscription = tenant.subscription;
     let mut loaded = false;
@@ -436,7 +501,12 @@ fn g7_the_first_fault_in_the_documented_order_answers() {
         };
         let stored = facts::tenant(&tenant);
         let now = facts::instant(17 * SECOND);
-        let decision = facts::policy(policy).admit(facts::route(route), &given, loaded.then_some(&stored), now);
+        let decision = facts::policy(policy).admit(
+            facts::route(route),
+            &given,
+            loaded.then_some(&stored),
+            now,
+        );
         seen.push(decision.label());
         match decision.label() {
             "credential_rejected" => evidence = Evidence::Nothing,
@@ -450,15 +520,31 @@ fn g7_the_first_fault_in_the_documented_order_answers() {
             "account_closed" => tenant.status = "unheard of",
             "account_status_unknown" => tenant.status = "pending_payment",
             "payment_pending" => tenant.status = "active",
-            "plan_missing" => tenant.plan = Some(gate::Plan { active: false, needs_subscription: true }),
-            "plan_inactive" => tenant.plan = Some(gate::Plan { active: true, needs_subscription: true }),
+            "plan_missing" => {
+                tenant.plan = Some(gate::Plan {
+                    active: false,
+                    needs_subscription: true,
+                })
+            }
+            "plan_inactive" => {
+                tenant.plan = Some(gate::Plan {
+                    active: true,
+                    needs_subscription: true,
+                })
+            }
             "subscription_missing" => {
-                tenant.subscription =
-                    subscription.map(|facts| gate::Subscription { account: OWN, of_plan: false, ..facts });
+                tenant.subscription = subscription.map(|facts| gate::Subscription {
+                    account: OWN,
+                    of_plan: false,
+                    ..facts
+                });
             }
             "plan_mismatch" => {
-                tenant.subscription =
-                    subscription.map(|facts| gate::Subscription { account: OWN, status: "canceled", ..facts });
+                tenant.subscription = subscription.map(|facts| gate::Subscription {
+                    account: OWN,
+                    status: "canceled",
+                    ..facts
+                });
             }
             "subscription_canceled" => tenant.subscription.as_mut().unwrap().status = "trialing",
             "trial_ended" => tenant.subscription.as_mut().unwrap().status = "past_due",
@@ -500,24 +586,58 @@ fn g7_a_suspension_names_its_cause() {
         ("suspended_abuse", "against the rules", false),
         ("suspended_requested", "its owner asked", false),
     ] {
-        let tenant = gate::Tenant { status, ..good_tenant() };
+        let tenant = gate::Tenant {
+            status,
+            ..good_tenant()
+        };
         let evidence = Evidence::Verified(session(&member()));
         let now = facts::instant(0);
-        let denial = admit(Route::TenantRead, &evidence, Some(&facts::tenant(&tenant)), now).into_result().unwrap_err();
+        let denial = admit(
+            Route::TenantRead,
+            &evidence,
+            Some(&facts::tenant(&tenant)),
+            now,
+        )
+        .into_result()
+        .unwrap_err();
         assert!(denial.to_string().contains(reason), "{denial}");
-        assert_eq!(admit(Route::Billing, &evidence, Some(&facts::tenant(&tenant)), now).denial().is_none(), may_pay);
+        assert_eq!(
+            admit(
+                Route::Billing,
+                &evidence,
+                Some(&facts::tenant(&tenant)),
+                now
+            )
+            .denial()
+            .is_none(),
+            may_pay
+        );
     }
 }
 
 /// An admission opens what its route was declared for, and nothing else.
 #[test]
 fn g3_an_admission_is_good_for_its_own_route_only() {
-    let principal = gate::Principal { privileges: PRIVILEGES.to_vec(), ..member() };
+    let principal = gate::Principal {
+        privileges: PRIVILEGES.to_vec(),
+        ..member()
+    };
     let evidence = Evidence::Verified(session(&principal));
-    let tenant = facts::tenant(&gate::Tenant { privileges: PRIVILEGES.to_vec(), ..good_tenant() });
+    let tenant = facts::tenant(&gate::Tenant {
+        privileges: PRIVILEGES.to_vec(),
+        ..good_tenant()
+    });
     for route in ROUTES {
-        let admission =
-            || admit(facts::route(route), &evidence, Some(&tenant), facts::instant(0)).into_result().unwrap();
+        let admission = || {
+            admit(
+                facts::route(route),
+                &evidence,
+                Some(&tenant),
+                facts::instant(0),
+            )
+            .into_result()
+            .unwrap()
+        };
         let opened = [
             admission().into_access().map(drop),
             admission().into_write().map(drop),
@@ -531,7 +651,11 @@ fn g3_an_admission_is_good_for_its_own_route_only() {
             _ => [false; 4],
         };
         assert_eq!(opened.map(|opened| opened.is_ok()), expected, "{route:?}");
-        assert!(opened.iter().all(|opened| opened.is_ok() || *opened == Err(Denial::RouteMismatch)));
+        assert!(
+            opened
+                .iter()
+                .all(|opened| opened.is_ok() || *opened == Err(Denial::RouteMismatch))
+        );
     }
 }
 
@@ -548,25 +672,43 @@ fn g3_proofs_are_owned() {
 /// A stored privilege is read word by word: what resembles one is none.
 #[test]
 fn g5_privileges_are_stored_words() {
-    for word in ["admin", "staff", "owner", "system", "", "Confirm_Payments", "confirm_payments ", "*"] {
+    for word in [
+        "admin",
+        "staff",
+        "owner",
+        "system",
+        "",
+        "Confirm_Payments",
+        "confirm_payments ",
+        "*",
+    ] {
         assert_eq!(Privilege::from_text(word), None, "{word:?}");
     }
     for privilege in Privilege::ALL {
         assert_eq!(Privilege::from_text(privilege.as_str()), Some(privilege));
         assert!(!Privileges::NONE.contains(privilege));
         let only = Privileges::from_iter([privilege]);
-        assert!(Privilege::ALL.into_iter().all(|other| only.contains(other) == (other == privilege)));
+        assert!(
+            Privilege::ALL
+                .into_iter()
+                .all(|other| only.contains(other) == (other == privilege))
+        );
     }
 }
 
-/// What is shown is what is stored for the principal and its account both; stored facts without such a field have none.
+/// What is shown is what is stored for the principal and its account both; stored facts without
+/// such a field have none.
 #[test]
 fn g5_an_access_shows_the_privileges_that_count() {
     let stored = [Privilege::ConfirmPayments, Privilege::CrossTenants];
     let mut tenant = facts::tenant(&good_tenant());
     tenant.account.privileges = stored.into_iter().collect();
     let person = Principal::session(1.into()).of_account(OWN.into());
-    let person = person.with_privileges([Privilege::ConfirmPayments, Privilege::GrantCredits].into_iter().collect());
+    let person = person.with_privileges(
+        [Privilege::ConfirmPayments, Privilege::GrantCredits]
+            .into_iter()
+            .collect(),
+    );
     let shown = |tenant: &Tenant| {
         let access = validate_account_and_plan(&person, Some(tenant), facts::instant(0)).unwrap();
         access.privileges().iter().collect::<Vec<Privilege>>()
@@ -574,7 +716,10 @@ fn g5_an_access_shows_the_privileges_that_count() {
     assert_eq!(shown(&tenant), [Privilege::ConfirmPayments]);
 
     let mut old = serde_json::to_value(&tenant).unwrap();
-    assert_eq!(old["account"]["privileges"], serde_json::json!(["confirm_payments", "cross_tenants"]));
+    assert_eq!(
+        old["account"]["privileges"],
+        serde_json::json!(["confirm_payments", "cross_tenants"])
+    );
     old["account"].as_object_mut().unwrap().remove("privileges");
     assert_eq!(shown(&serde_json::from_value(old).unwrap()), []);
 }
@@ -585,41 +730,76 @@ fn the_free_functions_use_the_default_policy() {
     for status in SUBSCRIPTION_STATUSES {
         let (tenant, principal) = (facts::tenant(&with_status(status)), session(&member()));
         for now in [5, 12, 17, 29, 30, 31].map(|second| facts::instant(second * SECOND)) {
-            let by_policy = Policy::default().validate_account_and_plan(&principal, Some(&tenant), now);
+            let by_policy =
+                Policy::default().validate_account_and_plan(&principal, Some(&tenant), now);
             let free = validate_account_and_plan(&principal, Some(&tenant), now);
             assert_eq!(format!("{by_policy:?}"), format!("{free:?}"));
             let evidence = Evidence::Verified(principal.clone());
-            let by_policy = Policy::default().admit(Route::TenantWrite, &evidence, Some(&tenant), now);
+            let by_policy =
+                Policy::default().admit(Route::TenantWrite, &evidence, Some(&tenant), now);
             let free = admit(Route::TenantWrite, &evidence, Some(&tenant), now);
             assert_eq!(format!("{by_policy:?}"), format!("{free:?}"));
         }
     }
 }
 
-/// Every subscription of the domain: each status, own and foreign, of the plan and of another, ending with its period or not, with dates or without.
+/// Every subscription of the domain: each status, own and foreign, of the plan and of another,
+/// ending with its period or not, with dates or without.
 fn every_subscription() -> Vec<Option<gate::Subscription>> {
     let good = good_tenant().subscription.unwrap();
     let mut all = vec![None];
     for status in SUBSCRIPTION_STATUSES {
         for cancel_at_period_end in [false, true] {
-            all.push(Some(gate::Subscription { status, cancel_at_period_end, ..good }));
+            all.push(Some(gate::Subscription {
+                status,
+                cancel_at_period_end,
+                ..good
+            }));
         }
-        all.push(Some(gate::Subscription { status, account: FOREIGN, ..good }));
-        all.push(Some(gate::Subscription { status, of_plan: false, ..good }));
-        all.push(Some(gate::Subscription { status, trial_end: None, period_end: None, past_due_since: None, ..good }));
+        all.push(Some(gate::Subscription {
+            status,
+            account: FOREIGN,
+            ..good
+        }));
+        all.push(Some(gate::Subscription {
+            status,
+            of_plan: false,
+            ..good
+        }));
+        all.push(Some(gate::Subscription {
+            status,
+            trial_end: None,
+            period_end: None,
+            past_due_since: None,
+            ..good
+        }));
     }
     all
 }
 
 fn every_tenant() -> Vec<Option<gate::Tenant>> {
-    let plans = [None, Some((false, true)), Some((true, false)), Some((true, true))];
+    let plans = [
+        None,
+        Some((false, true)),
+        Some((true, false)),
+        Some((true, true)),
+    ];
     let mut all = vec![None];
     for status in ACCOUNT_STATUSES {
         for plan in plans {
-            let plan = plan.map(|(active, needs_subscription)| gate::Plan { active, needs_subscription });
+            let plan = plan.map(|(active, needs_subscription)| gate::Plan {
+                active,
+                needs_subscription,
+            });
             for subscription in every_subscription() {
                 for privileges in [vec![], vec!["confirm_payments"]] {
-                    all.push(Some(gate::Tenant { status, plan, subscription, privileges, ..good_tenant() }));
+                    all.push(Some(gate::Tenant {
+                        status,
+                        plan,
+                        subscription,
+                        privileges,
+                        ..good_tenant()
+                    }));
                 }
             }
         }
@@ -627,17 +807,27 @@ fn every_tenant() -> Vec<Option<gate::Tenant>> {
     all
 }
 
-/// Every evidence of the domain, each with all the shapes in which it can be presented: they must be decided alike.
+/// Every evidence of the domain, each with all the shapes in which it can be presented: they must
+/// be decided alike.
 fn every_evidence() -> Vec<(gate::Evidence, Vec<Evidence>)> {
     let mut all = vec![
         (gate::Evidence::Nothing, vec![Evidence::Nothing]),
-        (gate::Evidence::Failed, FAILURES.map(Evidence::Failed).to_vec()),
+        (
+            gate::Evidence::Failed,
+            FAILURES.map(Evidence::Failed).to_vec(),
+        ),
     ];
     for account in [None, Some(OWN), Some(FOREIGN)] {
         for sites in [None, Some(vec![]), Some(vec![9]), Some(vec![9, 1])] {
             for privileges in [vec![], vec!["confirm_payments"]] {
-                let principal = gate::Principal { account, sites: sites.clone(), privileges };
-                let presented = facts::principals(&principal).map(Evidence::Verified).to_vec();
+                let principal = gate::Principal {
+                    account,
+                    sites: sites.clone(),
+                    privileges,
+                };
+                let presented = facts::principals(&principal)
+                    .map(Evidence::Verified)
+                    .to_vec();
                 all.push((gate::Evidence::Verified(principal), presented));
             }
         }
@@ -645,15 +835,19 @@ fn every_evidence() -> Vec<(gate::Evidence, Vec<Evidence>)> {
     all
 }
 
-/// The whole finite domain, around every boundary: the trial ends at 10 s, the grace at 20 s, the period at 30 s, the
-/// slack at 33 s.
+/// The whole finite domain, around every boundary: the trial ends at 10 s, the grace at 20 s, the
+/// period at 30 s, the slack at 33 s.
 #[test]
 fn g7_every_combination_agrees_with_the_model() {
-    let around = [10, 20, 30, 33].map(|second| second * SECOND).map(|at| [at - 1, at, at + 1]);
+    let around = [10, 20, 30, 33]
+        .map(|second| second * SECOND)
+        .map(|at| [at - 1, at, at + 1]);
     let instants: Vec<Instant> = around.concat();
     let routes = &ROUTES[..6];
-    let tenants: Vec<_> =
-        every_tenant().into_iter().map(|tenant| (tenant.as_ref().map(facts::tenant), tenant)).collect();
+    let tenants: Vec<_> = every_tenant()
+        .into_iter()
+        .map(|tenant| (tenant.as_ref().map(facts::tenant), tenant))
+        .collect();
     let evidence = every_evidence();
 
     let compare = |model: gate::Policy| {
@@ -668,10 +862,13 @@ fn g7_every_combination_agrees_with_the_model() {
                             codes.push(expected.code);
                         }
                         for evidence in presented {
-                            let decision = policy.admit(facts::route(*route), evidence, stored.as_ref(), at);
+                            let decision =
+                                policy.admit(facts::route(*route), evidence, stored.as_ref(), at);
                             let answer = facts::answer(decision);
                             if answer != expected {
-                                panic!("{answer:?} != {expected:?}: {model:?} {route:?} {evidence:?} {tenant:?} {now}");
+                                panic!(
+                                    "{answer:?} != {expected:?}: {model:?} {route:?} {evidence:?} {tenant:?} {now}"
+                                );
                             }
                             compared += 1;
                         }
@@ -682,7 +879,9 @@ fn g7_every_combination_agrees_with_the_model() {
         (compared, codes)
     };
     let results = std::thread::scope(|scope| {
-        POLICIES.map(|policy| scope.spawn(move || compare(policy))).map(|thread| thread.join().unwrap())
+        POLICIES
+            .map(|policy| scope.spawn(move || compare(policy)))
+            .map(|thread| thread.join().unwrap())
     });
 
     let compared: u64 = results.iter().map(|(compared, _)| compared).sum();
@@ -690,7 +889,11 @@ fn g7_every_combination_agrees_with_the_model() {
     let mut codes = results.map(|(_, codes)| codes).concat();
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 25, "every denial of the gate was met, and admission: {codes:?}");
+    assert_eq!(
+        codes.len(),
+        25,
+        "every denial of the gate was met, and admission: {codes:?}"
+    );
 }
 
 /// Every denial has a code of its own, one of three statuses, a message and a remedy.
@@ -726,29 +929,57 @@ fn g7_every_denial_is_explained() {
     ];
     let mut codes: Vec<Code> = Vec::new();
     for denial in denials {
-        assert!(!codes.contains(&denial.code()), "{denial:?} shares its code");
+        assert!(
+            !codes.contains(&denial.code()),
+            "{denial:?} shares its code"
+        );
         codes.push(denial.code());
         assert!([401, 402, 403].contains(&denial.status()));
         let problem = Problem::from(denial);
-        assert_eq!((problem.status(), problem.code()), (denial.status(), denial.code()));
+        assert_eq!(
+            (problem.status(), problem.code()),
+            (denial.status(), denial.code())
+        );
         // The error speaks as errors do, the problem in sentences.
         let message = denial.to_string();
         let (capital, rest) = message.split_at(1);
-        assert_eq!(problem.detail(), format!("{}{rest}.", capital.to_uppercase()));
+        assert_eq!(
+            problem.detail(),
+            format!("{}{rest}.", capital.to_uppercase())
+        );
         assert!(problem.detail().ends_with('.') && denial.remedy().ends_with('.'));
-        let challenge = problem.headers().iter().find(|(name, _)| *name == "WWW-Authenticate");
-        assert_eq!(challenge.is_some(), denial.status() == 401, "RFC 9110 section 11.6.1");
+        let challenge = problem
+            .headers()
+            .iter()
+            .find(|(name, _)| *name == "WWW-Authenticate");
+        assert_eq!(
+            challenge.is_some(),
+            denial.status() == 401,
+            "RFC 9110 section 11.6.1"
+        );
     }
 }
 
-/// An access reaches the account's own sites, and of these only the ones that its principal is bound to.
+/// An access reaches the account's own sites, and of these only the ones that its principal is
+/// bound to.
 #[test]
 fn g2_an_access_tells_which_sites_it_reaches() {
     let tenant = facts::tenant(&good_tenant());
-    for (bound, reached) in [(None, [true, true, false]), (Some(vec![2, 9]), [false, true, false])] {
-        let principal = session(&gate::Principal { sites: bound.clone(), ..member() });
-        let access = validate_account_and_plan(&principal, Some(&tenant), facts::instant(0)).unwrap();
-        assert_eq!([1, 2, 9].map(|site| access.reaches(&site.into())), reached, "{bound:?}");
+    for (bound, reached) in [
+        (None, [true, true, false]),
+        (Some(vec![2, 9]), [false, true, false]),
+    ] {
+        let principal = session(&gate::Principal {
+            sites: bound.clone(),
+            ..member()
+        });
+        let access =
+            validate_account_and_plan(&principal, Some(&tenant), facts::instant(0)).unwrap();
+        assert_eq!(
+            [1, 2, 9].map(|site| access.reaches(&site.into())),
+            reached,
+            "{bound:?}"
+        );
         assert_eq!(access.is_bound_to_sites(), bound.is_some());
     }
 }
@@ -757,7 +988,8 @@ fn g2_an_access_tells_which_sites_it_reaches() {
 #[test]
 fn g4_an_access_knows_when_it_has_run_out() {
     let tenant = facts::tenant(&good_tenant());
-    let access = validate_account_and_plan(&session(&member()), Some(&tenant), facts::instant(0)).unwrap();
+    let access =
+        validate_account_and_plan(&session(&member()), Some(&tenant), facts::instant(0)).unwrap();
     let end = access.valid_until().unwrap();
     assert_eq!(end, facts::instant(30 * SECOND));
     assert!(access.is_valid_at(end - TimeDelta::nanoseconds(1)));

@@ -28,7 +28,8 @@ fn id_texts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// A text is an identifier exactly when the rule says so, and comes back unchanged from display and JSON.
+    /// A text is an identifier exactly when the rule says so, and comes back unchanged from display
+    /// and JSON.
     #[test]
     fn ids_and_texts_are_a_bijection(text in id_texts(), other in id_texts()) {
         let sound = (1..=64).contains(&text.len()) && text.bytes().all(|b| (33..=126).contains(&b) && b != b'{' && b != b'}');
@@ -69,7 +70,8 @@ proptest! {
         prop_assert_eq!(Credits::from_micros(other).unwrap().cmp(&credits), other.cmp(&micros));
     }
 
-    /// A decimal is an amount exactly when it is not negative, not too precise and not too large; nothing is rounded.
+    /// A decimal is an amount exactly when it is not negative, not too precise and not too large;
+    /// nothing is rounded.
     #[test]
     fn c11_decimals_are_refused_never_rounded(
         mantissa in prop_oneof![any::<i64>().prop_map(i128::from), -3..1_000_000_i128, Just(10_i128.pow(18)), Just(10_i128.pow(18) + 1)],
@@ -163,7 +165,8 @@ proptest! {
         }
     }
 
-    /// Whatever an error says, its problem has the status of its code; what a fault of the host's says stays inside.
+    /// Whatever an error says, its problem has the status of its code; what a fault of the host's
+    /// says stays inside.
     #[test]
     fn a1_errors_become_problems_of_their_code(code in select(Code::ALL), message in "[a-z][ -~]{20,30}[a-z]") {
         let problem = Problem::from(Fault { code, message: message.clone() });
@@ -220,15 +223,38 @@ fn ids_have_one_form_for_each_thing() {
     assert_eq!(serde_json::from_str::<AccountId>(r#""7""#).unwrap(), seven);
     assert_eq!("7".parse::<AccountId>().unwrap(), seven);
     let by_account: BTreeMap<AccountId, u8> = serde_json::from_str(r#"{ "7": 1 }"#).unwrap();
-    assert_eq!(by_account, BTreeMap::from([(seven, 1)]), "as a key of a JSON object too");
+    assert_eq!(
+        by_account,
+        BTreeMap::from([(seven, 1)]),
+        "as a key of a JSON object too"
+    );
 
-    for text in ["07", "+7", "-0", "7.0", "9223372036854775808", "-9223372036854775809", "0x7", "-"] {
+    for text in [
+        "07",
+        "+7",
+        "-0",
+        "7.0",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "0x7",
+        "-",
+    ] {
         let id: SiteId = text.parse().unwrap();
         assert_eq!(id.as_integer(), None, "{text} is a text");
         assert_eq!(serde_json::to_value(&id).unwrap(), json!(text));
     }
-    for number in ["7.0", "7e0", "-0.0", "9223372036854775808", "-9223372036854775809", "1e400"] {
-        assert!(serde_json::from_str::<SiteId>(number).is_err(), "{number} is no identifier as a JSON number");
+    for number in [
+        "7.0",
+        "7e0",
+        "-0.0",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "1e400",
+    ] {
+        assert!(
+            serde_json::from_str::<SiteId>(number).is_err(),
+            "{number} is no identifier as a JSON number"
+        );
     }
     for other in ["null", "true", "[7]", r#"{"id":7}"#] {
         assert!(serde_json::from_str::<SiteId>(other).is_err(), "{other}");
@@ -242,7 +268,10 @@ fn ids_of_upper_case_uuids_are_texts() {
     assert_ne!(lower, upper);
     assert_eq!(upper.to_string(), "00C0FFEE-0000-4000-8000-00000000ABCD");
     #[cfg(feature = "uuid")]
-    assert_eq!(lower, AccountId::from(uuid::uuid!("00c0ffee-0000-4000-8000-00000000abcd")));
+    assert_eq!(
+        lower,
+        AccountId::from(uuid::uuid!("00c0ffee-0000-4000-8000-00000000abcd"))
+    );
 }
 
 #[test]
@@ -259,27 +288,62 @@ fn ids_have_limits() {
 
 #[test]
 fn c11_amounts_come_as_plain_decimals() {
-    for text in ["0", "0.000001", "12.5", "007.50", "1000000000000", "1000000000000.000000", "-0", "-0.00"] {
+    for text in [
+        "0",
+        "0.000001",
+        "12.5",
+        "007.50",
+        "1000000000000",
+        "1000000000000.000000",
+        "-0",
+        "-0.00",
+    ] {
         let credits: Credits = text.parse().unwrap();
-        assert_eq!(serde_json::from_value::<Credits>(json!(text)).unwrap(), credits);
+        assert_eq!(
+            serde_json::from_value::<Credits>(json!(text)).unwrap(),
+            credits
+        );
     }
     let garbled = [
-        "", " ", "-", ".", ".5", "5.", "+5", "1_000", "1,5", "1e3", "0x1", "--1", "1.2.3", " 1", "1 ", "NaN", "inf",
-        "\u{661}",
+        "", " ", "-", ".", ".5", "5.", "+5", "1_000", "1,5", "1e3", "0x1", "--1", "1.2.3", " 1",
+        "1 ", "NaN", "inf", "\u{661}",
     ];
     for text in garbled {
-        assert_eq!(text.parse::<Credits>(), Err(AmountError::NotANumber), "{text:?}");
+        assert_eq!(
+            text.parse::<Credits>(),
+            Err(AmountError::NotANumber),
+            "{text:?}"
+        );
         assert!(serde_json::from_value::<Credits>(json!(text)).is_err());
     }
-    for json in
-        ["1.5", "1.0", "1e3", "0.1", "-0.0", "-1", "1000000000001", "18446744073709551616", "null", "true", "[1]"]
-    {
-        assert!(serde_json::from_str::<Credits>(json).is_err(), "{json} as JSON");
+    for json in [
+        "1.5",
+        "1.0",
+        "1e3",
+        "0.1",
+        "-0.0",
+        "-1",
+        "1000000000001",
+        "18446744073709551616",
+        "null",
+        "true",
+        "[1]",
+    ] {
+        assert!(
+            serde_json::from_str::<Credits>(json).is_err(),
+            "{json} as JSON"
+        );
     }
-    assert_eq!(serde_json::from_str::<Credits>("12").unwrap(), Credits::whole(12));
+    assert_eq!(
+        serde_json::from_str::<Credits>("12").unwrap(),
+        Credits::whole(12)
+    );
     assert_eq!(Credits::whole(u32::MAX).micros(), 4_294_967_295_000_000);
     assert_eq!(Credits::from_micros(-1), Err(AmountError::Negative));
-    assert_eq!(Credits::from_micros(1_000_000_000_000_000_001), Err(AmountError::TooLarge));
+    assert_eq!(
+        Credits::from_micros(1_000_000_000_000_000_001),
+        Err(AmountError::TooLarge)
+    );
 }
 
 #[test]
@@ -293,7 +357,10 @@ fn c11_money_has_four_places_and_one_look() {
     assert_eq!(money("-0.01"), Err(AmountError::Negative));
     let written = json!({ "amount": "49.5", "currency": "USD" });
     let read: Money = serde_json::from_value(written.clone()).unwrap();
-    assert_eq!((read.amount().to_string(), read.currency()), ("49.5".to_owned(), Currency::USD));
+    assert_eq!(
+        (read.amount().to_string(), read.currency()),
+        ("49.5".to_owned(), Currency::USD)
+    );
     assert_eq!(serde_json::to_value(read).unwrap(), written);
     for wrong in [
         json!({ "amount": 49.5, "currency": "USD" }),
@@ -301,7 +368,10 @@ fn c11_money_has_four_places_and_one_look() {
         json!({ "amount": "49.5" }),
         json!({ "amount": "49.5", "currency": "USD", "scale": 2 }),
     ] {
-        assert!(serde_json::from_value::<Money>(wrong.clone()).is_err(), "{wrong}");
+        assert!(
+            serde_json::from_value::<Money>(wrong.clone()).is_err(),
+            "{wrong}"
+        );
     }
 }
 
@@ -316,14 +386,21 @@ fn quotas_have_bounds() {
 #[test]
 fn quotas_are_written_down_in_full() {
     let quota: Quota = serde_json::from_value(json!({ "cells": 60, "seconds": 60 })).unwrap();
-    assert_eq!(quota, Quota::new(60, 60).unwrap(), "without a burst, all may come at once");
+    assert_eq!(
+        quota,
+        Quota::new(60, 60).unwrap(),
+        "without a burst, all may come at once"
+    );
     for wrong in [
         json!({ "cells": 60 }),
         json!({ "cells": 0, "seconds": 60 }),
         json!({ "cells": -1, "seconds": 60 }),
         json!({ "cells": 60, "seconds": 60, "burts": 1 }),
     ] {
-        assert!(serde_json::from_value::<Quota>(wrong.clone()).is_err(), "{wrong}");
+        assert!(
+            serde_json::from_value::<Quota>(wrong.clone()).is_err(),
+            "{wrong}"
+        );
     }
     const API: ThrottleScope = throttle_scope!("api");
     assert_eq!(API, ThrottleScope::new("api").unwrap());
@@ -333,27 +410,44 @@ fn quotas_are_written_down_in_full() {
 fn policy_is_strict_by_default() {
     let policy = Policy::default();
     assert_eq!(Policy::load(PolicySettings::default()).unwrap(), policy);
-    assert_eq!(Policy::load(serde_json::from_str("{}").unwrap()).unwrap(), policy);
-    assert_eq!(PaymentMethod::ALL.map(|method| policy.is_enabled(method)), [false, false, true]);
+    assert_eq!(
+        Policy::load(serde_json::from_str("{}").unwrap()).unwrap(),
+        policy
+    );
+    assert_eq!(
+        PaymentMethod::ALL.map(|method| policy.is_enabled(method)),
+        [false, false, true]
+    );
     assert!(policy.bypass_throttle("a reason").is_none());
 
     let written = serde_json::to_value(PolicySettings::default()).unwrap();
-    assert_eq!(Policy::load(serde_json::from_value(written).unwrap()).unwrap(), policy);
+    assert_eq!(
+        Policy::load(serde_json::from_value(written).unwrap()).unwrap(),
+        policy
+    );
 }
 
 #[test]
 fn policy_enables_each_method_by_name() {
     for method in PaymentMethod::ALL {
-        let settings = serde_json::from_value(json!({ "payment_methods": [method.as_str()] })).unwrap();
+        let settings =
+            serde_json::from_value(json!({ "payment_methods": [method.as_str()] })).unwrap();
         let policy = Policy::load(settings).unwrap();
-        assert!(PaymentMethod::ALL.into_iter().all(|other| policy.is_enabled(other) == (other == method)));
+        assert!(
+            PaymentMethod::ALL
+                .into_iter()
+                .all(|other| policy.is_enabled(other) == (other == method))
+        );
     }
 }
 
 /// The fields that loading complains of.
 fn faults(settings: Value) -> Vec<String> {
     let loaded = Policy::load(serde_json::from_value(settings).unwrap());
-    loaded.err().map(|error| error.faults().map(|(field, _)| field.to_owned()).collect()).unwrap_or_default()
+    loaded
+        .err()
+        .map(|error| error.faults().map(|(field, _)| field.to_owned()).collect())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -378,13 +472,17 @@ fn policy_reports_all_its_faults_at_once() {
     ];
     assert_eq!(faults(all_wrong.clone()), named);
     let error = Policy::load(serde_json::from_value(all_wrong).unwrap()).unwrap_err();
-    assert!(named.iter().all(|field| error.to_string().contains(field)), "{error}");
+    assert!(
+        named.iter().all(|field| error.to_string().contains(field)),
+        "{error}"
+    );
 }
 
 #[test]
 fn policy_numbers_have_bounds() {
     let year = 366 * 86_400_u64;
-    let grace = |seconds: u64| json!({ "past_due_grace": { "seconds": seconds, "mode": "read_only" } });
+    let grace =
+        |seconds: u64| json!({ "past_due_grace": { "seconds": seconds, "mode": "read_only" } });
     for (settings, sound) in [
         (json!({ "renewal_slack_seconds": year }), true),
         (json!({ "renewal_slack_seconds": year + 1 }), false),
@@ -419,13 +517,25 @@ fn policy_allows_a_bypass_in_development_only() {
         Policy::load(serde_json::from_value(settings).unwrap())
     };
     assert!(policy(false, true).is_err());
-    assert!(policy(true, false).unwrap().bypass_throttle("load test").is_none());
+    assert!(
+        policy(true, false)
+            .unwrap()
+            .bypass_throttle("load test")
+            .is_none()
+    );
     let policy = policy(true, true).unwrap();
-    assert_eq!(policy.bypass_throttle("load test").unwrap().reason(), "load test");
-    assert!(policy.bypass_throttle(" \t").is_none(), "a reason is recorded, so there must be one");
+    assert_eq!(
+        policy.bypass_throttle("load test").unwrap().reason(),
+        "load test"
+    );
+    assert!(
+        policy.bypass_throttle(" \t").is_none(),
+        "a reason is recorded, so there must be one"
+    );
 }
 
-/// Every code with its status. A released code keeps both: lines may be added here, never changed or removed.
+/// Every code with its status. A released code keeps both: lines may be added here, never changed
+/// or removed.
 const FROZEN: &[(&str, u16)] = &[
     ("input_invalid", 400),
     ("id_invalid", 400),
@@ -506,12 +616,19 @@ const FROZEN: &[(&str, u16)] = &[
 
 #[test]
 fn a1_codes_are_frozen() {
-    let codes: Vec<(&str, u16)> = Code::ALL.iter().map(|code| (code.as_str(), code.status())).collect();
+    let codes: Vec<(&str, u16)> = Code::ALL
+        .iter()
+        .map(|code| (code.as_str(), code.status()))
+        .collect();
     assert_eq!(codes, FROZEN);
     let distinct: BTreeSet<&str> = FROZEN.iter().map(|(code, _)| *code).collect();
     assert_eq!(distinct.len(), FROZEN.len());
     let types: BTreeSet<&str> = Code::ALL.iter().map(|code| code.problem_type()).collect();
-    assert_eq!(types.len(), FROZEN.len(), "each has a problem type of its own");
+    assert_eq!(
+        types.len(),
+        FROZEN.len(),
+        "each has a problem type of its own"
+    );
 }
 
 #[test]
@@ -528,18 +645,36 @@ fn a1_a_problem_is_an_rfc_9457_body() {
         });
         assert_eq!(serde_json::to_value(&problem).unwrap(), expected);
         assert!((400..600).contains(&problem.status()));
-        assert!(code.remedy().ends_with('.') && !code.title().is_empty() && !code.title().ends_with('.'));
+        assert!(
+            code.remedy().ends_with('.')
+                && !code.title().is_empty()
+                && !code.title().ends_with('.')
+        );
     }
-    let named = Problem::new(Code::QuotaExceeded, "").with_violated_policy("api-60").with_violated_policy("api-86400");
+    let named = Problem::new(Code::QuotaExceeded, "")
+        .with_violated_policy("api-60")
+        .with_violated_policy("api-86400");
     let body = serde_json::to_value(named).unwrap();
     assert_eq!(body["violated-policies"], json!(["api-60", "api-86400"]));
-    assert_eq!(body["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(
+        body["type"],
+        "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    );
 }
 
 #[test]
 fn a1_a_401_challenges() {
     let challenge = |denial: Denial| Problem::from(denial).headers().to_vec();
-    assert_eq!(challenge(Denial::CredentialMissing), [("WWW-Authenticate", "Bearer".to_owned())]);
+    assert_eq!(
+        challenge(Denial::CredentialMissing),
+        [("WWW-Authenticate", "Bearer".to_owned())]
+    );
     let failed = Denial::CredentialRejected(CredentialFailure::BadSignature);
-    assert_eq!(challenge(failed), [("WWW-Authenticate", r#"Bearer error="invalid_token""#.to_owned())]);
+    assert_eq!(
+        challenge(failed),
+        [(
+            "WWW-Authenticate",
+            r#"Bearer error="invalid_token""#.to_owned()
+        )]
+    );
 }

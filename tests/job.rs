@@ -1,4 +1,5 @@
-//! Background jobs: what the queue carries grants nothing; the gate decides again when the job runs (S12).
+//! Background jobs: what the queue carries grants nothing; the gate decides again when the job runs
+//! (S12).
 
 mod support;
 
@@ -23,7 +24,10 @@ fn ids(sites: &[i64]) -> Arc<[SiteId]> {
 }
 
 fn with_sites(sites: &[i64]) -> Tenant {
-    Tenant { sites: ids(sites), ..tenant(7) }
+    Tenant {
+        sites: ids(sites),
+        ..tenant(7)
+    }
 }
 
 /// A tenant on a plan that needs a subscription, in a status since or until an instant.
@@ -34,7 +38,10 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         plan: 1.into(),
         status,
         anchor: at(0),
-        current_period: Some(Period { start: at(0), end: at(second) }),
+        current_period: Some(Period {
+            start: at(0),
+            end: at(second),
+        }),
         trial_end: Some(at(second)),
         cancel_at_period_end: false,
         pending_plan: None,
@@ -48,7 +55,11 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         version: 1,
     };
     let plan = Some(Arc::new(support::plan(49, true)));
-    Tenant { plan, subscription: Some(subscription), ..with_sites(&SITES) }
+    Tenant {
+        plan,
+        subscription: Some(subscription),
+        ..with_sites(&SITES)
+    }
 }
 
 fn principal(kind: u8, bound: Option<&[i64]>) -> Principal {
@@ -75,14 +86,18 @@ fn through_the_queue(job: &JobTenant) -> JobTenant {
 /// A policy whose grace for what is past due is a minute, for reading only.
 fn reading_grace() -> Policy {
     Policy::load(PolicySettings {
-        past_due_grace: Some(GraceSettings { seconds: 60, mode: GraceMode::ReadOnly }),
+        past_due_grace: Some(GraceSettings {
+            seconds: 60,
+            mode: GraceMode::ReadOnly,
+        }),
         ..PolicySettings::default()
     })
     .unwrap()
 }
 
 proptest! {
-    /// Through the queue and back, the same tenant gives the same access, to its last field, for any credential.
+    /// Through the queue and back, the same tenant gives the same access, to its last field, for
+    /// any credential.
     #[test]
     fn s12_a_job_comes_back_as_it_went(
         kind in 0..3_u8, bound in prop::option::of(prop::sample::subsequence(SITES.to_vec(), 1..=3)), extra in any::<bool>(),
@@ -99,7 +114,8 @@ proptest! {
         prop_assert_eq!(format!("{again:?}"), format!("{access:?}"));
     }
 
-    /// A job is refused, and admitted until, exactly as a request of its principal would be at that moment.
+    /// A job is refused, and admitted until, exactly as a request of its principal would be at that
+    /// moment.
     #[test]
     fn s12_revalidation_is_the_gates_own_decision(
         kind in 0..3_u8,
@@ -120,7 +136,8 @@ proptest! {
         }
     }
 
-    /// Whatever sites the account gains or loses meanwhile, a bound job reaches none that its access did not reach.
+    /// Whatever sites the account gains or loses meanwhile, a bound job reaches none that its
+    /// access did not reach.
     #[test]
     fn s12_a_bound_job_stays_bound(
         bound in prop::sample::subsequence(SITES.to_vec(), 1..=3),
@@ -145,7 +162,8 @@ proptest! {
         }
     }
 
-    /// Whatever is written into the queue, a job gets no more than an unbound principal of the account that it names.
+    /// Whatever is written into the queue, a job gets no more than an unbound principal of the
+    /// account that it names.
     #[test]
     fn s12_an_edited_text_is_judged_by_stored_facts(
         id in 6..9_i64, status in prop::sample::select(AccountStatus::ALL.to_vec()), now in 0..9_i64,
@@ -166,50 +184,91 @@ proptest! {
 #[test]
 fn s12_who_is_suspended_meanwhile_is_refused() {
     let job = through_the_queue(&accepted(&principal(0, None), &tenant(7)));
-    for cause in [SuspensionCause::Abuse, SuspensionCause::PaymentOverdue, SuspensionCause::Requested] {
-        let suspended = Tenant { account: account(7, AccountStatus::Suspended(cause)), ..tenant(7) };
-        let refused = job.revalidate(&Policy::default(), Some(&suspended), at(5)).unwrap_err();
+    for cause in [
+        SuspensionCause::Abuse,
+        SuspensionCause::PaymentOverdue,
+        SuspensionCause::Requested,
+    ] {
+        let suspended = Tenant {
+            account: account(7, AccountStatus::Suspended(cause)),
+            ..tenant(7)
+        };
+        let refused = job
+            .revalidate(&Policy::default(), Some(&suspended), at(5))
+            .unwrap_err();
         assert_eq!(refused, Denial::AccountSuspended(cause));
     }
     let gone = job.revalidate(&Policy::default(), None, at(5)).unwrap_err();
     assert_eq!(gone, Denial::AccountMissing);
 }
 
-/// Accepted while only reading was allowed, a job never writes; one that may write does not in a grace for reading.
+/// Accepted while only reading was allowed, a job never writes; one that may write does not in a
+/// grace for reading.
 #[test]
 fn s12_a_job_writes_only_if_its_access_could_and_the_tenant_may() {
     let policy = reading_grace();
-    let (owing, paid) = (subscribed(SubscriptionStatus::PastDue, 9), subscribed(SubscriptionStatus::Active, 9));
+    let (owing, paid) = (
+        subscribed(SubscriptionStatus::PastDue, 9),
+        subscribed(SubscriptionStatus::Active, 9),
+    );
     let job = |tenant| {
-        let access = policy.validate_account_and_plan(&principal(0, None), Some(tenant), at(1)).unwrap();
+        let access = policy
+            .validate_account_and_plan(&principal(0, None), Some(tenant), at(1))
+            .unwrap();
         through_the_queue(&JobTenant::of(&access))
     };
-    let write = |job: JobTenant, tenant| job.revalidate(&policy, Some(tenant), at(2)).unwrap().into_write().map(|_| ());
+    let write = |job: JobTenant, tenant| {
+        job.revalidate(&policy, Some(tenant), at(2))
+            .unwrap()
+            .into_write()
+            .map(|_| ())
+    };
     assert_eq!(write(job(&paid), &paid), Ok(()));
-    for (job, tenant) in [(job(&owing), &paid), (job(&paid), &owing), (job(&owing), &owing)] {
+    for (job, tenant) in [
+        (job(&owing), &paid),
+        (job(&paid), &owing),
+        (job(&owing), &owing),
+    ] {
         assert_eq!(write(job, tenant), Err(Denial::PaymentPastDue));
     }
     // Of an access that may write, by dereference.
-    let access =
-        policy.validate_account_and_plan(&principal(0, None), Some(&paid), at(1)).unwrap().into_write().unwrap();
+    let access = policy
+        .validate_account_and_plan(&principal(0, None), Some(&paid), at(1))
+        .unwrap()
+        .into_write()
+        .unwrap();
     assert_eq!(write(JobTenant::of(&access), &paid), Ok(()));
 }
 
-/// A job outlives the access that it came from, and gets one that holds as long as the tenant's standing now.
+/// A job outlives the access that it came from, and gets one that holds as long as the tenant's
+/// standing now.
 #[test]
 fn s12_the_time_is_that_of_the_run() {
-    let job = accepted(&principal(0, None), &subscribed(SubscriptionStatus::Active, 9));
+    let job = accepted(
+        &principal(0, None),
+        &subscribed(SubscriptionStatus::Active, 9),
+    );
     let renewed = subscribed(SubscriptionStatus::Active, 99);
-    let access = job.revalidate(&Policy::default(), Some(&renewed), at(20)).unwrap();
+    let access = job
+        .revalidate(&Policy::default(), Some(&renewed), at(20))
+        .unwrap();
     assert_eq!(access.valid_until(), Some(at(99)));
-    let ended = job.revalidate(&Policy::default(), Some(&subscribed(SubscriptionStatus::Active, 9)), at(20));
+    let ended = job.revalidate(
+        &Policy::default(),
+        Some(&subscribed(SubscriptionStatus::Active, 9)),
+        at(20),
+    );
     assert_eq!(ended.unwrap_err(), Denial::PeriodEnded);
 }
 
 /// A field that is lost on the way, or that nobody knows, is an error: nothing means "everything".
 #[test]
 fn s12_a_text_that_lost_a_field_is_no_job() {
-    let whole = serde_json::to_value(accepted(&principal(2, Some(&[11, 12])), &with_sites(&SITES))).unwrap();
+    let whole = serde_json::to_value(accepted(
+        &principal(2, Some(&[11, 12])),
+        &with_sites(&SITES),
+    ))
+    .unwrap();
     let expected = json!({
         "account": 7, "credential": { "api_key": 3 }, "user": null, "reach": { "sites": [11, 12] }, "may_write": true,
     });
@@ -218,7 +277,10 @@ fn s12_a_text_that_lost_a_field_is_no_job() {
     for field in fields {
         let mut text = whole.clone();
         text.as_object_mut().unwrap().remove(&field);
-        assert!(serde_json::from_value::<JobTenant>(text).is_err(), "without {field}");
+        assert!(
+            serde_json::from_value::<JobTenant>(text).is_err(),
+            "without {field}"
+        );
     }
     let with = |field: &str, value: Value| {
         let mut text = whole.clone();
@@ -228,6 +290,12 @@ fn s12_a_text_that_lost_a_field_is_no_job() {
     assert!(with("reach", Value::Null).is_err());
     assert!(with("privileges", json!(["cross_tenants"])).is_err());
     let nothing = with("reach", json!({ "sites": [] })).unwrap();
-    let refused = nothing.revalidate(&Policy::default(), Some(&with_sites(&SITES)), at(5)).unwrap_err();
-    assert_eq!(refused, Denial::SiteNotInAccount, "an empty list means none");
+    let refused = nothing
+        .revalidate(&Policy::default(), Some(&with_sites(&SITES)), at(5))
+        .unwrap_err();
+    assert_eq!(
+        refused,
+        Denial::SiteNotInAccount,
+        "an empty list means none"
+    );
 }

@@ -17,8 +17,12 @@ fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 fn any_interval() -> impl Strategy<Value = (Interval, Every)> {
-    let unit =
-        prop::sample::select(vec![IntervalUnit::Day, IntervalUnit::Week, IntervalUnit::Month, IntervalUnit::Year]);
+    let unit = prop::sample::select(vec![
+        IntervalUnit::Day,
+        IntervalUnit::Week,
+        IntervalUnit::Month,
+        IntervalUnit::Year,
+    ]);
     (unit, 1..50u16).prop_map(|(unit, count)| {
         let every = match unit {
             IntervalUnit::Day => Every::Days(count.into()),
@@ -26,19 +30,32 @@ fn any_interval() -> impl Strategy<Value = (Interval, Every)> {
             IntervalUnit::Month => Every::Months(count.into()),
             IntervalUnit::Year => Every::Months(i64::from(count) * 12),
         };
-        (Interval { unit, count: NonZeroU16::new(count).unwrap() }, every)
+        (
+            Interval {
+                unit,
+                count: NonZeroU16::new(count).unwrap(),
+            },
+            every,
+        )
     })
 }
 
 /// An interval at the edge of what can be written.
 fn wild_interval() -> impl Strategy<Value = Interval> {
-    let unit =
-        prop::sample::select(vec![IntervalUnit::Day, IntervalUnit::Week, IntervalUnit::Month, IntervalUnit::Year]);
+    let unit = prop::sample::select(vec![
+        IntervalUnit::Day,
+        IntervalUnit::Week,
+        IntervalUnit::Month,
+        IntervalUnit::Year,
+    ]);
     (unit, any::<NonZeroU16>()).prop_map(|(unit, count)| Interval { unit, count })
 }
 
 fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
-    let (first, last) = (DateTime::<Utc>::MIN_UTC.timestamp(), DateTime::<Utc>::MAX_UTC.timestamp());
+    let (first, last) = (
+        DateTime::<Utc>::MIN_UTC.timestamp(),
+        DateTime::<Utc>::MAX_UTC.timestamp(),
+    );
     prop_oneof![0..CENTURY, first..=last, Just(first), Just(last)].prop_map(at)
 }
 
@@ -104,14 +121,38 @@ proptest! {
 fn b4_january_the_31st_keeps_its_day() {
     let days = |anchor: &str, count: u32| -> Vec<String> {
         let anchor = format!("{anchor}T23:59:59Z").parse().unwrap();
-        (0..count).map(|k| Interval::MONTHLY.after(anchor, k).unwrap().format("%m-%d").to_string()).collect()
+        (0..count)
+            .map(|k| {
+                Interval::MONTHLY
+                    .after(anchor, k)
+                    .unwrap()
+                    .format("%m-%d")
+                    .to_string()
+            })
+            .collect()
     };
     assert_eq!(days("2026-01-31", 4), ["01-31", "02-28", "03-31", "04-30"]);
     assert_eq!(days("2028-01-30", 3), ["01-30", "02-29", "03-30"]);
     let leap = "2028-02-29T00:00:00Z".parse().unwrap();
-    let years: Vec<String> =
-        (0..5).map(|k| Interval::YEARLY.after(leap, k).unwrap().format("%F").to_string()).collect();
-    assert_eq!(years, ["2028-02-29", "2029-02-28", "2030-02-28", "2031-02-28", "2032-02-29"]);
+    let years: Vec<String> = (0..5)
+        .map(|k| {
+            Interval::YEARLY
+                .after(leap, k)
+                .unwrap()
+                .format("%F")
+                .to_string()
+        })
+        .collect();
+    assert_eq!(
+        years,
+        [
+            "2028-02-29",
+            "2029-02-28",
+            "2030-02-28",
+            "2031-02-28",
+            "2032-02-29"
+        ]
+    );
 }
 
 /// With the year 2100, which is no leap year.
@@ -124,10 +165,18 @@ fn b4_a_century_of_months_has_no_gap_and_no_overlap() {
             let period = Interval::MONTHLY.period(anchor, k).unwrap();
             assert_eq!(period.start, end);
             assert!(period.start < period.end);
-            assert_eq!(period.start.timestamp(), model::after(Every::Months(1), anchor.timestamp(), k.into()));
+            assert_eq!(
+                period.start.timestamp(),
+                model::after(Every::Months(1), anchor.timestamp(), k.into())
+            );
             assert_eq!(Interval::MONTHLY.number_at(anchor, period.start), Some(k));
             end = period.end;
         }
-        assert_eq!(end, format!("2124-01-{day:02}T06:30:00Z").parse::<DateTime<Utc>>().unwrap());
+        assert_eq!(
+            end,
+            format!("2124-01-{day:02}T06:30:00Z")
+                .parse::<DateTime<Utc>>()
+                .unwrap()
+        );
     }
 }

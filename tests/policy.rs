@@ -2,8 +2,8 @@
 
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::policy::{
-    AfterRetries, AfterTrial, CreditPolicy, FailureMode, GraceMode, GraceSettings, Overage, Overpayment, PolicyError,
-    PolicySettings,
+    AfterRetries, AfterTrial, CreditPolicy, FailureMode, GraceMode, GraceSettings, Overage,
+    Overpayment, PolicyError, PolicySettings,
 };
 use bailiwick::quota::ThrottleScope;
 use bailiwick::{Code, Credits, Policy, Problem, throttle_scope};
@@ -23,7 +23,10 @@ fn from_toml(text: &str) -> Result<Policy, PolicyError> {
 
 /// The paths that loading complains of.
 fn paths(loaded: Result<Policy, PolicyError>) -> Vec<String> {
-    loaded.err().map(|error| error.faults().map(|(path, _)| path.to_owned()).collect()).unwrap_or_default()
+    loaded
+        .err()
+        .map(|error| error.faults().map(|(path, _)| path.to_owned()).collect())
+        .unwrap_or_default()
 }
 
 const SOUND_JSON: &str = r#"{
@@ -122,18 +125,46 @@ fn both_formats_say_the_same() {
     let policy = from_json(SOUND_JSON).unwrap();
     assert_eq!(from_toml(SOUND_TOML).unwrap(), policy);
     let settings: PolicySettings = toml::from_str(SOUND_TOML).unwrap();
-    assert_eq!(settings.past_due_grace, Some(GraceSettings { seconds: 604_800, mode: GraceMode::ReadOnly }));
-    assert_eq!(settings.registration_credits, Credits::from_micros(2_500_000).unwrap());
+    assert_eq!(
+        settings.past_due_grace,
+        Some(GraceSettings {
+            seconds: 604_800,
+            mode: GraceMode::ReadOnly
+        })
+    );
+    assert_eq!(
+        settings.registration_credits,
+        Credits::from_micros(2_500_000).unwrap()
+    );
     let overage = Overage::Debt(Credits::whole(10));
-    assert_eq!(settings.credit, CreditPolicy { max_open_holds: 16, overage, ..CreditPolicy::default() });
+    assert_eq!(
+        settings.credit,
+        CreditPolicy {
+            max_open_holds: 16,
+            overage,
+            ..CreditPolicy::default()
+        }
+    );
     assert_eq!(policy.renewal_slack().num_seconds(), 3600);
     assert!(policy.is_enabled(PaymentMethod::Stripe) && !policy.is_enabled(PaymentMethod::Paypal));
-    assert_eq!((policy.first_payment().num_seconds(), policy.takes_claims()), (86_400, false));
-    assert_eq!((policy.after_trial(), policy.after_grace()), (AfterTrial::Invoice, AfterRetries::Cancel));
-    assert_eq!((settings.overpayment, settings.provider_discounts), (Overpayment::NextPeriods, true));
+    assert_eq!(
+        (policy.first_payment().num_seconds(), policy.takes_claims()),
+        (86_400, false)
+    );
+    assert_eq!(
+        (policy.after_trial(), policy.after_grace()),
+        (AfterTrial::Invoice, AfterRetries::Cancel)
+    );
+    assert_eq!(
+        (settings.overpayment, settings.provider_discounts),
+        (Overpayment::NextPeriods, true)
+    );
     assert_eq!(settings.top_up_credits, Some(Credits::whole(7)));
     let default = Policy::default();
-    assert_eq!((default.first_payment().num_days(), default.takes_claims()), (30, true));
+    assert_eq!(
+        (default.first_payment().num_days(), default.takes_claims()),
+        (30, true)
+    );
     for seconds in ["0", "31622401"] {
         let loaded = from_json(&format!(r#"{{ "first_payment_seconds": {seconds} }}"#));
         assert_eq!(paths(loaded), ["first_payment_seconds"]);
@@ -152,8 +183,14 @@ fn settings_survive_being_written() {
     for text in ["{}", SOUND_JSON] {
         let policy = from_json(text).unwrap();
         let settings: PolicySettings = serde_json::from_str(text).unwrap();
-        assert_eq!(from_json(&serde_json::to_string(&settings).unwrap()).unwrap(), policy);
-        assert_eq!(from_toml(&toml::to_string(&settings).unwrap()).unwrap(), policy);
+        assert_eq!(
+            from_json(&serde_json::to_string(&settings).unwrap()).unwrap(),
+            policy
+        );
+        assert_eq!(
+            from_toml(&toml::to_string(&settings).unwrap()).unwrap(),
+            policy
+        );
     }
 }
 
@@ -191,8 +228,17 @@ fn every_fault_is_named_by_its_path_in_both_formats() {
         assert_eq!(named, expected);
     }
     let problem = Problem::from(from_json(WRONG_JSON).unwrap_err());
-    assert_eq!((problem.code(), problem.status()), (Code::InputInvalid, 400));
-    assert!(problem.detail().contains("past_due_grace.mode: neither `full` nor `read_only`"), "{}", problem.detail());
+    assert_eq!(
+        (problem.code(), problem.status()),
+        (Code::InputInvalid, 400)
+    );
+    assert!(
+        problem
+            .detail()
+            .contains("past_due_grace.mode: neither `full` nor `read_only`"),
+        "{}",
+        problem.detail()
+    );
 }
 
 /// A table that is no table, a list that is none, and what a table lacks.
@@ -201,18 +247,36 @@ fn tables_and_lists_are_checked_as_such() {
     for (text, expected) in [
         (json!({ "past_due_grace": 7 }), vec!["past_due_grace"]),
         (json!({ "past_due_grace": [] }), vec!["past_due_grace"]),
-        (json!({ "past_due_grace": {} }), vec!["past_due_grace.seconds", "past_due_grace.mode"]),
-        (json!({ "past_due_grace": { "mode": "full" } }), vec!["past_due_grace.seconds"]),
+        (
+            json!({ "past_due_grace": {} }),
+            vec!["past_due_grace.seconds", "past_due_grace.mode"],
+        ),
+        (
+            json!({ "past_due_grace": { "mode": "full" } }),
+            vec!["past_due_grace.seconds"],
+        ),
         (json!({ "credit": null }), vec!["credit"]),
-        (json!({ "credit": { "overage": { "debt": "-1" } } }), vec!["credit.overage"]),
-        (json!({ "payment_methods": "stripe" }), vec!["payment_methods"]),
+        (
+            json!({ "credit": { "overage": { "debt": "-1" } } }),
+            vec!["credit.overage"],
+        ),
+        (
+            json!({ "payment_methods": "stripe" }),
+            vec!["payment_methods"],
+        ),
         (json!({ "payment_methods": [] }), vec!["payment_methods"]),
-        (json!({ "throttle_failure": ["ai"] }), vec!["throttle_failure"]),
+        (
+            json!({ "throttle_failure": ["ai"] }),
+            vec!["throttle_failure"],
+        ),
         (json!({ "development": null }), vec!["development"]),
     ] {
         assert_eq!(paths(from_json(&text.to_string())), expected, "{text}");
     }
-    assert!(serde_json::from_str::<PolicySettings>("[]").is_err(), "a policy is a table");
+    assert!(
+        serde_json::from_str::<PolicySettings>("[]").is_err(),
+        "a policy is a table"
+    );
 }
 
 /// What is out of bounds and what is of the wrong form are said together.
@@ -222,7 +286,15 @@ fn bounds_and_forms_are_reported_together() {
         "renewal_slack_seconds": 366 * 86_400 + 1, "credit": { "max_open_holds": 0, "x": 1 }, "throttle_bypass": true,
     });
     let named = paths(from_json(&text.to_string()));
-    assert_eq!(named, ["credit.x", "renewal_slack_seconds", "credit.max_open_holds", "throttle_bypass"]);
+    assert_eq!(
+        named,
+        [
+            "credit.x",
+            "renewal_slack_seconds",
+            "credit.max_open_holds",
+            "throttle_bypass"
+        ]
+    );
 }
 
 #[test]
@@ -230,12 +302,16 @@ fn a_throttle_scope_fails_closed_unless_it_says_otherwise() {
     let policy = from_json(SOUND_JSON).unwrap();
     assert_eq!(policy.failure_mode(AI), FailureMode::Open);
     assert_eq!(policy.failure_mode(LOGIN), FailureMode::Closed);
-    assert_eq!(policy.failure_mode(throttle_scope!("api")), FailureMode::Closed);
+    assert_eq!(
+        policy.failure_mode(throttle_scope!("api")),
+        FailureMode::Closed
+    );
     assert_eq!(Policy::default().failure_mode(AI), FailureMode::Closed);
 }
 
 proptest! {
-    /// One malformed field among sound ones is one fault, with its path, whichever it is and whatever it holds.
+    /// One malformed field among sound ones is one fault, with its path, whichever it is and
+    /// whatever it holds.
     #[test]
     fn a_wrong_field_is_one_fault(place in 0..8_usize, wrong in prop::sample::select(vec![json!([[]]), json!(-3), json!(1e300)])) {
         let mut text: Value = serde_json::from_str(SOUND_JSON).unwrap();

@@ -1,5 +1,5 @@
-//! S11 on a real PostgreSQL: under row-level security a raw statement that names no tenant sees and writes the scope's rows
-//! alone, on connections that were used before, too.
+//! S11 on a real PostgreSQL: under row-level security a raw statement that names no tenant sees and
+//! writes the scope's rows alone, on connections that were used before, too.
 
 mod servers;
 mod support;
@@ -69,10 +69,14 @@ struct Database {
 }
 
 impl Database {
-    /// Connected as the tables' owner, who is no superuser; the policies are installed, and installed again.
+    /// Connected as the tables' owner, who is no superuser; the policies are installed, and
+    /// installed again.
     fn start() -> Option<Self> {
         let server = Postgres::start()?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let connection = runtime.block_on(async {
             let mut root = PgConnection::connect(&server.url()).await.unwrap();
             sqlx::raw_sql(TABLES).execute(&mut root).await.unwrap();
@@ -86,31 +90,51 @@ impl Database {
                     row_level_security::<Sectors>(),
                     row_level_security::<Memo>(),
                 ] {
-                    sqlx::raw_sql(AssertSqlSafe(ddl)).execute(&mut owner).await.unwrap();
+                    sqlx::raw_sql(AssertSqlSafe(ddl))
+                        .execute(&mut owner)
+                        .await
+                        .unwrap();
                 }
             }
             owner
         });
-        Some(Self { runtime, connection, _server: server })
+        Some(Self {
+            runtime,
+            connection,
+            _server: server,
+        })
     }
 
-    /// Runs one raw statement in a transaction of the scope, or of none; the first column of its rows, or the error.
-    fn raw(&mut self, prelude: Option<Statement>, sql: &'static str) -> Result<Vec<String>, String> {
+    /// Runs one raw statement in a transaction of the scope, or of none; the first column of its
+    /// rows, or the error.
+    fn raw(
+        &mut self,
+        prelude: Option<Statement>,
+        sql: &'static str,
+    ) -> Result<Vec<String>, String> {
         self.runtime.block_on(async {
             let mut transaction = self.connection.begin().await.unwrap();
             if let Some(prelude) = prelude {
                 run(&mut transaction, prelude).await.unwrap();
             }
-            let rows = sqlx::query(sql).fetch_all(&mut *transaction).await.map_err(|error| error.to_string())?;
+            let rows = sqlx::query(sql)
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(|error| error.to_string())?;
             transaction.commit().await.unwrap();
             Ok(rows.iter().map(|row| row.get::<String, _>(0)).collect())
         })
     }
 }
 
-async fn run(transaction: &mut Transaction<'_, Pg>, statement: Statement) -> Result<u64, sqlx::Error> {
+async fn run(
+    transaction: &mut Transaction<'_, Pg>,
+    statement: Statement,
+) -> Result<u64, sqlx::Error> {
     let (sql, values) = statement.into_parts();
-    let done = sqlx::query_with(AssertSqlSafe(&*sql), SqlxValues(values)).execute(&mut **transaction).await?;
+    let done = sqlx::query_with(AssertSqlSafe(&*sql), SqlxValues(values))
+        .execute(&mut **transaction)
+        .await?;
     Ok(done.rows_affected())
 }
 
@@ -119,41 +143,85 @@ fn access(account: i64, sites: &[i64]) -> WriteAccess {
     tenant.sites = sites.iter().copied().map(SiteId::from).collect();
     let principal = Principal::session(2.into()).of_account(account.into());
     let now = support::at(0);
-    validate_account_and_plan(&principal, Some(&tenant), now).unwrap().into_write().unwrap()
+    validate_account_and_plan(&principal, Some(&tenant), now)
+        .unwrap()
+        .into_write()
+        .unwrap()
 }
 
 #[test]
 fn s11_a_raw_select_sees_only_the_scopes_rows() {
-    let Some(mut database) = Database::start() else { return };
+    let Some(mut database) = Database::start() else {
+        return;
+    };
     let (own, other) = (access(7, &[12, 13]), access(8, &[22]));
     let account = || own.write().account().unwrap().prelude();
     let site = || own.write().site(12.into()).unwrap().prelude();
     let articles = "SELECT title FROM articles ORDER BY title";
-    let titles = |titles: &[&str]| Ok(titles.iter().map(|title| (*title).to_owned()).collect::<Vec<String>>());
+    let titles = |titles: &[&str]| {
+        Ok(titles
+            .iter()
+            .map(|title| (*title).to_owned())
+            .collect::<Vec<String>>())
+    };
 
-    // The one connection goes from scope to scope, as a pooled one does, and keeps nothing of the one before.
+    // The one connection goes from scope to scope, as a pooled one does, and keeps nothing of the
+    // one before.
     for _ in 0..3 {
-        assert_eq!(database.raw(Some(account()), articles), titles(&["x", "y", "z"]));
-        assert_eq!(database.raw(None, articles), titles(&[]), "without a prelude there is nothing, and no error");
+        assert_eq!(
+            database.raw(Some(account()), articles),
+            titles(&["x", "y", "z"])
+        );
+        assert_eq!(
+            database.raw(None, articles),
+            titles(&[]),
+            "without a prelude there is nothing, and no error"
+        );
         assert_eq!(database.raw(Some(site()), articles), titles(&["x", "y"]));
         assert_eq!(database.raw(None, "SELECT name FROM sites"), titles(&[]));
-        assert_eq!(database.raw(Some(other.write().account().unwrap().prelude()), articles), titles(&["w"]));
+        assert_eq!(
+            database.raw(Some(other.write().account().unwrap().prelude()), articles),
+            titles(&["w"])
+        );
         // Account-wide tables are out of a site's reach, but for its own row of the sites.
-        assert_eq!(database.raw(Some(account()), "SELECT name FROM sites ORDER BY name"), titles(&["a", "b"]));
-        assert_eq!(database.raw(Some(site()), "SELECT name FROM sites"), titles(&["a"]));
-        assert_eq!(database.raw(Some(account()), "SELECT body FROM notes"), titles(&["mine"]));
-        assert_eq!(database.raw(Some(site()), "SELECT body FROM notes"), titles(&[]));
+        assert_eq!(
+            database.raw(Some(account()), "SELECT name FROM sites ORDER BY name"),
+            titles(&["a", "b"])
+        );
+        assert_eq!(
+            database.raw(Some(site()), "SELECT name FROM sites"),
+            titles(&["a"])
+        );
+        assert_eq!(
+            database.raw(Some(account()), "SELECT body FROM notes"),
+            titles(&["mine"])
+        );
+        assert_eq!(
+            database.raw(Some(site()), "SELECT body FROM notes"),
+            titles(&[])
+        );
     }
     // What escapes a list of wrapped methods does not escape this.
-    assert_eq!(database.raw(Some(account()), "SELECT count(*)::text FROM articles"), titles(&["3"]));
-    assert_eq!(database.raw(Some(account()), "SELECT title FROM articles WHERE account_id = 8"), titles(&[]));
+    assert_eq!(
+        database.raw(Some(account()), "SELECT count(*)::text FROM articles"),
+        titles(&["3"])
+    );
+    assert_eq!(
+        database.raw(
+            Some(account()),
+            "SELECT title FROM articles WHERE account_id = 8"
+        ),
+        titles(&[])
+    );
     let join = "SELECT a.title FROM sites s JOIN articles a ON true ORDER BY 1";
     assert_eq!(database.raw(Some(site()), join), titles(&["x", "y"]));
 }
 
 #[test]
 fn s11_a_raw_write_reaches_only_the_scopes_rows() {
-    let Some(mut database) = Database::start() else { return };
+    let Some(mut database) = Database::start() else {
+        return;
+    };
     let own = access(7, &[12, 13]);
     let account = || own.write().account().unwrap().prelude();
     let site = || own.write().site(12.into()).unwrap().prelude();
@@ -161,40 +229,87 @@ fn s11_a_raw_write_reaches_only_the_scopes_rows() {
         let error = answer.unwrap_err();
         assert!(error.contains("row-level security"), "{error}");
     };
-    refused(database.raw(Some(account()), "INSERT INTO articles (account_id, site_id, title) VALUES (8, 22, 'in')"));
-    refused(database.raw(Some(site()), "INSERT INTO articles (account_id, site_id, title) VALUES (7, 13, 'in')"));
-    refused(database.raw(Some(account()), "UPDATE articles SET account_id = 8, site_id = 22"));
-    refused(database.raw(Some(site()), "INSERT INTO sites (account_id, name) VALUES (7, 'in')"));
-    refused(database.raw(None, "INSERT INTO notes (account_id, body) VALUES ('', 'in')"));
-    let changed = database.raw(Some(site()), "UPDATE articles SET title = title || '!' RETURNING title");
+    refused(database.raw(
+        Some(account()),
+        "INSERT INTO articles (account_id, site_id, title) VALUES (8, 22, 'in')",
+    ));
+    refused(database.raw(
+        Some(site()),
+        "INSERT INTO articles (account_id, site_id, title) VALUES (7, 13, 'in')",
+    ));
+    refused(database.raw(
+        Some(account()),
+        "UPDATE articles SET account_id = 8, site_id = 22",
+    ));
+    refused(database.raw(
+        Some(site()),
+        "INSERT INTO sites (account_id, name) VALUES (7, 'in')",
+    ));
+    refused(database.raw(
+        None,
+        "INSERT INTO notes (account_id, body) VALUES ('', 'in')",
+    ));
+    let changed = database.raw(
+        Some(site()),
+        "UPDATE articles SET title = title || '!' RETURNING title",
+    );
     assert_eq!(changed.unwrap(), ["x!", "y!"]);
-    assert_eq!(database.raw(Some(account()), "DELETE FROM articles RETURNING title").unwrap().len(), 3);
-    let left = database.raw(Some(access(8, &[22]).write().account().unwrap().prelude()), "SELECT title FROM articles");
+    assert_eq!(
+        database
+            .raw(Some(account()), "DELETE FROM articles RETURNING title")
+            .unwrap()
+            .len(),
+        3
+    );
+    let left = database.raw(
+        Some(access(8, &[22]).write().account().unwrap().prelude()),
+        "SELECT title FROM articles",
+    );
     assert_eq!(left.unwrap(), ["w"], "nobody touched the neighbour's");
 }
 
 /// The crate's own statements do under the policies what they do without them.
 #[test]
 fn s11_scoped_statements_work_behind_it() {
-    let Some(mut database) = Database::start() else { return };
+    let Some(mut database) = Database::start() else {
+        return;
+    };
     let own = access(7, &[12, 13]);
     let site = own.write().site(12.into()).unwrap();
     let account = own.write().account().unwrap();
     let touched = database.runtime.block_on(async {
         let mut touched = Vec::new();
         let on_site = [
-            site.insert::<Article>().set(Article::TITLE, "new").build(Dialect::Postgres).unwrap(),
+            site.insert::<Article>()
+                .set(Article::TITLE, "new")
+                .build(Dialect::Postgres)
+                .unwrap(),
             site.update::<Article>()
                 .set(Article::TITLE, "old")
                 .filter(Article::TITLE.equals("x"))
                 .build(Dialect::Postgres)
                 .unwrap(),
-            site.delete::<Article>().all_in_scope().build(Dialect::Postgres).unwrap(),
+            site.delete::<Article>()
+                .all_in_scope()
+                .build(Dialect::Postgres)
+                .unwrap(),
         ];
         let on_account = [
-            account.insert::<Sites>().set(Sites::NAME, "third").build(Dialect::Postgres).unwrap(),
-            account.insert::<Note>().set(Note::BODY, "more").build(Dialect::Postgres).unwrap(),
-            account.delete::<Article>().all_in_scope().build(Dialect::Postgres).unwrap(),
+            account
+                .insert::<Sites>()
+                .set(Sites::NAME, "third")
+                .build(Dialect::Postgres)
+                .unwrap(),
+            account
+                .insert::<Note>()
+                .set(Note::BODY, "more")
+                .build(Dialect::Postgres)
+                .unwrap(),
+            account
+                .delete::<Article>()
+                .all_in_scope()
+                .build(Dialect::Postgres)
+                .unwrap(),
         ];
         for (prelude, statements) in [(site.prelude(), on_site), (account.prelude(), on_account)] {
             let mut transaction = database.connection.begin().await.unwrap();
@@ -231,32 +346,76 @@ fn s11_the_prelude_binds_what_it_says() {
 
 #[test]
 fn s11_a_sector_and_several_sites_see_their_own_rows() {
-    let Some(mut database) = Database::start() else { return };
+    let Some(mut database) = Database::start() else {
+        return;
+    };
     let own = access(7, &[12, 13]);
     let sector = own.write().site(12.into()).unwrap().sector(121.into());
-    let sites = |ids: &[i64]| own.write().sites(ids.iter().copied().map(SiteId::from)).unwrap().prelude();
+    let sites = |ids: &[i64]| {
+        own.write()
+            .sites(ids.iter().copied().map(SiteId::from))
+            .unwrap()
+            .prelude()
+    };
     let memos = "SELECT body FROM memos ORDER BY body";
     let articles = "SELECT title FROM articles ORDER BY title";
-    let texts = |texts: &[&str]| Ok(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>());
+    let texts = |texts: &[&str]| {
+        Ok(texts
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect::<Vec<String>>())
+    };
 
     assert_eq!(database.raw(Some(sector.prelude()), memos), texts(&["a"]));
-    assert_eq!(database.raw(Some(sector.prelude()), articles), texts(&[]), "a site's tables are out of its reach");
-    assert_eq!(database.raw(Some(sector.prelude()), "SELECT name FROM sectors"), texts(&["n"]), "but for its own row");
-    assert_eq!(database.raw(Some(sector.prelude()), "SELECT name FROM sites"), texts(&["a"]));
+    assert_eq!(
+        database.raw(Some(sector.prelude()), articles),
+        texts(&[]),
+        "a site's tables are out of its reach"
+    );
+    assert_eq!(
+        database.raw(Some(sector.prelude()), "SELECT name FROM sectors"),
+        texts(&["n"]),
+        "but for its own row"
+    );
+    assert_eq!(
+        database.raw(Some(sector.prelude()), "SELECT name FROM sites"),
+        texts(&["a"])
+    );
     let into = "INSERT INTO memos (account_id, site_id, sector_id, body) VALUES (7, 12, 122, 'x')";
     assert!(database.raw(Some(sector.prelude()), into).is_err());
 
-    assert_eq!(database.raw(Some(sites(&[12, 13])), articles), texts(&["x", "y", "z"]));
+    assert_eq!(
+        database.raw(Some(sites(&[12, 13])), articles),
+        texts(&["x", "y", "z"])
+    );
     assert_eq!(database.raw(Some(sites(&[13])), articles), texts(&["z"]));
     assert_eq!(database.raw(Some(sites(&[13])), memos), texts(&["c"]));
-    assert_eq!(database.raw(Some(sites(&[12, 13])), "SELECT body FROM notes"), texts(&[]));
-    assert_eq!(database.raw(Some(sites(&[])), articles), texts(&[]), "no sites means none, not all");
-    assert_eq!(database.raw(Some(own.write().account().unwrap().prelude()), memos), texts(&["a", "b", "c"]));
+    assert_eq!(
+        database.raw(Some(sites(&[12, 13])), "SELECT body FROM notes"),
+        texts(&[])
+    );
+    assert_eq!(
+        database.raw(Some(sites(&[])), articles),
+        texts(&[]),
+        "no sites means none, not all"
+    );
+    assert_eq!(
+        database.raw(Some(own.write().account().unwrap().prelude()), memos),
+        texts(&["a", "b", "c"])
+    );
 
     // The crate's own insert looks up the sector and the site behind the policies, too.
-    let insert = sector.insert::<Memo>().set(Memo::BODY, "new").build(Dialect::Postgres).unwrap();
+    let insert = sector
+        .insert::<Memo>()
+        .set(Memo::BODY, "new")
+        .build(Dialect::Postgres)
+        .unwrap();
     let missing = own.write().site(12.into()).unwrap().sector(999.into());
-    let nowhere = missing.insert::<Memo>().set(Memo::BODY, "new").build(Dialect::Postgres).unwrap();
+    let nowhere = missing
+        .insert::<Memo>()
+        .set(Memo::BODY, "new")
+        .build(Dialect::Postgres)
+        .unwrap();
     let touched = database.runtime.block_on(async {
         let mut touched = Vec::new();
         for (prelude, statement) in [(sector.prelude(), insert), (missing.prelude(), nowhere)] {
@@ -270,14 +429,25 @@ fn s11_a_sector_and_several_sites_see_their_own_rows() {
     assert_eq!(touched, [1, 0]);
 }
 
-/// Policies are alternatives: one that lets everybody see everything would undo the others, were the account not kept by
-/// a restrictive one.
+/// Policies are alternatives: one that lets everybody see everything would undo the others, were
+/// the account not kept by a restrictive one.
 #[test]
 fn s11_no_other_policy_opens_another_account() {
-    let Some(mut database) = Database::start() else { return };
-    database.raw(None, "CREATE POLICY old ON articles USING (true)").unwrap();
+    let Some(mut database) = Database::start() else {
+        return;
+    };
+    database
+        .raw(None, "CREATE POLICY old ON articles USING (true)")
+        .unwrap();
     let account = access(7, &[12, 13]).write().account().unwrap().prelude();
-    let titles = database.raw(Some(account), "SELECT title FROM articles ORDER BY title").unwrap();
+    let titles = database
+        .raw(Some(account), "SELECT title FROM articles ORDER BY title")
+        .unwrap();
     assert_eq!(titles, ["x", "y", "z"]);
-    assert!(database.raw(None, "SELECT title FROM articles").unwrap().is_empty());
+    assert!(
+        database
+            .raw(None, "SELECT title FROM articles")
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -1,4 +1,5 @@
-//! The scope: rendered text on both dialects, refusals, and a real SQLite. `scope_model.rs` has statements at random.
+//! The scope: rendered text on both dialects, refusals, and a real SQLite. `scope_model.rs` has
+//! statements at random.
 
 use bailiwick::account::AccountStatus;
 use bailiwick::gate::Denial;
@@ -10,12 +11,13 @@ use bailiwick::right::Privileges;
 use bailiwick::scope::state::{Global, NoKey, Read, Write};
 use bailiwick::scope::traits::Covers;
 use bailiwick::scope::{
-    BuildError, Column, Cursor, Dialect, Entry, Filter, Insert, NotFound, Prepared, Statement, Table, Update,
+    BuildError, Column, Cursor, Dialect, Entry, Filter, Insert, NotFound, Prepared, Statement,
+    Table, Update,
 };
 use bailiwick::tenant::Site;
 use bailiwick::{
-    Access, Account, Code, Credits, Money, Plan, Principal, Problem, Scope, SiteId, Tenant, WriteAccess,
-    validate_account_and_plan,
+    Access, Account, Code, Credits, Money, Plan, Principal, Problem, Scope, SiteId, Tenant,
+    WriteAccess, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_query_sqlx::SqlxValues;
@@ -77,7 +79,12 @@ fn at(seconds: i64, micros: i64) -> DateTime<Utc> {
 }
 
 fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteAccess, Denial> {
-    let ids = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SiteId>>();
+    let ids = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect::<Vec<SiteId>>()
+    };
     let plan = Plan {
         id: 1.into(),
         active: true,
@@ -95,7 +102,12 @@ fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteA
         version: 1,
         privileges: Privileges::NONE,
     };
-    let tenant = Tenant { account: facts, plan: Some(plan.into()), subscription: None, sites: ids(sites).into() };
+    let tenant = Tenant {
+        account: facts,
+        plan: Some(plan.into()),
+        subscription: None,
+        sites: ids(sites).into(),
+    };
     let principal = Principal::session(1.into()).of_account(account.parse().unwrap());
     let principal = match bound {
         Some(bound) => principal.bound_to_sites(ids(bound)),
@@ -125,7 +137,9 @@ fn values(statement: &Statement) -> String {
 fn numbered(sql: &str) -> String {
     let mut parts = sql.split('?');
     let first = parts.next().unwrap().to_owned();
-    parts.zip(1..).fold(first, |text, (part, number)| format!("{text}${number}{part}"))
+    parts.zip(1..).fold(first, |text, (part, number)| {
+        format!("{text}${number}{part}")
+    })
 }
 
 #[track_caller]
@@ -146,28 +160,57 @@ fn s1_every_statement_names_every_ancestor_qualified_by_table() {
         &format!(r#"SELECT {ALL} FROM "articles" WHERE {OF_SITE}"#),
     );
     assert_renders(
-        |d| site().select::<Article>().filter(wide()).order_by(Article::NOTE.ascending()).limit(3).build(d),
+        |d| {
+            site()
+                .select::<Article>()
+                .filter(wide())
+                .order_by(Article::NOTE.ascending())
+                .limit(3)
+                .build(d)
+        },
         &format!(
             r#"SELECT {ALL} FROM "articles" WHERE {OF_SITE} AND ("articles"."id" = ? OR "articles"."id" = ?) ORDER BY "articles"."note" ASC NULLS LAST LIMIT ?"#
         ),
     );
     assert_renders(
-        |d| account().select::<Article>().filter(!Article::OPEN.equals(true)).build(d),
-        &format!(r#"SELECT {ALL} FROM "articles" WHERE {OF_ACCOUNT} AND (NOT "articles"."open" = ?)"#),
+        |d| {
+            account()
+                .select::<Article>()
+                .filter(!Article::OPEN.equals(true))
+                .build(d)
+        },
+        &format!(
+            r#"SELECT {ALL} FROM "articles" WHERE {OF_ACCOUNT} AND (NOT "articles"."open" = ?)"#
+        ),
     );
     assert_renders(
-        |d| account().count::<Article>().filter(Article::NOTE.is_null()).build(d),
-        &format!(r#"SELECT COUNT(*) FROM "articles" WHERE {OF_ACCOUNT} AND "articles"."note" IS NULL"#),
+        |d| {
+            account()
+                .count::<Article>()
+                .filter(Article::NOTE.is_null())
+                .build(d)
+        },
+        &format!(
+            r#"SELECT COUNT(*) FROM "articles" WHERE {OF_ACCOUNT} AND "articles"."note" IS NULL"#
+        ),
     );
     assert_renders(
-        |d| site().update::<Article>().set(Article::TITLE, "x").filter(wide()).build(d),
+        |d| {
+            site()
+                .update::<Article>()
+                .set(Article::TITLE, "x")
+                .filter(wide())
+                .build(d)
+        },
         &format!(
             r#"UPDATE "articles" SET "title" = ? WHERE {OF_SITE} AND ("articles"."id" = ? OR "articles"."id" = ?)"#
         ),
     );
     assert_renders(
         |d| site().delete::<Article>().filter(wide()).build(d),
-        &format!(r#"DELETE FROM "articles" WHERE {OF_SITE} AND ("articles"."id" = ? OR "articles"."id" = ?)"#),
+        &format!(
+            r#"DELETE FROM "articles" WHERE {OF_SITE} AND ("articles"."id" = ? OR "articles"."id" = ?)"#
+        ),
     );
     assert_renders(
         |d| site().delete::<Article>().all_in_scope().build(d),
@@ -177,35 +220,66 @@ fn s1_every_statement_names_every_ancestor_qualified_by_table() {
         |d| account().select::<Sites>().build(d),
         r#"SELECT "sites"."account_id", "sites"."id", "sites"."name" FROM "sites" WHERE "sites"."account_id" = ?"#,
     );
-    let select = site().select::<Article>().filter(wide()).limit(3).build(Dialect::Sqlite).unwrap();
-    let integers = "[BigInt(Some(7)), BigInt(Some(12)), BigInt(Some(1)), BigInt(Some(2)), BigInt(Some(3))]";
+    let select = site()
+        .select::<Article>()
+        .filter(wide())
+        .limit(3)
+        .build(Dialect::Sqlite)
+        .unwrap();
+    let integers =
+        "[BigInt(Some(7)), BigInt(Some(12)), BigInt(Some(1)), BigInt(Some(2)), BigInt(Some(3))]";
     assert_eq!(values(&select), integers);
 }
 
 #[test]
 fn s1_global_tables_are_read_without_a_tenant() {
     let read = access().read();
-    let by_account = read.account().unwrap().select::<Plans>().filter(Plans::ID.equals(1)).build(Dialect::Sqlite);
-    let by_site = read.site(11.into()).unwrap().select::<Plans>().filter(Plans::ID.equals(1)).build(Dialect::Sqlite);
+    let by_account = read
+        .account()
+        .unwrap()
+        .select::<Plans>()
+        .filter(Plans::ID.equals(1))
+        .build(Dialect::Sqlite);
+    let by_site = read
+        .site(11.into())
+        .unwrap()
+        .select::<Plans>()
+        .filter(Plans::ID.equals(1))
+        .build(Dialect::Sqlite);
     for statement in [by_account.unwrap(), by_site.unwrap()] {
         let text = r#"SELECT "plans"."id", "plans"."name" FROM "plans" WHERE "plans"."id" = ?"#;
         assert_eq!(statement.sql(), text);
     }
-    let count = read.account().unwrap().count::<Plans>().build(Dialect::Postgres).unwrap();
+    let count = read
+        .account()
+        .unwrap()
+        .count::<Plans>()
+        .build(Dialect::Postgres)
+        .unwrap();
     assert_eq!(count.sql(), r#"SELECT COUNT(*) FROM "plans""#);
 }
 
 #[test]
 fn s3_an_insert_stamps_the_tenant_and_supplies_a_key_once() {
-    let insert = account().insert::<Setting>().set(Setting::VALUE, "dark").key("theme").set(Setting::VALUE, "light");
+    let insert = account()
+        .insert::<Setting>()
+        .set(Setting::VALUE, "dark")
+        .key("theme")
+        .set(Setting::VALUE, "light");
     let insert = insert.build(Dialect::Sqlite).unwrap();
-    assert_eq!(insert.sql(), r#"INSERT INTO "settings" ("account_id", "name", "value") SELECT ?, ?, ?"#);
+    assert_eq!(
+        insert.sql(),
+        r#"INSERT INTO "settings" ("account_id", "name", "value") SELECT ?, ?, ?"#
+    );
     assert_eq!(
         values(&insert),
         r#"[BigInt(Some(7)), String(Some("theme")), String(Some("light"))]"#,
         "a column set again replaces its value"
     );
-    let insert = site().insert::<Article>().set(Article::NOTE, None::<String>).returning_key();
+    let insert = site()
+        .insert::<Article>()
+        .set(Article::NOTE, None::<String>)
+        .returning_key();
     assert_eq!(
         insert.build(Dialect::Sqlite).unwrap().sql(),
         concat!(
@@ -269,11 +343,26 @@ fn s8_a_principal_bound_to_sites_reaches_those_sites_and_nothing_else() {
             "the principal's, but not the account's"
         );
     }
-    assert_eq!(bound.write().account().err(), Some(Denial::AccountWideForbidden));
-    assert_eq!(bound.write().site(12.into()).err(), Some(Denial::SiteNotInAccount));
-    assert_eq!(access().write().site(21.into()).err(), Some(Denial::SiteNotInAccount));
-    assert_eq!(admit("7", &[], None).unwrap().write().site(11.into()).err(), Some(Denial::SiteNotInAccount));
-    assert!(admit("7", &["11"], Some(&[])).is_err(), "bound to no site means nothing, never everything");
+    assert_eq!(
+        bound.write().account().err(),
+        Some(Denial::AccountWideForbidden)
+    );
+    assert_eq!(
+        bound.write().site(12.into()).err(),
+        Some(Denial::SiteNotInAccount)
+    );
+    assert_eq!(
+        access().write().site(21.into()).err(),
+        Some(Denial::SiteNotInAccount)
+    );
+    assert_eq!(
+        admit("7", &[], None).unwrap().write().site(11.into()).err(),
+        Some(Denial::SiteNotInAccount)
+    );
+    assert!(
+        admit("7", &["11"], Some(&[])).is_err(),
+        "bound to no site means nothing, never everything"
+    );
 }
 
 #[test]
@@ -297,27 +386,69 @@ fn identifiers_are_bound_as_the_kind_that_was_declared_or_not_at_all() {
     for dialect in DIALECTS {
         let mismatch = Err(BuildError::IdKindMismatch);
         let site = text.write().site("blog".parse().unwrap()).unwrap();
-        assert_eq!(text.write().account().unwrap().select::<Article>().build(dialect), mismatch);
+        assert_eq!(
+            text.write()
+                .account()
+                .unwrap()
+                .select::<Article>()
+                .build(dialect),
+            mismatch
+        );
         assert_eq!(site.count::<Article>().build(dialect), mismatch);
-        assert_eq!(site.update::<Article>().set(Article::TITLE, "x").all_in_scope().build(dialect), mismatch);
-        assert_eq!(site.delete::<Article>().all_in_scope().build(dialect), mismatch);
+        assert_eq!(
+            site.update::<Article>()
+                .set(Article::TITLE, "x")
+                .all_in_scope()
+                .build(dialect),
+            mismatch
+        );
+        assert_eq!(
+            site.delete::<Article>().all_in_scope().build(dialect),
+            mismatch
+        );
         assert_eq!(site.insert::<Article>().build(dialect), mismatch);
-        let half = admit("7", &["blog"], None).unwrap().write().site("blog".parse().unwrap()).unwrap();
-        assert_eq!(half.select::<Article>().build(dialect), mismatch, "the account fits, the site does not");
+        let half = admit("7", &["blog"], None)
+            .unwrap()
+            .write()
+            .site("blog".parse().unwrap())
+            .unwrap();
+        assert_eq!(
+            half.select::<Article>().build(dialect),
+            mismatch,
+            "the account fits, the site does not"
+        );
     }
     assert_eq!(BuildError::IdKindMismatch.code(), Code::IdKindMismatch);
 
-    let page = site().insert::<Page>().key("/").build(Dialect::Sqlite).unwrap();
+    let page = site()
+        .insert::<Page>()
+        .key("/")
+        .build(Dialect::Sqlite)
+        .unwrap();
     assert_eq!(
         values(&page),
         r#"[BigInt(Some(7)), String(Some("12")), String(Some("/")), String(Some("7")), String(Some("12"))]"#,
         "each column by its own kind, the parent's too"
     );
-    let domains = text.read().account().unwrap().select::<Domains>().build(Dialect::Sqlite).unwrap();
+    let domains = text
+        .read()
+        .account()
+        .unwrap()
+        .select::<Domains>()
+        .build(Dialect::Sqlite)
+        .unwrap();
     assert_eq!(values(&domains), r#"[String(Some("acme"))]"#);
     let uuid = "00000000-0000-4000-8000-00000000abcd";
-    let domains = admit(uuid, &[], None).unwrap().read().account().unwrap().select::<Domains>();
-    assert_eq!(values(&domains.build(Dialect::Sqlite).unwrap()), format!(r#"[String(Some("{uuid}"))]"#));
+    let domains = admit(uuid, &[], None)
+        .unwrap()
+        .read()
+        .account()
+        .unwrap()
+        .select::<Domains>();
+    assert_eq!(
+        values(&domains.build(Dialect::Sqlite).unwrap()),
+        format!(r#"[String(Some("{uuid}"))]"#)
+    );
 }
 
 #[cfg(feature = "uuid")]
@@ -331,12 +462,28 @@ fn uuids_are_bound_as_uuids_where_declared() {
     }
     use uuid::Uuid;
     let id = "00000000-0000-4000-8000-00000000abcd";
-    let of = |account: &str| admit(account, &[], None).unwrap().write().account().unwrap();
-    let insert = of(id).insert::<Note>().key(Uuid::from_u128(1)).build(Dialect::Postgres).unwrap();
-    assert_eq!(insert.sql(), r#"INSERT INTO "notes" ("account_id", "id") SELECT CAST($1 AS uuid), CAST($2 AS uuid)"#);
+    let of = |account: &str| {
+        admit(account, &[], None)
+            .unwrap()
+            .write()
+            .account()
+            .unwrap()
+    };
+    let insert = of(id)
+        .insert::<Note>()
+        .key(Uuid::from_u128(1))
+        .build(Dialect::Postgres)
+        .unwrap();
+    assert_eq!(
+        insert.sql(),
+        r#"INSERT INTO "notes" ("account_id", "id") SELECT CAST($1 AS uuid), CAST($2 AS uuid)"#
+    );
     assert!(values(&insert).starts_with(&format!("[Uuid(Some({id}))")));
     for account in ["7", "acme"] {
-        assert_eq!(of(account).count::<Note>().build(Dialect::Postgres), Err(BuildError::IdKindMismatch));
+        assert_eq!(
+            of(account).count::<Note>().build(Dialect::Postgres),
+            Err(BuildError::IdKindMismatch)
+        );
     }
 }
 
@@ -355,13 +502,29 @@ fn a_filter_that_is_too_large_is_refused_and_never_overflows() {
         })
     };
     for dialect in DIALECTS {
-        assert!(site().select::<Article>().filter(deep(200)).build(dialect).is_ok());
-        let refused = site().select::<Article>().filter(deep(300_000)).build(dialect);
+        assert!(
+            site()
+                .select::<Article>()
+                .filter(deep(200))
+                .build(dialect)
+                .is_ok()
+        );
+        let refused = site()
+            .select::<Article>()
+            .filter(deep(300_000))
+            .build(dialect);
         assert_eq!(refused, Err(BuildError::FilterTooDeep));
-        let repeated = (0..300).fold(site().count::<Article>(), |count, _| count.filter(Article::ID.equals(1)));
+        let repeated = (0..300).fold(site().count::<Article>(), |count, _| {
+            count.filter(Article::ID.equals(1))
+        });
         assert_eq!(repeated.build(dialect), Err(BuildError::FilterTooDeep));
 
-        let most = |ids: i64| site().delete::<Article>().filter(Article::ID.one_of(0..ids)).build(dialect);
+        let most = |ids: i64| {
+            site()
+                .delete::<Article>()
+                .filter(Article::ID.one_of(0..ids))
+                .build(dialect)
+        };
         assert!(most(32_764).is_ok());
         assert_eq!(most(32_765), Err(BuildError::TooManyValues));
     }
@@ -396,17 +559,32 @@ fn hostile() -> Vec<String> {
         "a\0b",
         "NULL",
     ];
-    texts.into_iter().map(str::to_owned).chain(["x'\"%".repeat(250_000)]).collect()
+    texts
+        .into_iter()
+        .map(str::to_owned)
+        .chain(["x'\"%".repeat(250_000)])
+        .collect()
 }
 
 /// One statement of every kind, with the value in every place that takes one.
 fn carriers(value: &str, number: i64, dialect: Dialect) -> [Result<Statement, BuildError>; 6] {
     fn filter<L: Covers<Site>>(value: &str, number: i64) -> Filter<Article, L> {
-        let text = Article::TITLE.equals(value).or(Article::NOTE.contains(value)).or(Article::TITLE.starts_with(value));
-        let range = Article::TITLE.between(value, value).and(Article::NOTE.one_of([value, value]));
-        let rest = Article::DIGEST.less_than(value.as_bytes()).and(Article::ID.one_of([number, number]));
+        let text = Article::TITLE
+            .equals(value)
+            .or(Article::NOTE.contains(value))
+            .or(Article::TITLE.starts_with(value));
+        let range = Article::TITLE
+            .between(value, value)
+            .and(Article::NOTE.one_of([value, value]));
+        let rest = Article::DIGEST
+            .less_than(value.as_bytes())
+            .and(Article::ID.one_of([number, number]));
         let ends = Article::NOTE.ends_with(value);
-        text.and(!range).and(rest).and(Article::SCORE.at_least(number)).and(Article::NOTE.not_equals(value)).or(ends)
+        text.and(!range)
+            .and(rest)
+            .and(Article::SCORE.at_least(number))
+            .and(Article::NOTE.not_equals(value))
+            .or(ends)
     }
     let limit = u32::try_from(number & 0xffff).unwrap();
     [
@@ -416,7 +594,10 @@ fn carriers(value: &str, number: i64, dialect: Dialect) -> [Result<Statement, Bu
             .order_by(Article::ID.descending())
             .limit(limit)
             .build(dialect),
-        account().count::<Article>().filter(filter(value, number)).build(dialect),
+        account()
+            .count::<Article>()
+            .filter(filter(value, number))
+            .build(dialect),
         site()
             .insert::<Article>()
             .set(Article::TITLE, value)
@@ -425,9 +606,20 @@ fn carriers(value: &str, number: i64, dialect: Dialect) -> [Result<Statement, Bu
             .set(Article::DIGEST, value.as_bytes())
             .returning_key()
             .build(dialect),
-        account().insert::<Setting>().key(value).set(Setting::VALUE, value).build(dialect),
-        site().update::<Article>().set(Article::TITLE, value).filter(filter(value, number)).build(dialect),
-        site().delete::<Article>().filter(filter(value, number)).build(dialect),
+        account()
+            .insert::<Setting>()
+            .key(value)
+            .set(Setting::VALUE, value)
+            .build(dialect),
+        site()
+            .update::<Article>()
+            .set(Article::TITLE, value)
+            .filter(filter(value, number))
+            .build(dialect),
+        site()
+            .delete::<Article>()
+            .filter(filter(value, number))
+            .build(dialect),
     ]
 }
 
@@ -437,7 +629,8 @@ fn s7_the_text_is_the_same_for_all_values() {
         let plain = carriers("plain", 1, dialect).map(Result::unwrap);
         for value in hostile() {
             for number in [0, i64::MIN, i64::MAX, -1] {
-                for (statement, plain) in carriers(&value, number, dialect).into_iter().zip(&plain) {
+                for (statement, plain) in carriers(&value, number, dialect).into_iter().zip(&plain)
+                {
                     if dialect == Dialect::Postgres && value.contains('\0') {
                         assert_eq!(statement, Err(BuildError::NulInText));
                         continue;
@@ -454,7 +647,11 @@ fn s7_the_text_is_the_same_for_all_values() {
         };
         for statement in &plain {
             assert_eq!(placeholders(statement.sql()), statement.values().0.len());
-            assert!(!statement.sql().contains("plain") && !statement.sql().contains('\''), "{}", statement.sql());
+            assert!(
+                !statement.sql().contains("plain") && !statement.sql().contains('\''),
+                "{}",
+                statement.sql()
+            );
         }
     }
     assert_eq!(BuildError::NulInText.code(), Code::InputInvalid);
@@ -479,9 +676,16 @@ const SCHEMA: &str = "
 
 impl Database {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let pool = runtime.block_on(async {
-            let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+            let pool = SqlitePoolOptions::new()
+                .max_connections(1)
+                .connect("sqlite::memory:")
+                .await
+                .unwrap();
             sqlx::raw_sql(SCHEMA).execute(&pool).await.unwrap();
             pool
         });
@@ -489,17 +693,24 @@ impl Database {
     }
 
     fn raw(&self, sql: String) {
-        self.runtime.block_on(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool)).unwrap();
+        self.runtime
+            .block_on(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool))
+            .unwrap();
     }
 
-    /// The sites 11, 12 of account 1; 21, 22 of account 2; 31 of account 3, and articles: account, site, key.
+    /// The sites 11, 12 of account 1; 21, 22 of account 2; 31 of account 3, and articles: account,
+    /// site, key.
     fn load(&self, articles: &[(i64, i64, i64)]) {
         self.raw("DELETE FROM sites; DELETE FROM articles; DELETE FROM settings".into());
         for (account, site) in SITES {
-            self.raw(format!("INSERT INTO sites (id, account_id) VALUES ({site}, {account})"));
+            self.raw(format!(
+                "INSERT INTO sites (id, account_id) VALUES ({site}, {account})"
+            ));
         }
         for (account, site, id) in articles {
-            self.raw(format!("INSERT INTO articles (account_id, site_id, id) VALUES ({account}, {site}, {id})"));
+            self.raw(format!(
+                "INSERT INTO articles (account_id, site_id, id) VALUES ({account}, {site}, {id})"
+            ));
         }
     }
 
@@ -512,21 +723,30 @@ impl Database {
     fn execute(&self, statement: Statement) -> u64 {
         let (sql, values) = statement.into_parts();
         let query = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values));
-        self.runtime.block_on(query.execute(&self.pool)).unwrap().rows_affected()
+        self.runtime
+            .block_on(query.execute(&self.pool))
+            .unwrap()
+            .rows_affected()
     }
 
     /// Every article of every tenant, around the crate: account, site, key.
     fn everything(&self) -> Vec<(i64, i64, i64)> {
         let rows = sqlx::query("SELECT * FROM articles ORDER BY id").fetch_all(&self.pool);
         let rows = self.runtime.block_on(rows).unwrap();
-        rows.iter().map(|row| (row.get("account_id"), row.get("site_id"), row.get("id"))).collect()
+        rows.iter()
+            .map(|row| (row.get("account_id"), row.get("site_id"), row.get("id")))
+            .collect()
     }
 }
 
 const SITES: [(i64, i64); 5] = [(1, 11), (1, 12), (2, 21), (2, 22), (3, 31)];
 
 fn access_of(account: i64) -> WriteAccess {
-    let sites: Vec<String> = SITES.iter().filter(|(owner, _)| *owner == account).map(|(_, s)| s.to_string()).collect();
+    let sites: Vec<String> = SITES
+        .iter()
+        .filter(|(owner, _)| *owner == account)
+        .map(|(_, s)| s.to_string())
+        .collect();
     let sites: Vec<&str> = sites.iter().map(String::as_str).collect();
     admit(&account.to_string(), &sites, None).unwrap()
 }
@@ -538,12 +758,19 @@ fn s4_missing_and_foreign_rows_are_the_same() {
     database.load(&rows);
     let site = access_of(1).write().site(11.into()).unwrap();
     let touched = |id: i64| {
-        let update = site.update::<Article>().set(Article::TITLE, "mine").filter(Article::ID.equals(id));
+        let update = site
+            .update::<Article>()
+            .set(Article::TITLE, "mine")
+            .filter(Article::ID.equals(id));
         let delete = site.delete::<Article>().filter(Article::ID.equals(id));
         let select = site.select::<Article>().filter(Article::ID.equals(id));
         let found = database.fetch(select.build(Dialect::Sqlite).unwrap()).len();
         let updated = database.execute(update.build(Dialect::Sqlite).unwrap());
-        (found, updated, database.execute(delete.build(Dialect::Sqlite).unwrap()))
+        (
+            found,
+            updated,
+            database.execute(delete.build(Dialect::Sqlite).unwrap()),
+        )
     };
     let missing = touched(99);
     assert_eq!(missing, (0, 0, 0));
@@ -558,13 +785,21 @@ fn s6_a_row_is_inserted_only_under_a_site_that_the_account_has_now() {
     let database = Database::new();
     database.load(&[]);
     let insert = |scope: &Scope<Site, Write>| {
-        let insert = scope.insert::<Article>().set(Article::TITLE, "t").returning_key();
+        let insert = scope
+            .insert::<Article>()
+            .set(Article::TITLE, "t")
+            .returning_key();
         database.fetch(insert.build(Dialect::Sqlite).unwrap()).len()
     };
     let own = access_of(1).write().site(11.into()).unwrap();
     assert_eq!(insert(&own), 1);
-    // What the gate was told can be wrong or out of date: here it lists a site of account 2 under account 1.
-    let foreign = admit("1", &["11", "21"], None).unwrap().write().site(21.into()).unwrap();
+    // What the gate was told can be wrong or out of date: here it lists a site of account 2 under
+    // account 1.
+    let foreign = admit("1", &["11", "21"], None)
+        .unwrap()
+        .write()
+        .site(21.into())
+        .unwrap();
     assert_eq!(insert(&foreign), 0, "a site of another account");
     database.raw("DELETE FROM sites WHERE id = 11".into());
     assert_eq!(insert(&own), 0, "a site that was removed");
@@ -575,17 +810,46 @@ fn s6_a_row_is_inserted_only_under_a_site_that_the_account_has_now() {
 fn s3_the_database_holds_what_was_stamped() {
     let database = Database::new();
     let account = access_of(2).write().account().unwrap();
-    let setting = account.insert::<Setting>().key("theme").set(Setting::VALUE, "dark").returning_key();
+    let setting = account
+        .insert::<Setting>()
+        .key("theme")
+        .set(Setting::VALUE, "dark")
+        .returning_key();
     let rows = database.fetch(setting.build(Dialect::Sqlite).unwrap());
     assert_eq!(rows[0].get::<String, _>("name"), "theme");
     let settings = database.fetch(account.select::<Setting>().build(Dialect::Sqlite).unwrap());
-    assert_eq!((settings[0].get::<i64, _>("account_id"), settings[0].get::<String, _>("value")), (2, "dark".into()));
+    assert_eq!(
+        (
+            settings[0].get::<i64, _>("account_id"),
+            settings[0].get::<String, _>("value")
+        ),
+        (2, "dark".into())
+    );
     let other = access_of(1).read().account().unwrap();
-    assert!(database.fetch(other.select::<Setting>().build(Dialect::Sqlite).unwrap()).is_empty());
-    let again = access_of(1).write().account().unwrap().insert::<Setting>().key("theme");
-    assert_eq!(database.execute(again.build(Dialect::Sqlite).unwrap()), 1, "another account's key is no obstacle");
-    let site = account.insert::<Sites>().set(Sites::NAME, "new").returning_key();
-    assert_eq!(database.fetch(site.build(Dialect::Sqlite).unwrap()).len(), 1);
+    assert!(
+        database
+            .fetch(other.select::<Setting>().build(Dialect::Sqlite).unwrap())
+            .is_empty()
+    );
+    let again = access_of(1)
+        .write()
+        .account()
+        .unwrap()
+        .insert::<Setting>()
+        .key("theme");
+    assert_eq!(
+        database.execute(again.build(Dialect::Sqlite).unwrap()),
+        1,
+        "another account's key is no obstacle"
+    );
+    let site = account
+        .insert::<Sites>()
+        .set(Sites::NAME, "new")
+        .returning_key();
+    assert_eq!(
+        database.fetch(site.build(Dialect::Sqlite).unwrap()).len(),
+        1
+    );
 }
 
 #[test]
@@ -594,16 +858,29 @@ fn s7_hostile_values_are_stored_and_found_as_they_are() {
     database.load(&[]);
     let site = access_of(1).write().site(11.into()).unwrap();
     for value in hostile() {
-        let insert = site.insert::<Article>().set(Article::TITLE, &value).set(Article::NOTE, value.clone());
+        let insert = site
+            .insert::<Article>()
+            .set(Article::TITLE, &value)
+            .set(Article::NOTE, value.clone());
         assert_eq!(database.execute(insert.build(Dialect::Sqlite).unwrap()), 1);
     }
     for value in hostile() {
         let found = |filter: Filter<Article, Site>| {
-            let select = site.select::<Article>().filter(filter).order_by(Article::ID.ascending());
+            let select = site
+                .select::<Article>()
+                .filter(filter)
+                .order_by(Article::ID.ascending());
             let rows = database.fetch(select.build(Dialect::Sqlite).unwrap());
-            rows.iter().map(|row| row.get::<String, _>("title")).collect::<Vec<_>>()
+            rows.iter()
+                .map(|row| row.get::<String, _>("title"))
+                .collect::<Vec<_>>()
         };
-        let expected = |fits: &dyn Fn(&str) -> bool| hostile().into_iter().filter(|v| fits(v)).collect::<Vec<_>>();
+        let expected = |fits: &dyn Fn(&str) -> bool| {
+            hostile()
+                .into_iter()
+                .filter(|v| fits(v))
+                .collect::<Vec<_>>()
+        };
         assert!(found(Article::TITLE.equals(&value)) == [value.clone()]);
         assert!(found(Article::NOTE.one_of([&value])) == [value.clone()]);
         assert!(found(Article::TITLE.contains(&value)) == expected(&|v| v.contains(&value)));
@@ -620,5 +897,8 @@ fn levels_are_the_facts_themselves() {
     fn shared(access: &Access) -> Entry<Read> {
         access.read()
     }
-    assert!(shared(&access()).account().is_ok(), "a write access reads, too");
+    assert!(
+        shared(&access()).account().is_ok(),
+        "a write access reads, too"
+    );
 }

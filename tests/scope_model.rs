@@ -1,5 +1,6 @@
-//! Statements of every kind, combined at random, on real databases: the result equals the oracle's, and no foreign row is
-//! read, counted, changed, deleted, taken or referred to. And each text is read again by another SQL parser.
+//! Statements of every kind, combined at random, on real databases: the result equals the oracle's,
+//! and no foreign row is read, counted, changed, deleted, taken or referred to. And each text is
+//! read again by another SQL parser.
 
 #[path = "scope_model/database.rs"]
 mod database;
@@ -41,7 +42,11 @@ fn composed_statements_equal_the_oracle(mut database: Database, cases: u32) {
             assert_eq!(database.everything(), sorted(&world), "after {operation:?} in {reach:?}");
         }
     });
-    println!("{:?}: {:?}", if postgres { "PostgreSQL" } else { "SQLite" }, tally.into_inner());
+    println!(
+        "{:?}: {:?}",
+        if postgres { "PostgreSQL" } else { "SQLite" },
+        tally.into_inner()
+    );
 }
 
 #[test]

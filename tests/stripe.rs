@@ -5,7 +5,9 @@ use bailiwick::money::Currency;
 use bailiwick::payment_method::Provider;
 use bailiwick::period::Period;
 use bailiwick::provider::stripe::{SigningSecret, TOLERANCE, snapshot, verify};
-use bailiwick::provider::{PaidFor, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError};
+use bailiwick::provider::{
+    PaidFor, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError,
+};
 use bailiwick::subscription::SubscriptionStatus;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,7 +17,11 @@ const SECRET: &str = "whsec_test";
 const SENT: i64 = 1_769_817_606;
 
 fn payload(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/tests/payloads/stripe_{name}.json", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    std::fs::read(format!(
+        "{}/tests/payloads/stripe_{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap()
 }
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -27,7 +33,10 @@ fn day(day: &str) -> DateTime<Utc> {
 }
 
 fn period(start: &str, end: &str) -> Option<Period> {
-    Some(Period { start: day(start), end: day(end) })
+    Some(Period {
+        start: day(start),
+        end: day(end),
+    })
 }
 
 fn sign(secret: &str, time: &str, body: &[u8]) -> String {
@@ -35,7 +44,11 @@ fn sign(secret: &str, time: &str, body: &[u8]) -> String {
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn secrets() -> [SigningSecret; 1] {
@@ -82,21 +95,47 @@ fn b3_subscriptions_are_read_in_the_shapes_of_every_version() {
     };
     assert_eq!(new, expected);
     let updated = snapshot_of("subscription_updated_2025");
-    assert_eq!(updated, ProviderSnapshot { at: updated.at, status: SubscriptionStatus::Active, ..expected.clone() });
+    assert_eq!(
+        updated,
+        ProviderSnapshot {
+            at: updated.at,
+            status: SubscriptionStatus::Active,
+            ..expected.clone()
+        }
+    );
 
     let due = snapshot_of("subscription_past_due");
-    assert_eq!((due.status, due.current_period), (SubscriptionStatus::PastDue, period("2026-03-31", "2026-04-30")));
-    assert_eq!(snapshot_of("subscription_deleted").status, SubscriptionStatus::Canceled);
+    assert_eq!(
+        (due.status, due.current_period),
+        (
+            SubscriptionStatus::PastDue,
+            period("2026-03-31", "2026-04-30")
+        )
+    );
+    assert_eq!(
+        snapshot_of("subscription_deleted").status,
+        SubscriptionStatus::Canceled
+    );
     let trial = snapshot_of("subscription_trialing");
-    assert_eq!((trial.status, trial.trial), (SubscriptionStatus::Trialing, period("2026-01-17", "2026-01-31")));
+    assert_eq!(
+        (trial.status, trial.trial),
+        (
+            SubscriptionStatus::Trialing,
+            period("2026-01-17", "2026-01-31")
+        )
+    );
     let paused = snapshot_of("subscription_paused");
-    assert_eq!((paused.status, paused.trial), (SubscriptionStatus::Paused, trial.trial));
+    assert_eq!(
+        (paused.status, paused.trial),
+        (SubscriptionStatus::Paused, trial.trial)
+    );
 }
 
 #[test]
 fn b3_what_is_new_in_a_payload_is_ignored_and_what_is_strange_denied() {
     let edit = |edit: fn(&mut serde_json::Value)| {
-        let mut event: serde_json::Value = serde_json::from_slice(&payload("subscription_updated_2025")).unwrap();
+        let mut event: serde_json::Value =
+            serde_json::from_slice(&payload("subscription_updated_2025")).unwrap();
         edit(&mut event["data"]["object"]);
         read(event.to_string().as_bytes())
     };
@@ -105,16 +144,35 @@ fn b3_what_is_new_in_a_payload_is_ignored_and_what_is_strange_denied() {
         other => panic!("{other:?}"),
     };
     let strange = of(edit(|object| object["status"] = "hibernating".into()));
-    assert_eq!(strange.status, SubscriptionStatus::Unknown, "which is denied everywhere");
-    assert_eq!(of(edit(|object| object["moons"] = 7.into())).status, SubscriptionStatus::Active);
-    assert_eq!(of(edit(|object| object["metadata"]["subscription"] = "9".into())).reference.as_deref(), Some("9"));
+    assert_eq!(
+        strange.status,
+        SubscriptionStatus::Unknown,
+        "which is denied everywhere"
+    );
+    assert_eq!(
+        of(edit(|object| object["moons"] = 7.into())).status,
+        SubscriptionStatus::Active
+    );
+    assert_eq!(
+        of(edit(
+            |object| object["metadata"]["subscription"] = "9".into()
+        ))
+        .reference
+        .as_deref(),
+        Some("9")
+    );
     assert!(of(edit(|object| object["cancel_at_period_end"] = true.into())).cancel_at_period_end);
     assert!(
         of(edit(|object| object["cancel_at"] = 1_772_236_800.into())).cancel_at_period_end,
         "as newer versions say"
     );
-    assert!(!of(edit(|object| object["cancel_at"] = 1_772_236_801.into())).cancel_at_period_end, "later than that");
-    let backwards = of(edit(|object| object["items"]["data"][0]["current_period_end"] = 1.into()));
+    assert!(
+        !of(edit(|object| object["cancel_at"] = 1_772_236_801.into())).cancel_at_period_end,
+        "later than that"
+    );
+    let backwards = of(edit(|object| {
+        object["items"]["data"][0]["current_period_end"] = 1.into()
+    }));
     assert_eq!(backwards.current_period, None);
     for broken in [
         edit(|object| object["items"]["data"] = serde_json::json!([])),
@@ -143,9 +201,19 @@ fn b3_payments_are_read_in_the_shapes_of_every_version() {
     assert_eq!(first, expected);
     let second = payment_of("invoice_paid_2025");
     let paid_for = PaidFor::Period(period("2026-02-28", "2026-03-31").unwrap());
-    assert_eq!(second, ProviderPayment { invoice: second.invoice.clone(), paid_for, ..expected });
+    assert_eq!(
+        second,
+        ProviderPayment {
+            invoice: second.invoice.clone(),
+            paid_for,
+            ..expected
+        }
+    );
     let proration = payment_of("invoice_proration");
-    assert_eq!((proration.paid_for, proration.price, proration.amount), (PaidFor::Other, None, euros("25")));
+    assert_eq!(
+        (proration.paid_for, proration.price, proration.amount),
+        (PaidFor::Other, None, euros("25"))
+    );
 }
 
 #[test]
@@ -157,7 +225,10 @@ fn b3_other_kinds_are_reported_as_such() {
         ("checkout_session_completed", "checkout.session.completed"),
     ] {
         let event = read(&payload(name)).unwrap();
-        assert_eq!((event.report(), event.kind()), (&ProviderReport::Unmapped, kind));
+        assert_eq!(
+            (event.report(), event.kind()),
+            (&ProviderReport::Unmapped, kind)
+        );
         assert!(event.id().starts_with("evt_") && event.provider() == Provider::Stripe);
     }
 }
@@ -172,7 +243,8 @@ fn b3_amounts_are_in_the_units_of_their_currency() {
         ("ugx", 4900, "49 UGX"),
         ("huf", 4900, "49 HUF"),
     ] {
-        let mut event: serde_json::Value = serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
+        let mut event: serde_json::Value =
+            serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
         event["data"]["object"]["currency"] = currency.into();
         event["data"]["object"]["amount_paid"] = minor.into();
         match read(event.to_string().as_bytes()).unwrap().report() {
@@ -182,21 +254,30 @@ fn b3_amounts_are_in_the_units_of_their_currency() {
     }
 }
 
-/// What counts for the period is its own line: not what else is on the invoice, nor from which pocket it was paid.
+/// What counts for the period is its own line: not what else is on the invoice, nor from which
+/// pocket it was paid.
 #[test]
 fn b3_the_periods_own_line_is_what_counts() {
     let euros = |amount: &str| Money::new(amount.parse().unwrap(), Currency::EUR).unwrap();
     let edit = |edit: fn(&mut serde_json::Value)| {
-        let mut event: serde_json::Value = serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
+        let mut event: serde_json::Value =
+            serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
         edit(&mut event["data"]["object"]);
         match read(event.to_string().as_bytes()).unwrap().report() {
             ProviderReport::Payment(payment) => (payment.amount, payment.period_amount),
             other => panic!("{other:?}"),
         }
     };
-    // Paid from a balance; a proration credited beside it; paid elsewhere, as older versions tell it.
-    assert_eq!(edit(|invoice| invoice["amount_paid"] = 2900.into()), (euros("29"), euros("49")));
-    assert_eq!(edit(|invoice| invoice["amount_paid"] = 0.into()), (euros("49"), euros("49")));
+    // Paid from a balance; a proration credited beside it; paid elsewhere, as older versions tell
+    // it.
+    assert_eq!(
+        edit(|invoice| invoice["amount_paid"] = 2900.into()),
+        (euros("29"), euros("49"))
+    );
+    assert_eq!(
+        edit(|invoice| invoice["amount_paid"] = 0.into()),
+        (euros("49"), euros("49"))
+    );
     // Discounted.
     let discounted = edit(|invoice| {
         invoice["amount_paid"] = 900.into();
@@ -205,11 +286,16 @@ fn b3_the_periods_own_line_is_what_counts() {
     });
     assert_eq!(discounted, (euros("9"), euros("9")));
     // A part of a period, in the new shape, is none.
-    let mut event: serde_json::Value = serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
-    event["data"]["object"]["lines"]["data"][0]["parent"]["subscription_item_details"]["proration"] = true.into();
+    let mut event: serde_json::Value =
+        serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
+    event["data"]["object"]["lines"]["data"][0]["parent"]["subscription_item_details"]["proration"] =
+        true.into();
     match read(event.to_string().as_bytes()).unwrap().report() {
         ProviderReport::Payment(payment) => {
-            assert_eq!((payment.paid_for, payment.period_amount), (PaidFor::Other, euros("0")))
+            assert_eq!(
+                (payment.paid_for, payment.period_amount),
+                (PaidFor::Other, euros("0"))
+            )
         }
         other => panic!("{other:?}"),
     }
@@ -230,28 +316,57 @@ fn b3_a_trials_invoice_pays_for_no_period() {
 
 #[test]
 fn b3_an_invoice_that_is_not_paid_pays_nothing() {
-    let mut event: serde_json::Value = serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
+    let mut event: serde_json::Value =
+        serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
     event["data"]["object"]["status"] = "open".into();
-    assert_eq!(read(event.to_string().as_bytes()), Err(WebhookError::Malformed));
+    assert_eq!(
+        read(event.to_string().as_bytes()),
+        Err(WebhookError::Malformed)
+    );
     event["data"]["object"]["status"] = "paid".into();
     event["data"]["object"]["parent"] = serde_json::Value::Null;
-    assert_eq!(read(event.to_string().as_bytes()).unwrap().report(), &ProviderReport::Unmapped, "of no subscription");
+    assert_eq!(
+        read(event.to_string().as_bytes()).unwrap().report(),
+        &ProviderReport::Unmapped,
+        "of no subscription"
+    );
 }
 
 #[test]
 fn a_fetched_subscription_is_a_snapshot_of_the_time_it_was_fetched() {
-    let event: serde_json::Value = serde_json::from_slice(&payload("subscription_updated_2025")).unwrap();
-    let fetched = snapshot(event["data"]["object"].to_string().as_bytes(), at(SENT + 60)).unwrap();
-    assert_eq!(fetched, ProviderSnapshot { at: at(SENT + 60), ..snapshot_of("subscription_updated_2025") });
+    let event: serde_json::Value =
+        serde_json::from_slice(&payload("subscription_updated_2025")).unwrap();
+    let fetched = snapshot(
+        event["data"]["object"].to_string().as_bytes(),
+        at(SENT + 60),
+    )
+    .unwrap();
+    assert_eq!(
+        fetched,
+        ProviderSnapshot {
+            at: at(SENT + 60),
+            ..snapshot_of("subscription_updated_2025")
+        }
+    );
     assert_eq!(snapshot(b"{}", at(SENT)), None);
 }
 
 /// Computed by another program: `printf '1769817606.{}' | openssl dgst -sha256 -hmac whsec_test`.
 #[test]
 fn the_signature_is_stripes() {
-    assert_eq!(sign(SECRET, "1769817606", b"{}"), include_str!("payloads/stripe_signature.txt").trim());
-    let header = format!("t=1769817606,v1={}", include_str!("payloads/stripe_signature.txt").trim());
-    assert_eq!(verify(&secrets(), &header, b"{}", at(SENT)), Err(WebhookError::Malformed), "signed, and no event");
+    assert_eq!(
+        sign(SECRET, "1769817606", b"{}"),
+        include_str!("payloads/stripe_signature.txt").trim()
+    );
+    let header = format!(
+        "t=1769817606,v1={}",
+        include_str!("payloads/stripe_signature.txt").trim()
+    );
+    assert_eq!(
+        verify(&secrets(), &header, b"{}", at(SENT)),
+        Err(WebhookError::Malformed),
+        "signed, and no event"
+    );
 }
 
 #[test]
@@ -269,7 +384,11 @@ fn only_a_signature_of_now_is_believed() {
         (-tolerance, Ok(())),
         (-tolerance - 1, Err(WebhookError::OutOfTime)),
     ] {
-        assert_eq!(verify(&format!("t={SENT},v1={good}"), SENT + skew), expected, "{skew}");
+        assert_eq!(
+            verify(&format!("t={SENT},v1={good}"), SENT + skew),
+            expected,
+            "{skew}"
+        );
     }
     assert_eq!(tolerance, 300);
 
@@ -288,15 +407,39 @@ fn only_a_signature_of_now_is_believed() {
         (String::new(), WebhookError::HeaderMalformed),
         (format!("v1={good}"), WebhookError::HeaderMalformed),
         (format!("t=,v1={good}"), WebhookError::HeaderMalformed),
-        (format!("t=+{SENT},v1={good}"), WebhookError::HeaderMalformed),
-        (format!("t={SENT},t={SENT},v1={good}"), WebhookError::HeaderMalformed),
+        (
+            format!("t=+{SENT},v1={good}"),
+            WebhookError::HeaderMalformed,
+        ),
+        (
+            format!("t={SENT},t={SENT},v1={good}"),
+            WebhookError::HeaderMalformed,
+        ),
         (format!("t={SENT}"), WebhookError::SignatureMismatch),
-        (format!("t={SENT},v0={good}"), WebhookError::SignatureMismatch),
-        (format!("t={SENT},v1={bad}"), WebhookError::SignatureMismatch),
-        (format!("t={SENT},v1={good}00"), WebhookError::SignatureMismatch),
-        (format!("t={SENT},v1={}", &good[..62]), WebhookError::SignatureMismatch),
-        (format!("t={},v1={good}", SENT + 1), WebhookError::SignatureMismatch),
-        (format!("t={}0,v1={good}", SENT), WebhookError::SignatureMismatch),
+        (
+            format!("t={SENT},v0={good}"),
+            WebhookError::SignatureMismatch,
+        ),
+        (
+            format!("t={SENT},v1={bad}"),
+            WebhookError::SignatureMismatch,
+        ),
+        (
+            format!("t={SENT},v1={good}00"),
+            WebhookError::SignatureMismatch,
+        ),
+        (
+            format!("t={SENT},v1={}", &good[..62]),
+            WebhookError::SignatureMismatch,
+        ),
+        (
+            format!("t={},v1={good}", SENT + 1),
+            WebhookError::SignatureMismatch,
+        ),
+        (
+            format!("t={}0,v1={good}", SENT),
+            WebhookError::SignatureMismatch,
+        ),
     ] {
         assert_eq!(verify(&header, SENT), Err(expected), "{header}");
     }
@@ -309,7 +452,11 @@ fn every_byte_of_the_body_is_signed() {
     for place in (0..body.len()).step_by(97) {
         let mut other = body.clone();
         other[place] ^= 1;
-        assert_eq!(verify(&secrets(), &header, &other, at(SENT)), Err(WebhookError::SignatureMismatch), "byte {place}");
+        assert_eq!(
+            verify(&secrets(), &header, &other, at(SENT)),
+            Err(WebhookError::SignatureMismatch),
+            "byte {place}"
+        );
     }
 }
 
@@ -320,9 +467,18 @@ fn a_secret_may_be_replaced_and_is_never_empty_nor_printed() {
     let both = [SigningSecret::new("whsec_new"), SigningSecret::new(SECRET)];
     assert!(verify(&both, &header(SECRET), &body, at(SENT)).is_ok());
     assert!(verify(&both, &header("whsec_new"), &body, at(SENT)).is_ok());
-    assert_eq!(verify(&both, &header("whsec_old"), &body, at(SENT)), Err(WebhookError::SignatureMismatch));
-    assert_eq!(verify(&[], &header(SECRET), &body, at(SENT)), Err(WebhookError::SignatureMismatch));
+    assert_eq!(
+        verify(&both, &header("whsec_old"), &body, at(SENT)),
+        Err(WebhookError::SignatureMismatch)
+    );
+    assert_eq!(
+        verify(&[], &header(SECRET), &body, at(SENT)),
+        Err(WebhookError::SignatureMismatch)
+    );
     let empty = [SigningSecret::new("")];
-    assert_eq!(verify(&empty, &header(""), &body, at(SENT)), Err(WebhookError::SignatureMismatch));
+    assert_eq!(
+        verify(&empty, &header(""), &body, at(SENT)),
+        Err(WebhookError::SignatureMismatch)
+    );
     assert!(!format!("{both:?}").contains("whsec"));
 }

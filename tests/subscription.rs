@@ -15,10 +15,13 @@ use bailiwick::policy::{AfterRetries, AfterTrial, PolicySettings};
 use bailiwick::problem::Explained;
 use bailiwick::right::Privileges;
 use bailiwick::subscription::{
-    Command, CommandKind, Effect, PendingPlan, RecordedPayment, Refusal, RefusalReason, SubscriptionStatus as Status,
-    Transition,
+    Command, CommandKind, Effect, PendingPlan, RecordedPayment, Refusal, RefusalReason,
+    SubscriptionStatus as Status, Transition,
 };
-use bailiwick::{Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Subscription, Tenant, transition};
+use bailiwick::{
+    Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Subscription, Tenant,
+    transition,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use facts::{at, command, interval, seconds, told};
 use model::{Every, Model, Order};
@@ -37,7 +40,13 @@ fn days(days: i64) -> TimeDelta {
 }
 
 fn new(now: DateTime<Utc>) -> Subscription {
-    Subscription::new(1.into(), 7.into(), 3.into(), PaymentMethod::BankTransfer, now)
+    Subscription::new(
+        1.into(),
+        7.into(),
+        3.into(),
+        PaymentMethod::BankTransfer,
+        now,
+    )
 }
 
 /// A month, paid by bank transfer, with three days' slack.
@@ -50,9 +59,13 @@ fn month(id: &str) -> RecordedPayment {
     }
 }
 
-/// A subscription in a status, with a period from 31 January to 28 February 2026, and in trial a trial as long.
+/// A subscription in a status, with a period from 31 January to 28 February 2026, and in trial a
+/// trial as long.
 fn in_status(status: Status) -> Subscription {
-    let period = Period { start: on("2026-01-31"), end: on("2026-02-28") };
+    let period = Period {
+        start: on("2026-01-31"),
+        end: on("2026-02-28"),
+    };
     Subscription {
         status,
         current_period: (status != Status::Incomplete).then_some(period),
@@ -62,28 +75,44 @@ fn in_status(status: Status) -> Subscription {
     }
 }
 
-/// Every command once, with data that nothing but the status can refuse, at a time when the period is over or runs as the
-/// command needs it.
+/// Every command once, with data that nothing but the status can refuse, at a time when the period
+/// is over or runs as the command needs it.
 fn commands(now: DateTime<Utc>) -> Vec<Command> {
     vec![
-        Command::StartTrial { until: now + days(14) },
+        Command::StartTrial {
+            until: now + days(14),
+        },
         Command::Activate(month("A")),
         Command::FailFirstPayment,
-        Command::ExpireIncomplete { window: TimeDelta::zero() },
-        Command::EndTrial { then: AfterTrial::Pause },
-        Command::EndTrial { then: AfterTrial::Invoice },
-        Command::EndTrial { then: AfterTrial::Cancel },
+        Command::ExpireIncomplete {
+            window: TimeDelta::zero(),
+        },
+        Command::EndTrial {
+            then: AfterTrial::Pause,
+        },
+        Command::EndTrial {
+            then: AfterTrial::Invoice,
+        },
+        Command::EndTrial {
+            then: AfterTrial::Cancel,
+        },
         Command::RecordPayment(month("B")),
         Command::FailPayment,
-        Command::ExhaustRetries { then: AfterRetries::Unpaid },
-        Command::ExhaustRetries { then: AfterRetries::Cancel },
+        Command::ExhaustRetries {
+            then: AfterRetries::Unpaid,
+        },
+        Command::ExhaustRetries {
+            then: AfterRetries::Cancel,
+        },
         Command::MarkUnpaid,
         Command::Pause,
         Command::Resume,
         Command::CancelNow,
         Command::CancelAtPeriodEnd,
         Command::WithdrawCancellation,
-        Command::EndPeriod { slack: TimeDelta::zero() },
+        Command::EndPeriod {
+            slack: TimeDelta::zero(),
+        },
         Command::ChangePlan { plan: 4.into() },
         Command::ChangePlanAtPeriodEnd { plan: 4.into() },
         Command::StartPendingPlan,
@@ -105,7 +134,10 @@ fn check_page(name: &str, page: &str) {
         std::fs::write(&path, page).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == page, "{name} is not what the table says; run UPDATE_MANUAL=1 cargo test --test subscription");
+    assert!(
+        committed == page,
+        "{name} is not what the table says; run UPDATE_MANUAL=1 cargo test --test subscription"
+    );
 }
 
 #[test]
@@ -118,30 +150,52 @@ fn b1_the_manual_is_what_the_table_says() {
 fn b1_every_cell_is_what_the_oracle_says() {
     for status in Status::ALL {
         for &command in CommandKind::ALL {
-            let cell = transition(status, command).map(Status::as_str).map_err(RefusalReason::as_str);
-            assert_eq!(cell, model::oracle(status.as_str(), command.as_str()), "{status:?} {command:?}");
+            let cell = transition(status, command)
+                .map(Status::as_str)
+                .map_err(RefusalReason::as_str);
+            assert_eq!(
+                cell,
+                model::oracle(status.as_str(), command.as_str()),
+                "{status:?} {command:?}"
+            );
         }
     }
     for &command in CommandKind::ALL {
-        assert_eq!(transition(Status::Unknown, command), Err(RefusalReason::StatusUnknown));
+        assert_eq!(
+            transition(Status::Unknown, command),
+            Err(RefusalReason::StatusUnknown)
+        );
     }
 }
 
 #[test]
 fn b1_labels_are_distinct() {
-    let kinds: std::collections::BTreeSet<_> = CommandKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    let reasons: std::collections::BTreeSet<_> = RefusalReason::ALL.iter().map(|reason| reason.as_str()).collect();
-    assert_eq!((kinds.len(), reasons.len()), (CommandKind::ALL.len(), RefusalReason::ALL.len()));
+    let kinds: std::collections::BTreeSet<_> =
+        CommandKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let reasons: std::collections::BTreeSet<_> = RefusalReason::ALL
+        .iter()
+        .map(|reason| reason.as_str())
+        .collect();
+    assert_eq!(
+        (kinds.len(), reasons.len()),
+        (CommandKind::ALL.len(), RefusalReason::ALL.len())
+    );
 }
 
 /// Whether a row is reached by a flag of the subscription instead of by a command's data.
 fn needs_flag(kind: CommandKind) -> bool {
-    matches!(kind, CommandKind::EndLastPeriod | CommandKind::WithdrawCancellation)
+    matches!(
+        kind,
+        CommandKind::EndLastPeriod | CommandKind::WithdrawCancellation
+    )
 }
 
 /// A plan that waits for the period from 31 January to 28 February, which was paid early.
 fn waiting() -> Option<PendingPlan> {
-    Some(PendingPlan { plan: 5.into(), at: on("2026-01-31") })
+    Some(PendingPlan {
+        plan: 5.into(),
+        at: on("2026-01-31"),
+    })
 }
 
 #[test]
@@ -154,12 +208,19 @@ fn b1_apply_does_what_the_table_says() {
                 for command in commands(now) {
                     let is_start = command == Command::StartPendingPlan;
                     let pending_plan = waiting().filter(|_| is_start && !flag);
-                    let before = Subscription { cancel_at_period_end: flag, pending_plan, ..in_status(status) };
+                    let before = Subscription {
+                        cancel_at_period_end: flag,
+                        pending_plan,
+                        ..in_status(status)
+                    };
                     match before.clone().apply(command, now) {
                         Ok(done) => {
                             let kind = done.command().unwrap();
                             assert_eq!(transition(status, kind), Ok(done.to()));
-                            assert_eq!((done.from(), done.expected_version()), (status, before.version));
+                            assert_eq!(
+                                (done.from(), done.expected_version()),
+                                (status, before.version)
+                            );
                             assert_eq!(done.subscription().version, before.version + 1);
                             assert_eq!(done.subscription().id, before.id);
                             assert_eq!(done.subscription().account, before.account);
@@ -180,7 +241,11 @@ fn b1_apply_does_what_the_table_says() {
     // Whatever the table allows is possible at some time.
     for status in Status::ALL {
         for &kind in CommandKind::ALL {
-            assert_eq!(transition(status, kind).is_ok(), reached.contains(&(status, kind)), "{status:?} {kind:?}");
+            assert_eq!(
+                transition(status, kind).is_ok(),
+                reached.contains(&(status, kind)),
+                "{status:?} {kind:?}"
+            );
         }
     }
 }
@@ -188,9 +253,16 @@ fn b1_apply_does_what_the_table_says() {
 #[test]
 fn b2_terminal_states_absorb_every_command() {
     for status in [Status::Canceled, Status::IncompleteExpired, Status::Unknown] {
-        let reason = if status == Status::Unknown { RefusalReason::StatusUnknown } else { RefusalReason::Terminal };
+        let reason = if status == Status::Unknown {
+            RefusalReason::StatusUnknown
+        } else {
+            RefusalReason::Terminal
+        };
         for flag in [false, true] {
-            let ended = Subscription { cancel_at_period_end: flag, ..in_status(status) };
+            let ended = Subscription {
+                cancel_at_period_end: flag,
+                ..in_status(status)
+            };
             for now in [on("2020-01-01"), on("2026-02-14"), on("2126-01-01")] {
                 for command in commands(now) {
                     assert_eq!(refusal(&ended, command, now).reason(), reason);
@@ -251,7 +323,11 @@ fn any_order() -> impl Strategy<Value = Order> {
         "start_pending_plan",
         "start_pending_plan",
     ]);
-    let trial_ends = ["end_trial_then_pause", "end_trial_then_invoice", "end_trial_then_cancel"];
+    let trial_ends = [
+        "end_trial_then_pause",
+        "end_trial_then_invoice",
+        "end_trial_then_cancel",
+    ];
     prop_oneof![
         2 => (-1..40 * DAY).prop_map(|until| Order::StartTrial { until }),
         8 => pay.prop_map(|(first, every, slack)| Order::Pay { first, every, slack }),
@@ -268,7 +344,8 @@ fn any_story() -> impl Strategy<Value = Vec<(When, Order)>> {
     prop::collection::vec((any_when(), any_order()), 1..40)
 }
 
-/// Plays a story. Each step is shown the subscription before it, the time, the command and what became of it.
+/// Plays a story. Each step is shown the subscription before it, the time, the command and what
+/// became of it.
 fn play(
     story: Vec<(When, Order)>,
     mut look: impl FnMut(&Subscription, i64, &Order, &Result<Transition, Refusal>),
@@ -276,7 +353,9 @@ fn play(
     let (mut subscription, mut now) = (new(at(START)), START);
     assert_eq!(told(&subscription), Model::new(3, START));
     for (when, mut order) in story {
-        let end = subscription.current_period.map(|period| period.end.timestamp());
+        let end = subscription
+            .current_period
+            .map(|period| period.end.timestamp());
         now = match when {
             When::Later(seconds) => now + seconds,
             When::FromEnd(seconds) => end.unwrap_or(now) + seconds,
@@ -329,7 +408,8 @@ proptest! {
         prop_assert_eq!(last.version, 1 + changes);
     }
 
-    /// Periods that a story opens follow each other without a gap, or start anew at the time of payment.
+    /// Periods that a story opens follow each other without a gap, or start anew at the time of
+    /// payment.
     #[test]
     fn b4_paid_periods_neither_overlap_nor_leave_a_gap_within_the_slack(story in any_story()) {
         play(story, |before, now, order, result| {
@@ -375,7 +455,8 @@ proptest! {
         });
     }
 
-    /// Access never outlasts the trial, the paid period with its slack, or the grace, though no job ever runs.
+    /// Access never outlasts the trial, the paid period with its slack, or the grace, though no job
+    /// ever runs.
     #[test]
     fn b2_access_is_status_and_now(story in any_story(), wait in 0..60 * DAY) {
         let gate = Gate::new();
@@ -417,7 +498,10 @@ const GRACE: i64 = 5 * DAY;
 
 /// Whether a command is what a job would do when time has run out.
 fn is_job(order: &Order) -> bool {
-    matches!(order, Order::EndTrial { .. } | Order::EndPeriod { .. } | Order::ExpireIncomplete { .. })
+    matches!(
+        order,
+        Order::EndTrial { .. } | Order::EndPeriod { .. } | Order::ExpireIncomplete { .. }
+    )
 }
 
 /// The gate, before a tenant who is well but for the subscription.
@@ -442,7 +526,10 @@ impl Gate {
             quotas: Default::default(),
             concurrency: Default::default(),
         };
-        Self { policy: Policy::load(settings).unwrap(), plan: Arc::new(plan) }
+        Self {
+            policy: Policy::load(settings).unwrap(),
+            plan: Arc::new(plan),
+        }
     }
 
     fn admits(&self, subscription: &Subscription, now: DateTime<Utc>) -> bool {
@@ -455,12 +542,17 @@ impl Gate {
         };
         let tenant = Tenant {
             account,
-            plan: Some(Arc::new(Plan { id: subscription.plan.clone(), ..Plan::clone(&self.plan) })),
+            plan: Some(Arc::new(Plan {
+                id: subscription.plan.clone(),
+                ..Plan::clone(&self.plan)
+            })),
             subscription: Some(subscription.clone()),
             sites: Arc::from([]),
         };
         let principal = Principal::session(1.into()).of_account(7.into());
-        self.policy.validate_account_and_plan(&principal, Some(&tenant), now).is_ok()
+        self.policy
+            .validate_account_and_plan(&principal, Some(&tenant), now)
+            .is_ok()
     }
 }
 
@@ -469,7 +561,10 @@ fn b2_what_has_run_out_needs_no_job() {
     let gate = Gate::new();
     for status in Status::ALL.into_iter().chain([Status::Unknown]) {
         for flag in [false, true] {
-            let subscription = Subscription { cancel_at_period_end: flag, ..in_status(status) };
+            let subscription = Subscription {
+                cancel_at_period_end: flag,
+                ..in_status(status)
+            };
             // 31 January to 28 February; past due since 10 February.
             let until = match (status, flag) {
                 (Status::Trialing, _) | (Status::Active, true) => Some(on("2026-02-28")),
@@ -481,7 +576,11 @@ fn b2_what_has_run_out_needs_no_job() {
                 for second in [-1, 0, 1] {
                     let now = on("2026-02-01") + days(day) + seconds(second);
                     let expected = until.is_some_and(|until| now < until);
-                    assert_eq!(gate.admits(&subscription, now), expected, "{status:?} {flag} at {now}");
+                    assert_eq!(
+                        gate.admits(&subscription, now),
+                        expected,
+                        "{status:?} {flag} at {now}"
+                    );
                 }
             }
         }
@@ -492,15 +591,49 @@ fn b2_what_has_run_out_needs_no_job() {
 fn b2_a_job_takes_no_access_away_that_time_had_not_taken() {
     let gate = Gate::new();
     let cases = [
-        (Status::Trialing, true, Command::EndTrial { then: AfterTrial::Invoice }, on("2026-02-28")),
-        (Status::Trialing, false, Command::EndTrial { then: AfterTrial::Cancel }, on("2026-02-28")),
-        (Status::Active, true, Command::EndPeriod { slack: seconds(SLACK) }, on("2026-02-28")),
-        (Status::Active, false, Command::EndPeriod { slack: seconds(SLACK) }, on("2026-03-03")),
+        (
+            Status::Trialing,
+            true,
+            Command::EndTrial {
+                then: AfterTrial::Invoice,
+            },
+            on("2026-02-28"),
+        ),
+        (
+            Status::Trialing,
+            false,
+            Command::EndTrial {
+                then: AfterTrial::Cancel,
+            },
+            on("2026-02-28"),
+        ),
+        (
+            Status::Active,
+            true,
+            Command::EndPeriod {
+                slack: seconds(SLACK),
+            },
+            on("2026-02-28"),
+        ),
+        (
+            Status::Active,
+            false,
+            Command::EndPeriod {
+                slack: seconds(SLACK),
+            },
+            on("2026-03-03"),
+        ),
     ];
     for (status, flag, command, end) in cases {
-        let subscription = Subscription { cancel_at_period_end: flag, ..in_status(status) };
+        let subscription = Subscription {
+            cancel_at_period_end: flag,
+            ..in_status(status)
+        };
         let early = refusal(&subscription, command.clone(), end - seconds(1));
-        assert_eq!((early.reason(), early.valid_until()), (RefusalReason::TooEarly, Some(end)));
+        assert_eq!(
+            (early.reason(), early.valid_until()),
+            (RefusalReason::TooEarly, Some(end))
+        );
         assert!(gate.admits(&subscription, end - seconds(1)) && !gate.admits(&subscription, end));
         assert!(subscription.apply(command, end).is_ok());
     }
@@ -509,8 +642,17 @@ fn b2_a_job_takes_no_access_away_that_time_had_not_taken() {
 #[test]
 fn b2_what_was_to_end_can_only_be_canceled() {
     let end = on("2026-02-28");
-    for status in [Status::Trialing, Status::Active, Status::PastDue, Status::Unpaid, Status::Paused] {
-        let subscription = Subscription { cancel_at_period_end: true, ..in_status(status) };
+    for status in [
+        Status::Trialing,
+        Status::Active,
+        Status::PastDue,
+        Status::Unpaid,
+        Status::Paused,
+    ] {
+        let subscription = Subscription {
+            cancel_at_period_end: true,
+            ..in_status(status)
+        };
         for command in commands(end) {
             match subscription.clone().apply(command, end) {
                 Ok(done) => {
@@ -519,7 +661,10 @@ fn b2_what_was_to_end_can_only_be_canceled() {
                 }
                 Err(refusal) => {
                     let by_table = transition(status, refusal.command());
-                    assert_eq!(refusal.reason(), by_table.err().unwrap_or(RefusalReason::Ended));
+                    assert_eq!(
+                        refusal.reason(),
+                        by_table.err().unwrap_or(RefusalReason::Ended)
+                    );
                 }
             }
         }
@@ -535,30 +680,73 @@ fn b2_what_is_over_can_be_neither_paused_nor_resumed() {
         (Status::PastDue, Command::CancelAtPeriodEnd),
     ] {
         let subscription = in_status(status);
-        assert_eq!(refusal(&subscription, command.clone(), end).reason(), RefusalReason::NoPeriod);
-        assert!(subscription.apply(command.clone(), end - seconds(1)).is_ok());
-        let never_paid = Subscription { current_period: None, ..in_status(status) };
-        assert_eq!(refusal(&never_paid, command, on("2026-02-14")).reason(), RefusalReason::NoPeriod);
+        assert_eq!(
+            refusal(&subscription, command.clone(), end).reason(),
+            RefusalReason::NoPeriod
+        );
+        assert!(
+            subscription
+                .apply(command.clone(), end - seconds(1))
+                .is_ok()
+        );
+        let never_paid = Subscription {
+            current_period: None,
+            ..in_status(status)
+        };
+        assert_eq!(
+            refusal(&never_paid, command, on("2026-02-14")).reason(),
+            RefusalReason::NoPeriod
+        );
     }
 }
 
 #[test]
 fn b2_a_trial_lasts_at_least_a_moment() {
     let (now, moment) = (on("2026-01-01"), TimeDelta::nanoseconds(1));
-    assert_eq!(refusal(&new(now), Command::StartTrial { until: now }, now).reason(), RefusalReason::TrialEmpty);
-    let trial = new(now).apply(Command::StartTrial { until: now + moment }, now).unwrap().into_subscription();
+    assert_eq!(
+        refusal(&new(now), Command::StartTrial { until: now }, now).reason(),
+        RefusalReason::TrialEmpty
+    );
+    let trial = new(now)
+        .apply(
+            Command::StartTrial {
+                until: now + moment,
+            },
+            now,
+        )
+        .unwrap()
+        .into_subscription();
     assert!(Gate::new().admits(&trial, now) && !Gate::new().admits(&trial, now + moment));
 }
 
 /// A provider tells of a trial's end apart from its period.
 #[test]
 fn b2_a_trial_ends_at_its_end() {
-    let trial = Subscription { current_period: None, ..in_status(Status::Trialing) };
-    let (command, end) = (Command::EndTrial { then: AfterTrial::Pause }, on("2026-02-28"));
-    assert_eq!(refusal(&trial, command.clone(), end - seconds(1)).valid_until(), Some(end));
-    assert_eq!(trial.clone().apply(command, end).unwrap().to(), Status::Paused);
+    let trial = Subscription {
+        current_period: None,
+        ..in_status(Status::Trialing)
+    };
+    let (command, end) = (
+        Command::EndTrial {
+            then: AfterTrial::Pause,
+        },
+        on("2026-02-28"),
+    );
+    assert_eq!(
+        refusal(&trial, command.clone(), end - seconds(1)).valid_until(),
+        Some(end)
+    );
+    assert_eq!(
+        trial.clone().apply(command, end).unwrap().to(),
+        Status::Paused
+    );
     let paid = trial.record_payment(month("A"), on("2026-02-14")).unwrap();
-    assert_eq!(paid.subscription().current_period.map(|period| period.start), Some(end));
+    assert_eq!(
+        paid.subscription()
+            .current_period
+            .map(|period| period.start),
+        Some(end)
+    );
 }
 
 #[test]
@@ -567,11 +755,15 @@ fn b4_january_the_31st_comes_back() {
     let mut now = on("2027-01-31");
     let mut ends = Vec::new();
     for id in 0..14 {
-        subscription = subscription.record_payment(month(&id.to_string()), now).unwrap().into_subscription();
+        subscription = subscription
+            .record_payment(month(&id.to_string()), now)
+            .unwrap()
+            .into_subscription();
         now = subscription.current_period.unwrap().end;
         ends.push(now.format("%m-%d").to_string());
     }
-    let expected = "02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-31 01-31 02-29 03-31";
+    let expected =
+        "02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-31 01-31 02-29 03-31";
     assert_eq!(ends.join(" "), expected);
 }
 
@@ -591,10 +783,19 @@ fn b4_a_century_of_payments_leaves_no_gap() {
                 // Early, on time, and late within the slack, by turns.
                 let now = match subscription.current_period {
                     None => at(anchor),
-                    Some(period) => period.end + seconds([-DAY, 0, DAY][usize::try_from(k % 3).unwrap()]),
+                    Some(period) => {
+                        period.end + seconds([-DAY, 0, DAY][usize::try_from(k % 3).unwrap()])
+                    }
                 };
-                let payment = RecordedPayment { interval: interval(every), slack: days(2), ..month("D") };
-                subscription = subscription.record_payment(payment, now).unwrap().into_subscription();
+                let payment = RecordedPayment {
+                    interval: interval(every),
+                    slack: days(2),
+                    ..month("D")
+                };
+                subscription = subscription
+                    .record_payment(payment, now)
+                    .unwrap()
+                    .into_subscription();
                 let period = subscription.current_period.unwrap();
                 assert_eq!(period.start.timestamp(), model::after(every, anchor, k));
                 assert_eq!(period.end.timestamp(), model::after(every, anchor, k + 1));
@@ -606,20 +807,51 @@ fn b4_a_century_of_payments_leaves_no_gap() {
 
 #[test]
 fn b4_a_payment_in_trial_pays_from_its_end() {
-    let trial = new(on("2026-01-01")).apply(Command::StartTrial { until: on("2026-01-31") }, on("2026-01-01")).unwrap();
-    let paid = trial.into_subscription().record_payment(month("A"), on("2026-01-10")).unwrap();
+    let trial = new(on("2026-01-01"))
+        .apply(
+            Command::StartTrial {
+                until: on("2026-01-31"),
+            },
+            on("2026-01-01"),
+        )
+        .unwrap();
+    let paid = trial
+        .into_subscription()
+        .record_payment(month("A"), on("2026-01-10"))
+        .unwrap();
     assert_eq!(paid.to(), Status::Active);
     let subscription = paid.subscription();
-    assert_eq!(subscription.current_period, Some(Period { start: on("2026-01-31"), end: on("2026-02-28") }));
+    assert_eq!(
+        subscription.current_period,
+        Some(Period {
+            start: on("2026-01-31"),
+            end: on("2026-02-28")
+        })
+    );
     assert!(Gate::new().admits(subscription, on("2026-01-20")));
 }
 
 #[test]
 fn b4_another_interval_counts_from_the_end_of_the_period() {
-    let paid = new(on("2026-01-31")).record_payment(month("A"), on("2026-01-31")).unwrap().into_subscription();
-    let yearly = RecordedPayment { interval: Interval::YEARLY, ..month("B") };
-    let paid = paid.record_payment(yearly, on("2026-02-20")).unwrap().into_subscription();
-    assert_eq!(paid.current_period, Some(Period { start: on("2026-02-28"), end: on("2027-02-28") }));
+    let paid = new(on("2026-01-31"))
+        .record_payment(month("A"), on("2026-01-31"))
+        .unwrap()
+        .into_subscription();
+    let yearly = RecordedPayment {
+        interval: Interval::YEARLY,
+        ..month("B")
+    };
+    let paid = paid
+        .record_payment(yearly, on("2026-02-20"))
+        .unwrap()
+        .into_subscription();
+    assert_eq!(
+        paid.current_period,
+        Some(Period {
+            start: on("2026-02-28"),
+            end: on("2027-02-28")
+        })
+    );
     assert_eq!(paid.anchor, on("2026-02-28"));
 }
 
@@ -629,13 +861,38 @@ fn b4_the_end_of_the_calendar_is_refused() {
     let refused = new(now).record_payment(month("A"), now).unwrap_err();
     assert_eq!(refused.reason(), RefusalReason::OutOfRange);
     // A slack that no calendar holds is a slack that never ends.
-    let endless = RecordedPayment { slack: TimeDelta::MAX, ..month("A") };
-    let paid = in_status(Status::Active).record_payment(endless, on("2030-01-01")).unwrap();
-    assert_eq!(paid.subscription().current_period.map(|period| period.start), Some(on("2026-02-28")));
-    let never = refusal(&in_status(Status::Active), Command::EndPeriod { slack: TimeDelta::MAX }, on("2030-01-01"));
-    assert_eq!((never.reason(), never.valid_until()), (RefusalReason::TooEarly, None));
-    let worn = Subscription { version: u64::MAX, ..in_status(Status::Active) };
-    assert_eq!(refusal(&worn, Command::CancelNow, on("2026-02-14")).reason(), RefusalReason::OutOfRange);
+    let endless = RecordedPayment {
+        slack: TimeDelta::MAX,
+        ..month("A")
+    };
+    let paid = in_status(Status::Active)
+        .record_payment(endless, on("2030-01-01"))
+        .unwrap();
+    assert_eq!(
+        paid.subscription()
+            .current_period
+            .map(|period| period.start),
+        Some(on("2026-02-28"))
+    );
+    let never = refusal(
+        &in_status(Status::Active),
+        Command::EndPeriod {
+            slack: TimeDelta::MAX,
+        },
+        on("2030-01-01"),
+    );
+    assert_eq!(
+        (never.reason(), never.valid_until()),
+        (RefusalReason::TooEarly, None)
+    );
+    let worn = Subscription {
+        version: u64::MAX,
+        ..in_status(Status::Active)
+    };
+    assert_eq!(
+        refusal(&worn, Command::CancelNow, on("2026-02-14")).reason(),
+        RefusalReason::OutOfRange
+    );
 }
 
 /// What a confirmed bank transfer relies on.
@@ -644,25 +901,50 @@ fn b5_a_payment_leads_from_every_live_status_to_active() {
     use Status::*;
     let now = on("2026-02-14");
     for status in [Incomplete, Trialing, Active, PastDue, Unpaid, Paused] {
-        let before = Subscription { payment_method: PaymentMethod::Stripe, ..in_status(status) };
+        let before = Subscription {
+            payment_method: PaymentMethod::Stripe,
+            ..in_status(status)
+        };
         let paid = before.clone().record_payment(month("E2E-1"), now).unwrap();
-        let start = if status == Incomplete { now } else { on("2026-02-28") };
+        let start = if status == Incomplete {
+            now
+        } else {
+            on("2026-02-28")
+        };
         assert_eq!(paid.to(), Active);
-        let credits: Vec<_> = paid.effects().filter(|effect| matches!(effect, Effect::CreditsDue { .. })).collect();
+        let credits: Vec<_> = paid
+            .effects()
+            .filter(|effect| matches!(effect, Effect::CreditsDue { .. }))
+            .collect();
         assert_eq!(credits.len(), 1);
         let subscription = paid.into_subscription();
-        assert_eq!(subscription.current_period.map(|period| period.start), Some(start), "{status:?}");
+        assert_eq!(
+            subscription.current_period.map(|period| period.start),
+            Some(start),
+            "{status:?}"
+        );
         assert_eq!(subscription.payment_method, PaymentMethod::BankTransfer);
         assert_eq!(subscription.external_payment_id.as_deref(), Some("E2E-1"));
         assert_eq!(subscription.past_due_since, None);
 
-        // A card keeps the identifier of the latest payment outside Stripe; long after the period a new anchor begins.
-        let card = RecordedPayment { method: PaymentMethod::Stripe, external_id: None, ..month("") };
-        let later = subscription.record_payment(card, on("2026-09-09")).unwrap().into_subscription();
+        // A card keeps the identifier of the latest payment outside Stripe; long after the period a
+        // new anchor begins.
+        let card = RecordedPayment {
+            method: PaymentMethod::Stripe,
+            external_id: None,
+            ..month("")
+        };
+        let later = subscription
+            .record_payment(card, on("2026-09-09"))
+            .unwrap()
+            .into_subscription();
         assert_eq!(later.external_payment_id.as_deref(), Some("E2E-1"));
         assert_eq!(later.payment_method, PaymentMethod::Stripe);
         assert_eq!(
-            (later.anchor, later.current_period.map(|period| period.start)),
+            (
+                later.anchor,
+                later.current_period.map(|period| period.start)
+            ),
             (on("2026-09-09"), Some(later.anchor))
         );
     }
@@ -671,47 +953,91 @@ fn b5_a_payment_leads_from_every_live_status_to_active() {
 #[test]
 fn past_due_since_is_set_once_and_cleared() {
     let active = in_status(Status::Active);
-    // A charge that fails before the period is over counts from then; what falls due at its end, from the end.
-    for (now, since) in [("2026-02-20", "2026-02-20"), ("2026-02-28", "2026-02-28"), ("2026-03-05", "2026-02-28")] {
+    // A charge that fails before the period is over counts from then; what falls due at its end,
+    // from the end.
+    for (now, since) in [
+        ("2026-02-20", "2026-02-20"),
+        ("2026-02-28", "2026-02-28"),
+        ("2026-03-05", "2026-02-28"),
+    ] {
         let failed = active.clone().apply(Command::FailPayment, on(now)).unwrap();
-        assert_eq!(effects(&failed), [Effect::PastDueEntered { since: on(since) }]);
-        let again = failed.into_subscription().apply(Command::FailPayment, on("2026-03-09")).unwrap();
-        assert_eq!((again.subscription().past_due_since, effects(&again)), (Some(on(since)), vec![]));
+        assert_eq!(
+            effects(&failed),
+            [Effect::PastDueEntered { since: on(since) }]
+        );
+        let again = failed
+            .into_subscription()
+            .apply(Command::FailPayment, on("2026-03-09"))
+            .unwrap();
+        assert_eq!(
+            (again.subscription().past_due_since, effects(&again)),
+            (Some(on(since)), vec![])
+        );
         for (command, to) in [
             (Command::RecordPayment(month("A")), Status::Active),
             (Command::MarkUnpaid, Status::Unpaid),
             (Command::CancelNow, Status::Canceled),
         ] {
-            let left = again.subscription().clone().apply(command, on("2026-03-10")).unwrap();
+            let left = again
+                .subscription()
+                .clone()
+                .apply(command, on("2026-03-10"))
+                .unwrap();
             assert_eq!((left.to(), left.subscription().past_due_since), (to, None));
         }
     }
-    let ended = active.apply(Command::EndPeriod { slack: days(3) }, on("2026-03-30")).unwrap();
+    let ended = active
+        .apply(Command::EndPeriod { slack: days(3) }, on("2026-03-30"))
+        .unwrap();
     assert_eq!(ended.subscription().past_due_since, Some(on("2026-02-28")));
-    let trial = in_status(Status::Trialing).apply(Command::EndTrial { then: AfterTrial::Invoice }, on("2026-03-30"));
-    assert_eq!(trial.unwrap().subscription().past_due_since, Some(on("2026-02-28")));
+    let trial = in_status(Status::Trialing).apply(
+        Command::EndTrial {
+            then: AfterTrial::Invoice,
+        },
+        on("2026-03-30"),
+    );
+    assert_eq!(
+        trial.unwrap().subscription().past_due_since,
+        Some(on("2026-02-28"))
+    );
 }
 
 #[test]
 fn refusals_explain_themselves() {
     for status in Status::ALL.into_iter().chain([Status::Unknown]) {
         for command in commands(on("2026-02-14")) {
-            let Err(refusal) = in_status(status).apply(command, on("2026-02-14")) else { continue };
+            let Err(refusal) = in_status(status).apply(command, on("2026-02-14")) else {
+                continue;
+            };
             assert_eq!(refusal.code(), Code::TransitionRefused);
             let message = refusal.to_string();
-            for word in [status.as_str(), refusal.command().as_str(), refusal.reason().explanation()] {
+            for word in [
+                status.as_str(),
+                refusal.command().as_str(),
+                refusal.reason().explanation(),
+            ] {
                 assert!(message.contains(word), "{message}");
             }
-            assert_eq!(Problem::from(refusal).detail(), format!("A{}.", &message[1..]));
+            assert_eq!(
+                Problem::from(refusal).detail(),
+                format!("A{}.", &message[1..])
+            );
         }
     }
-    let refused = refusal(&in_status(Status::Canceled), Command::Resume, on("2026-02-14"));
+    let refused = refusal(
+        &in_status(Status::Canceled),
+        Command::Resume,
+        on("2026-02-14"),
+    );
     let message = "a subscription that is canceled refuses the command resume: \
         it has ended for good, and a new one must be made";
     assert_eq!(refused.to_string(), message);
-    let early = refusal(&in_status(Status::Active), Command::EndPeriod { slack: days(1) }, on("2026-02-14"));
-    let message =
-        "a subscription that is active refuses the command end_period: it is too early until 2026-03-01T00:00:00Z";
+    let early = refusal(
+        &in_status(Status::Active),
+        Command::EndPeriod { slack: days(1) },
+        on("2026-02-14"),
+    );
+    let message = "a subscription that is active refuses the command end_period: it is too early until 2026-03-01T00:00:00Z";
     assert_eq!(early.to_string(), message);
 }
 
@@ -721,11 +1047,17 @@ fn an_unknown_status_is_denied_everywhere() {
     stored["status"] = "frozen_by_a_later_version".into();
     let subscription: Subscription = serde_json::from_value(stored).unwrap();
     assert_eq!(subscription.status, Status::Unknown);
-    assert_eq!(Status::from_text("frozen_by_a_later_version"), Status::Unknown);
+    assert_eq!(
+        Status::from_text("frozen_by_a_later_version"),
+        Status::Unknown
+    );
     let now = on("2026-02-14");
     assert!(!Gate::new().admits(&subscription, now));
     for command in commands(now) {
-        assert_eq!(refusal(&subscription, command, now).reason(), RefusalReason::StatusUnknown);
+        assert_eq!(
+            refusal(&subscription, command, now).reason(),
+            RefusalReason::StatusUnknown
+        );
     }
 }
 
@@ -742,10 +1074,13 @@ fn statuses_and_methods_are_their_texts() {
     assert_eq!(PaymentMethod::from_text("Stripe"), None);
 }
 
-/// The policy of a host that waits 3 days for a renewal, gives 5 days' grace and 2 days for a first payment.
+/// The policy of a host that waits 3 days for a renewal, gives 5 days' grace and 2 days for a first
+/// payment.
 fn lifecycle(after_trial: AfterTrial, after_grace: AfterRetries) -> Policy {
-    let grace =
-        bailiwick::policy::GraceSettings { seconds: GRACE.unsigned_abs(), mode: bailiwick::policy::GraceMode::Full };
+    let grace = bailiwick::policy::GraceSettings {
+        seconds: GRACE.unsigned_abs(),
+        mode: bailiwick::policy::GraceMode::Full,
+    };
     Policy::load(PolicySettings {
         renewal_slack_seconds: SLACK.unsigned_abs(),
         past_due_grace: Some(grace),
@@ -762,7 +1097,12 @@ fn b2_what_time_makes_due_is_due_to_the_second() {
     let policy = lifecycle(AfterTrial::Pause, AfterRetries::Unpaid);
     // From 31 January to 28 February; past due since 10 February.
     for (status, ending, due, to) in [
-        (Status::Incomplete, false, "2026-02-02", Some(Status::IncompleteExpired)),
+        (
+            Status::Incomplete,
+            false,
+            "2026-02-02",
+            Some(Status::IncompleteExpired),
+        ),
         (Status::Trialing, false, "2026-02-28", Some(Status::Paused)),
         (Status::Trialing, true, "2026-02-28", Some(Status::Canceled)),
         (Status::Active, false, "2026-03-03", Some(Status::PastDue)),
@@ -777,26 +1117,49 @@ fn b2_what_time_makes_due_is_due_to_the_second() {
         (Status::IncompleteExpired, false, "2126-01-01", None),
         (Status::Unknown, false, "2126-01-01", None),
     ] {
-        let subscription = Subscription { cancel_at_period_end: ending, ..in_status(status) };
-        assert_eq!(policy.command_due(&subscription, on(due) - seconds(1)), None, "{status} {ending}");
+        let subscription = Subscription {
+            cancel_at_period_end: ending,
+            ..in_status(status)
+        };
+        assert_eq!(
+            policy.command_due(&subscription, on(due) - seconds(1)),
+            None,
+            "{status} {ending}"
+        );
         let command = policy.command_due(&subscription, on(due));
         let reached = command.map(|command| subscription.apply(command, on(due)).unwrap().to());
         assert_eq!(reached, to, "{status} {ending}");
     }
 }
 
-/// Only what a provider runs is the provider's to end: one that moved to bank transfer since is ours again.
+/// Only what a provider runs is the provider's to end: one that moved to bank transfer since is
+/// ours again.
 #[test]
 fn b2_what_moved_from_a_provider_falls_due_again() {
     let policy = lifecycle(AfterTrial::Pause, AfterRetries::Unpaid);
-    let moved = Subscription { provider_at: Some(on("2026-02-01")), ..in_status(Status::Active) };
+    let moved = Subscription {
+        provider_at: Some(on("2026-02-01")),
+        ..in_status(Status::Active)
+    };
     assert!(policy.command_due(&moved, on("2026-03-03")).is_some());
-    let by_stripe = Subscription { payment_method: PaymentMethod::Stripe, ..moved };
+    let by_stripe = Subscription {
+        payment_method: PaymentMethod::Stripe,
+        ..moved
+    };
     assert_eq!(policy.command_due(&by_stripe, on("2126-01-01")), None);
     // A pending plan whose period was not paid is not started, but past due.
-    let pending = Some(PendingPlan { plan: 5.into(), at: on("2026-02-28") });
-    let unpaid = Subscription { pending_plan: pending, ..in_status(Status::Active) };
-    assert!(matches!(policy.command_due(&unpaid, on("2026-03-03")), Some(Command::EndPeriod { .. })));
+    let pending = Some(PendingPlan {
+        plan: 5.into(),
+        at: on("2026-02-28"),
+    });
+    let unpaid = Subscription {
+        pending_plan: pending,
+        ..in_status(Status::Active)
+    };
+    assert!(matches!(
+        policy.command_due(&unpaid, on("2026-03-03")),
+        Some(Command::EndPeriod { .. })
+    ));
 }
 
 /// Time, and what a customer does.
@@ -814,7 +1177,8 @@ fn any_happening() -> impl Strategy<Value = (i64, Option<Order>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// However finely the clock is ticked between what happens, everything ends the same: C5's promise, for subscriptions.
+    /// However finely the clock is ticked between what happens, everything ends the same: C5's
+    /// promise, for subscriptions.
     #[test]
     fn b2_how_finely_the_clock_ticks_changes_no_subscription(
         story in prop::collection::vec(any_happening(), 1..20),
@@ -887,7 +1251,9 @@ proptest! {
 
 #[test]
 fn a_change_of_plan_without_a_price_says_why() {
-    use bailiwick::subscription::ProrationError::{Currency as OtherCurrency, NoPeriod, PlanMismatch};
+    use bailiwick::subscription::ProrationError::{
+        Currency as OtherCurrency, NoPeriod, PlanMismatch,
+    };
     let gate = Gate::new();
     let of = |id: i64, currency| Plan {
         id: id.into(),
@@ -895,22 +1261,46 @@ fn a_change_of_plan_without_a_price_says_why() {
         ..Plan::clone(&gate.plan)
     };
     let (from, to) = (of(3, Currency::EUR), of(4, Currency::EUR));
-    let prorate =
-        |subscription: Subscription, from: &Plan, to: &Plan, day: &str| subscription.prorate(from, to, on(day));
+    let prorate = |subscription: Subscription, from: &Plan, to: &Plan, day: &str| {
+        subscription.prorate(from, to, on(day))
+    };
     let active = || in_status(Status::Active);
     assert!(prorate(active(), &from, &to, "2026-02-27").is_ok());
-    assert_eq!(prorate(active(), &from, &to, "2026-02-28"), Err(NoPeriod), "over");
-    assert_eq!(prorate(in_status(Status::Trialing), &from, &to, "2026-02-14"), Err(NoPeriod), "a trial costs nothing");
-    assert_eq!(prorate(in_status(Status::Incomplete), &from, &to, "2026-02-14"), Err(NoPeriod));
-    assert_eq!(prorate(active(), &to, &from, "2026-02-14"), Err(PlanMismatch));
+    assert_eq!(
+        prorate(active(), &from, &to, "2026-02-28"),
+        Err(NoPeriod),
+        "over"
+    );
+    assert_eq!(
+        prorate(in_status(Status::Trialing), &from, &to, "2026-02-14"),
+        Err(NoPeriod),
+        "a trial costs nothing"
+    );
+    assert_eq!(
+        prorate(in_status(Status::Incomplete), &from, &to, "2026-02-14"),
+        Err(NoPeriod)
+    );
+    assert_eq!(
+        prorate(active(), &to, &from, "2026-02-14"),
+        Err(PlanMismatch)
+    );
     let dollars = of(4, Currency::USD);
     let refused = prorate(active(), &from, &dollars, "2026-02-14").unwrap_err();
     assert_eq!(
         (refused, refused.code()),
-        (OtherCurrency { from: from.price, to: dollars.price }, Code::CurrencyMismatch)
+        (
+            OtherCurrency {
+                from: from.price,
+                to: dollars.price
+            },
+            Code::CurrencyMismatch
+        )
     );
     // Paid ahead, what lies ahead is unused as well.
-    let ahead = active().record_payment(month("early"), on("2026-02-14")).unwrap().into_subscription();
+    let ahead = active()
+        .record_payment(month("early"), on("2026-02-14"))
+        .unwrap()
+        .into_subscription();
     let unused = prorate(ahead, &from, &to, "2026-02-14").unwrap().unused;
     assert!(unused.amount() > 30.into());
     let yen = Currency::try_from("JPY").unwrap();

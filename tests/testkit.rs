@@ -1,12 +1,14 @@
-//! The conformance suite: a right store passes, and every wrong one is told what is wrong with it. Each wrong store is
-//! the right one but for one line.
+//! The conformance suite: a right store passes, and every wrong one is told what is wrong with it.
+//! Each wrong store is the right one but for one line.
 
 mod memory;
 mod support;
 
 use bailiwick::account::AccountStatus;
 use bailiwick::change::Answer;
-use bailiwick::credit::{Cause, Event, GrantTerms, HoldRequest, IdempotencyKey, Outcome, PriceList};
+use bailiwick::credit::{
+    Cause, Event, GrantTerms, HoldRequest, IdempotencyKey, Outcome, PriceList,
+};
 use bailiwick::policy::{CreditPolicy, PolicySettings};
 use bailiwick::right::Privilege;
 use bailiwick::testkit::proptest::prelude::*;
@@ -26,30 +28,54 @@ use support::{at, operator, tenant};
 fn a_right_store_conforms() {
     let store = Memory::new(Flaw::None);
     let report = check_store(&store).unwrap();
-    let checks: Vec<Check> = report.checked().iter().map(|checked| checked.check()).collect();
+    let checks: Vec<Check> = report
+        .checked()
+        .iter()
+        .map(|checked| checked.check())
+        .collect();
     assert_eq!(checks, Check::ALL);
-    let operations: u64 = report.checked().iter().map(|checked| checked.operations()).sum();
+    let operations: u64 = report
+        .checked()
+        .iter()
+        .map(|checked| checked.operations())
+        .sum();
     assert_eq!(report.operations(), operations);
     let table = report.to_string();
     println!("{table}");
-    assert!(table.starts_with("check ") && table.contains("\n17 checks held "), "{table}");
+    assert!(
+        table.starts_with("check ") && table.contains("\n17 checks held "),
+        "{table}"
+    );
     // Again on the same store, and through two handles of it.
     check_pair(&store, &store.another_handle()).unwrap();
     // Each alone, in any order.
     for check in Check::ALL.iter().rev() {
-        assert!(check.run(&Memory::new(Flaw::None)).unwrap().operations() > 0, "{check}");
+        assert!(
+            check.run(&Memory::new(Flaw::None)).unwrap().operations() > 0,
+            "{check}"
+        );
     }
 }
 
 /// The name of the fault that the suite finds.
 fn found(flaw: Flaw) -> String {
     let store = Memory::new(flaw);
-    let fault = check_pair(&store, &store.another_handle()).expect_err(&format!("{flaw:?} was not noticed"));
+    let fault = check_pair(&store, &store.another_handle())
+        .expect_err(&format!("{flaw:?} was not noticed"));
     let text = fault.to_string();
     println!("{flaw:?}: {text}\n");
     assert_eq!(format!("{fault:?}"), text, "an unwrap shows it in full");
-    for part in [fault.name(), fault.check(), fault.expected(), fault.seen(), fault.remedy()] {
-        assert!(!part.is_empty() && text.contains(part), "{part:?} in {text}");
+    for part in [
+        fault.name(),
+        fault.check(),
+        fault.expected(),
+        fault.seen(),
+        fault.remedy(),
+    ] {
+        assert!(
+            !part.is_empty() && text.contains(part),
+            "{part:?} in {text}"
+        );
     }
     fault.name().to_owned()
 }
@@ -111,18 +137,22 @@ fn a_guard_checked_before_the_write() {
     ];
     assert!(chance.contains(&name.as_str()), "{name}");
     for check in [Check::ReplaysOnce, Check::SpendsOnce] {
-        assert!(check.run(&Memory::new(Flaw::CheckedThenWritten)).is_err(), "{check}");
+        assert!(
+            check.run(&Memory::new(Flaw::CheckedThenWritten)).is_err(),
+            "{check}"
+        );
     }
 }
 
-/// An outcome of a later moment than its wallet, as two statements under READ COMMITTED read them, does no harm: a guard
-/// catches what is written, and what is answered does not look at the wallet.
+/// An outcome of a later moment than its wallet, as two statements under READ COMMITTED read them,
+/// does no harm: a guard catches what is written, and what is answered does not look at the wallet.
 #[test]
 fn c10_a_torn_read_does_no_harm() {
     check_store(&Memory::new(Flaw::Torn)).unwrap();
 }
 
-/// A cache that a process clears at its own commits is right within that process, and wrong beside another.
+/// A cache that a process clears at its own commits is right within that process, and wrong beside
+/// another.
 #[test]
 fn a_cache_in_each_process_needs_two_to_be_seen() {
     check_store(&Memory::new(Flaw::CachedByHandle)).unwrap();
@@ -158,7 +188,9 @@ fn every_check_finds_something_by_itself() {
             store.accounts = right.accounts.clone();
             assert!(check.run(&store).is_err(), "{check}");
         } else {
-            let fault = check.run(&Memory::new(flaw)).expect_err(&format!("{check}: {flaw:?}"));
+            let fault = check
+                .run(&Memory::new(flaw))
+                .expect_err(&format!("{check}: {flaw:?}"));
             assert_eq!(fault.check(), check.as_str());
         }
     }
@@ -180,10 +212,21 @@ fn an_audit_finds_what_was_tampered_with() {
     let differs = Err("the wallet is not what its ledger says");
     assert_eq!(audited(&|rows| drop(rows.ledger.pop())), differs);
     assert_eq!(audited(&|rows| rows.ledger.clear()), differs);
-    assert_eq!(audited(&|rows| drop(rows.ledger.remove(3))), Err("an entry of the ledger is lost"));
-    assert_eq!(audited(&|rows| rows.ledger.push(rows.ledger[6].clone())), Err("two entries have one sequence"));
-    let free = |rows: &mut Rows| rows.ledger[3].1 = rows.ledger[3].1.replace(r#""free":"5""#, r#""free":"9""#);
-    assert_eq!(audited(&free), Err("an amount was changed on its way through the store"));
+    assert_eq!(
+        audited(&|rows| drop(rows.ledger.remove(3))),
+        Err("an entry of the ledger is lost")
+    );
+    assert_eq!(
+        audited(&|rows| rows.ledger.push(rows.ledger[6].clone())),
+        Err("two entries have one sequence")
+    );
+    let free = |rows: &mut Rows| {
+        rows.ledger[3].1 = rows.ledger[3].1.replace(r#""free":"5""#, r#""free":"9""#)
+    };
+    assert_eq!(
+        audited(&free),
+        Err("an amount was changed on its way through the store")
+    );
     let gone = Err("a stale read, or a lost write: what was committed is not what is read");
     assert_eq!(audited(&|rows| rows.wallet = None), gone);
 }
@@ -191,7 +234,10 @@ fn an_audit_finds_what_was_tampered_with() {
 #[test]
 fn amounts_are_spoilt_by_floats_at_their_limit_alone() {
     let most = Credits::from_micros(999_999_999_999_999_999).unwrap();
-    assert_ne!(format!("{:.6}", most.to_string().parse::<f64>().unwrap()), most.to_string());
+    assert_ne!(
+        format!("{:.6}", most.to_string().parse::<f64>().unwrap()),
+        most.to_string()
+    );
 }
 
 /// A step of a host's own property test, drawn from the strategies.
@@ -227,13 +273,18 @@ struct Service {
 impl Service {
     fn carry_out(&mut self, step: &Step, now: DateTime<Utc>) {
         let account = self.access.account_id().clone();
-        let wallet = |loaded: Loaded| loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), at(0)));
+        let wallet = |loaded: Loaded| {
+            loaded
+                .wallet
+                .unwrap_or_else(|| Wallet::open(account.clone(), at(0)))
+        };
         match step {
             Step::Wait(_) => {}
             Step::Grant(terms) => {
                 self.grants += 1;
                 let key: IdempotencyKey = format!("grant-{}", self.grants).parse().unwrap();
-                let cause = Cause::promotion(&operator(Privilege::GrantCredits), &account, &key).unwrap();
+                let cause =
+                    Cause::promotion(&operator(Privilege::GrantCredits), &account, &key).unwrap();
                 let grant = |loaded: Loaded| {
                     let prior = loaded.outcome.clone();
                     wallet(loaded).grant(&cause, terms.clone(), prior.as_ref(), now)
@@ -248,7 +299,12 @@ impl Service {
                     let prior = loaded.outcome.clone();
                     wallet(loaded).hold(&self.access, request, prior.as_ref(), now)
                 };
-                match transact(&self.store, &account, &Outcome::spend_key(&request.key), hold) {
+                match transact(
+                    &self.store,
+                    &account,
+                    &Outcome::spend_key(&request.key),
+                    hold,
+                ) {
                     Ok(Answer::Fresh(hold)) => self.holds.push(hold),
                     Ok(Answer::Replayed(_)) | Err(TransactError::Refused(_)) => {}
                     Err(error) => panic!("{error}"),
@@ -260,7 +316,12 @@ impl Service {
                     let prior = loaded.outcome.clone();
                     wallet(loaded).settle(hold, *cost, prior.as_ref(), now)
                 };
-                match transact(&self.store, &account, &Outcome::spend_key(hold.key()), settle) {
+                match transact(
+                    &self.store,
+                    &account,
+                    &Outcome::spend_key(hold.key()),
+                    settle,
+                ) {
                     Ok(_) | Err(TransactError::Refused(_)) => {}
                     Err(error) => panic!("{error}"),
                 }
@@ -271,7 +332,12 @@ impl Service {
                     let prior = loaded.outcome.clone();
                     wallet(loaded).release(&hold, prior.as_ref(), now)
                 };
-                match transact(&self.store, &account, &Outcome::spend_key(hold.key()), release) {
+                match transact(
+                    &self.store,
+                    &account,
+                    &Outcome::spend_key(hold.key()),
+                    release,
+                ) {
                     Ok(_) | Err(TransactError::Refused(_)) => {}
                     Err(error) => panic!("{error}"),
                 }
@@ -282,7 +348,8 @@ impl Service {
 }
 
 proptest! {
-    /// What the strategies draw keeps a store at work, and its ledger always says what its wallet holds.
+    /// What the strategies draw keeps a store at work, and its ledger always says what its wallet
+    /// holds.
     #[test]
     fn c7_a_stored_wallet_is_what_its_ledger_says(steps in steps(), overage in strategies::overage()) {
         let store = Memory::new(Flaw::None);
@@ -375,11 +442,28 @@ fn the_strategies_reach_their_edges() {
     for _ in 0..1000 {
         let tenant = tenants.new_tree(&mut runner).unwrap().current();
         let principal = Principal::session(1.into()).of_account(tenant.account.id.clone());
-        codes.insert(validate_account_and_plan(&principal, Some(&tenant), at(0)).unwrap_err().to_string());
+        codes.insert(
+            validate_account_and_plan(&principal, Some(&tenant), at(0))
+                .unwrap_err()
+                .to_string(),
+        );
         statuses.push(accounts.new_tree(&mut runner).unwrap().current().status);
-        amounts.push(strategies::credits_up_to(Credits::whole(9)).new_tree(&mut runner).unwrap().current());
+        amounts.push(
+            strategies::credits_up_to(Credits::whole(9))
+                .new_tree(&mut runner)
+                .unwrap()
+                .current(),
+        );
     }
-    assert_eq!(codes.len(), 20, "one for each reason, but one for both periods that are over: {codes:?}");
-    assert!(AccountStatus::ALL.iter().all(|status| statuses.contains(status)));
+    assert_eq!(
+        codes.len(),
+        20,
+        "one for each reason, but one for both periods that are over: {codes:?}"
+    );
+    assert!(
+        AccountStatus::ALL
+            .iter()
+            .all(|status| statuses.contains(status))
+    );
     assert!(amounts.contains(&Credits::ZERO) && amounts.contains(&Credits::whole(9)));
 }

@@ -40,23 +40,38 @@ impl CreditStore for Example {
 
     fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, String> {
         self.runtime.block_on(async {
-            let mut transaction = self.store.begin().await.map_err(|error| error.to_string())?;
-            // The example opens every account with a wallet, so that it takes a missing one for a fault.
+            let mut transaction = self
+                .store
+                .begin()
+                .await
+                .map_err(|error| error.to_string())?;
+            // The example opens every account with a wallet, so that it takes a missing one for a
+            // fault.
             let wallet = match load_wallet(&mut transaction, account).await {
                 Ok(wallet) => Some(wallet),
                 Err(AppError::Fault(fault)) if fault.downcast_ref().is_some_and(is_missing) => None,
                 Err(error) => return Err(format!("{error:?}")),
             };
-            let outcome = load_outcome(&mut transaction, account, key).await.map_err(|error| format!("{error:?}"))?;
+            let outcome = load_outcome(&mut transaction, account, key)
+                .await
+                .map_err(|error| format!("{error:?}"))?;
             Ok(Loaded { wallet, outcome })
         })
     }
 
     fn commit<T>(&self, change: &Change<T>) -> Result<Written, String> {
         self.runtime.block_on(async {
-            let mut transaction = self.store.begin().await.map_err(|error| error.to_string())?;
+            let mut transaction = self
+                .store
+                .begin()
+                .await
+                .map_err(|error| error.to_string())?;
             match write_wallet(&mut transaction, change).await {
-                Ok(()) => transaction.commit().await.map(|()| Written::Committed).map_err(|error| error.to_string()),
+                Ok(()) => transaction
+                    .commit()
+                    .await
+                    .map(|()| Written::Committed)
+                    .map_err(|error| error.to_string()),
                 Err(Failure::Missed) => Ok(Written::Missed),
                 Err(Failure::Refused(error)) => Err(format!("{error:?}")),
             }
@@ -65,14 +80,20 @@ impl CreditStore for Example {
 
     fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, String> {
         self.runtime.block_on(async {
-            let mut transaction = self.store.begin().await.map_err(|error| error.to_string())?;
+            let mut transaction = self
+                .store
+                .begin()
+                .await
+                .map_err(|error| error.to_string())?;
             let rows: Vec<(String,)> =
                 sqlx::query_as("SELECT entry FROM ledger WHERE account_id = ? ORDER BY sequence")
                     .bind(account.as_integer())
                     .fetch_all(&mut *transaction)
                     .await
                     .map_err(|error| error.to_string())?;
-            rows.iter().map(|(text,)| serde_json::from_str(text).map_err(|error| error.to_string())).collect()
+            rows.iter()
+                .map(|(text,)| serde_json::from_str(text).map_err(|error| error.to_string()))
+                .collect()
         })
     }
 }

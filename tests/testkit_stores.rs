@@ -1,5 +1,6 @@
-//! The conformance suite on real stores: SQLite in a file and PostgreSQL on a private server. Then the worst of a real
-//! server's life: connections that are cut in mid-transaction, and processes that are killed.
+//! The conformance suite on real stores: SQLite in a file and PostgreSQL on a private server. Then
+//! the worst of a real server's life: connections that are cut in mid-transaction, and processes
+//! that are killed.
 #![allow(clippy::disallowed_methods, reason = "a server goes by the clock")]
 
 mod servers;
@@ -17,26 +18,39 @@ use std::time::{Duration, Instant};
 
 use bailiwick::change::Answer;
 use bailiwick::credit::{
-    Cause, Change, DeductRequest, Event, GrantTerms, HoldError, HoldRequest, IdempotencyKey, LedgerEntry, Outcome,
-    PriceList, Receipt, Replayed,
+    Cause, Change, DeductRequest, Event, GrantTerms, HoldError, HoldRequest, IdempotencyKey,
+    LedgerEntry, Outcome, PriceList, Receipt, Replayed,
 };
 use bailiwick::right::Privilege;
-use bailiwick::testkit::{Check, CreditStore, Loaded, Report, Written, audit, check_pair, check_store, transact};
+use bailiwick::testkit::{
+    Check, CreditStore, Loaded, Report, Written, audit, check_pair, check_store, transact,
+};
 use bailiwick::{Access, AccountId, Credits, Hold, Principal, Wallet, validate_account_and_plan};
 use chrono::TimeDelta;
 use servers::Postgres;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection, SqlitePool};
-use stores::{Blocking, POSTGRES, SQLITE, SQLITE_SCHEMA, Statements, Store, id, parse, postgres, with_schema};
+use stores::{
+    Blocking, POSTGRES, SQLITE, SQLITE_SCHEMA, Statements, Store, id, parse, postgres, with_schema,
+};
 use support::{at, credits, operator_of, tenant};
 use tokio::runtime::Runtime;
 
 fn runtime() -> Arc<Runtime> {
-    Arc::new(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+    Arc::new(
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap(),
+    )
 }
 
 fn tell(name: &str, report: &Report, start: Instant) {
-    println!("{name}, in {:.1} s\n{report}\n", start.elapsed().as_secs_f64());
+    println!(
+        "{name}, in {:.1} s\n{report}\n",
+        start.elapsed().as_secs_f64()
+    );
 }
 
 // SQLite.
@@ -46,7 +60,8 @@ struct File(PathBuf);
 
 impl File {
     fn new(name: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("bailiwick-{name}-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("bailiwick-{name}-{}", std::process::id()));
         std::fs::create_dir(&directory).unwrap();
         Self(directory)
     }
@@ -66,15 +81,29 @@ fn sqlite(runtime: &Arc<Runtime>, file: &File) -> Blocking<sqlx::Sqlite> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Off)
         .busy_timeout(Duration::from_secs(60));
-    let pool: SqlitePool = runtime.block_on(SqlitePoolOptions::new().max_connections(4).connect_with(options)).unwrap();
-    Blocking { runtime: runtime.clone(), store: Store { pool, statements: SQLITE } }
+    let pool: SqlitePool = runtime
+        .block_on(
+            SqlitePoolOptions::new()
+                .max_connections(4)
+                .connect_with(options),
+        )
+        .unwrap();
+    Blocking {
+        runtime: runtime.clone(),
+        store: Store {
+            pool,
+            statements: SQLITE,
+        },
+    }
 }
 
 #[test]
 fn sqlite_conforms_through_several_connections() {
     let (runtime, file, start) = (runtime(), File::new("sqlite"), Instant::now());
     let first = sqlite(&runtime, &file);
-    runtime.block_on(sqlx::raw_sql(SQLITE_SCHEMA).execute(&first.store.pool)).unwrap();
+    runtime
+        .block_on(sqlx::raw_sql(SQLITE_SCHEMA).execute(&first.store.pool))
+        .unwrap();
     let report = check_pair(&first, &sqlite(&runtime, &file)).unwrap();
     tell("SQLite", &report, start);
 }
@@ -83,7 +112,9 @@ fn sqlite_conforms_through_several_connections() {
 
 #[test]
 fn postgres_conforms_and_wrong_statements_do_not() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let (runtime, start) = (runtime(), Instant::now());
     let first = with_schema(&runtime, &server.url());
     let report = check_pair(&first, &postgres(&runtime, &server.url(), POSTGRES)).unwrap();
@@ -94,19 +125,33 @@ fn postgres_conforms_and_wrong_statements_do_not() {
         println!("{fault}\n");
         fault.name()
     };
-    let update_wallet =
-        "UPDATE wallets SET version = $2, facts = $3::jsonb WHERE account_id = $1 AND version >= least($4, 1)";
+    let update_wallet = "UPDATE wallets SET version = $2, facts = $3::jsonb WHERE account_id = $1 AND version >= least($4, 1)";
     assert_eq!(
-        found(Statements { update_wallet, ..POSTGRES }),
+        found(Statements {
+            update_wallet,
+            ..POSTGRES
+        }),
         "the version is not guarded: a change was written over a wallet that it was not made from"
     );
     let insert_outcome = "INSERT INTO outcomes (account_id, key, outcome) VALUES ($1, $2, $3::jsonb) \
                           ON CONFLICT (account_id, key) DO UPDATE SET outcome = excluded.outcome";
-    assert_eq!(found(Statements { insert_outcome, ..POSTGRES }), "a key was accepted twice in one account");
+    assert_eq!(
+        found(Statements {
+            insert_outcome,
+            ..POSTGRES
+        }),
+        "a key was accepted twice in one account"
+    );
     let ledger = "SELECT entry::text FROM ledger WHERE account_id = $1 ORDER BY sequence::text";
-    assert_eq!(found(Statements { ledger, ..POSTGRES }), "the ledger is out of order");
+    assert_eq!(
+        found(Statements { ledger, ..POSTGRES }),
+        "the ledger is out of order"
+    );
     let ledger = "SELECT entry::text FROM ledger WHERE account_id = $1 ORDER BY sequence LIMIT 100";
-    assert_eq!(found(Statements { ledger, ..POSTGRES }), "an entry of the ledger is lost");
+    assert_eq!(
+        found(Statements { ledger, ..POSTGRES }),
+        "an entry of the ledger is lost"
+    );
 }
 
 /// Two statements in one transaction, each with a snapshot of its own: what READ COMMITTED gives.
@@ -123,19 +168,24 @@ impl CreditStore for TwoStatements {
         let Self(Blocking { runtime, store }, begin) = self;
         runtime.block_on(async {
             let mut transaction = store.pool.begin_with(*begin).await?;
-            let wallet: Option<(String,)> = sqlx::query_as("SELECT facts::text FROM wallets WHERE account_id = $1")
-                .bind(id(account))
-                .fetch_optional(&mut *transaction)
-                .await?;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            let outcome: Option<(String,)> =
-                sqlx::query_as("SELECT outcome::text FROM outcomes WHERE account_id = $1 AND key = $2")
+            let wallet: Option<(String,)> =
+                sqlx::query_as("SELECT facts::text FROM wallets WHERE account_id = $1")
                     .bind(id(account))
-                    .bind(key)
                     .fetch_optional(&mut *transaction)
                     .await?;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let outcome: Option<(String,)> = sqlx::query_as(
+                "SELECT outcome::text FROM outcomes WHERE account_id = $1 AND key = $2",
+            )
+            .bind(id(account))
+            .bind(key)
+            .fetch_optional(&mut *transaction)
+            .await?;
             let wallet = wallet.map(|(text,)| parse(&text)).transpose()?;
-            Ok(Loaded { wallet, outcome: outcome.map(|(text,)| parse(&text)).transpose()? })
+            Ok(Loaded {
+                wallet,
+                outcome: outcome.map(|(text,)| parse(&text)).transpose()?,
+            })
         })
     }
 
@@ -151,10 +201,15 @@ impl CreditStore for TwoStatements {
 /// A guard catches what is written, and what is answered does not look at the wallet.
 #[test]
 fn c10_two_statements_of_two_moments_do_no_harm() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let runtime = runtime();
     drop(with_schema(&runtime, &server.url()));
-    let store = TwoStatements(postgres(&runtime, &server.url(), POSTGRES), "BEGIN ISOLATION LEVEL READ COMMITTED");
+    let store = TwoStatements(
+        postgres(&runtime, &server.url(), POSTGRES),
+        "BEGIN ISOLATION LEVEL READ COMMITTED",
+    );
     for check in [Check::Interleaves, Check::ReplaysOnce, Check::SpendsOnce] {
         check.run(&store).unwrap();
     }
@@ -170,7 +225,8 @@ fn access(account: &AccountId) -> Access {
 }
 
 fn request(key: &str, units: u64) -> HoldRequest {
-    let prices: PriceList = serde_json::from_str(r#"{ "unit": { "per_unit": "0.000001" } }"#).unwrap();
+    let prices: PriceList =
+        serde_json::from_str(r#"{ "unit": { "per_unit": "0.000001" } }"#).unwrap();
     let quote = prices.quote("unit", units).unwrap();
     HoldRequest {
         key: key.parse().unwrap(),
@@ -182,19 +238,30 @@ fn request(key: &str, units: u64) -> HoldRequest {
 
 fn open(store: &Blocking<sqlx::Postgres>, amount: Credits) -> AccountId {
     let account = store.new_account().unwrap();
-    let cause =
-        Cause::promotion(&operator_of(-1, Privilege::GrantCredits), &account, &"first".parse().unwrap()).unwrap();
+    let cause = Cause::promotion(
+        &operator_of(-1, Privilege::GrantCredits),
+        &account,
+        &"first".parse().unwrap(),
+    )
+    .unwrap();
     let granted = transact(store, &account, cause.key(), |loaded| {
-        let wallet = loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), at(0)));
-        wallet.grant(&cause, GrantTerms::forever(amount), loaded.outcome.as_ref(), at(0))
+        let wallet = loaded
+            .wallet
+            .unwrap_or_else(|| Wallet::open(account.clone(), at(0)));
+        wallet.grant(
+            &cause,
+            GrantTerms::forever(amount),
+            loaded.outcome.as_ref(),
+            at(0),
+        )
     });
     assert!(matches!(granted, Ok(Answer::Fresh(_))));
     account
 }
 
 impl Store<sqlx::Postgres> {
-    /// The service's own loop around a command, as `transact` shows it. A failure leaves it open whether the change was
-    /// committed; the same command with the same key finds out.
+    /// The service's own loop around a command, as `transact` shows it. A failure leaves it open
+    /// whether the change was committed; the same command with the same key finds out.
     async fn transact<T, R, E>(
         &self,
         account: &AccountId,
@@ -222,21 +289,45 @@ impl Store<sqlx::Postgres> {
         second: i64,
     ) -> Result<Result<Answer<Hold, Replayed>, HoldError>, sqlx::Error> {
         let key = Outcome::spend_key(&request.key);
-        self.transact(access.account_id(), &key, |wallet, prior| wallet.hold(access, request, prior, at(second))).await
+        self.transact(access.account_id(), &key, |wallet, prior| {
+            wallet.hold(access, request, prior, at(second))
+        })
+        .await
     }
 
-    async fn settle(&self, hold: &Hold, cost: Credits, second: i64) -> Result<Receipt, sqlx::Error> {
+    async fn settle(
+        &self,
+        hold: &Hold,
+        cost: Credits,
+        second: i64,
+    ) -> Result<Receipt, sqlx::Error> {
         let key = Outcome::spend_key(hold.key());
-        let settle = |wallet: Wallet, prior: Option<&Outcome>| wallet.settle(hold, cost, prior, at(second));
-        Ok(self.transact(hold.account(), &key, settle).await?.unwrap().into_inner())
+        let settle =
+            |wallet: Wallet, prior: Option<&Outcome>| wallet.settle(hold, cost, prior, at(second));
+        Ok(self
+            .transact(hold.account(), &key, settle)
+            .await?
+            .unwrap()
+            .into_inner())
     }
 
     /// Charges, and sends the request again where the connection is cut.
-    async fn deduct(&self, access: &Access, request: &HoldRequest, failures: &AtomicU32) -> Option<Receipt> {
+    async fn deduct(
+        &self,
+        access: &Access,
+        request: &HoldRequest,
+        failures: &AtomicU32,
+    ) -> Option<Receipt> {
         let key = Outcome::spend_key(&request.key);
-        let once = DeductRequest { key: request.key.clone(), quote: request.quote.clone(), fingerprint: None };
+        let once = DeductRequest {
+            key: request.key.clone(),
+            quote: request.quote.clone(),
+            fingerprint: None,
+        };
         loop {
-            let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(access, &once, prior, at(1));
+            let deduct = |wallet: Wallet, prior: Option<&Outcome>| {
+                wallet.deduct(access, &once, prior, at(1))
+            };
             match self.transact(access.account_id(), &key, deduct).await {
                 Ok(Ok(answer)) => return Some(answer.into_inner()),
                 Ok(Err(HoldError::Insufficient { .. })) => return None,
@@ -274,10 +365,13 @@ fn charges(entries: &[LedgerEntry]) -> BTreeMap<IdempotencyKey, Vec<Credits>> {
 
 #[test]
 fn c10_sixty_four_tasks_spend_one_wallet() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let runtime = runtime();
     let store = Arc::new(with_schema(&runtime, &server.url()));
-    // 64 tasks with 2 requests each want 3 micro-credits at a time; there is enough for 100 of the 128.
+    // 64 tasks with 2 requests each want 3 micro-credits at a time; there is enough for 100 of the
+    // 128.
     let account = open(&store, Credits::from_micros(301).unwrap());
     let failures = Arc::new(AtomicU32::new(0));
     let tasks = (0..64).map(|task| {
@@ -285,27 +379,51 @@ fn c10_sixty_four_tasks_spend_one_wallet() {
         async move {
             let mut receipts = Vec::new();
             for number in 0..2 {
-                receipts.push(store.store.deduct(&access, &request(&format!("{task}-{number}"), 3), &failures).await);
+                receipts.push(
+                    store
+                        .store
+                        .deduct(&access, &request(&format!("{task}-{number}"), 3), &failures)
+                        .await,
+                );
             }
             receipts
         }
     });
-    let receipts: Vec<Receipt> = all(&runtime, tasks).into_iter().flatten().flatten().collect();
+    let receipts: Vec<Receipt> = all(&runtime, tasks)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect();
     let (wallet, entries) = audit(&*store, &account).unwrap();
     assert_eq!((receipts.len(), failures.load(Ordering::Relaxed)), (100, 0));
-    assert_eq!((wallet.balance().spent.micros(), wallet.balance().free.micros()), (300, 1));
+    assert_eq!(
+        (
+            wallet.balance().spent.micros(),
+            wallet.balance().free.micros()
+        ),
+        (300, 1)
+    );
     let charges = charges(&entries);
     assert_eq!(charges.len(), 100);
-    assert!(receipts.iter().all(|receipt| charges[&receipt.key] == [receipt.charged]));
+    assert!(
+        receipts
+            .iter()
+            .all(|receipt| charges[&receipt.key] == [receipt.charged])
+    );
 }
 
 #[test]
 fn c10_connections_cut_in_mid_transaction_lose_nothing() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let runtime = runtime();
     let store = Arc::new(with_schema(&runtime, &server.url()));
     let account = open(&store, credits(1000));
-    let (failures, is_over) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+    let (failures, is_over) = (
+        Arc::new(AtomicU32::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let url = server.url();
     let killer = {
         let is_over = is_over.clone();
@@ -330,28 +448,55 @@ fn c10_connections_cut_in_mid_transaction_lose_nothing() {
         })
     };
     let tasks = (0..16).map(|task| {
-        let (store, access, failures, is_over) = (store.clone(), access(&account), failures.clone(), is_over.clone());
+        let (store, access, failures, is_over) = (
+            store.clone(),
+            access(&account),
+            failures.clone(),
+            is_over.clone(),
+        );
         async move {
             let mut receipts = Vec::new();
             for number in 0.. {
                 if is_over.load(Ordering::Relaxed) {
                     break;
                 }
-                receipts.extend(store.store.deduct(&access, &request(&format!("{task}-{number}"), 3), &failures).await);
+                receipts.extend(
+                    store
+                        .store
+                        .deduct(&access, &request(&format!("{task}-{number}"), 3), &failures)
+                        .await,
+                );
             }
             receipts
         }
     });
     let receipts: Vec<Receipt> = all(&runtime, tasks).into_iter().flatten().collect();
     let cut = runtime.block_on(killer).unwrap();
-    println!("{cut} connections cut, {failures:?} commands failed, {} charged", receipts.len());
+    println!(
+        "{cut} connections cut, {failures:?} commands failed, {} charged",
+        receipts.len()
+    );
     assert!(cut >= 40 && failures.load(Ordering::Relaxed) > 0);
     let (wallet, entries) = audit(&*store, &account).unwrap();
     let charges = charges(&entries);
-    assert_eq!(charges.len(), receipts.len(), "each key is charged, and once");
-    assert!(receipts.iter().all(|receipt| charges[&receipt.key] == [receipt.charged]));
-    assert_eq!(wallet.balance().spent.micros(), 3 * i64::try_from(receipts.len()).unwrap());
-    assert_eq!(wallet.balance().spent.checked_add(wallet.balance().free), Some(credits(1000)));
+    assert_eq!(
+        charges.len(),
+        receipts.len(),
+        "each key is charged, and once"
+    );
+    assert!(
+        receipts
+            .iter()
+            .all(|receipt| charges[&receipt.key] == [receipt.charged])
+    );
+    assert_eq!(
+        wallet.balance().spent.micros(),
+        3 * i64::try_from(receipts.len()).unwrap()
+    );
+    assert_eq!(
+        wallet.balance().spent.checked_add(wallet.balance().free),
+        Some(credits(1000))
+    );
 }
 
 /// Where a spender finds what to spend: set, this binary is one, until it is killed.
@@ -371,7 +516,8 @@ impl Drop for Spender {
 /// Holds and settles, and says what it has settled, for ever.
 fn spend_until_killed(work: &str) -> ! {
     let [url, account, round] = work.split('|').collect::<Vec<_>>().try_into().unwrap();
-    let (runtime, account, second): (_, AccountId, i64) = (runtime(), account.parse().unwrap(), round.parse().unwrap());
+    let (runtime, account, second): (_, AccountId, i64) =
+        (runtime(), account.parse().unwrap(), round.parse().unwrap());
     let store = Arc::new(postgres(&runtime, url, POSTGRES));
     let tasks = (0..8).map(|task| {
         let (store, access) = (store.clone(), access(&account));
@@ -379,11 +525,21 @@ fn spend_until_killed(work: &str) -> ! {
             for number in 0.. {
                 let request = request(&format!("{second}-{task}-{number}"), 5);
                 // Without its server, it has nothing to do here.
-                let held = store.store.hold(&access, &request, second).await.unwrap_or_else(|_| std::process::exit(1));
-                let Ok(Answer::Fresh(hold)) = held else { continue };
+                let held = store
+                    .store
+                    .hold(&access, &request, second)
+                    .await
+                    .unwrap_or_else(|_| std::process::exit(1));
+                let Ok(Answer::Fresh(hold)) = held else {
+                    continue;
+                };
                 // The expensive call.
                 tokio::time::sleep(Duration::from_millis(1)).await;
-                let receipt = store.store.settle(&hold, Credits::from_micros(4).unwrap(), second).await.unwrap();
+                let receipt = store
+                    .store
+                    .settle(&hold, Credits::from_micros(4).unwrap(), second)
+                    .await
+                    .unwrap();
                 println!("settled {}", receipt.key);
             }
         }
@@ -397,7 +553,9 @@ fn c10_processes_killed_in_mid_hold_lose_nothing() {
     if let Ok(work) = std::env::var(SPENDER) {
         spend_until_killed(&work);
     }
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let runtime = runtime();
     let store = with_schema(&runtime, &server.url());
     let account = open(&store, credits(1000));
@@ -407,7 +565,11 @@ fn c10_processes_killed_in_mid_hold_lose_nothing() {
         // A hold lasts 60 seconds, so each round finds those of the one before run out.
         let (second, mut lines) = (round * 100, 0);
         let process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "c10_processes_killed_in_mid_hold_lose_nothing", "--nocapture"])
+            .args([
+                "--exact",
+                "c10_processes_killed_in_mid_hold_lose_nothing",
+                "--nocapture",
+            ])
             .env(SPENDER, format!("{}|{account}|{second}", server.url()))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -424,38 +586,74 @@ fn c10_processes_killed_in_mid_hold_lose_nothing() {
             }
         }
         drop(spender);
-        told.extend(
-            output
-                .map_while(Result::ok)
-                .filter_map(|line| line.strip_prefix("settled ").map(|key| key.parse::<IdempotencyKey>().unwrap())),
-        );
+        told.extend(output.map_while(Result::ok).filter_map(|line| {
+            line.strip_prefix("settled ")
+                .map(|key| key.parse::<IdempotencyKey>().unwrap())
+        }));
         // What the server was told in the last moment is done or undone by now or soon.
         std::thread::sleep(Duration::from_millis(100));
         let (wallet, _) = audit(&store, &account).unwrap();
-        left_open += wallet.balance_at(at(second)).map(|_| wallet.holds().len()).unwrap();
-        assert_eq!(wallet.balance_at(at(second + 60)).unwrap().held, Credits::ZERO, "all of them run out");
+        left_open += wallet
+            .balance_at(at(second))
+            .map(|_| wallet.holds().len())
+            .unwrap();
+        assert_eq!(
+            wallet.balance_at(at(second + 60)).unwrap().held,
+            Credits::ZERO,
+            "all of them run out"
+        );
     }
     assert!(left_open > 0, "every process was killed between two holds");
 
-    // Another process sends every request again that was answered: it is told the same, and nothing is charged.
+    // Another process sends every request again that was answered: it is told the same, and nothing
+    // is charged.
     for key in &told {
-        let again = runtime.block_on(store.store.hold(&access(&account), &request(key.as_str(), 5), 500)).unwrap();
-        assert!(matches!(again, Ok(Answer::Replayed(Replayed::Settled(receipt))) if receipt.key == *key), "{key}");
+        let again = runtime
+            .block_on(
+                store
+                    .store
+                    .hold(&access(&account), &request(key.as_str(), 5), 500),
+            )
+            .unwrap();
+        assert!(
+            matches!(again, Ok(Answer::Replayed(Replayed::Settled(receipt))) if receipt.key == *key),
+            "{key}"
+        );
     }
     // And time gives back whatever was held.
     let wallet = store.load(&account, "").unwrap().wallet.unwrap();
-    assert_eq!(store.commit(&wallet.advance(at(600)).unwrap()).unwrap(), Written::Committed);
+    assert_eq!(
+        store.commit(&wallet.advance(at(600)).unwrap()).unwrap(),
+        Written::Committed
+    );
     let (wallet, entries) = audit(&store, &account).unwrap();
     let (charges, balance) = (charges(&entries), wallet.balance());
-    let expired = entries.iter().filter(|entry| matches!(entry.event, Event::HoldExpired { .. })).count();
+    let expired = entries
+        .iter()
+        .filter(|entry| matches!(entry.event, Event::HoldExpired { .. }))
+        .count();
     println!(
         "{} settled, of which {} were told; {expired} holds ran out, {left_open} left open",
         charges.len(),
         told.len()
     );
-    assert!(told.iter().all(|key| charges.contains_key(key)), "what a process said was settled, is");
-    assert!(charges.values().all(|amounts| *amounts == [Credits::from_micros(4).unwrap()]), "and once");
+    assert!(
+        told.iter().all(|key| charges.contains_key(key)),
+        "what a process said was settled, is"
+    );
+    assert!(
+        charges
+            .values()
+            .all(|amounts| *amounts == [Credits::from_micros(4).unwrap()]),
+        "and once"
+    );
     assert_eq!(expired, left_open);
-    assert_eq!(balance.spent.micros(), 4 * i64::try_from(charges.len()).unwrap());
-    assert_eq!((balance.held, balance.spent.checked_add(balance.free)), (Credits::ZERO, Some(credits(1000))));
+    assert_eq!(
+        balance.spent.micros(),
+        4 * i64::try_from(charges.len()).unwrap()
+    );
+    assert_eq!(
+        (balance.held, balance.spent.checked_add(balance.free)),
+        (Credits::ZERO, Some(credits(1000)))
+    );
 }

@@ -18,8 +18,8 @@ use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::throttle::gcra::{self, GcraState, GcraStates, Limits, Verdict};
 use bailiwick::throttle::{HeaderDialect, ThrottleCapacity, Throttled};
 use bailiwick::{
-    Access, Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Quota, SiteId, Subscription, Tenant,
-    Throttle, throttle_scope, validate_account_and_plan,
+    Access, Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Quota, SiteId,
+    Subscription, Tenant, Throttle, throttle_scope, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::RateLimiter;
@@ -63,7 +63,12 @@ fn tenant(account: i64, quotas: &QuotaSet) -> Tenant {
         version: 1,
         privileges: Privileges::NONE,
     };
-    Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: [12.into()].into() }
+    Tenant {
+        account,
+        plan: Some(Arc::new(plan)),
+        subscription: None,
+        sites: [12.into()].into(),
+    }
 }
 
 fn access(account: i64, quotas: &QuotaSet) -> Access {
@@ -72,17 +77,28 @@ fn access(account: i64, quotas: &QuotaSet) -> Access {
 }
 
 fn throttle(accounts: u32, addresses: u32) -> Throttle {
-    Throttle::new(ThrottleCapacity { accounts, addresses })
+    Throttle::new(ThrottleCapacity {
+        accounts,
+        addresses,
+    })
 }
 
 fn within(burst: u32, skew: i64) -> Limits {
-    Limits::default().with_largest_burst(burst).with_max_skew(TimeDelta::nanoseconds(skew))
+    Limits::default()
+        .with_largest_burst(burst)
+        .with_max_skew(TimeDelta::nanoseconds(skew))
 }
 
 /// Quotas of all speeds whose emission interval is a whole number of nanoseconds and not.
 fn any_quota() -> impl Strategy<Value = Quota> {
-    let parts = (1_u32..2000, prop_oneof![Just(1_u32), Just(7), Just(60), Just(3600), Just(86_400)], 1_u32..200);
-    parts.prop_filter_map("in range", |(cells, seconds, burst)| quota(cells, seconds).with_burst(burst).ok())
+    let parts = (
+        1_u32..2000,
+        prop_oneof![Just(1_u32), Just(7), Just(60), Just(3600), Just(86_400)],
+        1_u32..200,
+    );
+    parts.prop_filter_map("in range", |(cells, seconds, burst)| {
+        quota(cells, seconds).with_burst(burst).ok()
+    })
 }
 
 fn any_set() -> impl Strategy<Value = QuotaSet> {
@@ -91,7 +107,8 @@ fn any_set() -> impl Strategy<Value = QuotaSet> {
         let quotas: Vec<_> = seconds
             .into_iter()
             .map(|seconds| {
-                (1_u32..200, 1_u32..60).prop_map(move |(n, burst)| quota(n, seconds).with_burst(burst).unwrap())
+                (1_u32..200, 1_u32..60)
+                    .prop_map(move |(n, burst)| quota(n, seconds).with_burst(burst).unwrap())
             })
             .collect();
         quotas.prop_map(|quotas| set(&quotas))
@@ -104,7 +121,15 @@ fn t1_no_two_keys_share_a_bucket_in_process() {
     let (throttle, quotas) = (throttle(1000, 1000), QuotaSet::from(quota(1, 60)));
     let mut plan = (*tenant(1, &quotas).plan.unwrap()).clone();
     plan.quotas.insert(OTHER, quotas.clone());
-    for id in ["7", "07", "8", "a", "7:ai", "192.0.2.1", "00000000-0000-0000-0000-000000000007"] {
+    for id in [
+        "7",
+        "07",
+        "8",
+        "a",
+        "7:ai",
+        "192.0.2.1",
+        "00000000-0000-0000-0000-000000000007",
+    ] {
         let mut tenant = tenant(1, &quotas);
         (tenant.account.id, tenant.plan) = (id.parse().unwrap(), Some(Arc::new(plan.clone())));
         let principal = Principal::session(1.into()).of_account(id.parse().unwrap());
@@ -115,16 +140,21 @@ fn t1_no_two_keys_share_a_bucket_in_process() {
         }
     }
     for address in ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1"] {
-        throttle.check_address(address.parse().unwrap(), AI, &quotas, at(START)).unwrap();
+        throttle
+            .check_address(address.parse().unwrap(), AI, &quotas, at(START))
+            .unwrap();
     }
     for address in ["::ffff:192.0.2.1", "2001:db8::2"] {
-        throttle.check_address(address.parse().unwrap(), AI, &quotas, at(START)).unwrap_err();
+        throttle
+            .check_address(address.parse().unwrap(), AI, &quotas, at(START))
+            .unwrap_err();
     }
 }
 
 // T3, T4, T5: the decision.
 
-/// One request: time since the one before, cells, and how far ahead its node's clock is, in parts of the skew.
+/// One request: time since the one before, cells, and how far ahead its node's clock is, in parts
+/// of the skew.
 fn any_requests() -> impl Strategy<Value = Vec<(i64, u32, i64)>> {
     let pause = prop_oneof![Just(0_i64), 0..SECOND / 1000, 0..SECOND, 0..100 * SECOND];
     proptest::collection::vec((pause, 1_u32..20, 0_i64..=100), 1..120)
@@ -196,7 +226,14 @@ fn any_instant() -> impl Strategy<Value = DateTime<Utc>> {
 }
 
 fn any_number() -> impl Strategy<Value = i64> {
-    prop_oneof![any::<i64>(), START - DAY..START + 400 * DAY, Just(i64::MIN), Just(i64::MAX), -2_i64..3, 0..DAY]
+    prop_oneof![
+        any::<i64>(),
+        START - DAY..START + 400 * DAY,
+        Just(i64::MIN),
+        Just(i64::MAX),
+        -2_i64..3,
+        0..DAY
+    ]
 }
 
 proptest! {
@@ -217,7 +254,8 @@ proptest! {
             let decision = gcra::decide_within(&limits, &quota, Some(stored), now, cost);
             prop_assert!(decision.retry_after_seconds().is_none_or(|wait| wait <= seconds));
             prop_assert_eq!(decision.verdict() == Verdict::CostExceedsBurst, cost > quota.burst());
-            // Written once, it does not recede: what is found again is no later than what was found first.
+            // Written once, it does not recede: what is found again is no later than what was found
+            // first.
             if decision.must_store() && !decision.is_allowed() {
                 let again = gcra::decide_within(&limits, &quota, Some(decision.state()), now, cost);
                 prop_assert_eq!(again.retry_at(), decision.retry_at());
@@ -248,7 +286,9 @@ fn t5_a_clock_set_back_blocks_no_longer_than_the_burst() {
     let (throttle, access) = (throttle(10, 10), access(7, &quota(10, 10).into()));
     throttle.check_cost(&access, AI, 10, at(START)).unwrap();
     let back = START - 3650 * DAY;
-    let Err(Throttled::QuotaExceeded(exceeded)) = throttle.check(&access, AI, at(back)) else { panic!("it passed") };
+    let Err(Throttled::QuotaExceeded(exceeded)) = throttle.check(&access, AI, at(back)) else {
+        panic!("it passed")
+    };
     assert_eq!(exceeded.retry_after_seconds(), 1);
     // The correction was written, although the answer was no: time counts from it.
     throttle.check(&access, AI, exceeded.retry_at()).unwrap();
@@ -256,13 +296,18 @@ fn t5_a_clock_set_back_blocks_no_longer_than_the_burst() {
 
 #[test]
 fn t5_clocks_that_differ_share_one_quota() {
-    // A clamp to `now + window` on every look would let each of two nodes, a second apart, undo what the other charged.
+    // A clamp to `now + window` on every look would let each of two nodes, a second apart, undo
+    // what the other charged.
     let quota = quota(10, 1);
     let (mut state, mut passed) = (None, 0);
     for turn in 0..2000 {
         let now = START + if turn % 2 == 0 { SECOND } else { 0 };
         let decision = gcra::decide_within(&within(10, SECOND), &quota, state, at(now), 1);
-        state = if decision.must_store() { Some(decision.state()) } else { state };
+        state = if decision.must_store() {
+            Some(decision.state())
+        } else {
+            state
+        };
         passed += u32::from(decision.is_allowed());
     }
     assert_eq!(passed, 10);
@@ -271,9 +316,20 @@ fn t5_clocks_that_differ_share_one_quota() {
 #[test]
 fn t5_every_time_can_be_asked() {
     let (throttle, access) = (throttle(10, 10), access(7, &quota(10, 10).into()));
-    for now in [DateTime::<Utc>::MAX_UTC, DateTime::<Utc>::MIN_UTC, at(i64::MAX), at(i64::MIN), at(0)] {
-        let answers: Vec<bool> = (0..12).map(|_| throttle.check(&access, AI, now).is_ok()).collect();
-        assert!(answers.iter().filter(|passed| **passed).count() <= 10, "the burst holds at {now}");
+    for now in [
+        DateTime::<Utc>::MAX_UTC,
+        DateTime::<Utc>::MIN_UTC,
+        at(i64::MAX),
+        at(i64::MIN),
+        at(0),
+    ] {
+        let answers: Vec<bool> = (0..12)
+            .map(|_| throttle.check(&access, AI, now).is_ok())
+            .collect();
+        assert!(
+            answers.iter().filter(|passed| **passed).count() <= 10,
+            "the burst holds at {now}"
+        );
     }
 }
 
@@ -346,8 +402,9 @@ fn exhaust(quota: &Quota, state: &mut Option<GcraState>, now: i64) -> u32 {
 
 #[test]
 fn t6_scaling_by_fraction_would_refill_the_larger_plan() {
-    // A small plan that drains within a second, a large one that takes a quarter of an hour. If the share that is used were
-    // carried over, each second in the small plan would free all of the large one.
+    // A small plan that drains within a second, a large one that takes a quarter of an hour. If the
+    // share that is used were carried over, each second in the small plan would free all of the
+    // large one.
     let (small, large) = (quota(10, 1), quota(1000, 1000));
     let (mut state, mut passed) = (None, 0);
     for turn in 0..6 {
@@ -380,11 +437,17 @@ fn t6_a_fresh_bucket_at_each_flip_would_be_unbounded() {
 
 #[test]
 fn t6_an_upgrade_takes_effect_at_once() {
-    let (small, large) = (access(7, &quota(10, 3600).into()), access(7, &quota(1000, 3600).into()));
+    let (small, large) = (
+        access(7, &quota(10, 3600).into()),
+        access(7, &quota(1000, 3600).into()),
+    );
     let throttle = throttle(10, 10);
     throttle.check_cost(&small, AI, 10, at(START)).unwrap();
     throttle.check(&small, AI, at(START)).unwrap_err();
-    assert_eq!(throttle.check(&large, AI, at(START)).unwrap().remaining(), Some(989));
+    assert_eq!(
+        throttle.check(&large, AI, at(START)).unwrap().remaining(),
+        Some(989)
+    );
     // And the state of the large plan is no corrupt one to the small plan.
     throttle.check_cost(&large, AI, 989, at(START)).unwrap();
     throttle.check(&small, AI, at(START)).unwrap_err();
@@ -397,17 +460,31 @@ fn t6_repricing_keeps_the_cells() {
     let state = GcraState::from_parts(START + 10, slow.interval_nanos());
     // Ten nanoseconds of three seconds a cell are 3.33 of one second a cell, rounded up.
     let repriced = gcra::reprice(&Limits::default(), &fast, state, at(START));
-    assert_eq!(repriced, GcraState::from_parts(START + 4, fast.interval_nanos()));
-    assert_eq!(gcra::reprice(&Limits::default(), &fast, repriced, at(START)), repriced);
+    assert_eq!(
+        repriced,
+        GcraState::from_parts(START + 4, fast.interval_nanos())
+    );
+    assert_eq!(
+        gcra::reprice(&Limits::default(), &fast, repriced, at(START)),
+        repriced
+    );
 }
 
 #[test]
 fn t6_usage_is_carried_between_sets_of_other_periods() {
     let (second, hour, day) = (quota(10, 1), quota(40, 3600), quota(1000, 86_400));
-    let states = GcraStates::from_parts([(86_400, GcraState::from_parts(START + DAY, day.interval_nanos()))]).unwrap();
+    let states = GcraStates::from_parts([(
+        86_400,
+        GcraState::from_parts(START + DAY, day.interval_nanos()),
+    )])
+    .unwrap();
     let remaining = |quotas: &[Quota], states: &GcraStates| {
-        let decisions = gcra::decide_all(&Limits::default(), &set(quotas), Some(states), at(START), 0);
-        let left: Vec<u32> = decisions.iter().map(|decision| decision.remaining()).collect();
+        let decisions =
+            gcra::decide_all(&Limits::default(), &set(quotas), Some(states), at(START), 0);
+        let left: Vec<u32> = decisions
+            .iter()
+            .map(|decision| decision.remaining())
+            .collect();
         (left, *decisions.states())
     };
     // The day's usage goes over to the hour, and back.
@@ -420,7 +497,11 @@ fn t6_usage_is_carried_between_sets_of_other_periods() {
         &Limits::default(),
         &set(&[second, day]),
         Some(
-            &GcraStates::from_parts([(86_400, GcraState::from_parts(START + DAY / 2, day.interval_nanos()))]).unwrap(),
+            &GcraStates::from_parts([(
+                86_400,
+                GcraState::from_parts(START + DAY / 2, day.interval_nanos()),
+            )])
+            .unwrap(),
         ),
         at(START),
         4,
@@ -430,8 +511,11 @@ fn t6_usage_is_carried_between_sets_of_other_periods() {
     assert_eq!(remaining(&[second, day], &kept).0, [6, 496]);
     // Wherever the state lies, it is found.
     let (ten, minute) = (quota(5, 10), quota(5, 60));
-    let states =
-        GcraStates::from_parts([(10, GcraState::from_parts(START + 10 * SECOND, ten.interval_nanos()))]).unwrap();
+    let states = GcraStates::from_parts([(
+        10,
+        GcraState::from_parts(START + 10 * SECOND, ten.interval_nanos()),
+    )])
+    .unwrap();
     let (left, states) = remaining(&[second, ten], &states);
     assert_eq!(left, [10, 0]);
     assert_eq!(remaining(&[minute], &states).0, [0]);
@@ -504,36 +588,55 @@ fn t8_no_credential_or_privilege_changes_a_decision() {
         Principal::api_key(4.into()).bound_to_sites([SiteId::from(12)]),
         Principal::session(1.into()).with_privileges(everything),
     ];
-    let accesses =
-        principals.map(|who| validate_account_and_plan(&who.of_account(7.into()), Some(&tenant), at(START)).unwrap());
+    let accesses = principals.map(|who| {
+        validate_account_and_plan(&who.of_account(7.into()), Some(&tenant), at(START)).unwrap()
+    });
     let course = |throttle: &Throttle, accesses: &mut dyn Iterator<Item = &Access>| -> Vec<_> {
         let times = (0..12).map(|step| at(START + step * SECOND / 4));
         times
             .zip(accesses)
-            .map(|(now, access)| throttle.check(access, AI, now).map(|passage| passage.headers()))
+            .map(|(now, access)| {
+                throttle
+                    .check(access, AI, now)
+                    .map(|passage| passage.headers())
+            })
             .collect()
     };
     let expected = course(&throttle(9, 9), &mut std::iter::repeat(&accesses[0]));
     assert_eq!(expected.iter().filter(|answer| answer.is_ok()).count(), 5);
     for access in &accesses {
-        assert_eq!(course(&throttle(9, 9), &mut std::iter::repeat(access)), expected);
+        assert_eq!(
+            course(&throttle(9, 9), &mut std::iter::repeat(access)),
+            expected
+        );
     }
     // They share one bucket, too.
-    assert_eq!(course(&throttle(9, 9), &mut accesses.iter().cycle()), expected);
+    assert_eq!(
+        course(&throttle(9, 9), &mut accesses.iter().cycle()),
+        expected
+    );
 }
 
 #[test]
 fn t8_only_a_development_policy_bypasses() {
     let load = |json| Policy::load(serde_json::from_str::<PolicySettings>(json).unwrap());
     assert!(Policy::default().bypass_throttle("load test").is_none());
-    assert!(load(r#"{ "development": true }"#).unwrap().bypass_throttle("load test").is_none());
+    assert!(
+        load(r#"{ "development": true }"#)
+            .unwrap()
+            .bypass_throttle("load test")
+            .is_none()
+    );
     assert!(load(r#"{ "throttle_bypass": true }"#).is_err());
     let policy = load(r#"{ "development": true, "throttle_bypass": true }"#).unwrap();
     assert!(policy.bypass_throttle(" ").is_none(), "without a reason");
 
     let (throttle, access) = (throttle(9, 9), access(7, &quota(1, 60).into()));
     let passage = throttle.bypass(&policy.bypass_throttle("load test").unwrap());
-    assert_eq!((passage.bypass_reason(), passage.remaining()), (Some("load test"), None));
+    assert_eq!(
+        (passage.bypass_reason(), passage.remaining()),
+        (Some("load test"), None)
+    );
     assert!(passage.headers().is_empty());
     let passage = throttle.check(&access, AI, at(START)).unwrap();
     assert_eq!(passage.bypass_reason(), None);
@@ -545,9 +648,18 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
     let throttle = throttle(9, 9);
     let mut tenant = tenant(7, &quota(1, 60).into());
     let code = |result: Result<_, Throttled>| {
-        Problem::from(result.map(|_: bailiwick::throttle::Passage| ()).unwrap_err()).code()
+        Problem::from(
+            result
+                .map(|_: bailiwick::throttle::Passage| ())
+                .unwrap_err(),
+        )
+        .code()
     };
-    let other = throttle.check(&access(7, &quota(1, 60).into()), throttle_scope!("other"), at(START));
+    let other = throttle.check(
+        &access(7, &quota(1, 60).into()),
+        throttle_scope!("other"),
+        at(START),
+    );
     assert_eq!(code(other), Code::QuotaMissing);
 
     let mut plan = (**tenant.plan.as_ref().unwrap()).clone();
@@ -559,7 +671,10 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
         plan: 1.into(),
         status: SubscriptionStatus::Active,
         anchor: at(START - DAY),
-        current_period: Some(Period { start: at(START - DAY), end: at(START + DAY) }),
+        current_period: Some(Period {
+            start: at(START - DAY),
+            end: at(START + DAY),
+        }),
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,
@@ -575,7 +690,10 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
     let principal = Principal::session(1.into()).of_account(7.into());
     let access = validate_account_and_plan(&principal, Some(&tenant), at(START)).unwrap();
     throttle.check(&access, AI, at(START + DAY - 1)).unwrap();
-    assert_eq!(code(throttle.check(&access, AI, at(START + DAY))), Code::AccessExpired);
+    assert_eq!(
+        code(throttle.check(&access, AI, at(START + DAY))),
+        Code::AccessExpired
+    );
 }
 
 // T9: when to come back.
@@ -584,17 +702,28 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
 fn parse_list(text: &str) -> Vec<(String, HashMap<String, u64>)> {
     let list: List = Parser::new(text).parse().unwrap();
     let members = list.into_iter().map(|member| {
-        let ListEntry::Item(item) = member else { panic!("an inner list: {text}") };
-        let parameter = |(key, value): (Key, BareItem)| {
-            (key.as_str().to_owned(), u64::try_from(i64::from(value.as_integer().unwrap())).unwrap())
+        let ListEntry::Item(item) = member else {
+            panic!("an inner list: {text}")
         };
-        (item.bare_item.as_string().unwrap().as_str().to_owned(), item.params.into_iter().map(parameter).collect())
+        let parameter = |(key, value): (Key, BareItem)| {
+            (
+                key.as_str().to_owned(),
+                u64::try_from(i64::from(value.as_integer().unwrap())).unwrap(),
+            )
+        };
+        (
+            item.bare_item.as_string().unwrap().as_str().to_owned(),
+            item.params.into_iter().map(parameter).collect(),
+        )
     });
     members.collect()
 }
 
 fn header<'a>(headers: &'a [(&'static str, String)], name: &str) -> Option<&'a str> {
-    headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    headers
+        .iter()
+        .find(|(own, _)| *own == name)
+        .map(|(_, value)| value.as_str())
 }
 
 proptest! {
@@ -674,7 +803,8 @@ proptest! {
         for _ in 0..5 {
             let passage = throttle.check_cost(&access, AI, quota.burst(), at(now)).unwrap();
             let policy = parse_list(header(&passage.headers(), "RateLimit-Policy").unwrap());
-            // An emission interval is rounded up to whole nanoseconds, which is too little for seconds to tell.
+            // An emission interval is rounded up to whole nanoseconds, which is too little for
+            // seconds to tell.
             now += i64::try_from(policy[0].1["w"]).unwrap() * SECOND + i64::from(quota.burst());
         }
     }
@@ -686,9 +816,13 @@ fn t9_the_headers_are_those_of_the_draft() {
     let (throttle, address) = (throttle(9, 9), IpAddr::from([192, 0, 2, 1]));
     let one = QuotaSet::from(quota(100, 60));
     for _ in 0..49 {
-        throttle.check_address(address, BURST, &one, at(START)).unwrap();
+        throttle
+            .check_address(address, BURST, &one, at(START))
+            .unwrap();
     }
-    let passage = throttle.check_address(address, BURST, &one, at(START)).unwrap();
+    let passage = throttle
+        .check_address(address, BURST, &one, at(START))
+        .unwrap();
     assert_eq!(
         passage.headers(),
         [
@@ -699,10 +833,15 @@ fn t9_the_headers_are_those_of_the_draft() {
     );
     // A hundred at once, two a minute: one more in thirty seconds.
     let slow = QuotaSet::from(quota(2, 60).with_burst(51).unwrap());
-    let passage = throttle.check_address([192, 0, 2, 2].into(), BURST, &slow, at(START)).unwrap();
+    let passage = throttle
+        .check_address([192, 0, 2, 2].into(), BURST, &slow, at(START))
+        .unwrap();
     assert_eq!(
         passage.headers(),
-        [("RateLimit-Policy", r#""burst";q=51;w=1530"#.to_owned()), ("RateLimit", r#""burst";r=50;t=30"#.to_owned()),]
+        [
+            ("RateLimit-Policy", r#""burst";q=51;w=1530"#.to_owned()),
+            ("RateLimit", r#""burst";r=50;t=30"#.to_owned()),
+        ]
     );
 }
 
@@ -712,19 +851,34 @@ fn t9_a_refusal_names_the_quotas_that_refuse() {
     let (throttle, access) = (throttle(9, 9), access(7, &quotas));
     throttle.check_cost(&access, AI, 2, at(START)).unwrap();
     let refusal = throttle.check(&access, AI, at(START)).unwrap_err();
-    assert_eq!(refusal.to_string(), "the quota for ai is spent; try again in 1 second");
+    assert_eq!(
+        refusal.to_string(),
+        "the quota for ai is spent; try again in 1 second"
+    );
     let problem = Problem::from(refusal);
-    assert_eq!((problem.status(), problem.code()), (429, Code::QuotaExceeded));
+    assert_eq!(
+        (problem.status(), problem.code()),
+        (429, Code::QuotaExceeded)
+    );
     assert_eq!(
         problem.headers(),
         [
-            ("RateLimit-Policy", r#""ai/1s";q=2;w=1,"ai/86400s";q=1000;w=86400"#.to_owned()),
-            ("RateLimit", r#""ai/1s";r=0;t=1,"ai/86400s";r=998"#.to_owned()),
+            (
+                "RateLimit-Policy",
+                r#""ai/1s";q=2;w=1,"ai/86400s";q=1000;w=86400"#.to_owned()
+            ),
+            (
+                "RateLimit",
+                r#""ai/1s";r=0;t=1,"ai/86400s";r=998"#.to_owned()
+            ),
             ("Retry-After", "1".to_owned()),
         ]
     );
     let body = serde_json::to_value(&problem).unwrap();
-    assert_eq!(body["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(
+        body["type"],
+        "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    );
     assert_eq!(body["violated-policies"], serde_json::json!(["ai/1s"]));
 }
 
@@ -736,7 +890,11 @@ fn t9_what_can_never_pass_says_so() {
     assert_eq!(refusal, Throttled::CostExceedsBurst { cost: 6, burst: 5 });
     let problem = Problem::from(refusal);
     assert_eq!((problem.status(), problem.headers()), (422, &[][..]));
-    assert_eq!(throttle.check(&access, AI, at(START)).unwrap().remaining(), Some(4), "nothing was charged");
+    assert_eq!(
+        throttle.check(&access, AI, at(START)).unwrap().remaining(),
+        Some(4),
+        "nothing was charged"
+    );
 }
 
 #[test]
@@ -745,14 +903,27 @@ fn t9_the_legacy_headers_tell_of_the_nearest_quota() {
     let access = access(7, &set(&[quota(2, 1), quota(3, 3600)]));
     let legacy = |limit: &str, remaining: &str, reset: i64| {
         let reset = (START / SECOND + reset).to_string();
-        [("X-RateLimit-Limit", limit), ("X-RateLimit-Remaining", remaining), ("X-RateLimit-Reset", &reset)]
-            .map(|(name, value)| (name, value.to_owned()))
-            .to_vec()
+        [
+            ("X-RateLimit-Limit", limit),
+            ("X-RateLimit-Remaining", remaining),
+            ("X-RateLimit-Reset", &reset),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+        .to_vec()
     };
-    assert_eq!(throttle.check(&access, AI, at(START)).unwrap().headers(), legacy("2", "1", 1));
-    let passage = throttle.check_cost(&access, AI, 2, at(START + SECOND)).unwrap();
+    assert_eq!(
+        throttle.check(&access, AI, at(START)).unwrap().headers(),
+        legacy("2", "1", 1)
+    );
+    let passage = throttle
+        .check_cost(&access, AI, 2, at(START + SECOND))
+        .unwrap();
     assert_eq!(passage.headers(), legacy("2", "0", 2));
-    let problem = Problem::from(throttle.check(&access, AI, at(START + 2 * SECOND)).unwrap_err());
+    let problem = Problem::from(
+        throttle
+            .check(&access, AI, at(START + 2 * SECOND))
+            .unwrap_err(),
+    );
     let mut expected = legacy("3", "0", 3600);
     expected.push(("Retry-After", "1198".to_owned()));
     assert_eq!(problem.headers(), expected);
@@ -761,7 +932,13 @@ fn t9_the_legacy_headers_tell_of_the_nearest_quota() {
 #[test]
 fn t9_no_request_is_free() {
     let (throttle, access) = (throttle(9, 9), access(7, &quota(2, 60).into()));
-    assert_eq!(throttle.check_cost(&access, AI, 0, at(START)).unwrap().remaining(), Some(1));
+    assert_eq!(
+        throttle
+            .check_cost(&access, AI, 0, at(START))
+            .unwrap()
+            .remaining(),
+        Some(1)
+    );
 }
 
 // T10: bounded memory.
@@ -828,9 +1005,14 @@ fn t10_memory_is_bounded_under_chosen_addresses() {
     throttle.check(&access(7, &quotas), AI, at(START)).unwrap();
     // Who is being tracked is still decided, and the room is free again when they have drained.
     let problem = Problem::from(Throttled::Full);
-    assert_eq!((problem.status(), problem.code()), (503, Code::ThrottleFull));
+    assert_eq!(
+        (problem.status(), problem.code()),
+        (503, Code::ThrottleFull)
+    );
     let later = at(START + 14 * SECOND);
-    throttle.check_address(Ipv6Addr::from_bits(u128::MAX).into(), AI, &quotas, later).unwrap();
+    throttle
+        .check_address(Ipv6Addr::from_bits(u128::MAX).into(), AI, &quotas, later)
+        .unwrap();
 }
 
 #[test]
@@ -838,9 +1020,15 @@ fn t10_a_key_that_is_held_is_decided_when_full() {
     let (throttle, quotas) = (throttle(1, 1), QuotaSet::from(quota(2, 60)));
     let (one, other) = (access(1, &quotas), access(2, &quotas));
     throttle.check(&one, AI, at(START)).unwrap();
-    assert_eq!(throttle.check(&other, AI, at(START)).unwrap_err(), Throttled::Full);
+    assert_eq!(
+        throttle.check(&other, AI, at(START)).unwrap_err(),
+        Throttled::Full
+    );
     throttle.check(&one, AI, at(START)).unwrap();
-    assert!(matches!(throttle.check(&one, AI, at(START)), Err(Throttled::QuotaExceeded(_))));
+    assert!(matches!(
+        throttle.check(&one, AI, at(START)),
+        Err(Throttled::QuotaExceeded(_))
+    ));
 }
 
 #[test]
@@ -850,7 +1038,10 @@ fn t10_a_key_gives_way_once_it_is_drained_on_every_clock() {
     throttle.check(&one, AI, at(START)).unwrap();
     // Drained after thirty seconds, and one more for clocks that are behind.
     let drained = START + 31 * SECOND;
-    assert_eq!(throttle.check(&other, AI, at(drained - 1)).unwrap_err(), Throttled::Full);
+    assert_eq!(
+        throttle.check(&other, AI, at(drained - 1)).unwrap_err(),
+        Throttled::Full
+    );
     throttle.check(&other, AI, at(drained)).unwrap();
     assert_eq!(throttle.tracked_accounts(), 1);
 }
@@ -860,7 +1051,10 @@ fn t10_a_clock_that_ran_ahead_does_not_fill_the_room_for_good() {
     let (throttle, quotas) = (throttle(1, 1), QuotaSet::from(quota(2, 60)));
     let (one, other) = (access(1, &quotas), access(2, &quotas));
     throttle.check(&one, AI, at(START + 3650 * DAY)).unwrap();
-    assert_eq!(throttle.check(&other, AI, at(START)).unwrap_err(), Throttled::Full);
+    assert_eq!(
+        throttle.check(&other, AI, at(START)).unwrap_err(),
+        Throttled::Full
+    );
     throttle.check(&other, AI, at(START + 61 * SECOND)).unwrap();
 }
 
@@ -870,11 +1064,18 @@ fn t10_a_clock_that_ran_ahead_does_not_fill_the_room_for_good() {
 fn t3_threads_that_hammer_one_key_share_its_burst() {
     fn shareable<T: Send + Sync + 'static>() {}
     shareable::<Throttle>();
-    let (throttle, access) = (throttle(1000, 0), access(7, &set(&[quota(500, 1), quota(700, 60)])));
+    let (throttle, access) = (
+        throttle(1000, 0),
+        access(7, &set(&[quota(500, 1), quota(700, 60)])),
+    );
     let passed = AtomicU32::new(0);
     let hammer = |milliseconds: i64| {
         for _ in 0..1000 {
-            let cells = u32::from(throttle.check(&access, AI, at(START + milliseconds * SECOND / 1000)).is_ok());
+            let cells = u32::from(
+                throttle
+                    .check(&access, AI, at(START + milliseconds * SECOND / 1000))
+                    .is_ok(),
+            );
             passed.fetch_add(cells, Ordering::Relaxed);
         }
     };
@@ -898,7 +1099,10 @@ fn t3_threads_that_bring_new_keys_share_each_burst() {
     std::thread::scope(|threads| {
         for _ in 0..16 {
             threads.spawn(|| {
-                let cells = accesses.iter().filter(|access| throttle.check(access, AI, at(START)).is_ok()).count();
+                let cells = accesses
+                    .iter()
+                    .filter(|access| throttle.check(access, AI, at(START)).is_ok())
+                    .count();
                 passed.fetch_add(u32::try_from(cells).unwrap(), Ordering::Relaxed);
             });
         }

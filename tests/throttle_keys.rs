@@ -33,12 +33,20 @@ impl Owner {
             Self::User(account, user) => ThrottleSubject::User(account, user),
             Self::ApiKey(account, key) => ThrottleSubject::ApiKey(account, key),
             Self::Site(account, site) => ThrottleSubject::Site(account, site),
-            Self::UserAtSite(account, user, site) => ThrottleSubject::UserAtSite(account, user, site),
-            Self::ApiKeyAtSite(account, key, site) => ThrottleSubject::ApiKeyAtSite(account, key, site),
+            Self::UserAtSite(account, user, site) => {
+                ThrottleSubject::UserAtSite(account, user, site)
+            }
+            Self::ApiKeyAtSite(account, key, site) => {
+                ThrottleSubject::ApiKeyAtSite(account, key, site)
+            }
             Self::Address(address) => ThrottleSubject::Address(*address),
             Self::AccountFrom(account, address) => ThrottleSubject::AccountFrom(account, *address),
-            Self::UserFrom(account, user, address) => ThrottleSubject::UserFrom(account, user, *address),
-            Self::ApiKeyFrom(account, key, address) => ThrottleSubject::ApiKeyFrom(account, key, *address),
+            Self::UserFrom(account, user, address) => {
+                ThrottleSubject::UserFrom(account, user, *address)
+            }
+            Self::ApiKeyFrom(account, key, address) => {
+                ThrottleSubject::ApiKeyFrom(account, key, *address)
+            }
         };
         ThrottleKey::derive(scope, subject)
     }
@@ -51,11 +59,15 @@ impl Owner {
             Self::User(account, user) => Self::ApiKey(account, text(&user).parse().unwrap()),
             Self::ApiKey(account, key) => Self::Site(account, text(&key).parse().unwrap()),
             Self::Site(account, site) => Self::User(account, text(&site).parse().unwrap()),
-            Self::UserAtSite(account, user, site) => Self::ApiKeyAtSite(account, text(&user).parse().unwrap(), site),
+            Self::UserAtSite(account, user, site) => {
+                Self::ApiKeyAtSite(account, text(&user).parse().unwrap(), site)
+            }
             Self::ApiKeyAtSite(account, key, _) => Self::ApiKey(account, key),
             Self::Address(address) => Self::Account(text(&address).parse().unwrap()),
             Self::AccountFrom(_, address) => Self::Address(address),
-            Self::UserFrom(account, user, address) => Self::ApiKeyFrom(account, text(&user).parse().unwrap(), address),
+            Self::UserFrom(account, user, address) => {
+                Self::ApiKeyFrom(account, text(&user).parse().unwrap(), address)
+            }
             Self::ApiKeyFrom(account, _, address) => Self::AccountFrom(account, address),
         }
     }
@@ -65,8 +77,12 @@ impl Owner {
         match self {
             Self::Address(address) => Self::Address(canonical(address)),
             Self::AccountFrom(account, address) => Self::AccountFrom(account, canonical(address)),
-            Self::UserFrom(account, user, address) => Self::UserFrom(account, user, canonical(address)),
-            Self::ApiKeyFrom(account, key, address) => Self::ApiKeyFrom(account, key, canonical(address)),
+            Self::UserFrom(account, user, address) => {
+                Self::UserFrom(account, user, canonical(address))
+            }
+            Self::ApiKeyFrom(account, key, address) => {
+                Self::ApiKeyFrom(account, key, canonical(address))
+            }
             other => other,
         }
     }
@@ -74,31 +90,58 @@ impl Owner {
 
 /// Which addresses are one, said another way than in the crate: by their octets.
 fn canonical(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else { return address };
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
     match v6.octets() {
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
-        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
-        [a, b, c, d, e, f, g, h, ..] => Ipv6Addr::from([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]).into(),
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => {
+            Ipv4Addr::new(a, b, c, d).into()
+        }
+        [a, b, c, d, e, f, g, h, ..] => {
+            Ipv6Addr::from([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]).into()
+        }
     }
 }
 
 fn any_scope() -> impl Strategy<Value = ThrottleScope> {
-    let name =
-        prop_oneof![Just("ai".to_owned()), Just("user".to_owned()), Just("address".to_owned()), "[a-z0-9_-]{1,32}"];
+    let name = prop_oneof![
+        Just("ai".to_owned()),
+        Just("user".to_owned()),
+        Just("address".to_owned()),
+        "[a-z0-9_-]{1,32}"
+    ];
     name.prop_map(|name| ThrottleScope::new(&name).unwrap())
 }
 
 fn any_text() -> impl Strategy<Value = String> {
-    const TRICKY: [&str; 13] =
-        ["7", "a", ":", "ai", "7:ai", "ai:user:5", "user:5", "5", "address", "192.0.2.1", "::", "/64", "throttle:"];
-    prop_oneof![proptest::sample::select(&TRICKY[..]).prop_map(str::to_owned), "[!-z|~]{1,64}"]
+    const TRICKY: [&str; 13] = [
+        "7",
+        "a",
+        ":",
+        "ai",
+        "7:ai",
+        "ai:user:5",
+        "user:5",
+        "5",
+        "address",
+        "192.0.2.1",
+        "::",
+        "/64",
+        "throttle:",
+    ];
+    prop_oneof![
+        proptest::sample::select(&TRICKY[..]).prop_map(str::to_owned),
+        "[!-z|~]{1,64}"
+    ]
 }
 
 fn any_address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
         any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).to_ipv6_mapped().into()),
-        any::<u32>().prop_map(|bits| Ipv6Addr::from_bits(0x64_ff9b << 96 | u128::from(bits)).into()),
+        any::<u32>()
+            .prop_map(|bits| Ipv6Addr::from_bits(0x64_ff9b << 96 | u128::from(bits)).into()),
         any::<u128>().prop_map(|bits| Ipv6Addr::from_bits(bits).into()),
         (0_u128..3, 0_u128..3).prop_map(|(high, low)| Ipv6Addr::from_bits(high << 64 | low).into()),
         Just(Ipv4Addr::new(192, 0, 2, 1).into()),
@@ -112,11 +155,23 @@ fn any_owner() -> impl Strategy<Value = Owner> {
         ids().prop_map(|(a, b, _)| Owner::User(a.parse().unwrap(), b.parse().unwrap())),
         ids().prop_map(|(a, b, _)| Owner::ApiKey(a.parse().unwrap(), b.parse().unwrap())),
         ids().prop_map(|(a, b, _)| Owner::Site(a.parse().unwrap(), b.parse().unwrap())),
-        ids().prop_map(|(a, b, c)| Owner::UserAtSite(a.parse().unwrap(), b.parse().unwrap(), c.parse().unwrap())),
-        ids().prop_map(|(a, b, c)| Owner::ApiKeyAtSite(a.parse().unwrap(), b.parse().unwrap(), c.parse().unwrap())),
+        ids().prop_map(|(a, b, c)| Owner::UserAtSite(
+            a.parse().unwrap(),
+            b.parse().unwrap(),
+            c.parse().unwrap()
+        )),
+        ids().prop_map(|(a, b, c)| Owner::ApiKeyAtSite(
+            a.parse().unwrap(),
+            b.parse().unwrap(),
+            c.parse().unwrap()
+        )),
         any_address().prop_map(Owner::Address),
         (ids(), any_address()).prop_map(|((a, ..), at)| Owner::AccountFrom(a.parse().unwrap(), at)),
-        (ids(), any_address()).prop_map(|((a, b, _), at)| Owner::UserFrom(a.parse().unwrap(), b.parse().unwrap(), at)),
+        (ids(), any_address()).prop_map(|((a, b, _), at)| Owner::UserFrom(
+            a.parse().unwrap(),
+            b.parse().unwrap(),
+            at
+        )),
         (ids(), any_address()).prop_map(|((a, b, _), at)| Owner::ApiKeyFrom(
             a.parse().unwrap(),
             b.parse().unwrap(),
@@ -170,7 +225,8 @@ proptest! {
         let key = owner.key(scope);
         let text = key.to_string();
         prop_assert!(text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic()));
-        // As Redis Cluster does it: what is between the first brace and the next closing one, if anything is.
+        // As Redis Cluster does it: what is between the first brace and the next closing one, if
+        // anything is.
         let tag = text.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag.to_owned());
         prop_assert_eq!(tag, key.account().map(ToString::to_string));
         prop_assert_eq!(key.account().is_none(), matches!(owner, Owner::Address(_)));
@@ -192,9 +248,18 @@ proptest! {
 #[test]
 fn t2_the_longest_key_fits() {
     let longest = "~".repeat(64);
-    let owner = Owner::ApiKeyAtSite(longest.parse().unwrap(), longest.parse().unwrap(), longest.parse().unwrap());
-    let text = owner.key(ThrottleScope::new(&"s".repeat(32)).unwrap()).to_string();
-    assert_eq!(text.len(), 9 + 66 + 1 + 32 + ":api_key:".len() + 66 + ":site:".len() + 66);
+    let owner = Owner::ApiKeyAtSite(
+        longest.parse().unwrap(),
+        longest.parse().unwrap(),
+        longest.parse().unwrap(),
+    );
+    let text = owner
+        .key(ThrottleScope::new(&"s".repeat(32)).unwrap())
+        .to_string();
+    assert_eq!(
+        text.len(),
+        9 + 66 + 1 + 32 + ":api_key:".len() + 66 + ":site:".len() + 66
+    );
     assert!(text.len() <= 256);
 }
 
@@ -220,13 +285,23 @@ fn any_node() -> impl Strategy<Value = (IpAddr, String)> {
 
 /// What a client may have written before the first proxy appended: anything.
 fn any_forgery() -> impl Strategy<Value = Vec<String>> {
-    const TRICKY: [&str; 9] =
-        ["6.6.6.6", "for=6.6.6.6", "\"", "for=\"", "for=\"6.6.6.6, for=6.6.6.6", "unknown", "\\\"", ";", ",,,"];
+    const TRICKY: [&str; 9] = [
+        "6.6.6.6",
+        "for=6.6.6.6",
+        "\"",
+        "for=\"",
+        "for=\"6.6.6.6, for=6.6.6.6",
+        "unknown",
+        "\\\"",
+        ";",
+        ",,,",
+    ];
     let line = prop_oneof![select(&TRICKY[..]).prop_map(str::to_owned), "[ -~]{0,20}"];
     prop::collection::vec(line, 0..4)
 }
 
-/// The header's lines when the proxies appended to what the client had sent, each to the last line or on one of its own.
+/// The header's lines when the proxies appended to what the client had sent, each to the last line
+/// or on one of its own.
 fn appended(mut lines: Vec<String>, entries: &[String], joined: bool) -> Vec<String> {
     for entry in entries {
         match lines.last_mut() {
@@ -263,7 +338,8 @@ proptest! {
         prop_assert_eq!(hops.forwarded(peer(), bytes(&lines)), Ok(seen), "{:?}", lines);
     }
 
-    /// A proxy that quotes the client's `Host` lets it write commas and parameters, and still no address.
+    /// A proxy that quotes the client's `Host` lets it write commas and parameters, and still no
+    /// address.
     #[test]
     fn t2_a_quoted_host_makes_up_no_entry(
         host in prop_oneof![
@@ -303,7 +379,10 @@ fn t2_addresses_are_read_as_proxies_write_them() {
     assert_eq!(by(1, "2001:db8::1"), address("2001:db8::1"));
     assert_eq!(by(1, "[2001:db8::1]:443"), address("2001:db8::1"));
     assert_eq!(by(2, "192.0.2.1"), Err(ForwardedError::HopMissing));
-    assert_eq!(TrustedHops::new(1).x_forwarded_for(peer(), []), Err(ForwardedError::HopMissing));
+    assert_eq!(
+        TrustedHops::new(1).x_forwarded_for(peer(), []),
+        Err(ForwardedError::HopMissing)
+    );
     for malformed in [
         "",
         "unknown",
@@ -316,13 +395,26 @@ fn t2_addresses_are_read_as_proxies_write_them() {
         "1.2.3",
         "\"1.2.3.4\"",
     ] {
-        assert_eq!(by(1, malformed), Err(ForwardedError::Malformed), "{malformed:?}");
+        assert_eq!(
+            by(1, malformed),
+            Err(ForwardedError::Malformed),
+            "{malformed:?}"
+        );
     }
     let by = |line: &str| TrustedHops::new(1).forwarded(peer(), [line.as_bytes()]);
-    assert_eq!(by(r#"for=6.6.6.6, for="[2001:db8::1]:4711";proto=https"#), address("2001:db8::1"));
-    assert_eq!(by("for=192.0.2.1;for=6.6.6.6"), Err(ForwardedError::Malformed));
+    assert_eq!(
+        by(r#"for=6.6.6.6, for="[2001:db8::1]:4711";proto=https"#),
+        address("2001:db8::1")
+    );
+    assert_eq!(
+        by("for=192.0.2.1;for=6.6.6.6"),
+        Err(ForwardedError::Malformed)
+    );
     assert_eq!(by("proto=https"), Err(ForwardedError::Malformed));
     assert_eq!(by("for=_gazonk"), Err(ForwardedError::Malformed));
     // A proxy that tells no client's address, and quotes a Host of the client's choice.
-    assert_eq!(by(r#"by=10.0.0.1;host="a;for=6.6.6.6;b""#), Err(ForwardedError::Malformed));
+    assert_eq!(
+        by(r#"by=10.0.0.1;host="a;for=6.6.6.6;b""#),
+        Err(ForwardedError::Malformed)
+    );
 }

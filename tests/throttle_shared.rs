@@ -1,4 +1,5 @@
-//! The throttle in shared stores, on real servers: the same decisions as the pure function's, and its invariants.
+//! The throttle in shared stores, on real servers: the same decisions as the pure function's, and
+//! its invariants.
 #![allow(clippy::disallowed_methods, reason = "the servers go by the clock")]
 
 mod servers;
@@ -14,11 +15,12 @@ use bailiwick::quota::{QuotaSet, ThrottleScope};
 use bailiwick::right::Privileges;
 use bailiwick::throttle::gcra::{self, Decisions, GcraState, GcraStates, Limits, Verdict};
 use bailiwick::throttle::{
-    HeaderDialect, Passage, SharedCheck, SharedError, ThrottleCapacity, ThrottleKey, ThrottleSubject, Throttled,
+    HeaderDialect, Passage, SharedCheck, SharedError, ThrottleCapacity, ThrottleKey,
+    ThrottleSubject, Throttled,
 };
 use bailiwick::{
-    Access, Account, AccountId, Code, Credits, Money, Plan, Principal, Problem, Quota, Tenant, Throttle,
-    throttle_scope, validate_account_and_plan,
+    Access, Account, AccountId, Code, Credits, Money, Plan, Principal, Problem, Quota, Tenant,
+    Throttle, throttle_scope, validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use servers::{Postgres, Redis};
@@ -69,7 +71,12 @@ fn access(account: i64, quotas: &QuotaSet, now: DateTime<Utc>) -> Access {
         privileges: Privileges::NONE,
     };
     let principal = Principal::session(1.into()).of_account(account.id.clone());
-    let tenant = Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: [].into() };
+    let tenant = Tenant {
+        account,
+        plan: Some(Arc::new(plan)),
+        subscription: None,
+        sites: [].into(),
+    };
     validate_account_and_plan(&principal, Some(&tenant), now).unwrap()
 }
 
@@ -81,7 +88,13 @@ enum Server {
 }
 
 fn servers() -> Vec<Server> {
-    [Redis::start().map(Server::Redis), Postgres::start().map(Server::Postgres)].into_iter().flatten().collect()
+    [
+        Redis::start().map(Server::Redis),
+        Postgres::start().map(Server::Postgres),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What a check was answered, as it came.
@@ -111,29 +124,53 @@ struct OnPostgres {
 
 impl OnRedis {
     fn connect(server: &Redis) -> Self {
-        let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+        let mut connection = redis::Client::open(server.url())
+            .unwrap()
+            .get_connection()
+            .unwrap();
         let mut load = redis::cmd("SCRIPT");
-        let script = load.arg("LOAD").arg(SharedCheck::REDIS_SCRIPT).query(&mut connection).unwrap();
+        let script = load
+            .arg("LOAD")
+            .arg(SharedCheck::REDIS_SCRIPT)
+            .query(&mut connection)
+            .unwrap();
         Self { connection, script }
     }
 
     fn evalsha(&self, check: &SharedCheck, arguments: &[String]) -> redis::Cmd {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.script).arg(1).arg(check.key().to_string()).arg(arguments);
+        command
+            .arg(&self.script)
+            .arg(1)
+            .arg(check.key().to_string())
+            .arg(arguments);
         command
     }
 }
 
 impl OnPostgres {
     fn connect(server: &Postgres) -> Self {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut connection = runtime.block_on(PgConnection::connect(&server.url())).unwrap();
-        runtime.block_on(sqlx::raw_sql(SharedCheck::POSTGRES_SCHEMA).execute(&mut connection)).unwrap();
-        Self { runtime, connection }
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut connection = runtime
+            .block_on(PgConnection::connect(&server.url()))
+            .unwrap();
+        runtime
+            .block_on(sqlx::raw_sql(SharedCheck::POSTGRES_SCHEMA).execute(&mut connection))
+            .unwrap();
+        Self {
+            runtime,
+            connection,
+        }
     }
 
     fn execute(&mut self, statement: &'static str) -> u64 {
-        self.runtime.block_on(sqlx::query(statement).execute(&mut self.connection)).unwrap().rows_affected()
+        self.runtime
+            .block_on(sqlx::query(statement).execute(&mut self.connection))
+            .unwrap()
+            .rows_affected()
     }
 }
 
@@ -155,8 +192,14 @@ impl Store for OnRedis {
 impl Store for OnPostgres {
     fn ask(&mut self, check: &SharedCheck) -> Answered {
         let (key, asked) = check.postgres_arguments();
-        let query = sqlx::query_scalar(SharedCheck::POSTGRES_STATEMENT).bind(key).bind(asked);
-        Answered(self.runtime.block_on(query.fetch_one(&mut self.connection)).unwrap())
+        let query = sqlx::query_scalar(SharedCheck::POSTGRES_STATEMENT)
+            .bind(key)
+            .bind(asked);
+        Answered(
+            self.runtime
+                .block_on(query.fetch_one(&mut self.connection))
+                .unwrap(),
+        )
     }
 
     fn read(&self, check: &SharedCheck, answered: &Answered) -> Result<Passage, SharedError> {
@@ -178,7 +221,10 @@ impl Server {
 }
 
 fn is_exceeded(answer: &Result<Passage, SharedError>) -> bool {
-    matches!(answer, Err(SharedError::Throttled(Throttled::QuotaExceeded(_))))
+    matches!(
+        answer,
+        Err(SharedError::Throttled(Throttled::QuotaExceeded(_)))
+    )
 }
 
 // Random steps, decided by the pure function too.
@@ -196,7 +242,9 @@ impl Random {
 
     /// From zero to below the end.
     fn below(&mut self, end: i64) -> i64 {
-        (self.next() % u64::try_from(end).unwrap()).try_into().unwrap()
+        (self.next() % u64::try_from(end).unwrap())
+            .try_into()
+            .unwrap()
     }
 
     fn is(&mut self, percent: i64) -> bool {
@@ -229,8 +277,18 @@ fn plans() -> Vec<QuotaSet> {
         set(&[of(1, 1, 34_560_000)]),
         set(&[of(2, 1, 2), of(3, 86_400, 3)]),
         set(&[of(5, 7, 3), of(60, 60, 20), of(1000, 86_400, 1000)]),
-        set(&[of(10, 1, 10), of(100, 60, 50), of(7, 3600, 9), of(3, 86_400, 30)]),
-        set(&[of(13, 2, 10), of(17, 61, 50), of(7, 3600, 200), of(1, 30 * 86_400, 3)]),
+        set(&[
+            of(10, 1, 10),
+            of(100, 60, 50),
+            of(7, 3600, 9),
+            of(3, 86_400, 30),
+        ]),
+        set(&[
+            of(13, 2, 10),
+            of(17, 61, 50),
+            of(7, 3600, 200),
+            of(1, 30 * 86_400, 3),
+        ]),
     ]
 }
 
@@ -278,10 +336,20 @@ fn any_states(random: &mut Random, now: i64, plans: &[QuotaSet]) -> GcraStates {
         };
         let window = own.window_nanos();
         let arrival = match random.below(6) {
-            0 => *random.pick(&[0, i64::MIN, i64::MAX, i64::MAX - 400 * DAY, now, now + 1, now - 1]),
+            0 => *random.pick(&[
+                0,
+                i64::MIN,
+                i64::MAX,
+                i64::MAX - 400 * DAY,
+                now,
+                now + 1,
+                now - 1,
+            ]),
             1 => now.saturating_add(random.span()),
             // On either side of what a burst explains.
-            2 => now.saturating_add(window).saturating_add(random.below(5) - 2),
+            2 => now
+                .saturating_add(window)
+                .saturating_add(random.below(5) - 2),
             3 => now.saturating_add(own.interval_nanos().saturating_mul(1 + random.below(5000))),
             _ => now.saturating_add(random.below(window + 1)),
         };
@@ -293,7 +361,11 @@ fn any_states(random: &mut Random, now: i64, plans: &[QuotaSet]) -> GcraStates {
 }
 
 fn any_step(random: &mut Random, now: i64, plans: &[QuotaSet], limits: &[Limits]) -> Step {
-    let (account, quotas, limits) = (random.below(6), random.pick(plans).clone(), *random.pick(limits));
+    let (account, quotas, limits) = (
+        random.below(6),
+        random.pick(plans).clone(),
+        *random.pick(limits),
+    );
     let burst = random.pick(quotas.as_slice()).burst();
     let few = u32::try_from(random.below(4)).unwrap();
     let cost = match random.below(20) {
@@ -309,10 +381,18 @@ fn any_step(random: &mut Random, now: i64, plans: &[QuotaSet], limits: &[Limits]
         _ => None,
     };
     let check = SharedCheck::of_key(key(account), &quotas, cost, limits);
-    Step { account, check, quotas, limits, cost: cost.max(1), injected }
+    Step {
+        account,
+        check,
+        quotas,
+        limits,
+        cost: cost.max(1),
+        injected,
+    }
 }
 
-/// A clock that goes on in steps of any size, is set back, and now and then stands at an end of time.
+/// A clock that goes on in steps of any size, is set back, and now and then stands at an end of
+/// time.
 fn tick(random: &mut Random, clock: &mut i64) -> i64 {
     *clock += match random.below(12) {
         0 => -random.below(3 * SECOND),
@@ -332,8 +412,10 @@ fn tick(random: &mut Random, clock: &mut i64) -> i64 {
 }
 
 fn sorted(states: &GcraStates) -> Vec<(u32, i64, i64)> {
-    let mut parts: Vec<_> =
-        states.iter().map(|(period, own)| (period, own.tat_nanos(), own.interval_nanos())).collect();
+    let mut parts: Vec<_> = states
+        .iter()
+        .map(|(period, own)| (period, own.tat_nanos(), own.interval_nanos()))
+        .collect();
     parts.sort();
     parts
 }
@@ -348,13 +430,22 @@ impl Model {
             Some(Injected::States(states)) => self.0 = Some(*states),
             // It counts as states that are corrupt.
             Some(Injected::Unreadable(_)) => {
-                let corrupt =
-                    step.quotas.as_slice().iter().map(|own| (own.seconds(), GcraState::from_parts(i64::MAX, 0)));
+                let corrupt = step
+                    .quotas
+                    .as_slice()
+                    .iter()
+                    .map(|own| (own.seconds(), GcraState::from_parts(i64::MAX, 0)));
                 self.0 = Some(GcraStates::from_parts(corrupt).unwrap());
             }
             None => {}
         }
-        let decided = gcra::decide_all(&step.limits, &step.quotas, self.0.as_ref(), at(now), step.cost);
+        let decided = gcra::decide_all(
+            &step.limits,
+            &step.quotas,
+            self.0.as_ref(),
+            at(now),
+            step.cost,
+        );
         if decided.must_store() {
             self.0 = Some(*decided.states());
         }
@@ -375,15 +466,38 @@ fn compare(
     backlogs: &[i64],
     read: Result<Passage, SharedError>,
 ) {
-    let verdicts = [Verdict::Allowed, Verdict::Exceeded, Verdict::CostExceedsBurst];
-    assert_eq!(verdicts[usize::try_from(verdict).unwrap()], decided.verdict(), "{step:?} at {now}");
-    let expected: Vec<i128> = decided.iter().map(|own| i128::from(own.state().tat_nanos()) - i128::from(now)).collect();
+    let verdicts = [
+        Verdict::Allowed,
+        Verdict::Exceeded,
+        Verdict::CostExceedsBurst,
+    ];
+    assert_eq!(
+        verdicts[usize::try_from(verdict).unwrap()],
+        decided.verdict(),
+        "{step:?} at {now}"
+    );
+    let expected: Vec<i128> = decided
+        .iter()
+        .map(|own| i128::from(own.state().tat_nanos()) - i128::from(now))
+        .collect();
     let backlogs: Vec<i128> = backlogs.iter().copied().map(i128::from).collect();
     assert_eq!(backlogs, expected, "{step:?} at {now}");
     let remaining: Vec<u32> = decided.iter().map(|own| own.remaining()).collect();
     let told = |headers: Vec<(&str, String)>| -> Vec<u32> {
-        let (_, limits) = headers.into_iter().find(|(name, _)| *name == "RateLimit").unwrap();
-        let of = |item: &str| item.split(";r=").nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
+        let (_, limits) = headers
+            .into_iter()
+            .find(|(name, _)| *name == "RateLimit")
+            .unwrap();
+        let of = |item: &str| {
+            item.split(";r=")
+                .nth(1)
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
         limits.split(',').map(of).collect()
     };
     match read {
@@ -392,22 +506,50 @@ fn compare(
             assert_eq!(told(passage.headers()), remaining, "{step:?} at {now}");
         }
         Err(SharedError::Throttled(Throttled::QuotaExceeded(exceeded))) => {
-            assert_eq!(Some(exceeded.retry_at()), decided.retry_at(), "{step:?} at {now}");
-            assert_eq!(Some(exceeded.retry_after_seconds()), decided.retry_after_seconds(), "{step:?} at {now}");
+            assert_eq!(
+                Some(exceeded.retry_at()),
+                decided.retry_at(),
+                "{step:?} at {now}"
+            );
+            assert_eq!(
+                Some(exceeded.retry_after_seconds()),
+                decided.retry_after_seconds(),
+                "{step:?} at {now}"
+            );
             assert_eq!(told(exceeded.headers()), remaining, "{step:?} at {now}");
-            let refusing = decided.iter().filter(|own| own.verdict() == Verdict::Exceeded).count();
-            assert_eq!(exceeded.violated_policies().count(), refusing, "{step:?} at {now}");
+            let refusing = decided
+                .iter()
+                .filter(|own| own.verdict() == Verdict::Exceeded)
+                .count();
+            assert_eq!(
+                exceeded.violated_policies().count(),
+                refusing,
+                "{step:?} at {now}"
+            );
         }
         Err(SharedError::Throttled(Throttled::CostExceedsBurst { cost, burst })) => {
-            assert_eq!(decided.verdict(), Verdict::CostExceedsBurst, "{step:?} at {now}");
+            assert_eq!(
+                decided.verdict(),
+                Verdict::CostExceedsBurst,
+                "{step:?} at {now}"
+            );
             assert_eq!(cost, step.cost);
-            assert_eq!(burst, step.quotas.as_slice().iter().map(Quota::burst).min().unwrap());
+            assert_eq!(
+                burst,
+                step.quotas
+                    .as_slice()
+                    .iter()
+                    .map(Quota::burst)
+                    .min()
+                    .unwrap()
+            );
         }
         Err(error) => panic!("{error}: {step:?} at {now}"),
     }
 }
 
-/// How often each verdict was compared, and how often something was written after a refusal: that no case was missed.
+/// How often each verdict was compared, and how often something was written after a refusal: that
+/// no case was missed.
 #[derive(Default)]
 struct Tally([u32; 3], u32);
 
@@ -436,19 +578,28 @@ impl Tally {
 
 /// Seconds and nine decimals, as the script reads and writes times.
 fn decimal(nanos: i64) -> String {
-    format!("{}.{:09}", nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND))
+    format!(
+        "{}.{:09}",
+        nanos.div_euclid(SECOND),
+        nanos.rem_euclid(SECOND)
+    )
 }
 
 fn undecimal(text: &str) -> i64 {
     let (seconds, nanos) = text.split_once('.').unwrap();
-    let nanos: i128 = seconds.parse::<i128>().unwrap() * i128::from(SECOND) + nanos.parse::<i128>().unwrap();
+    let nanos: i128 =
+        seconds.parse::<i128>().unwrap() * i128::from(SECOND) + nanos.parse::<i128>().unwrap();
     nanos.try_into().unwrap()
 }
 
 fn redis_text(states: &GcraStates) -> String {
-    let parts = states
-        .iter()
-        .map(|(period, own)| format!("{period}:{}:{}", decimal(own.tat_nanos()), decimal(own.interval_nanos())));
+    let parts = states.iter().map(|(period, own)| {
+        format!(
+            "{period}:{}:{}",
+            decimal(own.tat_nanos()),
+            decimal(own.interval_nanos())
+        )
+    });
     parts.collect::<Vec<String>>().join(" ")
 }
 
@@ -456,7 +607,8 @@ fn redis_states(text: &str) -> Vec<(u32, i64, i64)> {
     let mut states: Vec<_> = text
         .split(' ')
         .map(|part| {
-            let [period, tat, interval] = part.split(':').collect::<Vec<&str>>().try_into().unwrap();
+            let [period, tat, interval] =
+                part.split(':').collect::<Vec<&str>>().try_into().unwrap();
             (period.parse().unwrap(), undecimal(tat), undecimal(interval))
         })
         .collect();
@@ -485,7 +637,12 @@ const UNREADABLE: [&str; 12] = [
 fn t4_redis_decides_as_the_pure_function() {
     let Some(server) = Redis::start() else { return };
     let start = Instant::now();
-    let (mut store, mut random, mut clock, mut tally) = (OnRedis::connect(&server), Random(1), START, Tally::default());
+    let (mut store, mut random, mut clock, mut tally) = (
+        OnRedis::connect(&server),
+        Random(1),
+        START,
+        Tally::default(),
+    );
     let (plans, limits, mut models) = (plans(), limits(), vec![Model::default(); 6]);
     for _ in 0..400 {
         // Atomic, so that its time stands still and no key expires before it is made to persist.
@@ -500,18 +657,36 @@ fn t4_redis_decides_as_the_pure_function() {
         for (step, now) in &steps {
             let key = step.check.key().to_string();
             match &step.injected {
-                Some(Injected::States(states)) => drop(pipe.cmd("SET").arg(&key).arg(redis_text(states)).ignore()),
-                Some(Injected::Unreadable(which)) => match UNREADABLE.get(which % (UNREADABLE.len() + 1)) {
-                    Some(text) => drop(pipe.cmd("SET").arg(&key).arg(text).ignore()),
-                    // Of another type, which GET refuses to read.
-                    None => drop(pipe.cmd("DEL").arg(&key).ignore().cmd("RPUSH").arg(&key).arg("one").ignore()),
-                },
+                Some(Injected::States(states)) => {
+                    drop(pipe.cmd("SET").arg(&key).arg(redis_text(states)).ignore())
+                }
+                Some(Injected::Unreadable(which)) => {
+                    match UNREADABLE.get(which % (UNREADABLE.len() + 1)) {
+                        Some(text) => drop(pipe.cmd("SET").arg(&key).arg(text).ignore()),
+                        // Of another type, which GET refuses to read.
+                        None => drop(
+                            pipe.cmd("DEL")
+                                .arg(&key)
+                                .ignore()
+                                .cmd("RPUSH")
+                                .arg(&key)
+                                .arg("one")
+                                .ignore(),
+                        ),
+                    }
+                }
                 None => {}
             }
             let mut arguments = step.check.redis_arguments();
             arguments[0] = decimal(*now);
             pipe.add_command(store.evalsha(&step.check, &arguments));
-            pipe.cmd("PTTL").arg(&key).cmd("PERSIST").arg(&key).ignore().cmd("GET").arg(&key);
+            pipe.cmd("PTTL")
+                .arg(&key)
+                .cmd("PERSIST")
+                .arg(&key)
+                .ignore()
+                .cmd("GET")
+                .arg(&key);
         }
         let replies: Vec<redis::Value> = pipe.query(&mut store.connection).unwrap();
         assert_eq!(replies.len(), 3 * steps.len());
@@ -522,19 +697,39 @@ fn t4_redis_decides_as_the_pure_function() {
             assert_eq!(answer[0] * SECOND + answer[1], *now);
             let backlogs: Vec<i64> = answer[3..]
                 .chunks(2)
-                .map(|pair| (i128::from(pair[0]) * 1_000_000_000 + i128::from(pair[1])).try_into().unwrap())
+                .map(|pair| {
+                    (i128::from(pair[0]) * 1_000_000_000 + i128::from(pair[1]))
+                        .try_into()
+                        .unwrap()
+                })
                 .collect();
-            compare(step, *now, &decided, answer[2], &backlogs, step.check.read_redis(&answer));
+            compare(
+                step,
+                *now,
+                &decided,
+                answer[2],
+                &backlogs,
+                step.check.read_redis(&answer),
+            );
             let stored: Option<String> = redis::from_redis_value(reply[2].clone()).unwrap();
             let stored = stored.map(|text| redis_states(&text)).unwrap_or_default();
             assert_eq!(stored, model.sorted(), "{step:?} at {now}");
             if decided.must_store() {
                 let ttl: i64 = redis::from_redis_value(reply[1].clone()).unwrap();
-                let last = stored.iter().map(|(_, tat, _)| i128::from(*tat)).max().unwrap();
+                let last = stored
+                    .iter()
+                    .map(|(_, tat, _)| i128::from(*tat))
+                    .max()
+                    .unwrap();
                 let skew = i128::from(skew_of(step.limits));
                 let life = (last - i128::from(*now)).clamp(0, i64::MAX.into()) + skew;
-                let millis = i64::try_from((life.min(i64::MAX.into()) + 999_999) / 1_000_000).unwrap().max(1);
-                assert!((millis - 5000..=millis).contains(&ttl), "{ttl} is not {millis}: {step:?} at {now}");
+                let millis = i64::try_from((life.min(i64::MAX.into()) + 999_999) / 1_000_000)
+                    .unwrap()
+                    .max(1);
+                assert!(
+                    (millis - 5000..=millis).contains(&ttl),
+                    "{ttl} is not {millis}: {step:?} at {now}"
+                );
             }
             tally.add(&decided);
         }
@@ -550,11 +745,17 @@ fn skew_of(limits: Limits) -> i64 {
 }
 
 fn postgres_states(states: &GcraStates) -> Vec<i64> {
-    states.iter().flat_map(|(period, own)| [period.into(), own.tat_nanos(), own.interval_nanos()]).collect()
+    states
+        .iter()
+        .flat_map(|(period, own)| [period.into(), own.tat_nanos(), own.interval_nanos()])
+        .collect()
 }
 
 fn read_back(states: &[i64]) -> Vec<(u32, i64, i64)> {
-    let mut parts: Vec<_> = states.chunks(3).map(|part| (part[0].try_into().unwrap(), part[1], part[2])).collect();
+    let mut parts: Vec<_> = states
+        .chunks(3)
+        .map(|part| (part[0].try_into().unwrap(), part[1], part[2]))
+        .collect();
     parts.sort();
     parts
 }
@@ -574,10 +775,16 @@ const UNREADABLE_ARRAYS: [&str; 9] = [
 
 #[test]
 fn t4_postgres_decides_as_the_pure_function() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let start = Instant::now();
-    let (mut store, mut random, mut clock, mut tally) =
-        (OnPostgres::connect(&server), Random(2), START, Tally::default());
+    let (mut store, mut random, mut clock, mut tally) = (
+        OnPostgres::connect(&server),
+        Random(2),
+        START,
+        Tally::default(),
+    );
     let (plans, limits, mut models) = (plans(), limits(), vec![Model::default(); 6]);
     for _ in 0..200 {
         let mut steps = Vec::new();
@@ -588,7 +795,9 @@ fn t4_postgres_decides_as_the_pure_function() {
             let model = &mut models[usize::try_from(step.account).unwrap()];
             stored.push(match &step.injected {
                 Some(Injected::States(states)) => array(&postgres_states(states)),
-                Some(Injected::Unreadable(which)) => UNREADABLE_ARRAYS[which % UNREADABLE_ARRAYS.len()].to_owned(),
+                Some(Injected::Unreadable(which)) => {
+                    UNREADABLE_ARRAYS[which % UNREADABLE_ARRAYS.len()].to_owned()
+                }
                 None => array(&model.0.as_ref().map(postgres_states).unwrap_or_default()),
             });
             asked.push(array(&step.check.postgres_arguments().1));
@@ -602,17 +811,35 @@ fn t4_postgres_decides_as_the_pure_function() {
              bailiwick_gcra(u.stored::bigint[], u.asked::bigint[], u.now) AS d ORDER BY u.place",
         );
         let query = query.bind(stored).bind(asked).bind(times);
-        let rows = store.runtime.block_on(query.fetch_all(&mut store.connection)).unwrap();
+        let rows = store
+            .runtime
+            .block_on(query.fetch_all(&mut store.connection))
+            .unwrap();
         assert_eq!(rows.len(), steps.len());
         for ((step, now, decided, expected), row) in steps.iter().zip(rows) {
             let (answer, states): (Vec<i64>, Vec<i64>) = (row.get(0), row.get(1));
             assert_eq!(answer[0], *now);
-            compare(step, *now, decided, answer[1], &answer[2..], step.check.read_postgres(&answer));
+            compare(
+                step,
+                *now,
+                decided,
+                answer[1],
+                &answer[2..],
+                step.check.read_postgres(&answer),
+            );
             assert_eq!(read_back(&states), *expected, "{step:?} at {now}");
-            let last = expected.iter().map(|(_, tat, _)| *tat).max().unwrap_or(i64::MIN).max(*now);
+            let last = expected
+                .iter()
+                .map(|(_, tat, _)| *tat)
+                .max()
+                .unwrap_or(i64::MIN)
+                .max(*now);
             let drained = i128::from(last) + i128::from(skew_of(step.limits));
             let told = i128::from(row.get::<DateTime<Utc>, _>(2).timestamp()) * 1_000_000_000;
-            assert!((drained..drained + 60_000_000_000).contains(&told), "{step:?} at {now}");
+            assert!(
+                (drained..drained + 60_000_000_000).contains(&told),
+                "{step:?} at {now}"
+            );
             tally.add(decided);
         }
     }
@@ -620,23 +847,41 @@ fn t4_postgres_decides_as_the_pure_function() {
 }
 
 fn array(numbers: &[i64]) -> String {
-    format!("{{{}}}", numbers.iter().map(i64::to_string).collect::<Vec<String>>().join(","))
+    format!(
+        "{{{}}}",
+        numbers
+            .iter()
+            .map(i64::to_string)
+            .collect::<Vec<String>>()
+            .join(",")
+    )
 }
 
-/// The statement itself, by the server's time: what it answers names that time, so the pure function can be asked.
+/// The statement itself, by the server's time: what it answers names that time, so the pure
+/// function can be asked.
 #[test]
 fn t4_the_statement_decides_as_the_pure_function() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let start = Instant::now();
-    let (mut store, mut random, mut tally) = (OnPostgres::connect(&server), Random(3), Tally::default());
+    let (mut store, mut random, mut tally) =
+        (OnPostgres::connect(&server), Random(3), Tally::default());
     let (plans, limits, mut models) = (plans(), limits(), vec![Model::default(); 6]);
     let mut before = 0;
     for _ in 0..5000 {
-        let step = any_step(&mut random, Utc::now().timestamp_nanos_opt().unwrap(), &plans, &limits);
+        let step = any_step(
+            &mut random,
+            Utc::now().timestamp_nanos_opt().unwrap(),
+            &plans,
+            &limits,
+        );
         let key = step.check.key().to_string();
         let array = match &step.injected {
             Some(Injected::States(states)) => Some(array(&postgres_states(states))),
-            Some(Injected::Unreadable(which)) => Some(UNREADABLE_ARRAYS[which % UNREADABLE_ARRAYS.len()].to_owned()),
+            Some(Injected::Unreadable(which)) => {
+                Some(UNREADABLE_ARRAYS[which % UNREADABLE_ARRAYS.len()].to_owned())
+            }
             None => None,
         };
         if let Some(array) = array {
@@ -644,18 +889,36 @@ fn t4_the_statement_decides_as_the_pure_function() {
                 "INSERT INTO bailiwick_throttle VALUES ($1, $2::text::bigint[], '{}', now()) \
                  ON CONFLICT (key) DO UPDATE SET states = EXCLUDED.states",
             );
-            store.runtime.block_on(query.bind(&key).bind(array).execute(&mut store.connection)).unwrap();
+            store
+                .runtime
+                .block_on(query.bind(&key).bind(array).execute(&mut store.connection))
+                .unwrap();
         }
         let answered = store.ask(&step.check);
         let now = store.time(&answered);
-        assert!(now >= before && (now - Utc::now().timestamp_nanos_opt().unwrap()).abs() < 60 * SECOND);
+        assert!(
+            now >= before && (now - Utc::now().timestamp_nanos_opt().unwrap()).abs() < 60 * SECOND
+        );
         before = now;
         let model = &mut models[usize::try_from(step.account).unwrap()];
         let decided = model.decide(&step, now);
-        let [_, verdict, backlogs @ ..] = answered.0.as_slice() else { panic!() };
-        compare(&step, now, &decided, *verdict, backlogs, store.read(&step.check, &answered));
-        let query = sqlx::query_scalar("SELECT states FROM bailiwick_throttle WHERE key = $1").bind(&key);
-        let states: Vec<i64> = store.runtime.block_on(query.fetch_one(&mut store.connection)).unwrap();
+        let [_, verdict, backlogs @ ..] = answered.0.as_slice() else {
+            panic!()
+        };
+        compare(
+            &step,
+            now,
+            &decided,
+            *verdict,
+            backlogs,
+            store.read(&step.check, &answered),
+        );
+        let query =
+            sqlx::query_scalar("SELECT states FROM bailiwick_throttle WHERE key = $1").bind(&key);
+        let states: Vec<i64> = store
+            .runtime
+            .block_on(query.fetch_one(&mut store.connection))
+            .unwrap();
         assert_eq!(read_back(&states), model.sorted(), "{step:?} at {now}");
         tally.add(&decided);
     }
@@ -664,14 +927,18 @@ fn t4_the_statement_decides_as_the_pure_function() {
 
 // The invariants, by the servers' time.
 
-/// Sixteen threads at once on one key: no window of any length lets more than a burst and its rate through.
+/// Sixteen threads at once on one key: no window of any length lets more than a burst and its rate
+/// through.
 #[test]
 fn t3_no_window_lets_more_through_under_concurrency() {
     let quotas = set(&[quota(200, 1).with_burst(40).unwrap()]);
     for server in servers() {
         let start = Instant::now();
         let hammer = || {
-            let (mut store, check) = (server.connect(), SharedCheck::of_key(key(7), &quotas, 1, Limits::default()));
+            let (mut store, check) = (
+                server.connect(),
+                SharedCheck::of_key(key(7), &quotas, 1, Limits::default()),
+            );
             let (mut passed, mut asked) = (Vec::new(), 0_usize);
             while start.elapsed() < Duration::from_secs(2) {
                 let answered = store.ask(&check);
@@ -693,24 +960,45 @@ fn t3_no_window_lets_more_through_under_concurrency() {
             }
         });
         passed.sort();
-        println!("{}: {} of {asked} passed in {:.1?}", name(&server), passed.len(), start.elapsed());
+        println!(
+            "{}: {} of {asked} passed in {:.1?}",
+            name(&server),
+            passed.len(),
+            start.elapsed()
+        );
         for (place, first) in passed.iter().enumerate() {
             for (count, last) in (1..).zip(&passed[place..]) {
                 let most = 40 + (last - first) / 5_000_000;
-                assert!(count <= most, "{}: {count} of {most} in {} ns", name(&server), last - first);
+                assert!(
+                    count <= most,
+                    "{}: {count} of {most} in {} ns",
+                    name(&server),
+                    last - first
+                );
             }
         }
-        assert!(asked > 2 * passed.len(), "{}: the quota was never spent", name(&server));
+        assert!(
+            asked > 2 * passed.len(),
+            "{}: the quota was never spent",
+            name(&server)
+        );
         let earned = (passed[passed.len() - 1] - passed[0]) / 5_000_000;
-        // What was bought passes: two hundred a second, but for what the threads were too slow to ask for.
-        assert!(i64::try_from(passed.len()).unwrap() * 10 > (40 + earned) * 8, "{}: too few", name(&server));
+        // What was bought passes: two hundred a second, but for what the threads were too slow to
+        // ask for.
+        assert!(
+            i64::try_from(passed.len()).unwrap() * 10 > (40 + earned) * 8,
+            "{}: too few",
+            name(&server)
+        );
     }
 }
 
 /// A check that waits for the row's lock is decided at the time when it has it, not when it came.
 #[test]
 fn t3_the_time_is_read_under_the_lock() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let (mut first, mut second) = (OnPostgres::connect(&server), OnPostgres::connect(&server));
     let check = SharedCheck::of_key(key(7), &set(&[quota(1, 3600)]), 1, Limits::default());
     first.execute("BEGIN");
@@ -724,12 +1012,19 @@ fn t3_the_time_is_read_under_the_lock() {
     });
     assert!(is_exceeded(&first.read(&check, &answered)));
     let query = sqlx::query_scalar("SELECT answer[1] FROM bailiwick_throttle");
-    let told: i64 = first.runtime.block_on(query.fetch_one(&mut first.connection)).unwrap();
+    let told: i64 = first
+        .runtime
+        .block_on(query.fetch_one(&mut first.connection))
+        .unwrap();
     assert_eq!(told, first.time(&answered));
     let exceeded = first.read(&check, &answered).unwrap_err();
-    let SharedError::Throttled(Throttled::QuotaExceeded(exceeded)) = exceeded else { panic!() };
+    let SharedError::Throttled(Throttled::QuotaExceeded(exceeded)) = exceeded else {
+        panic!()
+    };
     // The first came half a second before the second was decided.
-    assert!(exceeded.retry_at() < at(told) + TimeDelta::seconds(3600) - TimeDelta::milliseconds(400));
+    assert!(
+        exceeded.retry_at() < at(told) + TimeDelta::seconds(3600) - TimeDelta::milliseconds(400)
+    );
 }
 
 fn name(server: &Server) -> &'static str {
@@ -741,16 +1036,31 @@ fn name(server: &Server) -> &'static str {
 
 #[test]
 fn t7_quotas_are_charged_all_or_none() {
-    let (both, hour) = (set(&[quota(2, 3600), quota(3, 86_400)]), set(&[quota(2, 3600)]));
+    let (both, hour) = (
+        set(&[quota(2, 3600), quota(3, 86_400)]),
+        set(&[quota(2, 3600)]),
+    );
     let day = set(&[quota(3, 86_400)]);
     for server in servers() {
         let mut store = server.connect();
-        let mut ask =
-            |quotas: &QuotaSet, cost| store.check(&SharedCheck::of_key(key(7), quotas, cost, Limits::default()));
+        let mut ask = |quotas: &QuotaSet, cost| {
+            store.check(&SharedCheck::of_key(
+                key(7),
+                quotas,
+                cost,
+                Limits::default(),
+            ))
+        };
         assert_eq!(ask(&both, 2).unwrap().remaining(), Some(0));
         for _ in 0..5 {
-            let Err(SharedError::Throttled(Throttled::QuotaExceeded(exceeded))) = ask(&both, 1) else { panic!() };
-            assert_eq!(exceeded.violated_policies().collect::<Vec<String>>(), ["ai/3600s"]);
+            let Err(SharedError::Throttled(Throttled::QuotaExceeded(exceeded))) = ask(&both, 1)
+            else {
+                panic!()
+            };
+            assert_eq!(
+                exceeded.violated_policies().collect::<Vec<String>>(),
+                ["ai/3600s"]
+            );
         }
         // The refusals charged nothing to the day, which has its third cell still.
         assert_eq!(ask(&day, 1).unwrap().remaining(), Some(0));
@@ -760,29 +1070,55 @@ fn t7_quotas_are_charged_all_or_none() {
 
 #[test]
 fn t6_a_plan_flipped_back_and_forth_refills_nothing() {
-    let (small, large) = (set(&[quota(3, 86_400)]), set(&[quota(30, 86_400), quota(1000, 30 * 86_400)]));
+    let (small, large) = (
+        set(&[quota(3, 86_400)]),
+        set(&[quota(30, 86_400), quota(1000, 30 * 86_400)]),
+    );
     for server in servers() {
         let mut store = server.connect();
-        let mut ask =
-            |quotas: &QuotaSet, cost| store.check(&SharedCheck::of_key(key(7), quotas, cost, Limits::default()));
+        let mut ask = |quotas: &QuotaSet, cost| {
+            store.check(&SharedCheck::of_key(
+                key(7),
+                quotas,
+                cost,
+                Limits::default(),
+            ))
+        };
         assert!(ask(&small, 3).is_ok());
         for round in 0..30 {
-            // The larger plan allows 27 more than the three, and no more however often it comes back.
-            assert_eq!(ask(&large, 1).is_ok(), round < 27, "{}: round {round}", name(&server));
-            assert!(is_exceeded(&ask(&small, 1)), "{}: round {round}", name(&server));
+            // The larger plan allows 27 more than the three, and no more however often it comes
+            // back.
+            assert_eq!(
+                ask(&large, 1).is_ok(),
+                round < 27,
+                "{}: round {round}",
+                name(&server)
+            );
+            assert!(
+                is_exceeded(&ask(&small, 1)),
+                "{}: round {round}",
+                name(&server)
+            );
         }
     }
 }
 
 #[test]
 fn t9_a_fresh_key_is_told_what_the_throttle_tells() {
-    let plans = [set(&[quota(5, 60)]), set(&[quota(2, 1), quota(300, 86_400).with_burst(7).unwrap()])];
+    let plans = [
+        set(&[quota(5, 60)]),
+        set(&[quota(2, 1), quota(300, 86_400).with_burst(7).unwrap()]),
+    ];
     for server in servers() {
         let mut store = server.connect();
         for (account, plan) in (0..).zip(&plans) {
             for dialect in [HeaderDialect::Draft10, HeaderDialect::Legacy] {
                 let account = account * 10 + i64::from(dialect == HeaderDialect::Legacy);
-                let throttle = Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1 }).with_dialect(dialect);
+                let throttle = Throttle::new(ThrottleCapacity {
+                    accounts: 1000,
+                    addresses: 1,
+                })
+                .with_dialect(dialect);
                 let access = access(account, plan, Utc::now());
                 for cost in [2, 0, 5] {
                     let check = SharedCheck::new(&access, AI, cost, Limits::default(), Utc::now());
@@ -793,20 +1129,29 @@ fn t9_a_fresh_key_is_told_what_the_throttle_tells() {
                     };
                     let answered = store.ask(&check.with_dialect(dialect));
                     let now = at(store.time(&answered));
-                    let check =
-                        SharedCheck::new(&access, AI, cost, Limits::default(), now).unwrap().with_dialect(dialect);
-                    match (store.read(&check, &answered), throttle.check_cost(&access, AI, cost, now)) {
+                    let check = SharedCheck::new(&access, AI, cost, Limits::default(), now)
+                        .unwrap()
+                        .with_dialect(dialect);
+                    match (
+                        store.read(&check, &answered),
+                        throttle.check_cost(&access, AI, cost, now),
+                    ) {
                         (Ok(shared), Ok(own)) => {
                             assert_eq!(shared.headers(), own.headers());
                             assert_eq!(shared.remaining(), own.remaining());
                         }
                         (Err(SharedError::Throttled(shared)), Err(own)) => {
                             assert_eq!(shared, own);
-                            let problems = [Problem::from(SharedError::Throttled(shared)), Problem::from(own)];
+                            let problems = [
+                                Problem::from(SharedError::Throttled(shared)),
+                                Problem::from(own),
+                            ];
                             assert_eq!(problems[0].headers(), problems[1].headers());
                             assert_eq!(format!("{:?}", problems[0]), format!("{:?}", problems[1]));
                         }
-                        (shared, own) => panic!("{}: {shared:?}, and in process {own:?}", name(&server)),
+                        (shared, own) => {
+                            panic!("{}: {shared:?}, and in process {own:?}", name(&server))
+                        }
                     }
                 }
             }
@@ -817,17 +1162,45 @@ fn t9_a_fresh_key_is_told_what_the_throttle_tells() {
 /// Rows go once they have drained, and the skew has passed; the others stay.
 #[test]
 fn t10_drained_rows_are_swept() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let mut store = OnPostgres::connect(&server);
     for account in 0..20 {
         let slow = account % 2 == 0;
-        let quotas = set(&[if slow { quota(1, 86_400) } else { quota(1000, 1) }]);
-        assert!(store.check(&SharedCheck::of_key(key(account), &quotas, 1, Limits::default())).is_ok());
+        let quotas = set(&[if slow {
+            quota(1, 86_400)
+        } else {
+            quota(1000, 1)
+        }]);
+        assert!(
+            store
+                .check(&SharedCheck::of_key(
+                    key(account),
+                    &quotas,
+                    1,
+                    Limits::default()
+                ))
+                .is_ok()
+        );
     }
-    assert_eq!(store.execute(SharedCheck::POSTGRES_SWEEP), 0, "none has drained for the skew");
-    assert_eq!(store.execute("UPDATE bailiwick_throttle SET drained_at = drained_at - interval '2 minutes'"), 20);
+    assert_eq!(
+        store.execute(SharedCheck::POSTGRES_SWEEP),
+        0,
+        "none has drained for the skew"
+    );
+    assert_eq!(
+        store.execute(
+            "UPDATE bailiwick_throttle SET drained_at = drained_at - interval '2 minutes'"
+        ),
+        20
+    );
     assert_eq!(store.execute(SharedCheck::POSTGRES_SWEEP), 10);
-    assert_eq!(store.execute("DELETE FROM bailiwick_throttle"), 10, "the slow ones stayed");
+    assert_eq!(
+        store.execute("DELETE FROM bailiwick_throttle"),
+        10,
+        "the slow ones stayed"
+    );
 }
 
 // What needs no server.
@@ -837,14 +1210,29 @@ fn what_needs_no_store_is_refused_before_it() {
     let plan = set(&[quota(5, 60), quota(3, 3600)]);
     let access = access(7, &plan, at(START));
     let other = throttle_scope!("other");
-    let refused = |scope, cost, now| SharedCheck::new(&access, scope, cost, Limits::default(), now).unwrap_err();
+    let refused = |scope, cost, now| {
+        SharedCheck::new(&access, scope, cost, Limits::default(), now).unwrap_err()
+    };
     let late = access.valid_until().unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let throttle = Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1 });
-    for (scope, cost, now) in [(AI, 4, at(START)), (other, 1, at(START)), (other, u32::MAX, late), (AI, u32::MAX, late)]
-    {
-        assert_eq!(refused(scope, cost, now), throttle.check_cost(&access, scope, cost, now).unwrap_err());
+    let throttle = Throttle::new(ThrottleCapacity {
+        accounts: 1000,
+        addresses: 1,
+    });
+    for (scope, cost, now) in [
+        (AI, 4, at(START)),
+        (other, 1, at(START)),
+        (other, u32::MAX, late),
+        (AI, u32::MAX, late),
+    ] {
+        assert_eq!(
+            refused(scope, cost, now),
+            throttle.check_cost(&access, scope, cost, now).unwrap_err()
+        );
     }
-    assert_eq!(refused(AI, 4, at(START)), Throttled::CostExceedsBurst { cost: 4, burst: 3 });
+    assert_eq!(
+        refused(AI, 4, at(START)),
+        Throttled::CostExceedsBurst { cost: 4, burst: 3 }
+    );
     assert_eq!(refused(other, 4, at(START)), Throttled::QuotaMissing(other));
     let check = SharedCheck::new(&access, AI, 0, Limits::default(), at(START)).unwrap();
     assert_eq!(check.key(), &key(7));
@@ -854,7 +1242,12 @@ fn what_needs_no_store_is_refused_before_it() {
 #[test]
 fn a_malformed_answer_is_an_error() {
     let one = SharedCheck::of_key(key(7), &set(&[quota(2, 60)]), 1, Limits::default());
-    let two = SharedCheck::of_key(key(7), &set(&[quota(2, 60), quota(3, 3600)]), 1, Limits::default());
+    let two = SharedCheck::of_key(
+        key(7),
+        &set(&[quota(2, 60), quota(3, 3600)]),
+        1,
+        Limits::default(),
+    );
     let (now, cell) = (START, 30 * SECOND);
     assert!(one.read_postgres(&[now, 0, cell]).is_ok());
     assert!(one.read_redis(&[START / SECOND, 0, 0, 30, 0]).is_ok());
@@ -907,8 +1300,21 @@ fn t6_a_flip_between_distant_plans_refills_nothing_on_the_server() {
         let (large, small) = (set(&[quota(10_000, 86_400)]), set(&[quota(10, 86_400)]));
         let limits = Limits::default().with_largest_burst(10_000);
         let mut store = server.connect();
-        assert!(store.check(&SharedCheck::of_key(key(7), &large, 10_000, limits)).is_ok());
-        assert!(store.check(&SharedCheck::of_key(key(7), &small, 1, limits)).is_err());
-        assert!(store.check(&SharedCheck::of_key(key(7), &large, 100, limits)).is_err(), "all of it is spent still");
+        assert!(
+            store
+                .check(&SharedCheck::of_key(key(7), &large, 10_000, limits))
+                .is_ok()
+        );
+        assert!(
+            store
+                .check(&SharedCheck::of_key(key(7), &small, 1, limits))
+                .is_err()
+        );
+        assert!(
+            store
+                .check(&SharedCheck::of_key(key(7), &large, 100, limits))
+                .is_err(),
+            "all of it is spent still"
+        );
     }
 }

@@ -43,8 +43,14 @@ impl Subscriber for Events {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields(String::new());
         event.record(&mut fields);
-        let (level, target) = (*event.metadata().level(), event.metadata().target().to_owned());
-        self.0.lock().unwrap().push((level, target, fields.0.trim_end().to_owned()));
+        let (level, target) = (
+            *event.metadata().level(),
+            event.metadata().target().to_owned(),
+        );
+        self.0
+            .lock()
+            .unwrap()
+            .push((level, target, fields.0.trim_end().to_owned()));
     }
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
@@ -55,20 +61,30 @@ fn tenant(status: &'static str) -> Tenant {
         privileges: vec![],
         account: 7,
         status,
-        plan: Some(gate::Plan { active: true, needs_subscription: false }),
+        plan: Some(gate::Plan {
+            active: true,
+            needs_subscription: false,
+        }),
         subscription: None,
         sites: vec![5150],
     })
 }
 
 /// What is emitted about one request.
-fn emitted(route: Route, evidence: &Evidence, tenant: Option<&Tenant>) -> Vec<(Level, String, String)> {
+fn emitted(
+    route: Route,
+    evidence: &Evidence,
+    tenant: Option<&Tenant>,
+) -> Vec<(Level, String, String)> {
     let events = Events::default();
     let decision = admit(route, evidence, tenant, facts::instant(0));
     let account = tenant.map(|tenant| &tenant.account.id);
     tracing::subscriber::with_default(events.clone(), || {
         assert!(admit(route, evidence, tenant, facts::instant(0)).denial() == decision.denial());
-        assert!(events.0.lock().unwrap().is_empty(), "deciding emits nothing");
+        assert!(
+            events.0.lock().unwrap().is_empty(),
+            "deciding emits nothing"
+        );
         decision.trace(route, account);
     });
     events.0.lock().unwrap().clone()
@@ -80,7 +96,11 @@ fn a_decision_is_one_event_at_the_level_of_its_severity() {
     let key = Principal::api_key(ApiKeyId::from(4711)).of_account(7.into());
     let privilege = Privilege::ConfirmPayments;
     let verified = |principal| Evidence::Verified(principal);
-    let (active, suspended, unknown) = (tenant("active"), tenant("suspended_abuse"), tenant("no such word"));
+    let (active, suspended, unknown) = (
+        tenant("active"),
+        tenant("suspended_abuse"),
+        tenant("no such word"),
+    );
     for (route, evidence, tenant, level, fields) in [
         (
             Route::TenantRead,
@@ -89,9 +109,27 @@ fn a_decision_is_one_event_at_the_level_of_its_severity() {
             Level::INFO,
             "code=admitted route=tenant_read account=7",
         ),
-        (Route::TenantWrite, verified(key), Some(&active), Level::INFO, "code=admitted route=tenant_write account=7"),
-        (Route::Billing, verified(member()), Some(&active), Level::INFO, "code=admitted route=billing account=7"),
-        (Route::Public, Evidence::Nothing, None, Level::INFO, "code=admitted route=public"),
+        (
+            Route::TenantWrite,
+            verified(key),
+            Some(&active),
+            Level::INFO,
+            "code=admitted route=tenant_write account=7",
+        ),
+        (
+            Route::Billing,
+            verified(member()),
+            Some(&active),
+            Level::INFO,
+            "code=admitted route=billing account=7",
+        ),
+        (
+            Route::Public,
+            Evidence::Nothing,
+            None,
+            Level::INFO,
+            "code=admitted route=public",
+        ),
         (
             Route::Public,
             Evidence::Failed(CredentialFailure::BadSignature),

@@ -38,7 +38,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Plays the story of the service against itself over HTTP, checks every answer, and says so by its exit status
+    /// Plays the story of the service against itself over HTTP, checks every answer, and says so by
+    /// its exit status
     Demo,
 }
 
@@ -46,18 +47,30 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let demo = matches!(arguments.command, Some(Command::Demo));
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| if demo { "off" } else { "info" }.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| if demo { "off" } else { "info" }.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
 
     if demo {
         return demo::play().await;
     }
-    let store = Store::open(arguments.database.as_deref()).await.context("the database cannot be opened")?;
+    let store = Store::open(arguments.database.as_deref())
+        .await
+        .context("the database cannot be opened")?;
     let app = App::new(store)?;
     seed::plant(&app).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port))
         .await
-        .with_context(|| format!("port {} cannot be used; choose another with --port, or 0 for any", arguments.port))?;
+        .with_context(|| {
+            format!(
+                "port {} cannot be used; choose another with --port, or 0 for any",
+                arguments.port
+            )
+        })?;
     welcome(&app, &format!("http://{}", listener.local_addr()?))?;
     let jobs = tokio::spawn({
         let app = app.clone();

@@ -1,8 +1,10 @@
-//! Any world of tenants and any course of statements, on an embedded SQLite against the oracle (S1 to S6): the same rows,
-//! nothing foreign touched, and the tenant found in each text by another parser.
+//! Any world of tenants and any course of statements, on an embedded SQLite against the oracle (S1
+//! to S6): the same rows, nothing foreign touched, and the tenant found in each text by another
+//! parser.
 //!
-//! The first four bytes draw the world, every four more a scope and a statement for it, by the tests' own generator; so the
-//! fuzzer can keep the statements that found something new, and put them together otherwise.
+//! The first four bytes draw the world, every four more a scope and a statement for it, by the
+//! tests' own generator; so the fuzzer can keep the statements that found something new, and put
+//! them together otherwise.
 #![no_main]
 
 use std::cell::RefCell;
@@ -46,7 +48,9 @@ const MAX_STEPS: usize = 24;
 /// What the generator draws from these four bytes.
 fn draw<S: Strategy>(strategy: &S, bytes: &[u8]) -> S::Value {
     let mut seed = [0; 32];
-    seed.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+    seed.iter_mut()
+        .zip(bytes)
+        .for_each(|(place, byte)| *place = *byte);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let drawn = strategy.new_tree(&mut TestRunner::new_with_rng(Config::default(), rng));
     drawn.expect("the strategies reject nothing").current()
@@ -64,7 +68,12 @@ fuzz_target!(|bytes: &[u8]| {
         database.load(&world);
         for step in steps.chunks(4).take(MAX_STEPS) {
             let (reach, operation) = STRATEGIES.with(|(_, steps)| draw(steps, step));
-            let mut run = Run { database, world, reach, tally: &mut Tally::default() };
+            let mut run = Run {
+                database,
+                world,
+                reach,
+                tally: &mut Tally::default(),
+            };
             run.one(&operation);
             world = run.world;
             assert_eq!(database.everything(), sorted(&world), "after {operation:?}");

@@ -1,5 +1,5 @@
-//! Claims: a tenant says that a transfer is on its way, or an operator records that it was said. A claim moves nothing; it
-//! is what an operator holds against the bank's statement.
+//! Claims: a tenant says that a transfer is on its way, or an operator records that it was said. A
+//! claim moves nothing; it is what an operator holds against the bank's statement.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -41,13 +41,23 @@ pub struct ClaimRequest {
 }
 
 impl ClaimRequest {
-    /// Checks a claim's facts; the proof is an https address, or the SHA-256 digest of a document in 64 lower-case
-    /// hexadecimal digits.
+    /// Checks a claim's facts; the proof is an https address, or the SHA-256 digest of a document
+    /// in 64 lower-case hexadecimal digits.
     ///
     /// # Errors
     /// [`TransferError::Payer`], then [`TransferError::Proof`].
-    pub fn new(reference: BankReference, amount: Money, payer: &str, proof: &str) -> Result<Self, TransferError> {
-        Ok(Self { reference, amount, payer: checked_payer(payer)?, proof: checked_proof(proof)? })
+    pub fn new(
+        reference: BankReference,
+        amount: Money,
+        payer: &str,
+        proof: &str,
+    ) -> Result<Self, TransferError> {
+        Ok(Self {
+            reference,
+            amount,
+            payer: checked_payer(payer)?,
+            proof: checked_proof(proof)?,
+        })
     }
 
     /// The payer's reference, unique within the account, so that nobody can take another's.
@@ -91,8 +101,18 @@ impl TryFrom<ClaimText> for ClaimRequest {
 
 impl From<ClaimRequest> for ClaimText {
     fn from(facts: ClaimRequest) -> Self {
-        let ClaimRequest { reference, amount, payer, proof } = facts;
-        Self { reference, amount, payer, proof }
+        let ClaimRequest {
+            reference,
+            amount,
+            payer,
+            proof,
+        } = facts;
+        Self {
+            reference,
+            amount,
+            payer,
+            proof,
+        }
     }
 }
 
@@ -176,14 +196,16 @@ impl Explained for ClaimError {
 }
 
 impl Policy {
-    /// Takes a tenant's claim. A [`BillingAccess`] is enough, so an account that is locked for its payment can claim it.
-    /// The same claim again is the same claim; with other facts, its reference is taken, unless it was turned down.
+    /// Takes a tenant's claim. A [`BillingAccess`] is enough, so an account that is locked for its
+    /// payment can claim it. The same claim again is the same claim; with other facts, its
+    /// reference is taken, unless it was turned down.
     ///
-    /// `prior` is the account's claim of the same reference, if there is one. The change is written under
-    /// UNIQUE (account, reference); a clash means: load again and ask again.
+    /// `prior` is the account's claim of the same reference, if there is one. The change is written
+    /// under UNIQUE (account, reference); a clash means: load again and ask again.
     ///
     /// # Errors
-    /// In this order: [`ClaimError::ComingSoon`], [`ClaimError::Nothing`], [`ClaimError::Conflict`], [`ClaimError::Row`].
+    /// In this order: [`ClaimError::ComingSoon`], [`ClaimError::Nothing`],
+    /// [`ClaimError::Conflict`], [`ClaimError::Row`].
     pub fn submit_claim(
         &self,
         access: &BillingAccess,
@@ -197,8 +219,8 @@ impl Policy {
         Claim::open(access.account_id(), access.user(), facts, prior, now)
     }
 
-    /// Records a claim that a tenant made in another way, by mail say. The operator was admitted under
-    /// [`Privilege::ConfirmPayments`] and belongs to another account.
+    /// Records a claim that a tenant made in another way, by mail say. The operator was admitted
+    /// under [`Privilege::ConfirmPayments`] and belongs to another account.
     ///
     /// # Errors
     /// [`ClaimError::Denied`], then as [`submit_claim`](Self::submit_claim).
@@ -230,10 +252,16 @@ impl Claim {
             return Err(ClaimError::Nothing);
         }
         let expected = match prior {
-            Some(prior) if prior.account != *account || prior.facts.reference != facts.reference => {
+            Some(prior)
+                if prior.account != *account || prior.facts.reference != facts.reference =>
+            {
                 return Err(WalletError::Mismatch.into());
             }
-            Some(Self { state: ClaimState::Rejected { .. }, version, .. }) => version,
+            Some(Self {
+                state: ClaimState::Rejected { .. },
+                version,
+                ..
+            }) => version,
             Some(prior) if prior.facts == facts => return Ok(Answer::Replayed(prior)),
             Some(_) => return Err(ClaimError::Conflict(facts.reference)),
             None => 0,
@@ -249,23 +277,29 @@ impl Claim {
         Ok(Answer::Fresh(RowChange::update(expected, claim)))
     }
 
-    /// Turns a claim down, and tells the tenant why. Repeated, it changes nothing. The operator was admitted under
-    /// [`Privilege::ConfirmPayments`] and belongs to another account.
+    /// Turns a claim down, and tells the tenant why. Repeated, it changes nothing. The operator was
+    /// admitted under [`Privilege::ConfirmPayments`] and belongs to another account.
     ///
     /// # Errors
     /// In this order: [`ClaimError::Denied`], [`ClaimError::Reason`], then
     /// [`ClaimError::Rejected`] for another reason, [`ClaimError::Confirmed`].
-    pub fn reject(self, operator: &Operator, reason: &str) -> Result<Answer<RowChange<Self>, Self>, ClaimError> {
+    pub fn reject(
+        self,
+        operator: &Operator,
+        reason: &str,
+    ) -> Result<Answer<RowChange<Self>, Self>, ClaimError> {
         operator.check_foreign(Privilege::ConfirmPayments, &self.account)?;
         let reason = reason.trim();
         if reason.is_empty() || reason.chars().count() > MAX_REASON {
             return Err(ClaimError::Reason);
         }
         match &self.state {
-            ClaimState::Submitted => {
-                Ok(Answer::Fresh(self.into_state(ClaimState::Rejected { reason: reason.to_owned() })?))
+            ClaimState::Submitted => Ok(Answer::Fresh(self.into_state(ClaimState::Rejected {
+                reason: reason.to_owned(),
+            })?)),
+            ClaimState::Rejected { reason: before } if before == reason => {
+                Ok(Answer::Replayed(self))
             }
-            ClaimState::Rejected { reason: before } if before == reason => Ok(Answer::Replayed(self)),
             ClaimState::Rejected { .. } => Err(ClaimError::Rejected),
             ClaimState::Confirmed { .. } => Err(ClaimError::Confirmed),
         }
@@ -273,12 +307,30 @@ impl Claim {
 
     /// The transfer that it announced arrived.
     pub(super) fn confirm(self, transfer: &BankTransfer) -> Result<RowChange<Self>, WalletError> {
-        let (receiving_account, transaction) = (transfer.receiving_account().clone(), transfer.transaction().clone());
-        self.into_state(ClaimState::Confirmed { receiving_account, transaction })
+        let (receiving_account, transaction) = (
+            transfer.receiving_account().clone(),
+            transfer.transaction().clone(),
+        );
+        self.into_state(ClaimState::Confirmed {
+            receiving_account,
+            transaction,
+        })
     }
 
     fn into_state(self, state: ClaimState) -> Result<RowChange<Self>, WalletError> {
-        let (expected, next) = (self.version, self.version.checked_add(1).ok_or(WalletError::AmountOverflow)?);
-        Ok(RowChange::update(expected, Self { state, version: next, ..self }))
+        let (expected, next) = (
+            self.version,
+            self.version
+                .checked_add(1)
+                .ok_or(WalletError::AmountOverflow)?,
+        );
+        Ok(RowChange::update(
+            expected,
+            Self {
+                state,
+                version: next,
+                ..self
+            },
+        ))
     }
 }

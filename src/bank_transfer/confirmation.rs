@@ -1,4 +1,5 @@
-//! The confirmation of a bank transfer, by an operator who does not belong to the account that it credits.
+//! The confirmation of a bank transfer, by an operator who does not belong to the account that it
+//! credits.
 
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ use crate::problem::{Code, Explained};
 use crate::right::Privilege;
 use crate::subscription::{Refusal, Subscription, Transition};
 
-/// A confirmed transfer: a row of the registry that is unique by (receiving account, transaction) over all tenants.
+/// A confirmed transfer: a row of the registry that is unique by (receiving account, transaction)
+/// over all tenants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfirmedTransfer {
     /// The transfer.
@@ -38,12 +40,14 @@ pub struct ConfirmedTransfer {
     pub periods: u32,
     /// The end of the last of them, if the subscription has any.
     pub paid_until: Option<DateTime<Utc>>,
-    /// What of the account's money those periods cost: more than the transfer where it completes a part that came before.
+    /// What of the account's money those periods cost: more than the transfer where it completes a
+    /// part that came before.
     pub applied: Money,
     /// What is above the price and neither kept as a deposit nor given back yet.
     pub noted: Money,
-    /// The subscription that a provider ran until then, by its identifier: end it there once this is written, or the
-    /// provider goes on charging. What it charges all the same is recorded, and brings nothing.
+    /// The subscription that a provider ran until then, by its identifier: end it there once this
+    /// is written, or the provider goes on charging. What it charges all the same is recorded, and
+    /// brings nothing.
     pub ends_at_provider: Option<(Provider, String)>,
     /// The credits that it brought, in all.
     pub credits: Credits,
@@ -68,7 +72,8 @@ pub struct ConfirmedTransfer {
 pub struct TransferFacts {
     /// The account to credit.
     pub account: Account,
-    /// The plan to pay for: that of [`Subscription::next_plan`], or of an account without a subscription its own.
+    /// The plan to pay for: that of [`Subscription::next_plan`], or of an account without a
+    /// subscription its own.
     pub plan: Arc<Plan>,
     /// Its subscription, if the plan needs one.
     pub subscription: Option<Subscription>,
@@ -99,7 +104,8 @@ impl TransferChange {
         &self.account
     }
 
-    /// The account's plan from now on: another than before where a change was pending and is paid now.
+    /// The account's plan from now on: another than before where a change was pending and is paid
+    /// now.
     pub fn plan(&self) -> &PlanId {
         &self.plan
     }
@@ -124,8 +130,8 @@ impl TransferChange {
         &self.grants
     }
 
-    /// The row to insert into the registry, under UNIQUE (receiving account, transaction). A clash means: load again and
-    /// ask again.
+    /// The row to insert into the registry, under UNIQUE (receiving account, transaction). A clash
+    /// means: load again and ask again.
     pub fn record(&self) -> &ConfirmedTransfer {
         &self.record
     }
@@ -142,7 +148,9 @@ pub enum ConfirmError {
     #[error("payment by bank transfer is coming soon")]
     ComingSoon,
     /// The same transfer was confirmed for another account, or with other facts.
-    #[error("the transfer {transaction} to {receiving_account} was confirmed before with other facts")]
+    #[error(
+        "the transfer {transaction} to {receiving_account} was confirmed before with other facts"
+    )]
     Conflict {
         /// The account that received it.
         receiving_account: BankReference,
@@ -158,7 +166,9 @@ pub enum ConfirmError {
         price: Money,
     },
     /// The account's deposit is in another currency than the plan's price: give it back first.
-    #[error("the account's deposit is {deposit}, and the plan costs {price}: the currencies differ")]
+    #[error(
+        "the account's deposit is {deposit}, and the plan costs {price}: the currencies differ"
+    )]
     DepositCurrency {
         /// What the account has paid before.
         deposit: Money,
@@ -174,8 +184,8 @@ pub enum ConfirmError {
     /// The plan needs a subscription and the account has none.
     #[error("the plan needs a subscription, and the account has none")]
     SubscriptionMissing,
-    /// The plan that was loaded is not the one to pay for (see [`Subscription::next_plan`]), or a subscription to another plan
-    /// stands in the way.
+    /// The plan that was loaded is not the one to pay for (see [`Subscription::next_plan`]), or a
+    /// subscription to another plan stands in the way.
     #[error("the plan is not the one that the next payment is for")]
     PlanMismatch,
     /// The subscription's status does not allow a payment.
@@ -204,21 +214,25 @@ impl Explained for ConfirmError {
 }
 
 impl Policy {
-    /// Confirms that a bank transfer arrived: the account's standing, its subscription's next period, the credits of the
-    /// plan, and the registry's row change together. The same facts again give the same answer and change nothing.
+    /// Confirms that a bank transfer arrived: the account's standing, its subscription's next
+    /// period, the credits of the plan, and the registry's row change together. The same facts
+    /// again give the same answer and change nothing.
     ///
-    /// What arrives adds to the account's deposit. Below the plan's price it is recorded and kept; the transfer with which
-    /// the sum reaches the price opens the period. What is above goes as the policy's [`Overpayment`](crate::policy::Overpayment) says. A suspension
-    /// for an overdue payment is lifted by a period that is paid; one for any other cause stays, and the payment counts
-    /// all the same. The period continues the last one if the payment comes while tenants are still admitted, slack and
-    /// grace included, so that no service is free. What time had made due for the subscription is carried out first.
+    /// What arrives adds to the account's deposit. Below the plan's price it is recorded and kept;
+    /// the transfer with which the sum reaches the price opens the period. What is above goes as
+    /// the policy's [`Overpayment`](crate::policy::Overpayment) says. A suspension for an overdue
+    /// payment is lifted by a period that is paid; one for any other cause stays, and the payment
+    /// counts all the same. The period continues the last one if the payment comes while tenants
+    /// are still admitted, slack and grace included, so that no service is free. What time had made
+    /// due for the subscription is carried out first.
     ///
-    /// On a plan that needs no subscription, the transfer tops up: the plan's credits, or what the policy says instead,
-    /// for ever.
+    /// On a plan that needs no subscription, the transfer tops up: the plan's credits, or what the
+    /// policy says instead, for ever.
     ///
     /// # Errors
-    /// In this order: [`ConfirmError::Denied`], [`ConfirmError::Conflict`], then what the rows
-    /// say, [`ConfirmError::ComingSoon`], the currencies, [`ConfirmError::Nothing`], and what the subscription refuses.
+    /// In this order: [`ConfirmError::Denied`], [`ConfirmError::Conflict`], then what the rows say,
+    /// [`ConfirmError::ComingSoon`], the currencies, [`ConfirmError::Nothing`], and what the
+    /// subscription refuses.
     ///
     /// ```
     /// # use bailiwick::{Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, admit};
@@ -267,19 +281,41 @@ impl Policy {
         facts: TransferFacts,
         now: DateTime<Utc>,
     ) -> Result<Answer<TransferChange, ConfirmedTransfer>, ConfirmError> {
-        let TransferFacts { account, plan, subscription, deposit, claim, prior } = facts;
+        let TransferFacts {
+            account,
+            plan,
+            subscription,
+            deposit,
+            claim,
+            prior,
+        } = facts;
         operator.check_foreign(Privilege::ConfirmPayments, &account.id)?;
 
-        let paid_for = subscription.as_ref().filter(|_| plan.needs_subscription).map(|subscription| &subscription.id);
+        let paid_for = subscription
+            .as_ref()
+            .filter(|_| plan.needs_subscription)
+            .map(|subscription| &subscription.id);
         if let Some(prior) = prior {
             let same = prior.transfer.is_of(transfer)
                 && prior.account == account.id
                 && prior.subscription.as_ref() == paid_for;
-            return if same { Ok(Answer::Replayed(prior)) } else { Err(ConfirmError::conflict(transfer)) };
+            return if same {
+                Ok(Answer::Replayed(prior))
+            } else {
+                Err(ConfirmError::conflict(transfer))
+            };
         }
-        check_rows(&account, subscription.as_ref(), deposit.as_ref(), claim.as_ref())?;
-        // On a plan that needs none, a subscription must be of no account: ended, or of this very plan.
-        let in_the_way = |paid: &Subscription| !plan.needs_subscription && !paid.is_terminal() && paid.plan != plan.id;
+        check_rows(
+            &account,
+            subscription.as_ref(),
+            deposit.as_ref(),
+            claim.as_ref(),
+        )?;
+        // On a plan that needs none, a subscription must be of no account: ended, or of this very
+        // plan.
+        let in_the_way = |paid: &Subscription| {
+            !plan.needs_subscription && !paid.is_terminal() && paid.plan != plan.id
+        };
         if subscription.as_ref().is_some_and(in_the_way) {
             return Err(ConfirmError::PlanMismatch);
         }
@@ -299,19 +335,29 @@ impl Policy {
             None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
             None => {
                 let credits = self.top_up_credits.unwrap_or(plan.credits_per_month);
-                let credits = credits.checked_mul(split.periods).ok_or(WalletError::AmountOverflow)?;
-                paid.grants.extend(DueGrant::new(transfer.cause(&account.id), GrantTerms::forever(credits)));
+                let credits = credits
+                    .checked_mul(split.periods)
+                    .ok_or(WalletError::AmountOverflow)?;
+                paid.grants.extend(DueGrant::new(
+                    transfer.cause(&account.id),
+                    GrantTerms::forever(credits),
+                ));
             }
         }
         let record = ConfirmedTransfer {
             transfer: transfer.clone(),
             account: account.id.clone(),
-            subscription: subscription.as_ref().map(|subscription| subscription.id.clone()),
+            subscription: subscription
+                .as_ref()
+                .map(|subscription| subscription.id.clone()),
             periods: split.periods,
             paid_until: paid.until,
             applied: split.applied,
             noted: split.noted,
-            ends_at_provider: subscription.as_ref().filter(|_| split.periods > 0).and_then(Subscription::run_by),
+            ends_at_provider: subscription
+                .as_ref()
+                .filter(|_| split.periods > 0)
+                .and_then(Subscription::run_by),
             credits: DueGrant::total(&paid.grants).ok_or(WalletError::AmountOverflow)?,
             grants: paid.grants.iter().map(|due| due.key().into()).collect(),
             refunded: Money::zero(transfer.amount().currency()),
@@ -323,7 +369,9 @@ impl Policy {
         };
         let now_paid = paid.subscription.as_ref().or(subscription.as_ref());
         Ok(Answer::Fresh(TransferChange {
-            plan: now_paid.map_or(&plan.id, |subscription| &subscription.plan).clone(),
+            plan: now_paid
+                .map_or(&plan.id, |subscription| &subscription.plan)
+                .clone(),
             deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept),
             claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
             account: paid_account(&account, split.periods > 0)?,

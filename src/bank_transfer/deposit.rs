@@ -17,8 +17,8 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::subscription::{Subscription, SubscriptionStatus};
 
-/// What an account has paid and not used up: parts of a price that have not reached it, and what was paid above one. A
-/// row that is unique by account; an account without one has no deposit.
+/// What an account has paid and not used up: parts of a price that have not reached it, and what
+/// was paid above one. A row that is unique by account; an account without one has no deposit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deposit {
@@ -26,8 +26,8 @@ pub struct Deposit {
     pub account: AccountId,
     /// How much.
     pub amount: Money,
-    /// What deposits have paid for periods without a transfer, in all; it is no part of `amount`. See
-    /// [`Policy::apply_deposit`].
+    /// What deposits have paid for periods without a transfer, in all; it is no part of `amount`.
+    /// See [`Policy::apply_deposit`].
     pub applied: Money,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
@@ -85,63 +85,106 @@ impl DepositChange {
 }
 
 impl Deposit {
-    /// The row after a change, if there is one to write: none where an account that had no deposit still has none.
-    pub(super) fn change(before: Option<&Self>, account: &AccountId, amount: Money) -> Option<RowChange<Self>> {
+    /// The row after a change, if there is one to write: none where an account that had no deposit
+    /// still has none.
+    pub(super) fn change(
+        before: Option<&Self>,
+        account: &AccountId,
+        amount: Money,
+    ) -> Option<RowChange<Self>> {
         let nothing = Money::zero(amount.currency());
         let version = before.map_or(0, |deposit| deposit.version);
         let unchanged = before.map_or(amount.is_zero(), |deposit| deposit.amount == amount);
         let next = version.checked_add(1).filter(|_| !unchanged)?;
         let applied = before.map_or(nothing, |deposit| deposit.applied_or(nothing));
-        Some(RowChange::update(version, Self { account: account.clone(), amount, applied, version: next }))
+        Some(RowChange::update(
+            version,
+            Self {
+                account: account.clone(),
+                amount,
+                applied,
+                version: next,
+            },
+        ))
     }
 
     /// What has paid by itself; nothing is in no currency.
     fn applied_or(&self, nothing: Money) -> Money {
-        if self.applied.is_zero() { nothing } else { self.applied }
+        if self.applied.is_zero() {
+            nothing
+        } else {
+            self.applied
+        }
     }
 }
 
 impl Policy {
-    /// Pays for the next period from the deposit, once the running one is over and if there is enough: what a host's job
-    /// asks before it carries out [what time has made due](Self::advance_subscription). `None` where there is nothing to
-    /// pay, or not enough to pay it; nor does it pay for a subscription that is paid in another way, is paused or is to end,
-    /// for a plan that is no longer offered, or for an account that is suspended for anything but its payment.
+    /// Pays for the next period from the deposit, once the running one is over and if there is
+    /// enough: what a host's job asks before it carries out [what time has made
+    /// due](Self::advance_subscription). `None` where there is nothing to pay, or not enough to pay
+    /// it; nor does it pay for a subscription that is paid in another way, is paused or is to end,
+    /// for a plan that is no longer offered, or for an account that is suspended for anything but
+    /// its payment.
     ///
     /// # Errors
-    /// As for a transfer: the account is closed, the plan is not the one that is due, the currencies differ, the rows do
-    /// not belong together.
+    /// As for a transfer: the account is closed, the plan is not the one that is due, the
+    /// currencies differ, the rows do not belong together.
     pub fn apply_deposit(
         &self,
         facts: DepositFacts,
         now: DateTime<Utc>,
     ) -> Result<Option<DepositChange>, ConfirmError> {
-        let DepositFacts { account, plan, subscription, deposit } = facts;
+        let DepositFacts {
+            account,
+            plan,
+            subscription,
+            deposit,
+        } = facts;
         check_rows(&account, Some(&subscription), Some(&deposit), None)?;
         if *subscription.next_plan() != plan.id || !plan.needs_subscription {
             return Err(ConfirmError::PlanMismatch);
         }
         let price = plan.price;
         if !deposit.amount.is_zero() && deposit.amount.currency() != price.currency() {
-            return Err(ConfirmError::DepositCurrency { deposit: deposit.amount, price });
+            return Err(ConfirmError::DepositCurrency {
+                deposit: deposit.amount,
+                price,
+            });
         }
         let is_over = subscription.running_until().is_none_or(|end| end <= now);
-        let left = deposit.amount.checked_sub(price).filter(|_| is_over && !price.is_zero() && plan.active);
-        let Some(left) =
-            left.filter(|_| is_served_from_deposit(&account, &subscription) && !self.is_lost(&subscription, now))
-        else {
+        let left = deposit
+            .amount
+            .checked_sub(price)
+            .filter(|_| is_over && !price.is_zero() && plan.active);
+        let Some(left) = left.filter(|_| {
+            is_served_from_deposit(&account, &subscription) && !self.is_lost(&subscription, now)
+        }) else {
             return Ok(None);
         };
         let payment = self.payment(&plan, None);
         let paid = pay(&subscription, subscription.clone(), &plan, &payment, 1, now)?;
         let after = paid.subscription.ok_or(WalletError::Mismatch)?;
         let applied = deposit.applied_or(Money::zero(price.currency()));
-        let applied = applied.checked_add(price).ok_or(WalletError::AmountOverflow)?;
-        let version = deposit.version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+        let applied = applied
+            .checked_add(price)
+            .ok_or(WalletError::AmountOverflow)?;
+        let version = deposit
+            .version
+            .checked_add(1)
+            .ok_or(WalletError::AmountOverflow)?;
         Ok(Some(DepositChange {
             account: paid_account(&account, true)?,
             plan: after.plan.clone(),
             subscription: RowChange::update(subscription.version, after),
-            deposit: RowChange::update(deposit.version, Deposit { amount: left, applied, version, ..deposit.clone() }),
+            deposit: RowChange::update(
+                deposit.version,
+                Deposit {
+                    amount: left,
+                    applied,
+                    version,
+                    ..deposit.clone()
+                },
+            ),
             grants: paid.grants,
         }))
     }
@@ -149,11 +192,15 @@ impl Policy {
     /// Whether time has made due that the subscription ends: then nothing revives it.
     fn is_lost(&self, subscription: &Subscription, now: DateTime<Utc>) -> bool {
         let transitions = self.advance_subscription(subscription, now);
-        subscription.is_terminal() || transitions.last().is_some_and(|last| last.subscription().is_terminal())
+        subscription.is_terminal()
+            || transitions
+                .last()
+                .is_some_and(|last| last.subscription().is_terminal())
     }
 }
 
-/// Whether a deposit may pay: by bank transfer, for an account that gets something for it, and for no one who has paused.
+/// Whether a deposit may pay: by bank transfer, for an account that gets something for it, and for
+/// no one who has paused.
 fn is_served_from_deposit(account: &Account, subscription: &Subscription) -> bool {
     let is_welcome = matches!(
         account.status,
@@ -161,6 +208,9 @@ fn is_served_from_deposit(account: &Account, subscription: &Subscription) -> boo
             | AccountStatus::PendingPayment
             | AccountStatus::Suspended(SuspensionCause::PaymentOverdue)
     );
-    let is_live = !matches!(subscription.status, SubscriptionStatus::Paused | SubscriptionStatus::Unknown);
+    let is_live = !matches!(
+        subscription.status,
+        SubscriptionStatus::Paused | SubscriptionStatus::Unknown
+    );
     is_welcome && is_live && subscription.payment_method == PaymentMethod::BankTransfer
 }

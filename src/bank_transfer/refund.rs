@@ -26,8 +26,8 @@ const OVERFLOW: WalletError = WalletError::AmountOverflow;
 pub enum AfterRefund {
     /// It goes on: a gesture.
     KeepService,
-    /// The subscription ends at once, and what is left of its credits is taken back, unless the periods that the transfer
-    /// paid are over: then there is nothing to end.
+    /// The subscription ends at once, and what is left of its credits is taken back, unless the
+    /// periods that the transfer paid are over: then there is nothing to end.
     EndService,
 }
 
@@ -35,7 +35,8 @@ pub enum AfterRefund {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransferRefund {
-    /// What all refunds of this transfer come to, this one included: repeated, it gives nothing back twice.
+    /// What all refunds of this transfer come to, this one included: repeated, it gives nothing
+    /// back twice.
     pub total: Money,
     /// What becomes of the service, where money is given back that had paid for it.
     pub then: AfterRefund,
@@ -117,12 +118,16 @@ pub enum TransferRefundError {
         /// What was refunded.
         refunded: Money,
     },
-    /// Later transfers have paid for later periods, whose money would be lost with them: refund those first.
+    /// Later transfers have paid for later periods, whose money would be lost with them: refund
+    /// those first.
     #[error("later transfers have paid for later periods: refund those first")]
     LaterPaid,
-    /// It cannot be told which period this money paid for: it was a part of a price, or paid from the deposit. Refund the
-    /// transfer that completed the price, or keep the service and cancel it.
-    #[error("it cannot be told which period this money paid for: refund what completed the price, or cancel by itself")]
+    /// It cannot be told which period this money paid for: it was a part of a price, or paid from
+    /// the deposit. Refund the transfer that completed the price, or keep the service and cancel
+    /// it.
+    #[error(
+        "it cannot be told which period this money paid for: refund what completed the price, or cancel by itself"
+    )]
     Unattributed,
     /// The subscription's own data refuse to end it.
     #[error(transparent)]
@@ -137,9 +142,10 @@ impl Explained for TransferRefundError {
         match self {
             Self::Denied(denial) => denial.code(),
             Self::Currency { .. } => Code::CurrencyMismatch,
-            Self::ExceedsTransfer { .. } | Self::BelowRefunded { .. } | Self::LaterPaid | Self::Unattributed => {
-                Code::RefundInvalid
-            }
+            Self::ExceedsTransfer { .. }
+            | Self::BelowRefunded { .. }
+            | Self::LaterPaid
+            | Self::Unattributed => Code::RefundInvalid,
             Self::Refused(refusal) => refusal.code(),
             Self::Row(error) => error.code(),
         }
@@ -147,17 +153,20 @@ impl Explained for TransferRefundError {
 }
 
 impl ConfirmedTransfer {
-    /// Records that a transfer, or a part of it, was sent back. What was only noted goes first, then what the account has
-    /// as a deposit; the rest takes back what had paid for a period, and then the service goes on or ends, as the refund
-    /// says. Repeated with the same total, it changes nothing.
+    /// Records that a transfer, or a part of it, was sent back. What was only noted goes first,
+    /// then what the account has as a deposit; the rest takes back what had paid for a period, and
+    /// then the service goes on or ends, as the refund says. Repeated with the same total, it
+    /// changes nothing.
     ///
-    /// It does not ask whether the method is still enabled: what arrived can always be sent back. The operator was
-    /// admitted under [`Privilege::ConfirmPayments`] and belongs to another account.
+    /// It does not ask whether the method is still enabled: what arrived can always be sent back.
+    /// The operator was admitted under [`Privilege::ConfirmPayments`] and belongs to another
+    /// account.
     ///
     /// # Errors
     /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::Currency`],
-    /// [`TransferRefundError::ExceedsTransfer`], [`TransferRefundError::BelowRefunded`], [`TransferRefundError::Row`]; and where
-    /// the service is to end, [`TransferRefundError::LaterPaid`], [`TransferRefundError::Unattributed`],
+    /// [`TransferRefundError::ExceedsTransfer`], [`TransferRefundError::BelowRefunded`],
+    /// [`TransferRefundError::Row`]; and where the service is to end,
+    /// [`TransferRefundError::LaterPaid`], [`TransferRefundError::Unattributed`],
     /// [`TransferRefundError::Refused`].
     pub fn refund(
         operator: &Operator,
@@ -165,7 +174,12 @@ impl ConfirmedTransfer {
         facts: RefundFacts,
         now: DateTime<Utc>,
     ) -> Result<Answer<TransferRefundChange, Self>, TransferRefundError> {
-        let RefundFacts { record, subscription, deposit, wallet } = facts;
+        let RefundFacts {
+            record,
+            subscription,
+            deposit,
+            wallet,
+        } = facts;
         operator.check_foreign(Privilege::ConfirmPayments, &record.account)?;
 
         let (total, amount) = (refund.total, record.transfer.amount());
@@ -176,7 +190,9 @@ impl ConfirmedTransfer {
             return Err(TransferRefundError::ExceedsTransfer { total, amount });
         }
         let refunded = record.refunded;
-        let more = total.checked_sub(refunded).ok_or(TransferRefundError::BelowRefunded { total, refunded })?;
+        let more = total
+            .checked_sub(refunded)
+            .ok_or(TransferRefundError::BelowRefunded { total, refunded })?;
         if more.is_zero() {
             return Ok(Answer::Replayed(record));
         }
@@ -187,7 +203,9 @@ impl ConfirmedTransfer {
         let noted = record.noted.lesser(more).ok_or(OVERFLOW)?;
         let rest = more.checked_sub(noted).ok_or(OVERFLOW)?;
         // A deposit in another currency has nothing of this transfer.
-        let kept = deposit.as_ref().and_then(|deposit| deposit.amount.lesser(rest));
+        let kept = deposit
+            .as_ref()
+            .and_then(|deposit| deposit.amount.lesser(rest));
         let kept = kept.unwrap_or(Money::zero(amount.currency()));
         let taken_back = rest.checked_sub(kept).ok_or(OVERFLOW)?;
         let ends = !taken_back.is_zero() && refund.then == AfterRefund::EndService;
@@ -202,7 +220,9 @@ impl ConfirmedTransfer {
             version: record.version.checked_add(1).ok_or(OVERFLOW)?,
             ..record.clone()
         };
-        let left = deposit.as_ref().and_then(|deposit| deposit.amount.checked_sub(kept));
+        let left = deposit
+            .as_ref()
+            .and_then(|deposit| deposit.amount.checked_sub(kept));
         Ok(Answer::Fresh(TransferRefundChange {
             deposit: left.and_then(|left| Deposit::change(deposit.as_ref(), &record.account, left)),
             subscription: ending.transition.map(Transition::into_change),
@@ -231,21 +251,33 @@ impl Ending {
         let Some(id) = &record.subscription else {
             // A top-up: its own credits.
             let revocations = record.grants.iter().cloned().map(revoke).collect();
-            return Ok(Self { transition: None, revocations });
+            return Ok(Self {
+                transition: None,
+                revocations,
+            });
         };
-        // Without the subscription, none of what it brought is left: neither months ahead nor what a larger plan added.
+        // Without the subscription, none of what it brought is left: neither months ahead nor what
+        // a larger plan added.
         let revocations: Vec<DueRevocation> = wallet.grants_of(id).map(revoke).collect();
         let Some(paid) = subscription.filter(|paid| paid.id == *id && !paid.is_terminal()) else {
-            return Ok(Self { transition: None, revocations });
+            return Ok(Self {
+                transition: None,
+                revocations,
+            });
         };
-        let Some(last) = paid.current_period.map(|period| period.end).filter(|end| now < *end) else {
+        let Some(last) = paid
+            .current_period
+            .map(|period| period.end)
+            .filter(|end| now < *end)
+        else {
             return Ok(Self::default());
         };
         let by_deposit = deposit.is_some_and(|deposit| !deposit.applied.is_zero());
         match record.paid_until {
-            Some(until) if until == last => {
-                Ok(Self { transition: Some(paid.apply(Command::CancelNow, now)?), revocations })
-            }
+            Some(until) if until == last => Ok(Self {
+                transition: Some(paid.apply(Command::CancelNow, now)?),
+                revocations,
+            }),
             Some(until) if now < until => Err(TransferRefundError::LaterPaid),
             Some(_) if !by_deposit => Ok(Self::default()),
             _ => Err(TransferRefundError::Unattributed),

@@ -18,8 +18,9 @@ const MAX_REFERENCE: usize = 64;
 /// The most characters of a payer's name or of a proof's address.
 const MAX_TEXT: usize = 500;
 
-/// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters, without spaces and in
-/// upper case, so that one transfer is one, whether an account is typed as `DE02 1203 0000` or as `de0212030000`.
+/// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters,
+/// without spaces and in upper case, so that one transfer is one, whether an account is typed as
+/// `DE02 1203 0000` or as `de0212030000`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BankReference(Arc<str>);
@@ -36,7 +37,10 @@ impl FromStr for BankReference {
 
     fn from_str(text: &str) -> Result<Self, TransferError> {
         let text: String = text.split(' ').collect();
-        if text.is_empty() || text.len() > MAX_REFERENCE || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        if text.is_empty()
+            || text.len() > MAX_REFERENCE
+            || !text.bytes().all(|b| b.is_ascii_graphic())
+        {
             return Err(TransferError::Reference);
         }
         Ok(Self(text.to_ascii_uppercase().into()))
@@ -101,8 +105,9 @@ pub struct BankTransfer {
 }
 
 impl BankTransfer {
-    /// Checks the facts of a transfer: the account that received it, the bank's identifier of it, how much, from whom,
-    /// and the proof: an https address, or the SHA-256 digest of a document in 64 lower-case hexadecimal digits.
+    /// Checks the facts of a transfer: the account that received it, the bank's identifier of it,
+    /// how much, from whom, and the proof: an https address, or the SHA-256 digest of a document in
+    /// 64 lower-case hexadecimal digits.
     ///
     /// # Errors
     /// [`TransferError::Payer`], then [`TransferError::Proof`].
@@ -114,7 +119,13 @@ impl BankTransfer {
         proof: &str,
     ) -> Result<Self, TransferError> {
         let (payer, proof) = (checked_payer(payer)?, checked_proof(proof)?);
-        Ok(Self { receiving_account, transaction, amount, payer, proof })
+        Ok(Self {
+            receiving_account,
+            transaction,
+            amount,
+            payer,
+            proof,
+        })
     }
 
     /// Whether both are the same transfer with the same amount, whatever else is written about it.
@@ -126,7 +137,11 @@ impl BankTransfer {
 
     /// The cause of the credits that it brings without a subscription.
     pub(super) fn cause(&self, account: &AccountId) -> Cause {
-        Cause::bank_transfer(account, self.receiving_account.as_str(), self.transaction.as_str())
+        Cause::bank_transfer(
+            account,
+            self.receiving_account.as_str(),
+            self.transaction.as_str(),
+        )
     }
 
     /// The account of the service that received the money.
@@ -134,7 +149,8 @@ impl BankTransfer {
         &self.receiving_account
     }
 
-    /// The bank's identifier of the transaction. With the receiving account it is unique over all tenants.
+    /// The bank's identifier of the transaction. With the receiving account it is unique over all
+    /// tenants.
     pub fn transaction(&self) -> &BankReference {
         &self.transaction
     }
@@ -158,17 +174,26 @@ impl BankTransfer {
 /// A payer's name, without the space around it.
 pub(super) fn checked_payer(payer: &str) -> Result<String, TransferError> {
     let payer = payer.trim();
-    let sound = !payer.is_empty() && payer.chars().count() <= MAX_TEXT && !payer.contains(char::is_control);
-    if sound { Ok(payer.to_owned()) } else { Err(TransferError::Payer) }
+    let sound =
+        !payer.is_empty() && payer.chars().count() <= MAX_TEXT && !payer.contains(char::is_control);
+    if sound {
+        Ok(payer.to_owned())
+    } else {
+        Err(TransferError::Payer)
+    }
 }
 
 /// A proof: an https address, or a SHA-256 digest.
 pub(super) fn checked_proof(proof: &str) -> Result<String, TransferError> {
     let is_digest = read_digest(proof).is_some();
-    let is_address = proof
-        .strip_prefix("https://")
-        .is_some_and(|rest| !rest.is_empty() && proof.len() <= MAX_TEXT && rest.bytes().all(|b| b.is_ascii_graphic()));
-    if is_digest || is_address { Ok(proof.to_owned()) } else { Err(TransferError::Proof) }
+    let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
+        !rest.is_empty() && proof.len() <= MAX_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
+    });
+    if is_digest || is_address {
+        Ok(proof.to_owned())
+    } else {
+        Err(TransferError::Proof)
+    }
 }
 
 /// A transfer as it is written down.
@@ -186,13 +211,31 @@ impl TryFrom<TransferText> for BankTransfer {
     type Error = TransferError;
 
     fn try_from(text: TransferText) -> Result<Self, TransferError> {
-        Self::new(text.receiving_account, text.transaction, text.amount, &text.payer, &text.proof)
+        Self::new(
+            text.receiving_account,
+            text.transaction,
+            text.amount,
+            &text.payer,
+            &text.proof,
+        )
     }
 }
 
 impl From<BankTransfer> for TransferText {
     fn from(transfer: BankTransfer) -> Self {
-        let BankTransfer { receiving_account, transaction, amount, payer, proof } = transfer;
-        Self { receiving_account, transaction, amount, payer, proof }
+        let BankTransfer {
+            receiving_account,
+            transaction,
+            amount,
+            payer,
+            proof,
+        } = transfer;
+        Self {
+            receiving_account,
+            transaction,
+            amount,
+            payer,
+            proof,
+        }
     }
 }

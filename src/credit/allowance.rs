@@ -1,4 +1,5 @@
-//! An allowance: a large hold that one node draws down by itself, so that a thousand small charges cost one write.
+//! An allowance: a large hold that one node draws down by itself, so that a thousand small charges
+//! cost one write.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -11,11 +12,12 @@ use crate::problem::{Code, Explained};
 
 /// A hold that is drawn down in memory, from many threads at once, without asking the store.
 ///
-/// The node checkpoints what was drawn, from time to time, by [`Wallet::draw`](crate::credit::Wallet::draw) with
-/// [`drawn`](Self::drawn), and at shutdown settles with [`end`](Self::end). After a crash the hold expires: what the last
-/// checkpoint had drawn is spent, the rest goes back, so the loss is at most what was drawn since. Drawing stops a skew
-/// before the hold's end, so that clocks that differ by less cannot draw from a hold that has expired. What makes a charge
-/// happen once within an allowance is the node's to see to.
+/// The node checkpoints what was drawn, from time to time, by
+/// [`Wallet::draw`](crate::credit::Wallet::draw) with [`drawn`](Self::drawn), and at shutdown
+/// settles with [`end`](Self::end). After a crash the hold expires: what the last checkpoint had
+/// drawn is spent, the rest goes back, so the loss is at most what was drawn since. Drawing stops a
+/// skew before the hold's end, so that clocks that differ by less cannot draw from a hold that has
+/// expired. What makes a charge happen once within an allowance is the node's to see to.
 ///
 /// ```
 /// use bailiwick::{Credits, Hold, Problem, Wallet};
@@ -73,11 +75,17 @@ impl Explained for AllowanceError {
 }
 
 impl Allowance {
-    /// An allowance of what is held, less what was drawn of it before. `skew` is how far clocks differ at most; a negative
-    /// one counts as none.
+    /// An allowance of what is held, less what was drawn of it before. `skew` is how far clocks
+    /// differ at most; a negative one counts as none.
     pub fn of(hold: Hold, drawn: Credits, skew: TimeDelta) -> Self {
-        let stops_at = hold.expires_at().checked_sub_signed(skew.max(TimeDelta::zero()));
-        Self { stops_at: stops_at.unwrap_or(DateTime::<Utc>::MIN_UTC), hold, drawn: AtomicI64::new(drawn.micros()) }
+        let stops_at = hold
+            .expires_at()
+            .checked_sub_signed(skew.max(TimeDelta::zero()));
+        Self {
+            stops_at: stops_at.unwrap_or(DateTime::<Utc>::MIN_UTC),
+            hold,
+            drawn: AtomicI64::new(drawn.micros()),
+        }
     }
 
     /// Draws an amount, or nothing of it; the total that is drawn with it.
@@ -89,10 +97,20 @@ impl Allowance {
             return Err(AllowanceError::Ended);
         }
         let most = self.hold.amount().micros();
-        let more = |drawn: i64| drawn.checked_add(amount.micros()).filter(|total| *total <= most);
-        match self.drawn.fetch_update(Ordering::AcqRel, Ordering::Acquire, more) {
+        let more = |drawn: i64| {
+            drawn
+                .checked_add(amount.micros())
+                .filter(|total| *total <= most)
+        };
+        match self
+            .drawn
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+        {
             Ok(before) => Ok(self.within(before.saturating_add(amount.micros()))),
-            Err(_) => Err(AllowanceError::Exhausted { needed: amount, left: self.left() }),
+            Err(_) => Err(AllowanceError::Exhausted {
+                needed: amount,
+                left: self.left(),
+            }),
         }
     }
 

@@ -48,15 +48,22 @@ impl Balance {
         self.debt.is_zero() && amount <= self.free
     }
 
-    /// Whether the parts add up, and nothing is free beside a debt. Between the entries of one command that may be so,
-    /// until the debt is repaid.
+    /// Whether the parts add up, and nothing is free beside a debt. Between the entries of one
+    /// command that may be so, until the debt is repaid.
     pub(super) fn is_exact(&self) -> bool {
         self.adds_up() && (self.free.is_zero() || self.debt.is_zero())
     }
 
     /// Whether the parts add up.
     pub(super) fn adds_up(&self) -> bool {
-        let parts = [self.scheduled, self.free, self.held, self.spent, self.expired, self.revoked];
+        let parts = [
+            self.scheduled,
+            self.free,
+            self.held,
+            self.spent,
+            self.expired,
+            self.revoked,
+        ];
         let sum: i128 = parts.iter().map(|part| i128::from(part.micros())).sum();
         i128::from(self.granted.micros()).checked_add(self.debt.micros().into()) == Some(sum)
     }

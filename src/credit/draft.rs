@@ -16,13 +16,20 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Advances the wallet to `now`, boundary by boundary. A `now` before the wallet's time is the wallet's time.
+    /// Advances the wallet to `now`, boundary by boundary. A `now` before the wallet's time is the
+    /// wallet's time.
     pub(super) fn begin(wallet: Wallet, now: DateTime<Utc>) -> Result<Self, WalletError> {
         let now = now.max(wallet.as_of);
-        let mut draft = Self { expected_version: wallet.version, wallet, now, entries: Vec::new() };
+        let mut draft = Self {
+            expected_version: wallet.version,
+            wallet,
+            now,
+            entries: Vec::new(),
+        };
         while let Some(at) = draft.wallet.next_boundary().filter(|at| *at <= now) {
             draft.record_due(at)?;
-            // What was due has happened, so the next instant is a later one; else this would go on for ever.
+            // What was due has happened, so the next instant is a later one; else this would go on
+            // for ever.
             if draft.wallet.next_boundary().is_some_and(|next| next <= at) {
                 return Err(WalletError::Inexact);
             }
@@ -31,8 +38,9 @@ impl Draft {
         Ok(draft)
     }
 
-    /// Records what is due at an instant, and repays debt from what has become free by it, until nothing more comes of
-    /// either: a repayment can use up the grant that a rollover was waiting for.
+    /// Records what is due at an instant, and repays debt from what has become free by it, until
+    /// nothing more comes of either: a repayment can use up the grant that a rollover was waiting
+    /// for.
     fn record_due(&mut self, at: DateTime<Utc>) -> Result<(), WalletError> {
         loop {
             while let Some(event) = self.wallet.due_at(at) {
@@ -51,7 +59,11 @@ impl Draft {
     /// Applies an event and enters it into the ledger.
     pub(super) fn record(&mut self, at: DateTime<Utc>, event: Event) -> Result<(), WalletError> {
         self.wallet.apply(&event, at)?;
-        self.wallet.sequence = self.wallet.sequence.checked_add(1).ok_or(WalletError::AmountOverflow)?;
+        self.wallet.sequence = self
+            .wallet
+            .sequence
+            .checked_add(1)
+            .ok_or(WalletError::AmountOverflow)?;
         self.entries.push(LedgerEntry {
             account: self.wallet.account().clone(),
             sequence: self.wallet.sequence,
@@ -73,11 +85,30 @@ impl Draft {
         Ok(true)
     }
 
-    /// Ends the command: what it has made due happens, debt is repaid from what has become free, and the version moves on.
-    pub(super) fn finish<T>(mut self, outcome: Option<OutcomeWrite>, result: T) -> Result<Change<T>, WalletError> {
+    /// Ends the command: what it has made due happens, debt is repaid from what has become free,
+    /// and the version moves on.
+    pub(super) fn finish<T>(
+        mut self,
+        outcome: Option<OutcomeWrite>,
+        result: T,
+    ) -> Result<Change<T>, WalletError> {
         self.record_due(self.now)?;
-        self.wallet.version = self.expected_version.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let Self { wallet, expected_version, entries, .. } = self;
-        Ok(Change { expected_version, wallet, entries, outcome, result })
+        self.wallet.version = self
+            .expected_version
+            .checked_add(1)
+            .ok_or(WalletError::AmountOverflow)?;
+        let Self {
+            wallet,
+            expected_version,
+            entries,
+            ..
+        } = self;
+        Ok(Change {
+            expected_version,
+            wallet,
+            entries,
+            outcome,
+            result,
+        })
     }
 }

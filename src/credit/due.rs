@@ -1,5 +1,5 @@
-//! Credits that something else makes due, or takes back: a paid month, a transfer, a refund. The change that makes them
-//! due lists them; the host grants each in the same transaction.
+//! Credits that something else makes due, or takes back: a paid month, a transfer, a refund. The
+//! change that makes them due lists them; the host grants each in the same transaction.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use crate::period::{Interval, IntervalUnit, Period};
 use crate::plan::Plan;
 use crate::subscription::{Effect, SubscriptionStatus, Transition};
 
-/// Credits that are due, with the key under which they are granted once. The host grants each of them in the transaction
-/// of the change that lists it:
+/// Credits that are due, with the key under which they are granted once. The host grants each of
+/// them in the transaction of the change that lists it:
 ///
 /// ```
 /// # use bailiwick::{Credits, Money, Plan, Subscription, Wallet, chrono};
@@ -90,11 +90,13 @@ impl DueGrant {
 
     /// The sum of several, within what amounts can hold.
     pub(crate) fn total(due: &[Self]) -> Option<Credits> {
-        due.iter().try_fold(Credits::ZERO, |sum, due| sum.checked_add(due.terms.amount))
+        due.iter()
+            .try_fold(Credits::ZERO, |sum, due| sum.checked_add(due.terms.amount))
     }
 }
 
-/// A grant that is taken back by the change that lists it, such as a refund: [`Wallet::revoke_due`] carries it out.
+/// A grant that is taken back by the change that lists it, such as a refund: [`Wallet::revoke_due`]
+/// carries it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "credits are taken back only when that is written"]
 pub struct DueRevocation {
@@ -119,10 +121,11 @@ impl DueRevocation {
 }
 
 impl Wallet {
-    /// Grants what is due. `None` where there is nothing to write: it was granted before, its month is over, or a change of
-    /// plan would raise a month that was not granted under its own key.
+    /// Grants what is due. `None` where there is nothing to write: it was granted before, its month
+    /// is over, or a change of plan would raise a month that was not granted under its own key.
     ///
-    /// `prior` is the stored outcome of [`DueGrant::key`], read after the wallet in the same transaction.
+    /// `prior` is the stored outcome of [`DueGrant::key`], read after the wallet in the same
+    /// transaction.
     ///
     /// # Errors
     /// As [`grant`](Self::grant).
@@ -134,7 +137,9 @@ impl Wallet {
     ) -> Result<Option<Change<Grant>>, GrantError> {
         // The wallet's time is never earlier than what it has seen.
         let now = now.max(self.as_of());
-        if due.terms.expires_at.is_some_and(|end| end <= now) || (due.cause.is_raise && prior.is_none()) {
+        if due.terms.expires_at.is_some_and(|end| end <= now)
+            || (due.cause.is_raise && prior.is_none())
+        {
             return Ok(None);
         }
         match self.grant(&due.cause, due.terms.clone(), prior, now)? {
@@ -143,10 +148,11 @@ impl Wallet {
         }
     }
 
-    /// Takes back what is left of a grant, as [`revoke`](Self::revoke) does. `None` where there is nothing to write: it was
-    /// taken back before, or nothing of it is left.
+    /// Takes back what is left of a grant, as [`revoke`](Self::revoke) does. `None` where there is
+    /// nothing to write: it was taken back before, or nothing of it is left.
     ///
-    /// `prior` is the stored outcome of [`DueRevocation::key`], read after the wallet in the same transaction.
+    /// `prior` is the stored outcome of [`DueRevocation::key`], read after the wallet in the same
+    /// transaction.
     ///
     /// # Errors
     /// [`RevokeError::Wallet`].
@@ -168,9 +174,9 @@ impl Wallet {
 }
 
 impl Transition {
-    /// The credits that this transition makes due on a plan: those of each month that the period opened, and what a larger
-    /// plan brings more in the month that runs. The plan is the one that was paid for, or changed to. They live for their
-    /// month; those of a trial end with it.
+    /// The credits that this transition makes due on a plan: those of each month that the period
+    /// opened, and what a larger plan brings more in the month that runs. The plan is the one that
+    /// was paid for, or changed to. They live for their month; those of a trial end with it.
     ///
     /// A host with other terms, a rollover say, builds them itself with [`Cause::month`].
     pub fn grants(&self, plan: &Plan) -> Vec<DueGrant> {
@@ -186,13 +192,25 @@ impl Transition {
                     }
                 }
                 Effect::PlanChanged { to, .. } if *to == plan.id => {
-                    let running = subscription.current_period.filter(|period| period.contains(self.at()));
-                    let months = running.map(|period| credit_months(plan.interval, period, subscription.anchor));
-                    let month = months.into_iter().flatten().find(|month| month.contains(self.at()));
-                    let cause = |month| Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
-                    let raise = month.and_then(|month| DueGrant::new(cause(month), month_terms(plan, month, None)));
+                    let running = subscription
+                        .current_period
+                        .filter(|period| period.contains(self.at()));
+                    let months = running
+                        .map(|period| credit_months(plan.interval, period, subscription.anchor));
+                    let month = months
+                        .into_iter()
+                        .flatten()
+                        .find(|month| month.contains(self.at()));
+                    let cause = |month| {
+                        Cause::of_month(&subscription.account, &subscription.id, month).into_raise()
+                    };
+                    let raise = month.and_then(|month| {
+                        DueGrant::new(cause(month), month_terms(plan, month, None))
+                    });
                     // A payment that puts a plan into force has opened this month for it already.
-                    due.extend(raise.filter(|raise| due.iter().all(|other| other.key() != raise.key())));
+                    due.extend(
+                        raise.filter(|raise| due.iter().all(|other| other.key() != raise.key())),
+                    );
                 }
                 _ => {}
             }
@@ -202,21 +220,37 @@ impl Transition {
 }
 
 fn month_terms(plan: &Plan, month: Period, end: Option<DateTime<Utc>>) -> GrantTerms {
-    let month = Period { end: end.map_or(month.end, |end| end.min(month.end)), ..month };
+    let month = Period {
+        end: end.map_or(month.end, |end| end.min(month.end)),
+        ..month
+    };
     GrantTerms::month(plan.credits_per_month, month)
 }
 
-/// The months whose credits a period brings. Of a plan that is paid by months or years, those that start within it; of
-/// one that is paid by days or weeks, the calendar month (UTC) in which it starts, so that a month's credits come once
-/// however many weeks are paid in it.
-pub(crate) fn credit_months(interval: Interval, period: Period, anchor: DateTime<Utc>) -> Vec<Period> {
+/// The months whose credits a period brings. Of a plan that is paid by months or years, those that
+/// start within it; of one that is paid by days or weeks, the calendar month (UTC) in which it
+/// starts, so that a month's credits come once however many weeks are paid in it.
+pub(crate) fn credit_months(
+    interval: Interval,
+    period: Period,
+    anchor: DateTime<Utc>,
+) -> Vec<Period> {
     match interval.unit {
         IntervalUnit::Month | IntervalUnit::Year => period.months(anchor).collect(),
-        IntervalUnit::Day | IntervalUnit::Week => calendar_month(period.start).into_iter().collect(),
+        IntervalUnit::Day | IntervalUnit::Week => {
+            calendar_month(period.start).into_iter().collect()
+        }
     }
 }
 
 fn calendar_month(at: DateTime<Utc>) -> Option<Period> {
-    let first = at.date_naive().checked_sub_days(Days::new(at.day0().into()))?.and_time(NaiveTime::MIN).and_utc();
-    Some(Period { start: first, end: first.checked_add_months(Months::new(1))? })
+    let first = at
+        .date_naive()
+        .checked_sub_days(Days::new(at.day0().into()))?
+        .and_time(NaiveTime::MIN)
+        .and_utc();
+    Some(Period {
+        start: first,
+        end: first.checked_add_months(Months::new(1))?,
+    })
 }

@@ -22,7 +22,8 @@ use crate::problem::{Code, Explained};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SettleError {
-    /// The cost is more than was held, and the overage policy does not allow it. The hold stays open.
+    /// The cost is more than was held, and the overage policy does not allow it. The hold stays
+    /// open.
     #[error("the cost is {cost} credits, and {held} were held")]
     CostExceedsHold {
         /// The cost.
@@ -99,13 +100,15 @@ impl Explained for ReleaseError {
 }
 
 impl Wallet {
-    /// Charges a part of a hold while the call goes on, as a stream does: `total` is what all draws together come to, so a
-    /// repeated draw adds nothing. The hold stays open. A refused draw is the host's sign to abort the call.
+    /// Charges a part of a hold while the call goes on, as a stream does: `total` is what all draws
+    /// together come to, so a repeated draw adds nothing. The hold stays open. A refused draw is
+    /// the host's sign to abort the call.
     ///
     /// `prior` is the same as for [`settle`](Self::settle).
     ///
     /// # Errors
-    /// [`SettleError::CostExceedsHold`] beyond the hold, whatever the overage policy; that is for the settlement.
+    /// [`SettleError::CostExceedsHold`] beyond the hold, whatever the overage policy; that is for
+    /// the settlement.
     pub fn draw(
         self,
         hold: &Hold,
@@ -123,28 +126,57 @@ impl Wallet {
         }
         let pending = pending(prior)?;
         let mut draft = Draft::begin(self, now)?;
-        let record = draft.wallet.open_hold(&hold.key).cloned().ok_or(SettleError::Expired)?;
-        let Some(amount) = total.checked_sub(record.drawn).filter(|amount| !amount.is_zero()) else {
+        let record = draft
+            .wallet
+            .open_hold(&hold.key)
+            .cloned()
+            .ok_or(SettleError::Expired)?;
+        let Some(amount) = total
+            .checked_sub(record.drawn)
+            .filter(|amount| !amount.is_zero())
+        else {
             return Ok(Answer::Replayed(record.drawn));
         };
         if total > record.amount {
-            return Err(SettleError::CostExceedsHold { cost: total, held: record.amount });
+            return Err(SettleError::CostExceedsHold {
+                cost: total,
+                held: record.amount,
+            });
         }
-        let paid_with = pending.paid_with.max(draft.wallet.life_of(&record.slices, amount));
-        draft.record(draft.now, Event::Drawn { hold: hold.key.clone(), amount })?;
-        let state = State::Pending(Pending { drawn: total, paid_with, ..pending.clone() });
-        let outcome = Outcome { state, ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), total)?))
+        let paid_with = pending
+            .paid_with
+            .max(draft.wallet.life_of(&record.slices, amount));
+        draft.record(
+            draft.now,
+            Event::Drawn {
+                hold: hold.key.clone(),
+                amount,
+            },
+        )?;
+        let state = State::Pending(Pending {
+            drawn: total,
+            paid_with,
+            ..pending.clone()
+        });
+        let outcome = Outcome {
+            state,
+            ..prior.clone()
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Update(outcome)), total)?,
+        ))
     }
 
-    /// Charges what the call really cost, draws included, and gives the rest back. Repeated with the same cost, it
-    /// answers with the same receipt.
+    /// Charges what the call really cost, draws included, and gives the rest back. Repeated with
+    /// the same cost, it answers with the same receipt.
     ///
-    /// `prior` is the stored outcome of [`Outcome::spend_key`] of the hold's key, read after the wallet in the same
-    /// transaction; without it the answer is [`WalletError::Mismatch`], since a hold that was written has one.
+    /// `prior` is the stored outcome of [`Outcome::spend_key`] of the hold's key, read after the
+    /// wallet in the same transaction; without it the answer is [`WalletError::Mismatch`], since a
+    /// hold that was written has one.
     ///
-    /// A cost beyond the hold is refused, unless the overage policy under which the hold was made says otherwise. A hold
-    /// that has expired stays so; a settlement that comes late is a new charge, once, if that policy says so too.
+    /// A cost beyond the hold is refused, unless the overage policy under which the hold was made
+    /// says otherwise. A hold that has expired stays so; a settlement that comes late is a new
+    /// charge, once, if that policy says so too.
     pub fn settle(
         self,
         hold: &Hold,
@@ -160,7 +192,10 @@ impl Wallet {
         }
         let pending = pending(prior)?;
         if cost < pending.drawn {
-            return Err(SettleError::LessThanDrawn { total: cost, drawn: pending.drawn });
+            return Err(SettleError::LessThanDrawn {
+                total: cost,
+                drawn: pending.drawn,
+            });
         }
         let mut draft = Draft::begin(self, now)?;
         let (receipt, paid_with) = match draft.wallet.open_hold(&hold.key).cloned() {
@@ -172,12 +207,17 @@ impl Wallet {
             paid_with: pending.paid_with.max(paid_with),
             refunded: pending.refunded,
         };
-        let outcome = Outcome { state, ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), receipt)?))
+        let outcome = Outcome {
+            state,
+            ..prior.clone()
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Update(outcome)), receipt)?,
+        ))
     }
 
-    /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back already, and a repeated
-    /// release does nothing: both are answers, not errors.
+    /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back
+    /// already, and a repeated release does nothing: both are answers, not errors.
     ///
     /// `prior` is the same as for [`settle`](Self::settle).
     pub fn release(
@@ -197,16 +237,35 @@ impl Wallet {
         if draft.wallet.open_hold(&hold.key).is_none() {
             return Ok(Answer::Replayed(Ended::Expired));
         }
-        draft.record(draft.now, Event::Released { hold: hold.key.clone() })?;
-        let outcome = Outcome { state: State::Released(pending.clone()), ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), Ended::Released)?))
+        draft.record(
+            draft.now,
+            Event::Released {
+                hold: hold.key.clone(),
+            },
+        )?;
+        let outcome = Outcome {
+            state: State::Released(pending.clone()),
+            ..prior.clone()
+        };
+        Ok(Answer::Fresh(draft.finish(
+            Some(OutcomeWrite::Update(outcome)),
+            Ended::Released,
+        )?))
     }
 
     /// The outcome that the hold stored. A hold without one was never written.
-    fn prior_of_hold<'a>(&self, hold: &Hold, prior: Option<&'a Outcome>) -> Result<&'a Outcome, WalletError> {
+    fn prior_of_hold<'a>(
+        &self,
+        hold: &Hold,
+        prior: Option<&'a Outcome>,
+    ) -> Result<&'a Outcome, WalletError> {
         let prior = prior.ok_or(WalletError::Mismatch)?;
         prior.check(self.account(), &Outcome::spend_key(&hold.key))?;
-        if hold.account == *self.account() { Ok(prior) } else { Err(WalletError::Mismatch) }
+        if hold.account == *self.account() {
+            Ok(prior)
+        } else {
+            Err(WalletError::Mismatch)
+        }
     }
 }
 
@@ -221,7 +280,11 @@ fn pending(prior: &Outcome) -> Result<&Pending, SettleError> {
 }
 
 impl Draft {
-    pub(super) fn settle(&mut self, hold: &HoldRecord, cost: Credits) -> Result<(Receipt, Life), SettleError> {
+    pub(super) fn settle(
+        &mut self,
+        hold: &HoldRecord,
+        cost: Credits,
+    ) -> Result<(Receipt, Life), SettleError> {
         let captured = cost.min(hold.amount);
         let excess = cost.saturating_sub(hold.amount);
         let balance = self.wallet.balance();
@@ -231,15 +294,41 @@ impl Draft {
             Overage::Available => (excess.min(balance.free), Credits::ZERO),
             Overage::Debt(limit) => match beyond(&balance, excess, limit) {
                 Some(parts) => parts,
-                None => return Err(SettleError::CostExceedsHold { cost, held: hold.amount }),
+                None => {
+                    return Err(SettleError::CostExceedsHold {
+                        cost,
+                        held: hold.amount,
+                    });
+                }
             },
-            Overage::Reject => return Err(SettleError::CostExceedsHold { cost, held: hold.amount }),
+            Overage::Reject => {
+                return Err(SettleError::CostExceedsHold {
+                    cost,
+                    held: hold.amount,
+                });
+            }
         };
         let beyond = self.wallet.slices(from_free);
-        let life = (self.wallet.life_of(&hold.slices, captured.saturating_sub(hold.drawn)))
-            .max(self.wallet.life_of(&beyond, from_free));
-        let receipt = self.receipt(&hold.key, &hold.operation, cost, [captured, from_free, debt])?;
-        self.record(self.now, Event::Settled { hold: hold.key.clone(), cost, captured, beyond, debt })?;
+        let life = (self
+            .wallet
+            .life_of(&hold.slices, captured.saturating_sub(hold.drawn)))
+        .max(self.wallet.life_of(&beyond, from_free));
+        let receipt = self.receipt(
+            &hold.key,
+            &hold.operation,
+            cost,
+            [captured, from_free, debt],
+        )?;
+        self.record(
+            self.now,
+            Event::Settled {
+                hold: hold.key.clone(),
+                cost,
+                captured,
+                beyond,
+                debt,
+            },
+        )?;
         Ok((receipt, life))
     }
 
@@ -251,7 +340,8 @@ impl Draft {
         cost: Credits,
     ) -> Result<(Receipt, Life), SettleError> {
         let (due, balance) = (cost.saturating_sub(pending.drawn), self.wallet.balance());
-        // What was drawn in time covers it all: nothing new is charged, so nothing can come too late.
+        // What was drawn in time covers it all: nothing new is charged, so nothing can come too
+        // late.
         let is_covered = due.is_zero() && !pending.drawn.is_zero();
         if self.now >= pending.late_until && !is_covered {
             return Err(SettleError::Expired);
@@ -262,13 +352,31 @@ impl Draft {
             LateSettle::Available => (due.min(balance.free), Credits::ZERO),
             LateSettle::Debt(limit) => match beyond(&balance, due, limit) {
                 Some(parts) => parts,
-                None => return Err(SettleError::LateInsufficient { cost: due, available: balance.available() }),
+                None => {
+                    return Err(SettleError::LateInsufficient {
+                        cost: due,
+                        available: balance.available(),
+                    });
+                }
             },
         };
         let slices = self.wallet.slices(from_free);
         let life = self.wallet.life_of(&slices, from_free);
-        let receipt = self.receipt(key, &pending.operation, cost, [pending.drawn, from_free, debt])?;
-        self.record(self.now, Event::SettledLate { hold: key.clone(), cost, slices, debt })?;
+        let receipt = self.receipt(
+            key,
+            &pending.operation,
+            cost,
+            [pending.drawn, from_free, debt],
+        )?;
+        self.record(
+            self.now,
+            Event::SettledLate {
+                hold: key.clone(),
+                cost,
+                slices,
+                debt,
+            },
+        )?;
         Ok((receipt, life))
     }
 
@@ -279,15 +387,28 @@ impl Draft {
         cost: Credits,
         charged: [Credits; 3],
     ) -> Result<Receipt, WalletError> {
-        let charged = charged.into_iter().try_fold(Credits::ZERO, Credits::checked_add);
+        let charged = charged
+            .into_iter()
+            .try_fold(Credits::ZERO, Credits::checked_add);
         let charged = charged.ok_or(WalletError::AmountOverflow)?;
-        Ok(Receipt { key: key.clone(), operation: operation.clone(), cost, charged, settled_at: self.now })
+        Ok(Receipt {
+            key: key.clone(),
+            operation: operation.clone(),
+            cost,
+            charged,
+            settled_at: self.now,
+        })
     }
 }
 
-/// What free credits and a debt within its limit contribute to an amount; `None` if they do not cover it.
+/// What free credits and a debt within its limit contribute to an amount; `None` if they do not
+/// cover it.
 fn beyond(balance: &Balance, amount: Credits, limit: Credits) -> Option<(Credits, Credits)> {
     let from_free = amount.min(balance.free);
     let debt = amount.saturating_sub(from_free);
-    balance.debt.checked_add(debt).filter(|total| *total <= limit).map(|_| (from_free, debt))
+    balance
+        .debt
+        .checked_add(debt)
+        .filter(|total| *total <= limit)
+        .map(|_| (from_free, debt))
 }

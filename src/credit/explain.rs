@@ -12,21 +12,29 @@ use crate::money::Credits;
 use crate::period::Period;
 
 impl Wallet {
-    /// The first instant, from `now` on, at which an amount is available by time alone: because scheduled credits take
-    /// effect, or holds run out. `None` if that never happens without another grant.
-    pub fn covered_at(&self, amount: Credits, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, WalletError> {
+    /// The first instant, from `now` on, at which an amount is available by time alone: because
+    /// scheduled credits take effect, or holds run out. `None` if that never happens without
+    /// another grant.
+    pub fn covered_at(
+        &self,
+        amount: Credits,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, WalletError> {
         let mut wallet = Draft::begin(self.clone(), now)?.wallet;
         while !wallet.balance().covers(amount) {
             // Every boundary ends a hold, or changes a grant for good, so there are only so many.
-            let Some(at) = wallet.next_boundary() else { return Ok(None) };
+            let Some(at) = wallet.next_boundary() else {
+                return Ok(None);
+            };
             wallet = Draft::begin(wallet, at)?.wallet;
         }
         Ok(Some(wallet.as_of()))
     }
 }
 
-/// Where an account's credits went in a period: the balance at its beginning, every line, the balance at its end. It adds
-/// up: each line's balance is the one before with the line's own change.
+/// Where an account's credits went in a period: the balance at its beginning, every line, the
+/// balance at its end. It adds up: each line's balance is the one before with the line's own
+/// change.
 ///
 /// As a text it is a table:
 ///
@@ -46,13 +54,18 @@ pub struct LedgerStatement {
 }
 
 impl LedgerStatement {
-    /// The statement of a period, from the last entry that took effect before it (`None` if there is none) and all the
-    /// entries that took effect in it, in the order of their numbers. What time has decided since the last entry and no
-    /// command has recorded yet is not in the ledger, and not here: [`Wallet::advance`] records it.
+    /// The statement of a period, from the last entry that took effect before it (`None` if there
+    /// is none) and all the entries that took effect in it, in the order of their numbers. What
+    /// time has decided since the last entry and no command has recorded yet is not in the ledger,
+    /// and not here: [`Wallet::advance`] records it.
     ///
     /// # Errors
     /// The first entry that is not of the account, out of order, or not of the period.
-    pub fn new(before: Option<&LedgerEntry>, lines: Vec<LedgerEntry>, period: Period) -> Result<Self, LedgerError> {
+    pub fn new(
+        before: Option<&LedgerEntry>,
+        lines: Vec<LedgerEntry>,
+        period: Period,
+    ) -> Result<Self, LedgerError> {
         let mut last = before;
         for line in &lines {
             let sequence = last.map_or(line.sequence, |last| last.sequence.saturating_add(1));
@@ -71,7 +84,11 @@ impl LedgerStatement {
             }
             last = Some(line);
         }
-        Ok(Self { period, opening: before.map(|entry| entry.balance), lines })
+        Ok(Self {
+            period,
+            opening: before.map(|entry| entry.balance),
+            lines,
+        })
     }
 
     /// The period.
@@ -86,13 +103,19 @@ impl LedgerStatement {
 
     /// The balance at its end.
     pub fn closing(&self) -> Balance {
-        self.lines.last().map_or_else(|| self.opening(), |line| line.balance)
+        self.lines
+            .last()
+            .map_or_else(|| self.opening(), |line| line.balance)
     }
 
     /// Every line, each with what it changed of what is available, in micro-credits.
     pub fn lines(&self) -> impl Iterator<Item = (&LedgerEntry, i64)> {
-        let befores = std::iter::once(self.opening()).chain(self.lines.iter().map(|line| line.balance));
-        self.lines.iter().zip(befores).map(|(line, before)| (line, net(&line.balance).saturating_sub(net(&before))))
+        let befores =
+            std::iter::once(self.opening()).chain(self.lines.iter().map(|line| line.balance));
+        self.lines
+            .iter()
+            .zip(befores)
+            .map(|(line, before)| (line, net(&line.balance).saturating_sub(net(&before))))
     }
 }
 
@@ -104,7 +127,11 @@ fn net(balance: &Balance) -> i64 {
 /// Micro-credits as credits, with their sign.
 fn signed(micros: i64) -> String {
     let amount = Credits::from_micros(micros.saturating_abs()).unwrap_or(Credits::ZERO);
-    if micros < 0 { format!("-{amount}") } else { amount.to_string() }
+    if micros < 0 {
+        format!("-{amount}")
+    } else {
+        amount.to_string()
+    }
 }
 
 /// A row of the table: when, what, its change, and what is available after it.
@@ -112,20 +139,48 @@ type Row = (DateTime<Utc>, String, String, String);
 
 impl fmt::Display for LedgerStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let edge = |at, name: &str, balance: &Balance| (at, name.to_owned(), String::new(), signed(net(balance)));
+        let edge = |at, name: &str, balance: &Balance| {
+            (at, name.to_owned(), String::new(), signed(net(balance)))
+        };
         let lines = self.lines().map(|(line, change)| {
             let plus = if change > 0 { "+" } else { "" };
-            let change = if change == 0 { String::new() } else { format!("{plus}{}", signed(change)) };
-            (line.at, line.event.to_string(), change, signed(net(&line.balance)))
+            let change = if change == 0 {
+                String::new()
+            } else {
+                format!("{plus}{}", signed(change))
+            };
+            (
+                line.at,
+                line.event.to_string(),
+                change,
+                signed(net(&line.balance)),
+            )
         });
         let rows: Vec<Row> = std::iter::once(edge(self.period.start, "opening", &self.opening()))
             .chain(lines)
-            .chain(std::iter::once(edge(self.period.end, "closing", &self.closing())))
+            .chain(std::iter::once(edge(
+                self.period.end,
+                "closing",
+                &self.closing(),
+            )))
             .collect();
-        let width = |text: fn(&Row) -> &String| rows.iter().map(|row| text(row).len()).max().unwrap_or_default();
-        let (what, changed, left) = (width(|row| &row.1), width(|row| &row.2), width(|row| &row.3));
+        let width = |text: fn(&Row) -> &String| {
+            rows.iter()
+                .map(|row| text(row).len())
+                .max()
+                .unwrap_or_default()
+        };
+        let (what, changed, left) = (
+            width(|row| &row.1),
+            width(|row| &row.2),
+            width(|row| &row.3),
+        );
         for (at, event, change, net) in &rows {
-            writeln!(f, "{}  {event:<what$}  {change:>changed$}  {net:>left$}", at.format("%Y-%m-%d %H:%M:%S"))?;
+            writeln!(
+                f,
+                "{}  {event:<what$}  {change:>changed$}  {net:>left$}",
+                at.format("%Y-%m-%d %H:%M:%S")
+            )?;
         }
         Ok(())
     }
@@ -145,7 +200,11 @@ impl fmt::Display for Event {
             Self::HoldExpired { hold } => write!(f, "hold expired: {hold}"),
             Self::GrantExpired { grant, amount } => write!(f, "expired {amount} ({grant})"),
             Self::Revoked { grant, amount } => write!(f, "revoked {amount} ({grant})"),
-            Self::RolledOver { grant, left, amount } => write!(f, "rolled over {amount} of {left} ({grant})"),
+            Self::RolledOver {
+                grant,
+                left,
+                amount,
+            } => write!(f, "rolled over {amount} of {left} ({grant})"),
             Self::DebtRepaid { .. } => f.write_str("debt repaid"),
         }
     }

@@ -1,4 +1,5 @@
-//! A grant as it stands in a wallet: what of it is free, what holds pin, and what it will do by itself.
+//! A grant as it stands in a wallet: what of it is free, what holds pin, and what it will do by
+//! itself.
 
 use std::sync::Arc;
 
@@ -32,16 +33,28 @@ pub(super) struct Lapse {
 }
 
 impl Lapse {
-    /// Lapses that a wallet remembers: a period takes over from the one before, so more than a few are of no use.
+    /// Lapses that a wallet remembers: a period takes over from the one before, so more than a few
+    /// are of no use.
     pub(super) const MAX: usize = 4;
 }
 
 impl Funds {
     pub(super) fn new(grant: &Grant, at: DateTime<Utc>) -> Self {
         let scheduled = at < grant.effective_at;
-        let free = if scheduled { Credits::ZERO } else { grant.amount };
+        let free = if scheduled {
+            Credits::ZERO
+        } else {
+            grant.amount
+        };
         let rolls_over = grant.rollover.is_some();
-        Self { grant: grant.clone(), scheduled, revoked: false, rolls_over, free, held: Credits::ZERO }
+        Self {
+            grant: grant.clone(),
+            scheduled,
+            revoked: false,
+            rolls_over,
+            free,
+            held: Credits::ZERO,
+        }
     }
 
     /// The next instant at which the grant changes by itself.
@@ -55,7 +68,10 @@ impl Funds {
 
     /// What is still to roll over into the grant, once it is in effect.
     pub(super) fn due_rollover(&self) -> Option<&Rollover> {
-        self.grant.rollover.as_ref().filter(|_| self.rolls_over && !self.scheduled)
+        self.grant
+            .rollover
+            .as_ref()
+            .filter(|_| self.rolls_over && !self.scheduled)
     }
 
     /// Whether what is left of it at its end is remembered for the next period.
@@ -63,14 +79,17 @@ impl Funds {
         self.grant.cause == CauseKind::Period
     }
 
-    /// Whether its parts can be parts of it: what is scheduled is neither free nor held, and lives at all.
+    /// Whether its parts can be parts of it: what is scheduled is neither free nor held, and lives
+    /// at all.
     pub(super) fn is_sound(&self) -> bool {
         let used = self.free.checked_add(self.held);
         !self.grant.amount.is_zero()
             && !self.grant.is_expired_at(self.grant.effective_at)
             && (!self.revoked || (self.free.is_zero() && !self.scheduled && !self.rolls_over))
             && (!self.rolls_over || self.grant.rollover.is_some())
-            && used.is_some_and(|used| used <= self.grant.amount && (!self.scheduled || used.is_zero()))
+            && used.is_some_and(|used| {
+                used <= self.grant.amount && (!self.scheduled || used.is_zero())
+            })
     }
 
     pub(super) fn is_spent(&self) -> bool {

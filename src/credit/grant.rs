@@ -36,9 +36,9 @@ pub enum CauseKind {
     Refund,
 }
 
-/// The proof that credits are due to an account: only a registration, a confirmed payment, a month of a subscription or an
-/// operator with the privilege makes one.
-/// Its key makes the grant happen once.
+/// The proof that credits are due to an account: only a registration, a confirmed payment, a month
+/// of a subscription or an operator with the privilege makes one. Its key makes the grant happen
+/// once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     pub(super) account: AccountId,
@@ -51,27 +51,43 @@ pub struct Cause {
 impl Cause {
     /// Credits for an account that nobody paid for. The operator must have been admitted under
     /// [`Privilege::GrantCredits`], and belong to another account.
-    pub fn promotion(operator: &Operator, account: &AccountId, key: &IdempotencyKey) -> Result<Self, CauseError> {
+    pub fn promotion(
+        operator: &Operator,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Self, CauseError> {
         operator.check_foreign(Privilege::GrantCredits, account)?;
         let key = format!("grant/promotion/{key}").into();
-        Ok(Self { account: account.clone(), kind: CauseKind::Promotion, key, is_raise: false })
+        Ok(Self {
+            account: account.clone(),
+            kind: CauseKind::Promotion,
+            key,
+            is_raise: false,
+        })
     }
 
-    /// The credits of one month, if the transition opened it: see [`Effect::CreditsDue`](crate::subscription::Effect::CreditsDue). The
-    /// key is the subscription and the start of the month, so that no month is granted twice. Write the transition in the
+    /// The credits of one month, if the transition opened it: see
+    /// [`Effect::CreditsDue`](crate::subscription::Effect::CreditsDue). The key is the subscription
+    /// and the start of the month, so that no month is granted twice. Write the transition in the
     /// same transaction: one that was never written has paid for nothing.
     ///
-    /// A change of plan is a cause for the month in which it happens: [`Wallet::grant`](crate::credit::Wallet::grant) adds what the
-    /// larger plan brings more than was granted for that month, once, and nothing to a month that was not granted under
-    /// its own key, such as one that a bank transfer brought. Months that were granted ahead keep their amounts.
+    /// A change of plan is a cause for the month in which it happens:
+    /// [`Wallet::grant`](crate::credit::Wallet::grant) adds what the larger plan brings more than
+    /// was granted for that month, once, and nothing to a month that was not granted under its own
+    /// key, such as one that a bank transfer brought. Months that were granted ahead keep their
+    /// amounts.
     ///
-    /// Months are counted from the anchor. A payment later than the slack starts a new one, so on a plan that is paid by
-    /// days or weeks it opens a month again; give such plans no credits by the month.
+    /// Months are counted from the anchor. A payment later than the slack starts a new one, so on a
+    /// plan that is paid by days or weeks it opens a month again; give such plans no credits by the
+    /// month.
     pub fn month(transition: &Transition, month: Period) -> Option<Self> {
         let subscription = transition.subscription();
         let is_now = month.start <= transition.at() && transition.at() < month.end;
         let is_raise = |effect: &Effect| match effect {
-            Effect::CreditsDue { period, anchor } => period.months(*anchor).any(|due| due == month).then_some(false),
+            Effect::CreditsDue { period, anchor } => period
+                .months(*anchor)
+                .any(|due| due == month)
+                .then_some(false),
             Effect::PlanChanged { .. } => {
                 let mut months = subscription.current_period?.months(subscription.anchor);
                 (is_now && months.any(|due| due == month)).then_some(true)
@@ -84,19 +100,35 @@ impl Cause {
     }
 
     /// The credits of a month of a subscription, for whoever knows that it was paid.
-    pub(crate) fn of_month(account: &AccountId, subscription: &SubscriptionId, month: Period) -> Self {
+    pub(crate) fn of_month(
+        account: &AccountId,
+        subscription: &SubscriptionId,
+        month: Period,
+    ) -> Self {
         let key = Self::month_key(subscription, month).into();
-        Self { account: account.clone(), kind: CauseKind::Period, key, is_raise: false }
+        Self {
+            account: account.clone(),
+            kind: CauseKind::Period,
+            key,
+            is_raise: false,
+        }
     }
 
     /// The same, as an addition to what was granted before, and nothing where nothing was.
     pub(crate) fn into_raise(self) -> Self {
-        Self { is_raise: true, ..self }
+        Self {
+            is_raise: true,
+            ..self
+        }
     }
 
     /// The stored key of a month's grant, for what rolls over from it: see [`Rollover`].
     pub fn month_key(subscription: &SubscriptionId, month: Period) -> String {
-        format!("{}{}", Self::months_key(subscription), month.start.timestamp_micros())
+        format!(
+            "{}{}",
+            Self::months_key(subscription),
+            month.start.timestamp_micros()
+        )
     }
 
     /// What the keys of all of a subscription's months begin with.
@@ -104,17 +136,33 @@ impl Cause {
         format!("grant/period/{subscription}/")
     }
 
-    /// The first credits of a verified identity: one key for each identity, whatever becomes of its accounts.
+    /// The first credits of a verified identity: one key for each identity, whatever becomes of its
+    /// accounts.
     pub(crate) fn registration(account: &AccountId, subject: &dyn fmt::Display) -> Self {
         let key = format!("grant/registration/{subject}").into();
-        Self { account: account.clone(), kind: CauseKind::Registration, key, is_raise: false }
+        Self {
+            account: account.clone(),
+            kind: CauseKind::Registration,
+            key,
+            is_raise: false,
+        }
     }
 
-    /// The credits of a confirmed transfer. The length keeps two pairs of references from sharing a key.
-    pub(crate) fn bank_transfer(account: &AccountId, receiving_account: &str, transaction: &str) -> Self {
+    /// The credits of a confirmed transfer. The length keeps two pairs of references from sharing a
+    /// key.
+    pub(crate) fn bank_transfer(
+        account: &AccountId,
+        receiving_account: &str,
+        transaction: &str,
+    ) -> Self {
         let length = receiving_account.len();
         let key = format!("grant/transfer/{length}/{receiving_account}/{transaction}").into();
-        Self { account: account.clone(), kind: CauseKind::BankTransfer, key, is_raise: false }
+        Self {
+            account: account.clone(),
+            kind: CauseKind::BankTransfer,
+            key,
+            is_raise: false,
+        }
     }
 
     /// The stored key of the grant's outcome, which is the grant's identifier too.
@@ -140,9 +188,9 @@ impl Explained for CauseError {
     }
 }
 
-/// What a new period takes over from the one before: `min(maximum, max(minimum, left))`, as OpenMeter has it, granted
-/// anew when the period's own grant takes effect and what was left has expired. What holds had pinned by then, and give
-/// back later, lapses.
+/// What a new period takes over from the one before: `min(maximum, max(minimum, left))`, as
+/// OpenMeter has it, granted anew when the period's own grant takes effect and what was left has
+/// expired. What holds had pinned by then, and give back later, lapses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rollover {
@@ -181,12 +229,22 @@ impl GrantTerms {
 
     /// Credits of one month: they live for its length.
     pub fn month(amount: Credits, month: Period) -> Self {
-        Self { effective_at: Some(month.start), expires_at: Some(month.end), ..Self::forever(amount) }
+        Self {
+            effective_at: Some(month.start),
+            expires_at: Some(month.end),
+            ..Self::forever(amount)
+        }
     }
 
     /// Credits that live at once and for ever, with a middling priority.
     pub fn forever(amount: Credits) -> Self {
-        Self { amount, priority: Self::PRIORITY, effective_at: None, expires_at: None, rollover: None }
+        Self {
+            amount,
+            priority: Self::PRIORITY,
+            effective_at: None,
+            expires_at: None,
+            rollover: None,
+        }
     }
 }
 
@@ -219,8 +277,8 @@ impl Grant {
         self.raises.as_ref().unwrap_or(&self.id)
     }
 
-    /// The order in which grants are spent: priority, expiry (never last), effective time, identifier. It follows
-    /// OpenMeter's order, which ends in creation time and identifier.
+    /// The order in which grants are spent: priority, expiry (never last), effective time,
+    /// identifier. It follows OpenMeter's order, which ends in creation time and identifier.
     pub(super) fn burn_order(&self, other: &Self) -> Ordering {
         let expiry = |grant: &Self| (grant.expires_at.is_none(), grant.expires_at);
         (self.priority.cmp(&other.priority))

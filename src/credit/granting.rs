@@ -1,5 +1,5 @@
-//! The commands that give credits and take them back: grants, refunds, revocations. Each is carried out once, by a key of
-//! its own.
+//! The commands that give credits and take them back: grants, refunds, revocations. Each is carried
+//! out once, by a key of its own.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
@@ -17,7 +17,8 @@ use crate::policy::Policy;
 use crate::problem::{Code, Explained};
 use crate::right::Privilege;
 
-/// The most grants that a wallet holds at once: every command looks at all of them, so nobody may grow them without end.
+/// The most grants that a wallet holds at once: every command looks at all of them, so nobody may
+/// grow them without end.
 const MAX_GRANTS: usize = 4096;
 
 /// Why a grant is refused.
@@ -113,10 +114,12 @@ impl Explained for RevokeError {
 impl Wallet {
     /// Adds credits that are due for a cause, once for each cause.
     ///
-    /// The credits of a month are due up to the greatest amount that was asked for it: a larger plan in mid-month adds the
-    /// difference, a smaller one takes nothing and the larger one again adds nothing.
+    /// The credits of a month are due up to the greatest amount that was asked for it: a larger
+    /// plan in mid-month adds the difference, a smaller one takes nothing and the larger one again
+    /// adds nothing.
     ///
-    /// `prior` is the stored outcome of [`Cause::key`], read after the wallet in the same transaction.
+    /// `prior` is the stored outcome of [`Cause::key`], read after the wallet in the same
+    /// transaction.
     ///
     /// # Errors
     /// [`GrantError::TermsInvalid`], [`GrantError::KeyReused`], [`GrantError::MonthNotGranted`],
@@ -131,12 +134,23 @@ impl Wallet {
         if cause.account != *self.account() {
             return Err(WalletError::Mismatch.into());
         }
-        let intent = Intent::Grant { cause: cause.kind, amount: terms.amount, priority: terms.priority };
+        let intent = Intent::Grant {
+            cause: cause.kind,
+            amount: terms.amount,
+            priority: terms.priority,
+        };
         if let Some(prior) = prior {
             prior.check(self.account(), cause.key())?;
-            let State::Granted(granted) = &prior.state else { return Err(WalletError::Mismatch.into()) };
-            let is_due = cause.kind == CauseKind::Period && prior.intent.is_of_grant(cause.kind, terms.priority);
-            return match terms.amount.checked_sub(granted.amount).filter(|more| is_due && !more.is_zero()) {
+            let State::Granted(granted) = &prior.state else {
+                return Err(WalletError::Mismatch.into());
+            };
+            let is_due = cause.kind == CauseKind::Period
+                && prior.intent.is_of_grant(cause.kind, terms.priority);
+            return match terms
+                .amount
+                .checked_sub(granted.amount)
+                .filter(|more| is_due && !more.is_zero())
+            {
                 Some(more) => self.raise(granted, more, terms.amount, intent, prior, now),
                 None if is_due || prior.intent == intent => Ok(Answer::Replayed(granted.clone())),
                 None => Err(GrantError::KeyReused),
@@ -158,8 +172,15 @@ impl Wallet {
         };
         draft.grant(&grant)?;
         let account = draft.wallet.account().clone();
-        let outcome = Outcome { account, key: cause.key().to_owned(), intent, state: State::Granted(grant.clone()) };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Insert(outcome)), grant)?))
+        let outcome = Outcome {
+            account,
+            key: cause.key().to_owned(),
+            intent,
+            state: State::Granted(grant.clone()),
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Insert(outcome)), grant)?,
+        ))
     }
 
     /// Grants what a month's credits have become more by, for as long as the month's own live.
@@ -183,20 +204,32 @@ impl Wallet {
             ..granted.clone()
         })?;
         // The month's grant as it stands now: what a repeated command is answered, too.
-        let month = Grant { amount: total, ..granted.clone() };
-        let outcome = Outcome { intent, state: State::Granted(month.clone()), ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), month)?))
+        let month = Grant {
+            amount: total,
+            ..granted.clone()
+        };
+        let outcome = Outcome {
+            intent,
+            state: State::Granted(month.clone()),
+            ..prior.clone()
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Update(outcome)), month)?,
+        ))
     }
 
-    /// Gives back what was charged by a settlement, a deduction, or the draws on a hold that has ended; or a part of it.
-    /// `total` is what all refunds of this charge come to, so a repeated refund adds nothing, and they never add up to more
-    /// than the charge. What is given back is a new grant, which repays debt first; it lives as long as the longest of the
-    /// credits that had paid, and at least for the policy's `refund_life_seconds`. What was spent stays spent.
+    /// Gives back what was charged by a settlement, a deduction, or the draws on a hold that has
+    /// ended; or a part of it. `total` is what all refunds of this charge come to, so a repeated
+    /// refund adds nothing, and they never add up to more than the charge. What is given back is a
+    /// new grant, which repays debt first; it lives as long as the longest of the credits that had
+    /// paid, and at least for the policy's `refund_life_seconds`. What was spent stays spent.
     ///
-    /// `settled` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same transaction.
+    /// `settled` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same
+    /// transaction.
     ///
     /// # Errors
-    /// [`RefundError::NotSettled`], [`RefundError::ExceedsCharge`], [`RefundError::TooManyGrants`], [`RefundError::Wallet`].
+    /// [`RefundError::NotSettled`], [`RefundError::ExceedsCharge`], [`RefundError::TooManyGrants`],
+    /// [`RefundError::Wallet`].
     pub fn refund(
         self,
         policy: &Policy,
@@ -209,7 +242,11 @@ impl Wallet {
         }
         let mut draft = Draft::begin(self, now)?;
         let (charged, paid_with, refunded) = match &settled.state {
-            State::Settled { receipt, paid_with, refunded } => (receipt.charged, *paid_with, *refunded),
+            State::Settled {
+                receipt,
+                paid_with,
+                refunded,
+            } => (receipt.charged, *paid_with, *refunded),
             State::Released(ended) => (ended.drawn, ended.paid_with, ended.refunded),
             State::Pending(ended) if !draft.wallet.is_open(&settled.key) => {
                 (ended.drawn, ended.paid_with, ended.refunded)
@@ -219,7 +256,10 @@ impl Wallet {
         if total > charged {
             return Err(RefundError::ExceedsCharge { total, charged });
         }
-        let Some(amount) = total.checked_sub(refunded).filter(|amount| !amount.is_zero()) else {
+        let Some(amount) = total
+            .checked_sub(refunded)
+            .filter(|amount| !amount.is_zero())
+        else {
             return Ok(Answer::Replayed(refunded));
         };
         let life = TimeDelta::try_seconds(policy.credit.refund_life_seconds.into());
@@ -236,27 +276,40 @@ impl Wallet {
             priority: GrantTerms::PRIORITY,
             effective_at: draft.now,
             // A policy of no time at all still lets debt be repaid.
-            expires_at: expires_at.map(|end| end.max(draft.now.checked_add_signed(TINY).unwrap_or(end))),
+            expires_at: expires_at
+                .map(|end| end.max(draft.now.checked_add_signed(TINY).unwrap_or(end))),
             rollover: None,
             raises: None,
         };
         draft.check_room().ok_or(RefundError::TooManyGrants)?;
-        draft.record(draft.now, Event::Granted { grant: grant.clone() })?;
+        draft.record(
+            draft.now,
+            Event::Granted {
+                grant: grant.clone(),
+            },
+        )?;
         let mut state = settled.state.clone();
         match &mut state {
             State::Settled { refunded, .. } => *refunded = total,
             State::Released(ended) | State::Pending(ended) => ended.refunded = total,
             State::Granted(_) | State::Revoked(_) => return Err(RefundError::NotSettled),
         }
-        let outcome = Outcome { state, ..settled.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), grant)?))
+        let outcome = Outcome {
+            state,
+            ..settled.clone()
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Update(outcome)), grant)?,
+        ))
     }
 
-    /// Takes back what is left of a grant: what is free or scheduled of it now, and what open holds pin of it when they
-    /// return it, even if the grant has expired by then. What was spent of it stays spent, and no debt comes of it: the
-    /// wallet never goes below zero by a revocation. The operator was admitted under [`Privilege::GrantCredits`].
+    /// Takes back what is left of a grant: what is free or scheduled of it now, and what open holds
+    /// pin of it when they return it, even if the grant has expired by then. What was spent of it
+    /// stays spent, and no debt comes of it: the wallet never goes below zero by a revocation. The
+    /// operator was admitted under [`Privilege::GrantCredits`].
     ///
-    /// `prior` is the stored outcome of [`Outcome::revoke_key`], read after the wallet in the same transaction.
+    /// `prior` is the stored outcome of [`Outcome::revoke_key`], read after the wallet in the same
+    /// transaction.
     ///
     /// # Errors
     /// In this order: [`RevokeError::Denied`], [`RevokeError::NothingLeft`],
@@ -282,21 +335,48 @@ impl Wallet {
         let key = Outcome::revoke_key(grant);
         if let Some(prior) = prior {
             prior.check(self.account(), &key)?;
-            let State::Revoked(revocation) = &prior.state else { return Err(WalletError::Mismatch.into()) };
+            let State::Revoked(revocation) = &prior.state else {
+                return Err(WalletError::Mismatch.into());
+            };
             return Ok(Answer::Replayed(revocation.clone()));
         }
         let mut draft = Draft::begin(self, now)?;
-        let (id, revoked, pinned) = draft.wallet.left_of(grant).ok_or(RevokeError::NothingLeft)?;
-        draft.record(draft.now, Event::Revoked { grant: id.clone(), amount: revoked })?;
-        let revocation = Revocation { grant: id, revoked, pinned };
+        let (id, revoked, pinned) = draft
+            .wallet
+            .left_of(grant)
+            .ok_or(RevokeError::NothingLeft)?;
+        draft.record(
+            draft.now,
+            Event::Revoked {
+                grant: id.clone(),
+                amount: revoked,
+            },
+        )?;
+        let revocation = Revocation {
+            grant: id,
+            revoked,
+            pinned,
+        };
         let account = draft.wallet.account().clone();
-        let outcome = Outcome { account, key, intent: Intent::Revoke, state: State::Revoked(revocation.clone()) };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Insert(outcome)), revocation)?))
+        let outcome = Outcome {
+            account,
+            key,
+            intent: Intent::Revoke,
+            state: State::Revoked(revocation.clone()),
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Insert(outcome)), revocation)?,
+        ))
     }
 
-    /// Adds credits for ever, within a change set that happens once by a key of its own. Without any credits, the wallet
-    /// only advances.
-    pub(crate) fn top_up(self, cause: &Cause, credits: Credits, now: DateTime<Utc>) -> Result<Change, GrantError> {
+    /// Adds credits for ever, within a change set that happens once by a key of its own. Without
+    /// any credits, the wallet only advances.
+    pub(crate) fn top_up(
+        self,
+        cause: &Cause,
+        credits: Credits,
+        now: DateTime<Utc>,
+    ) -> Result<Change, GrantError> {
         if credits.is_zero() {
             return Ok(self.advance(now)?);
         }
@@ -321,7 +401,12 @@ impl Draft {
             return Err(GrantError::TermsInvalid);
         }
         self.check_room().ok_or(GrantError::TooManyGrants)?;
-        self.record(self.now, Event::Granted { grant: grant.clone() })?;
+        self.record(
+            self.now,
+            Event::Granted {
+                grant: grant.clone(),
+            },
+        )?;
         Ok(())
     }
 }

@@ -45,8 +45,8 @@ impl HoldRecord {
     }
 }
 
-/// The proof that credits are set aside for one expensive call. Only a wallet makes it, once for each key; it can be
-/// settled or released, and it cannot be copied.
+/// The proof that credits are set aside for one expensive call. Only a wallet makes it, once for
+/// each key; it can be settled or released, and it cannot be copied.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a hold keeps credits aside until it is settled or released"]
 pub struct Hold {

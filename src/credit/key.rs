@@ -40,8 +40,14 @@ impl FromStr for IdempotencyKey {
     type Err = IdempotencyKeyError;
 
     fn from_str(text: &str) -> Result<Self, IdempotencyKeyError> {
-        let sound = !text.is_empty() && text.len() <= MAX_LENGTH && text.bytes().all(|b| b.is_ascii_graphic());
-        if sound { Ok(Self(text.into())) } else { Err(IdempotencyKeyError) }
+        let sound = !text.is_empty()
+            && text.len() <= MAX_LENGTH
+            && text.bytes().all(|b| b.is_ascii_graphic());
+        if sound {
+            Ok(Self(text.into()))
+        } else {
+            Err(IdempotencyKeyError)
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The ledger: immutable entries, each with what happened, when, and the balance after it. A wallet is what its entries
-//! add up to, since an entry's event is the only thing that ever changes one.
+//! The ledger: immutable entries, each with what happened, when, and the balance after it. A wallet
+//! is what its entries add up to, since an entry's event is the only thing that ever changes one.
 
 use std::sync::Arc;
 
@@ -84,14 +84,16 @@ pub enum Event {
         /// What was free of it.
         amount: Credits,
     },
-    /// A grant was taken back: what was free or scheduled of it, now; what holds pin of it, when they return it.
+    /// A grant was taken back: what was free or scheduled of it, now; what holds pin of it, when
+    /// they return it.
     Revoked {
         /// The grant's identifier.
         grant: Arc<str>,
         /// What was free or scheduled of it.
         amount: Credits,
     },
-    /// What the period before had left was granted again, within the bounds of the new period's grant.
+    /// What the period before had left was granted again, within the bounds of the new period's
+    /// grant.
     RolledOver {
         /// The new period's grant.
         grant: Arc<str>,
@@ -163,9 +165,10 @@ impl Explained for LedgerError {
 }
 
 impl Wallet {
-    /// The wallet that a ledger adds up to, from its first entry, checking every one: its number, its account, its time,
-    /// its event and its balance. It equals the stored wallet but for the version, which is 0, and `as_of`, which is that
-    /// of the last entry; [`advance`](Self::advance) gives the view at a later time.
+    /// The wallet that a ledger adds up to, from its first entry, checking every one: its number,
+    /// its account, its time, its event and its balance. It equals the stored wallet but for the
+    /// version, which is 0, and `as_of`, which is that of the last entry;
+    /// [`advance`](Self::advance) gives the view at a later time.
     ///
     /// The entries come one by one, so a ledger of any length takes the memory of one wallet.
     ///
@@ -183,7 +186,10 @@ impl Wallet {
     /// # audit(&wallet, vec![])?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn replay(account: &AccountId, entries: impl IntoIterator<Item = LedgerEntry>) -> Result<Self, LedgerError> {
+    pub fn replay(
+        account: &AccountId,
+        entries: impl IntoIterator<Item = LedgerEntry>,
+    ) -> Result<Self, LedgerError> {
         let mut wallet = Self::open(account.clone(), DateTime::<Utc>::MIN_UTC);
         for entry in entries {
             let sequence = wallet.sequence.saturating_add(1);
@@ -207,11 +213,27 @@ impl Wallet {
         Ok(wallet)
     }
 
-    /// Whether two wallets are one but for the version of the row and the time up to which they were advanced.
+    /// Whether two wallets are one but for the version of the row and the time up to which they
+    /// were advanced.
     pub fn equals_but_for_version(&self, other: &Self) -> bool {
-        let Self { account, version: _, as_of: _, sequence, balance, grants, holds, lapses } = self;
+        let Self {
+            account,
+            version: _,
+            as_of: _,
+            sequence,
+            balance,
+            grants,
+            holds,
+            lapses,
+        } = self;
         (account, sequence, balance, grants, lapses)
-            == (&other.account, &other.sequence, &other.balance, &other.grants, &other.lapses)
+            == (
+                &other.account,
+                &other.sequence,
+                &other.balance,
+                &other.grants,
+                &other.lapses,
+            )
             && holds.len() == other.holds.len()
             && holds.iter().all(|hold| other.holds.contains(hold))
     }

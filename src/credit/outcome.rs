@@ -1,4 +1,5 @@
-//! What a command answered, stored under its key, so that the same command is answered again and not carried out twice.
+//! What a command answered, stored under its key, so that the same command is answered again and
+//! not carried out twice.
 
 use std::sync::Arc;
 
@@ -15,14 +16,27 @@ use crate::money::Credits;
 use crate::policy::LateSettle;
 use crate::problem::{Code, Explained};
 
-/// What a key was used for: the payload that a repeated command must match. It never holds a time of day, so that the
-/// same request sent later is still the same.
+/// What a key was used for: the payload that a repeated command must match. It never holds a time
+/// of day, so that the same request sent later is still the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(super) enum Intent {
-    Hold { operation: Arc<str>, quantity: u64, time_to_live_micros: Option<i64>, fingerprint: Option<[u8; 32]> },
-    Deduct { operation: Arc<str>, quantity: u64, fingerprint: Option<[u8; 32]> },
-    Grant { cause: CauseKind, amount: Credits, priority: u8 },
+    Hold {
+        operation: Arc<str>,
+        quantity: u64,
+        time_to_live_micros: Option<i64>,
+        fingerprint: Option<[u8; 32]>,
+    },
+    Deduct {
+        operation: Arc<str>,
+        quantity: u64,
+        fingerprint: Option<[u8; 32]>,
+    },
+    Grant {
+        cause: CauseKind,
+        amount: Credits,
+        priority: u8,
+    },
     Revoke,
 }
 
@@ -120,7 +134,11 @@ impl Outcome {
 
     /// Fails unless this is the outcome of an account under a key.
     pub(super) fn check(&self, account: &AccountId, key: &str) -> Result<(), WalletError> {
-        if self.account == *account && self.key == key { Ok(()) } else { Err(WalletError::Mismatch) }
+        if self.account == *account && self.key == key {
+            Ok(())
+        } else {
+            Err(WalletError::Mismatch)
+        }
     }
 
     /// The stored key of a grant's revocation.
@@ -128,7 +146,8 @@ impl Outcome {
         format!("revoke/{grant}")
     }
 
-    /// The stored key of a hold or a deduction with this idempotency key. Clients' keys and the crate's own never meet.
+    /// The stored key of a hold or a deduction with this idempotency key. Clients' keys and the
+    /// crate's own never meet.
     pub fn spend_key(key: &IdempotencyKey) -> String {
         format!("spend/{key}")
     }

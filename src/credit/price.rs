@@ -36,20 +36,32 @@ pub struct Tier {
     /// The last unit of the tier.
     pub up_to: u64,
     /// What each unit of it costs; at most 12 decimal places.
-    #[serde(deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    #[serde(
+        deserialize_with = "deserialize_decimal",
+        serialize_with = "serialize_decimal"
+    )]
     pub per_unit: Decimal,
 }
 
-/// The price of one operation: `base`, each unit at the price of its tier and those beyond the last tier at `per_unit`, at
-/// least `minimum`.
+/// The price of one operation: `base`, each unit at the price of its tier and those beyond the last
+/// tier at `per_unit`, at least `minimum`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// What every call costs, whatever its quantity; at most 12 decimal places.
-    #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    #[serde(
+        default,
+        deserialize_with = "deserialize_decimal",
+        serialize_with = "serialize_decimal"
+    )]
     pub base: Decimal,
-    /// What each unit costs; at most 12 decimal places. Where there are tiers, each unit beyond the last of them.
-    #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    /// What each unit costs; at most 12 decimal places. Where there are tiers, each unit beyond the
+    /// last of them.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_decimal",
+        serialize_with = "serialize_decimal"
+    )]
     pub per_unit: Decimal,
     /// Stretches of units with prices of their own, in ascending order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -68,12 +80,16 @@ fn zero() -> Credits {
 
 impl Price {
     fn is_sound(&self) -> bool {
-        let prices = [self.base, self.per_unit].into_iter().chain(self.tiers.iter().map(|tier| tier.per_unit));
+        let prices = [self.base, self.per_unit]
+            .into_iter()
+            .chain(self.tiers.iter().map(|tier| tier.per_unit));
         let ends = || self.tiers.iter().map(|tier| tier.up_to);
         ends().zip(ends().skip(1)).all(|(end, next)| end < next)
             && ends().all(|end| end > 0)
             && prices.into_iter().all(|price| {
-                price >= Decimal::ZERO && price.normalize().scale() <= PLACES && price <= Decimal::from(LARGEST)
+                price >= Decimal::ZERO
+                    && price.normalize().scale() <= PLACES
+                    && price <= Decimal::from(LARGEST)
             })
     }
 
@@ -81,17 +97,23 @@ impl Price {
     fn parts(&self, quantity: u64) -> impl Iterator<Item = (u64, Decimal)> {
         let last = std::iter::once((u64::MAX, self.per_unit));
         let mut counted = 0_u64;
-        self.tiers.iter().map(|tier| (tier.up_to, tier.per_unit)).chain(last).filter_map(move |(end, per_unit)| {
-            let units = quantity.min(end).saturating_sub(counted);
-            counted = counted.max(end);
-            (units > 0).then_some((units, per_unit))
-        })
+        self.tiers
+            .iter()
+            .map(|tier| (tier.up_to, tier.per_unit))
+            .chain(last)
+            .filter_map(move |(end, per_unit)| {
+                let units = quantity.min(end).saturating_sub(counted);
+                counted = counted.max(end);
+                (units > 0).then_some((units, per_unit))
+            })
     }
 
     fn of(&self, quantity: u64) -> Option<Credits> {
         let sum = self
             .parts(quantity)
-            .try_fold(self.base, |sum, (units, per_unit)| sum.checked_add(per_unit.checked_mul(units.into())?))?;
+            .try_fold(self.base, |sum, (units, per_unit)| {
+                sum.checked_add(per_unit.checked_mul(units.into())?)
+            })?;
         let strategy = match self.rounding {
             Rounding::Up => RoundingStrategy::AwayFromZero,
             Rounding::Down => RoundingStrategy::ToZero,
@@ -108,7 +130,8 @@ pub enum PriceError {
     /// The list has no such operation.
     #[error("the price list has no operation {0:?}; it has {1}")]
     OperationUnknown(String, String),
-    /// A price is negative, too large or has more than 12 decimal places, or tiers are not in ascending order.
+    /// A price is negative, too large or has more than 12 decimal places, or tiers are not in
+    /// ascending order.
     #[error(
         "the price of {0:?} is not from 0 to 10^12 with at most {PLACES} decimal places, its tiers in ascending order"
     )]
@@ -144,18 +167,29 @@ impl Explained for PriceError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<Arc<str>, Price>", into = "BTreeMap<Arc<str>, Price>")]
+#[serde(
+    try_from = "BTreeMap<Arc<str>, Price>",
+    into = "BTreeMap<Arc<str>, Price>"
+)]
 pub struct PriceList(BTreeMap<Arc<str>, Price>);
 
 impl PriceList {
-    /// What `quantity` units of an operation cost. Fails for an unknown operation, or beyond 10^12 credits.
+    /// What `quantity` units of an operation cost. Fails for an unknown operation, or beyond 10^12
+    /// credits.
     pub fn quote(&self, operation: &str, quantity: u64) -> Result<Quote, PriceError> {
         let (operation, price) = self.0.get_key_value(operation).ok_or_else(|| {
             let known: Vec<&str> = self.0.keys().map(|name| &**name).collect();
             PriceError::OperationUnknown(operation.to_owned(), known.join(", "))
         })?;
-        let total = price.of(quantity).ok_or_else(|| PriceError::TooLarge(operation.to_string(), quantity))?;
-        Ok(Quote { operation: operation.clone(), quantity, price: price.clone(), total })
+        let total = price
+            .of(quantity)
+            .ok_or_else(|| PriceError::TooLarge(operation.to_string(), quantity))?;
+        Ok(Quote {
+            operation: operation.clone(),
+            quantity,
+            price: price.clone(),
+            total,
+        })
     }
 }
 
@@ -208,7 +242,12 @@ impl Quote {
 
 impl fmt::Display for Quote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, quantity, price, total } = self;
+        let Self {
+            operation,
+            quantity,
+            price,
+            total,
+        } = self;
         write!(f, "{operation}: {}", price.base)?;
         if price.tiers.is_empty() {
             write!(f, " + {quantity} * {}", price.per_unit)?;
@@ -217,6 +256,10 @@ impl fmt::Display for Quote {
             write!(f, " + {units} * {per_unit}")?;
         }
         write!(f, " = {total} credits")?;
-        if !price.minimum.is_zero() && *total == price.minimum { f.write_str(" (the minimum)") } else { Ok(()) }
+        if !price.minimum.is_zero() && *total == price.minimum {
+            f.write_str(" (the minimum)")
+        } else {
+            Ok(())
+        }
     }
 }

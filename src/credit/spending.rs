@@ -1,5 +1,6 @@
-//! The commands that spend: check, hold, deduct. Each is one pure function to a [`Change`] and knows its own key, so that it is carried out
-//! once. A refusal changes nothing and does not burn the key.
+//! The commands that spend: check, hold, deduct. Each is one pure function to a [`Change`] and
+//! knows its own key, so that it is carried out once. A refusal changes nothing and does not burn
+//! the key.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
@@ -30,7 +31,8 @@ pub struct HoldRequest {
     pub quote: Quote,
     /// How long the credits are kept aside: more than nothing, at most 366 days.
     pub time_to_live: TimeDelta,
-    /// A digest of what else the request says, such as its body. The same key with another digest is another request.
+    /// A digest of what else the request says, such as its body. The same key with another digest
+    /// is another request.
     pub fingerprint: Option<[u8; 32]>,
 }
 
@@ -41,7 +43,8 @@ pub struct DeductRequest {
     pub key: IdempotencyKey,
     /// What it costs.
     pub quote: Quote,
-    /// A digest of what else the request says, such as its body. The same key with another digest is another request.
+    /// A digest of what else the request says, such as its body. The same key with another digest
+    /// is another request.
     pub fingerprint: Option<[u8; 32]>,
 }
 
@@ -61,7 +64,8 @@ pub enum HoldError {
         available: Credits,
         /// What must be repaid first.
         debt: Credits,
-        /// When there is enough by time alone, because scheduled credits take effect or holds run out.
+        /// When there is enough by time alone, because scheduled credits take effect or holds run
+        /// out.
         covered_at: Option<DateTime<Utc>>,
     },
     /// The wallet has as many open holds as the policy allows.
@@ -82,11 +86,20 @@ pub enum HoldError {
 }
 
 fn mention_debt(debt: Credits) -> String {
-    if debt.is_zero() { String::new() } else { format!(", with a debt of {debt} to repay first") }
+    if debt.is_zero() {
+        String::new()
+    } else {
+        format!(", with a debt of {debt} to repay first")
+    }
 }
 
 fn mention(covered_at: Option<DateTime<Utc>>) -> String {
-    covered_at.map_or_else(String::new, |at| format!("; enough will be there at {}", at.format("%Y-%m-%dT%H:%M:%SZ")))
+    covered_at.map_or_else(String::new, |at| {
+        format!(
+            "; enough will be there at {}",
+            at.format("%Y-%m-%dT%H:%M:%SZ")
+        )
+    })
 }
 
 impl Explained for HoldError {
@@ -103,18 +116,25 @@ impl Explained for HoldError {
 }
 
 impl Wallet {
-    /// Whether an operation can be paid for at `now`, changing nothing: what is left after it, or why not.
-    pub fn check(&self, access: &Access, quote: &Quote, now: DateTime<Utc>) -> Result<Credits, HoldError> {
+    /// Whether an operation can be paid for at `now`, changing nothing: what is left after it, or
+    /// why not.
+    pub fn check(
+        &self,
+        access: &Access,
+        quote: &Quote,
+        now: DateTime<Utc>,
+    ) -> Result<Credits, HoldError> {
         self.check_access(access, now)?;
         let wallet = Draft::begin(self.clone(), now)?.wallet;
         wallet.check_balance(quote)?;
         Ok(wallet.balance().free.saturating_sub(quote.price()))
     }
 
-    /// Sets credits aside for one expensive call. A fresh [`Hold`] is the only thing that may run the call; a repeated
-    /// request is told what became of the first.
+    /// Sets credits aside for one expensive call. A fresh [`Hold`] is the only thing that may run
+    /// the call; a repeated request is told what became of the first.
     ///
-    /// `prior` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same transaction.
+    /// `prior` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same
+    /// transaction.
     pub fn hold(
         self,
         access: &Access,
@@ -134,14 +154,20 @@ impl Wallet {
                 State::Settled { receipt, .. } => Replayed::Settled(receipt.clone()),
                 State::Released(ended) => Replayed::Released { drawn: ended.drawn },
                 // Not by the wallet, which may have been read before this outcome was written.
-                State::Pending(pending) if now.max(self.as_of()) < pending.expires_at => Replayed::Pending,
-                State::Pending(pending) => Replayed::Expired { drawn: pending.drawn },
+                State::Pending(pending) if now.max(self.as_of()) < pending.expires_at => {
+                    Replayed::Pending
+                }
+                State::Pending(pending) => Replayed::Expired {
+                    drawn: pending.drawn,
+                },
                 State::Granted(_) | State::Revoked(_) => return Err(WalletError::Mismatch.into()),
             }));
         }
         let mut draft = Draft::begin(self, now)?;
         let expires_at = Some(request.time_to_live)
-            .filter(|life| *life > TimeDelta::zero() && Some(*life) <= TimeDelta::try_days(MAX_HOLD_DAYS))
+            .filter(|life| {
+                *life > TimeDelta::zero() && Some(*life) <= TimeDelta::try_days(MAX_HOLD_DAYS)
+            })
             .and_then(|life| draft.now.checked_add_signed(life))
             .ok_or(HoldError::TimeInvalid)?;
         draft.hold(access, request.key.clone(), &request.quote, expires_at)?;
@@ -159,16 +185,26 @@ impl Wallet {
             refunded: Credits::ZERO,
             expires_at,
             late: access.credit.late_settle,
-            late_until: grace.and_then(|grace| expires_at.checked_add_signed(grace)).unwrap_or(expires_at),
+            late_until: grace
+                .and_then(|grace| expires_at.checked_add_signed(grace))
+                .unwrap_or(expires_at),
         });
-        let outcome = Outcome { account: access.account.clone(), key, intent, state };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Insert(outcome)), hold)?))
+        let outcome = Outcome {
+            account: access.account.clone(),
+            key,
+            intent,
+            state,
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Insert(outcome)), hold)?,
+        ))
     }
 
-    /// Charges at once, for what needs no expensive call: hold and settle in one change. Repeated, it answers with the
-    /// same receipt.
+    /// Charges at once, for what needs no expensive call: hold and settle in one change. Repeated,
+    /// it answers with the same receipt.
     ///
-    /// `prior` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same transaction.
+    /// `prior` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same
+    /// transaction.
     pub fn deduct(
         self,
         access: &Access,
@@ -183,19 +219,35 @@ impl Wallet {
         if let Some(prior) = prior {
             prior.check(self.account(), &outcome_key)?;
             return match &prior.state {
-                State::Settled { receipt, .. } if prior.intent == intent => Ok(Answer::Replayed(receipt.clone())),
+                State::Settled { receipt, .. } if prior.intent == intent => {
+                    Ok(Answer::Replayed(receipt.clone()))
+                }
                 _ => Err(HoldError::KeyReused),
             };
         }
         let mut draft = Draft::begin(self, now)?;
         let record = draft.hold(access, key.clone(), quote, DateTime::<Utc>::MAX_UTC)?;
-        let (receipt, paid_with) = draft.settle(&record, quote.price()).map_err(|error| match error {
-            SettleError::Wallet(error) => error,
-            _ => WalletError::Inexact,
-        })?;
-        let state = State::Settled { receipt: receipt.clone(), paid_with, refunded: Credits::ZERO };
-        let outcome = Outcome { account: access.account.clone(), key: outcome_key, intent, state };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Insert(outcome)), receipt)?))
+        let (receipt, paid_with) =
+            draft
+                .settle(&record, quote.price())
+                .map_err(|error| match error {
+                    SettleError::Wallet(error) => error,
+                    _ => WalletError::Inexact,
+                })?;
+        let state = State::Settled {
+            receipt: receipt.clone(),
+            paid_with,
+            refunded: Credits::ZERO,
+        };
+        let outcome = Outcome {
+            account: access.account.clone(),
+            key: outcome_key,
+            intent,
+            state,
+        };
+        Ok(Answer::Fresh(
+            draft.finish(Some(OutcomeWrite::Insert(outcome)), receipt)?,
+        ))
     }
 
     /// Whether an advanced wallet covers a quote; else what is missing, and when it comes.
@@ -205,7 +257,12 @@ impl Wallet {
             return Ok(());
         }
         let covered_at = self.covered_at(needed, self.as_of())?;
-        Err(HoldError::Insufficient { needed, available: balance.available(), debt: balance.debt, covered_at })
+        Err(HoldError::Insufficient {
+            needed,
+            available: balance.available(),
+            debt: balance.debt,
+            covered_at,
+        })
     }
 
     fn check_access(&self, access: &Access, now: DateTime<Utc>) -> Result<(), HoldError> {
@@ -213,7 +270,11 @@ impl Wallet {
             return Err(WalletError::Mismatch.into());
         }
         // The store's time counts where it is ahead of the caller's.
-        if access.is_valid_at(now.max(self.as_of())) { Ok(()) } else { Err(HoldError::AccessExpired) }
+        if access.is_valid_at(now.max(self.as_of())) {
+            Ok(())
+        } else {
+            Err(HoldError::AccessExpired)
+        }
     }
 }
 

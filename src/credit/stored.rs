@@ -17,10 +17,18 @@ use crate::money::Credits;
 impl Wallet {
     /// Whether every part adds up to the balance, and the balance to itself.
     fn is_exact(&self) -> bool {
-        let scheduled = self.grants.iter().filter(|funds| funds.scheduled).map(|funds| funds.grant.amount);
+        let scheduled = self
+            .grants
+            .iter()
+            .filter(|funds| funds.scheduled)
+            .map(|funds| funds.grant.amount);
         let pinned = |id: &Arc<str>| {
             let slices = self.holds.iter().flat_map(|hold| &hold.slices);
-            total(slices.filter(|slice| slice.grant == *id).map(|slice| slice.amount))
+            total(
+                slices
+                    .filter(|slice| slice.grant == *id)
+                    .map(|slice| slice.amount),
+            )
         };
         let keys: BTreeSet<&IdempotencyKey> = self.holds.iter().map(|hold| &hold.key).collect();
         let ids: BTreeSet<&Arc<str>> = self.grants.iter().map(|funds| &funds.grant.id).collect();
@@ -30,13 +38,27 @@ impl Wallet {
             && keys.len() == self.holds.len()
             && ids.len() == self.grants.len()
             && self.grants.iter().all(Funds::is_sound)
-            && self.holds.iter().all(|hold| hold.amount.checked_sub(hold.drawn) == slices(hold))
-            && self.holds.iter().flat_map(|hold| &hold.slices).all(|slice| ids.contains(&slice.grant))
+            && self
+                .holds
+                .iter()
+                .all(|hold| hold.amount.checked_sub(hold.drawn) == slices(hold))
+            && self
+                .holds
+                .iter()
+                .flat_map(|hold| &hold.slices)
+                .all(|slice| ids.contains(&slice.grant))
             && total(scheduled) == Some(self.balance.scheduled)
             && total(self.grants.iter().map(|funds| funds.free)) == Some(self.balance.free)
             && total(self.holds.iter().map(HoldRecord::left)) == Some(self.balance.held)
-            && self.grants.iter().all(|funds| pinned(&funds.grant.id) == Some(funds.held))
-            && self.grants.iter().zip(self.grants.iter().skip(1)).all(|(a, b)| a.grant.burn_order(&b.grant).is_lt())
+            && self
+                .grants
+                .iter()
+                .all(|funds| pinned(&funds.grant.id) == Some(funds.held))
+            && self
+                .grants
+                .iter()
+                .zip(self.grants.iter().skip(1))
+                .all(|(a, b)| a.grant.burn_order(&b.grant).is_lt())
     }
 }
 
@@ -62,8 +84,30 @@ impl TryFrom<Stored> for Wallet {
     type Error = WalletError;
 
     fn try_from(stored: Stored) -> Result<Self, WalletError> {
-        let Stored { account, version, as_of, sequence, balance, grants, holds, lapses } = stored;
-        let wallet = Self { account, version, as_of, sequence, balance, grants, holds, lapses };
-        if wallet.is_exact() { Ok(wallet) } else { Err(WalletError::Inexact) }
+        let Stored {
+            account,
+            version,
+            as_of,
+            sequence,
+            balance,
+            grants,
+            holds,
+            lapses,
+        } = stored;
+        let wallet = Self {
+            account,
+            version,
+            as_of,
+            sequence,
+            balance,
+            grants,
+            holds,
+            lapses,
+        };
+        if wallet.is_exact() {
+            Ok(wallet)
+        } else {
+            Err(WalletError::Inexact)
+        }
     }
 }

@@ -23,7 +23,8 @@ use crate::problem::{Code, Explained};
 /// Why a wallet cannot take part in a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WalletError {
-    /// Wallet, access, hold and outcome are not all of one account and one key: the host loaded the wrong row.
+    /// Wallet, access, hold and outcome are not all of one account and one key: the host loaded the
+    /// wrong row.
     #[error("the wallet, the proof and the outcome do not belong together")]
     Mismatch,
     /// A sum leaves the range of 0 to 10^12 credits.
@@ -45,8 +46,8 @@ impl Explained for WalletError {
 
 /// An account's credits, as the host stores them: one row, guarded by its version.
 ///
-/// Commands take the wallet and give back a [`Change`] with the next one. Each begins by applying what time has decided
-/// meanwhile, so nothing depends on a job that expires things.
+/// Commands take the wallet and give back a [`Change`] with the next one. Each begins by applying
+/// what time has decided meanwhile, so nothing depends on a job that expires things.
 ///
 /// ```
 /// use bailiwick::{Access, Credits, Hold, Wallet};
@@ -176,8 +177,9 @@ impl Wallet {
         &self.holds
     }
 
-    /// Applies what time alone has decided up to `now`: holds and grants that ran out, grants that took effect, debt
-    /// that could be repaid. No host needs to call it, since every command begins with it.
+    /// Applies what time alone has decided up to `now`: holds and grants that ran out, grants that
+    /// took effect, debt that could be repaid. No host needs to call it, since every command begins
+    /// with it.
     pub fn advance(self, now: DateTime<Utc>) -> Result<Change, WalletError> {
         Draft::begin(self, now)?.finish(None, ())
     }
@@ -197,7 +199,10 @@ impl Wallet {
             let amount = missing.min(funds.free);
             if !amount.is_zero() {
                 missing = missing.saturating_sub(amount);
-                slices.push(Slice { grant: funds.grant.id.clone(), amount });
+                slices.push(Slice {
+                    grant: funds.grant.id.clone(),
+                    amount,
+                });
             }
         }
         slices
@@ -205,24 +210,45 @@ impl Wallet {
 
     /// Whether the hold of a stored outcome is open.
     pub(super) fn is_open(&self, outcome_key: &str) -> bool {
-        self.holds.iter().any(|hold| Outcome::spend_key(&hold.key) == *outcome_key)
+        self.holds
+            .iter()
+            .any(|hold| Outcome::spend_key(&hold.key) == *outcome_key)
     }
 
-    /// A grant's own identifier, what is free or scheduled of it, and what holds pin; `None` if nothing is left, or it was
-    /// taken back before.
+    /// A grant's own identifier, what is free or scheduled of it, and what holds pin; `None` if
+    /// nothing is left, or it was taken back before.
     pub(super) fn left_of(&self, id: &str) -> Option<(Arc<str>, Credits, Credits)> {
-        let funds = self.grants.iter().find(|funds| *funds.grant.id == *id && !funds.revoked)?;
-        let left = if funds.scheduled { funds.grant.amount } else { funds.free };
+        let funds = self
+            .grants
+            .iter()
+            .find(|funds| *funds.grant.id == *id && !funds.revoked)?;
+        let left = if funds.scheduled {
+            funds.grant.amount
+        } else {
+            funds.free
+        };
         Some((funds.grant.id.clone(), left, funds.held))
     }
 
-    /// What the wallet still has of the months of a subscription: their grants, what larger plans added, what rolled over.
-    pub(crate) fn grants_of(&self, subscription: &SubscriptionId) -> impl Iterator<Item = Arc<str>> {
+    /// What the wallet still has of the months of a subscription: their grants, what larger plans
+    /// added, what rolled over.
+    pub(crate) fn grants_of(
+        &self,
+        subscription: &SubscriptionId,
+    ) -> impl Iterator<Item = Arc<str>> {
         let months = Cause::months_key(subscription);
-        let is_of = move |id: &str| id.strip_prefix(&*months).is_some_and(|rest| !rest.contains('/'));
-        let left =
-            |funds: &&Funds| !funds.revoked && (funds.scheduled || !funds.free.is_zero() || !funds.held.is_zero());
-        self.grants.iter().filter(left).map(|funds| funds.grant.id.clone()).filter(move |id| is_of(id))
+        let is_of = move |id: &str| {
+            id.strip_prefix(&*months)
+                .is_some_and(|rest| !rest.contains('/'))
+        };
+        let left = |funds: &&Funds| {
+            !funds.revoked && (funds.scheduled || !funds.free.is_zero() || !funds.held.is_zero())
+        };
+        self.grants
+            .iter()
+            .filter(left)
+            .map(|funds| funds.grant.id.clone())
+            .filter(move |id| is_of(id))
     }
 
     /// How long the longest of these slices live, of as much of them as is taken first.
@@ -233,8 +259,13 @@ impl Wallet {
                 break;
             }
             missing = missing.saturating_sub(slice.amount);
-            let funds = self.grants.iter().find(|funds| funds.grant.id == slice.grant);
-            let own = funds.map_or(Life::None, |funds| funds.grant.expires_at.map_or(Life::Forever, Life::Until));
+            let funds = self
+                .grants
+                .iter()
+                .find(|funds| funds.grant.id == slice.grant);
+            let own = funds.map_or(Life::None, |funds| {
+                funds.grant.expires_at.map_or(Life::Forever, Life::Until)
+            });
             life = life.max(own);
         }
         life
@@ -266,13 +297,21 @@ impl Wallet {
                 Ok(())
             }
             Event::Drawn { hold, amount } => self.draw_slices(hold, *amount),
-            Event::Settled { hold, captured, beyond, debt, .. } => {
+            Event::Settled {
+                hold,
+                captured,
+                beyond,
+                debt,
+                ..
+            } => {
                 self.end_hold(hold, *captured, at)?;
                 self.charge(beyond, *debt)
             }
             Event::SettledLate { slices, debt, .. } => self.charge(slices, *debt),
             Event::Released { hold } | Event::HoldExpired { hold } => {
-                let drawn = self.open_hold(hold).map_or(Credits::ZERO, |hold| hold.drawn);
+                let drawn = self
+                    .open_hold(hold)
+                    .map_or(Credits::ZERO, |hold| hold.drawn);
                 self.end_hold(hold, drawn, at)
             }
             Event::GrantExpired { grant, amount } => self.expire(grant, *amount),
@@ -280,7 +319,9 @@ impl Wallet {
             Event::RolledOver { grant, amount, .. } => self.roll_over(grant, *amount, at),
             Event::DebtRepaid { slices } => {
                 self.spend_free(slices)?;
-                slices.iter().try_for_each(|slice| take(&mut self.balance.debt, slice.amount))
+                slices
+                    .iter()
+                    .try_for_each(|slice| take(&mut self.balance.debt, slice.amount))
             }
         }
     }
@@ -290,16 +331,29 @@ impl Wallet {
             return Err(WalletError::Mismatch);
         }
         let funds = Funds::new(grant, at);
-        add(if funds.scheduled { &mut self.balance.scheduled } else { &mut self.balance.free }, grant.amount)?;
+        add(
+            if funds.scheduled {
+                &mut self.balance.scheduled
+            } else {
+                &mut self.balance.free
+            },
+            grant.amount,
+        )?;
         add(&mut self.balance.granted, grant.amount)?;
-        let place = self.grants.partition_point(|funds| funds.grant.burn_order(grant).is_lt());
+        let place = self
+            .grants
+            .partition_point(|funds| funds.grant.burn_order(grant).is_lt());
         self.grants.insert(place, funds);
         Ok(())
     }
 
     /// Spends a part of a hold, slice by slice in order. The rest stays set aside.
     fn draw_slices(&mut self, key: &IdempotencyKey, amount: Credits) -> Result<(), WalletError> {
-        let hold = self.holds.iter_mut().find(|hold| hold.key == *key).ok_or(WalletError::Inexact)?;
+        let hold = self
+            .holds
+            .iter_mut()
+            .find(|hold| hold.key == *key)
+            .ok_or(WalletError::Inexact)?;
         let mut missing = amount;
         for slice in &mut hold.slices {
             let part = slice.amount.min(missing);
@@ -312,15 +366,32 @@ impl Wallet {
         take(&mut self.balance.held, amount)?;
         add(&mut self.balance.spent, amount)?;
         self.drop_spent();
-        if missing.is_zero() { Ok(()) } else { Err(WalletError::Inexact) }
+        if missing.is_zero() {
+            Ok(())
+        } else {
+            Err(WalletError::Inexact)
+        }
     }
 
-    /// Ends a hold: `captured` of it is spent in all, what was drawn before included, slice by slice in order. The rest
-    /// goes back to its own grants; it lapses where a grant has expired meanwhile, and is revoked where one was.
-    fn end_hold(&mut self, key: &IdempotencyKey, captured: Credits, at: DateTime<Utc>) -> Result<(), WalletError> {
+    /// Ends a hold: `captured` of it is spent in all, what was drawn before included, slice by
+    /// slice in order. The rest goes back to its own grants; it lapses where a grant has expired
+    /// meanwhile, and is revoked where one was.
+    fn end_hold(
+        &mut self,
+        key: &IdempotencyKey,
+        captured: Credits,
+        at: DateTime<Utc>,
+    ) -> Result<(), WalletError> {
         let drawn = self.open_hold(key).ok_or(WalletError::Inexact)?.drawn;
-        self.draw_slices(key, captured.checked_sub(drawn).ok_or(WalletError::Inexact)?)?;
-        let place = self.holds.iter().position(|hold| hold.key == *key).ok_or(WalletError::Inexact)?;
+        self.draw_slices(
+            key,
+            captured.checked_sub(drawn).ok_or(WalletError::Inexact)?,
+        )?;
+        let place = self
+            .holds
+            .iter()
+            .position(|hold| hold.key == *key)
+            .ok_or(WalletError::Inexact)?;
         for Slice { grant, amount } in self.holds.swap_remove(place).slices {
             let funds = find(&mut self.grants, &grant)?;
             take(&mut funds.held, amount)?;
@@ -357,7 +428,10 @@ impl Wallet {
             let root = funds.grant.root().clone();
             match self.lapses.iter_mut().find(|lapse| lapse.grant == root) {
                 Some(lapse) => add(&mut lapse.left, amount)?,
-                None => self.lapses.push(Lapse { grant: root, left: amount }),
+                None => self.lapses.push(Lapse {
+                    grant: root,
+                    left: amount,
+                }),
             }
             let too_many = self.lapses.len().saturating_sub(Lapse::MAX);
             self.lapses.drain(..too_many);
@@ -380,7 +454,12 @@ impl Wallet {
         Ok(())
     }
 
-    fn roll_over(&mut self, into: &Arc<str>, amount: Credits, at: DateTime<Utc>) -> Result<(), WalletError> {
+    fn roll_over(
+        &mut self,
+        into: &Arc<str>,
+        amount: Credits,
+        at: DateTime<Utc>,
+    ) -> Result<(), WalletError> {
         let funds = find(&mut self.grants, into)?;
         funds.rolls_over = false;
         let rollover = funds.grant.rollover.as_ref().ok_or(WalletError::Inexact)?;
@@ -396,12 +475,19 @@ impl Wallet {
             ..funds.grant.clone()
         };
         self.drop_spent();
-        if amount.is_zero() { Ok(()) } else { self.fund(&grant, at) }
+        if amount.is_zero() {
+            Ok(())
+        } else {
+            self.fund(&grant, at)
+        }
     }
 
     fn spend_free(&mut self, slices: &[Slice]) -> Result<(), WalletError> {
         for slice in slices {
-            take(&mut find(&mut self.grants, &slice.grant)?.free, slice.amount)?;
+            take(
+                &mut find(&mut self.grants, &slice.grant)?.free,
+                slice.amount,
+            )?;
             take(&mut self.balance.free, slice.amount)?;
         }
         self.drop_spent();
@@ -414,5 +500,8 @@ impl Wallet {
 }
 
 fn find<'a>(grants: &'a mut [Funds], id: &Arc<str>) -> Result<&'a mut Funds, WalletError> {
-    grants.iter_mut().find(|funds| funds.grant.id == *id).ok_or(WalletError::Inexact)
+    grants
+        .iter_mut()
+        .find(|funds| funds.grant.id == *id)
+        .ok_or(WalletError::Inexact)
 }

@@ -1,4 +1,5 @@
-//! The proofs that the gate hands out. Nothing else makes them: no constructor, no `Default`, no `Deserialize`.
+//! The proofs that the gate hands out. Nothing else makes them: no constructor, no `Default`, no
+//! `Deserialize`.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use crate::plan::Plan;
 use crate::policy::CreditPolicy;
 use crate::right::{Privilege, Privileges};
 
-/// The proof that the gate admitted a principal to a tenant. It opens the tenant's rows for reading, and the tenant's
-/// throttle and wallet.
+/// The proof that the gate admitted a principal to a tenant. It opens the tenant's rows for
+/// reading, and the tenant's throttle and wallet.
 ///
 /// It is owned and `'static`, so a framework can carry it from an extractor into a handler.
 #[derive(Clone, Debug)]
@@ -32,13 +33,22 @@ pub struct Access {
 
 impl Access {
     #[inline(always)]
-    pub(super) fn grant(principal: &Principal, standing: Standing<'_>, credit: CreditPolicy) -> Self {
+    pub(super) fn grant(
+        principal: &Principal,
+        standing: Standing<'_>,
+        credit: CreditPolicy,
+    ) -> Self {
         Self {
             account: standing.tenant.account.id.clone(),
             credential: principal.credential().clone(),
             user: principal.user().cloned(),
-            reach: Reach { sites: standing.tenant.sites.clone(), bound: principal.sites().cloned() },
-            privileges: principal.privileges().intersection(standing.tenant.account.privileges),
+            reach: Reach {
+                sites: standing.tenant.sites.clone(),
+                bound: principal.sites().cloned(),
+            },
+            privileges: principal
+                .privileges()
+                .intersection(standing.tenant.account.privileges),
             plan: standing.plan.clone(),
             credit,
             writable: standing.writable,
@@ -66,13 +76,15 @@ impl Access {
         &self.plan
     }
 
-    /// The privileges that are stored for the principal and for its account both: what an operator's route would admit
-    /// it to. They open nothing here; a page may show by them what else there is.
+    /// The privileges that are stored for the principal and for its account both: what an
+    /// operator's route would admit it to. They open nothing here; a page may show by them what
+    /// else there is.
     pub fn privileges(&self) -> Privileges {
         self.privileges
     }
 
-    /// Whether a site is the account's, and among those that the principal is bound to, if it is bound to any.
+    /// Whether a site is the account's, and among those that the principal is bound to, if it is
+    /// bound to any.
     pub fn reaches(&self, site: &SiteId) -> bool {
         self.reach.contains(site)
     }
@@ -87,7 +99,8 @@ impl Access {
         self.writable
     }
 
-    /// The earliest instant at which the gate may answer otherwise; `None` if only other facts can change it.
+    /// The earliest instant at which the gate may answer otherwise; `None` if only other facts can
+    /// change it.
     pub fn valid_until(&self) -> Option<DateTime<Utc>> {
         self.until.map(Deadline::instant)
     }
@@ -97,14 +110,19 @@ impl Access {
         self.until.is_none_or(|until| until.is_ahead(now))
     }
 
-    /// The access that may write as well. Fails with [`Denial::PaymentPastDue`] in a grace time that is read-only.
+    /// The access that may write as well. Fails with [`Denial::PaymentPastDue`] in a grace time
+    /// that is read-only.
     pub fn into_write(self) -> Result<WriteAccess, Denial> {
-        if self.writable { Ok(WriteAccess(self)) } else { Err(Denial::PaymentPastDue) }
+        if self.writable {
+            Ok(WriteAccess(self))
+        } else {
+            Err(Denial::PaymentPastDue)
+        }
     }
 }
 
-/// The sites that an access reaches: the account's own, and of these the ones that its principal is bound to, if it is
-/// bound to any. An empty list means none.
+/// The sites that an access reaches: the account's own, and of these the ones that its principal is
+/// bound to, if it is bound to any. An empty list means none.
 #[derive(Clone, Debug)]
 pub(crate) struct Reach {
     sites: Arc<[SiteId]>,
@@ -124,12 +142,20 @@ impl Reach {
 
     #[cfg(feature = "sql")]
     pub(crate) fn sites(&self) -> impl Iterator<Item = &SiteId> {
-        self.sites.iter().filter(|site| self.bound.as_ref().is_none_or(|bound| bound.contains(site)))
+        self.sites
+            .iter()
+            .filter(|site| self.bound.as_ref().is_none_or(|bound| bound.contains(site)))
     }
 
     /// The sites of the account that a bound principal reaches; `None` if it is not bound.
     pub(super) fn bound_sites(&self) -> Option<Arc<[SiteId]>> {
-        self.bound.as_ref().map(|bound| bound.iter().filter(|site| self.sites.contains(site)).cloned().collect())
+        self.bound.as_ref().map(|bound| {
+            bound
+                .iter()
+                .filter(|site| self.sites.contains(site))
+                .cloned()
+                .collect()
+        })
     }
 
     pub(crate) fn is_bound(&self) -> bool {
@@ -149,7 +175,8 @@ impl Deref for WriteAccess {
     }
 }
 
-/// The proof that a principal may pay for an account: identity alone, so that a tenant who owes can pay. It opens no rows.
+/// The proof that a principal may pay for an account: identity alone, so that a tenant who owes can
+/// pay. It opens no rows.
 #[derive(Clone, Debug)]
 pub struct BillingAccess {
     account: AccountId,
@@ -158,7 +185,10 @@ pub struct BillingAccess {
 
 impl BillingAccess {
     pub(super) fn grant(principal: &Principal, account: &Account) -> Self {
-        Self { account: account.id.clone(), user: principal.user().cloned() }
+        Self {
+            account: account.id.clone(),
+            user: principal.user().cloned(),
+        }
     }
 
     /// The account that may be paid for.
@@ -172,7 +202,8 @@ impl BillingAccess {
     }
 }
 
-/// The proof that a principal may operate the service under one stored privilege. It opens no tenant's rows by itself.
+/// The proof that a principal may operate the service under one stored privilege. It opens no
+/// tenant's rows by itself.
 #[derive(Clone, Debug)]
 pub struct Operator {
     account: AccountId,
@@ -211,18 +242,31 @@ impl Operator {
         self.privilege
     }
 
-    /// Fails unless the operator was admitted under this very privilege, and `account` is not their own.
+    /// Fails unless the operator was admitted under this very privilege, and `account` is not their
+    /// own.
     ///
     /// # Errors
     /// In this order: [`Denial::PrivilegeMissing`], [`Denial::OwnAccount`].
-    pub(crate) fn check_foreign(&self, privilege: Privilege, account: &AccountId) -> Result<(), Denial> {
+    pub(crate) fn check_foreign(
+        &self,
+        privilege: Privilege,
+        account: &AccountId,
+    ) -> Result<(), Denial> {
         self.check(privilege)?;
 
-        if self.account == *account { Err(Denial::OwnAccount) } else { Ok(()) }
+        if self.account == *account {
+            Err(Denial::OwnAccount)
+        } else {
+            Ok(())
+        }
     }
 
     /// Fails unless the operator was admitted under this very privilege.
     pub(crate) fn check(&self, privilege: Privilege) -> Result<(), Denial> {
-        if self.privilege == privilege { Ok(()) } else { Err(Denial::PrivilegeMissing(privilege)) }
+        if self.privilege == privilege {
+            Ok(())
+        } else {
+            Err(Denial::PrivilegeMissing(privilege))
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The sum is worked out only where it decides or is asked for: calendar arithmetic costs as much as all the rest of the
-/// gate's decision.
+/// The sum is worked out only where it decides or is asked for: calendar arithmetic costs as much
+/// as all the rest of the gate's decision.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     end: DateTime<Utc>,
@@ -22,13 +22,15 @@ impl Deadline {
         now < self.end || now < self.instant()
     }
 
-    /// The first instant at which it is over; the calendar's last one where the sum leaves it, since a host may write "for
-    /// ever" as the latest date that it has.
+    /// The first instant at which it is over; the calendar's last one where the sum leaves it,
+    /// since a host may write "for ever" as the latest date that it has.
     #[inline]
     pub(super) fn instant(self) -> DateTime<Utc> {
         if self.extra.is_zero() {
             return self.end;
         }
-        self.end.checked_add_signed(self.extra).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        self.end
+            .checked_add_signed(self.extra)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }

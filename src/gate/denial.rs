@@ -33,11 +33,16 @@ pub enum CredentialFailure {
 impl CredentialFailure {
     /// An expired credential is daily business; everything else may be an attack.
     pub fn severity(self) -> Severity {
-        if self == Self::Expired { Severity::Info } else { Severity::Warning }
+        if self == Self::Expired {
+            Severity::Info
+        } else {
+            Severity::Warning
+        }
     }
 }
 
-/// Why the gate refused. The variants stand in the order in which they are checked; the first that fits is the answer.
+/// Why the gate refused. The variants stand in the order in which they are checked; the first that
+/// fits is the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Denial {
@@ -47,7 +52,8 @@ pub enum Denial {
     /// 401: none was presented.
     #[error("this needs a credential, and none was presented")]
     CredentialMissing,
-    /// 403: the principal lacks the stored privilege; or, checked where the account's standing is, its account does.
+    /// 403: the principal lacks the stored privilege; or, checked where the account's standing is,
+    /// its account does.
     #[error("this needs the privilege {0}")]
     PrivilegeMissing(Privilege),
     /// 403: the principal belongs to no account, or its account was not found.
@@ -107,7 +113,8 @@ pub enum Denial {
     /// 402: a payment is past due, and there is no grace, or no grace for writing.
     #[error("a payment is past due")]
     PaymentPastDue,
-    /// 403: the principal is bound to sites, and the site asked for is not among them, or not the account's.
+    /// 403: the principal is bound to sites, and the site asked for is not among them, or not the
+    /// account's.
     #[error("the site is not among those that this credential may reach")]
     SiteNotInAccount,
     /// 403: the principal is bound to sites, and asked for the whole account.
@@ -185,7 +192,9 @@ impl Denial {
             | Self::SiteNotInAccount
             | Self::AccountWideForbidden
             | Self::OwnAccount => Severity::Warning,
-            Self::AccountStatusUnknown | Self::SubscriptionStatusUnknown | Self::RouteMismatch => Severity::Error,
+            Self::AccountStatusUnknown | Self::SubscriptionStatusUnknown | Self::RouteMismatch => {
+                Severity::Error
+            }
             _ => Severity::Info,
         }
     }
@@ -196,12 +205,14 @@ impl Explained for Denial {
         self.code()
     }
 
-    /// A 401 names the scheme, as RFC 9110 section 11.6.1 demands, with the error of RFC 6750 section 3.1 where a
-    /// credential failed.
+    /// A 401 names the scheme, as RFC 9110 section 11.6.1 demands, with the error of RFC 6750
+    /// section 3.1 where a credential failed.
     fn decorate(&self, problem: Problem) -> Problem {
         match self {
             Self::CredentialMissing => problem.with_header("WWW-Authenticate", "Bearer"),
-            Self::CredentialRejected(_) => problem.with_header("WWW-Authenticate", r#"Bearer error="invalid_token""#),
+            Self::CredentialRejected(_) => {
+                problem.with_header("WWW-Authenticate", r#"Bearer error="invalid_token""#)
+            }
             _ => problem,
         }
     }

@@ -1,4 +1,5 @@
-//! What a background job carries of the access that it was accepted under: facts to ask the gate with again, and no power.
+//! What a background job carries of the access that it was accepted under: facts to ask the gate
+//! with again, and no power.
 
 use std::sync::Arc;
 
@@ -10,20 +11,23 @@ use crate::id::{AccountId, SiteId, UserId};
 use crate::policy::Policy;
 use crate::tenant::Tenant;
 
-/// For whom a background job works: written into the queue when the job is accepted, and turned into an [`Access`] by
-/// [`revalidate`](Self::revalidate) when it runs. Between the two the tenant may have been suspended, or may owe.
+/// For whom a background job works: written into the queue when the job is accepted, and turned
+/// into an [`Access`] by [`revalidate`](Self::revalidate) when it runs. Between the two the tenant
+/// may have been suspended, or may owe.
 ///
-/// It opens nothing by itself, so it can be stored and read back. Revalidation is the gate's own decision over the facts
-/// as they are then, for as much as the first access reached and no more: its sites, and reading only where it could only
-/// read.
+/// It opens nothing by itself, so it can be stored and read back. Revalidation is the gate's own
+/// decision over the facts as they are then, for as much as the first access reached and no more:
+/// its sites, and reading only where it could only read.
 ///
-/// **The queue is trusted as the session store is.** The gate judges the tenant that the text names, not whether the text
-/// is still the one that was written: who can write to the queue can name any account, and drop a binding, as who can
-/// write to the session table can. What is suspended, unpaid or closed stays so for a forged job too. Keep the queue in a
-/// store that tenants cannot write to; where it leaves that store, authenticate the message.
+/// **The queue is trusted as the session store is.** The gate judges the tenant that the text
+/// names, not whether the text is still the one that was written: who can write to the queue can
+/// name any account, and drop a binding, as who can write to the session table can. What is
+/// suspended, unpaid or closed stays so for a forged job too. Keep the queue in a store that
+/// tenants cannot write to; where it leaves that store, authenticate the message.
 ///
-/// Whether the credential still exists is authentication, and the host's to ask by [`credential`](Self::credential) and
-/// [`user`](Self::user): a job outlives a session by design, and should not outlive a revoked key.
+/// Whether the credential still exists is authentication, and the host's to ask by
+/// [`credential`](Self::credential) and [`user`](Self::user): a job outlives a session by design,
+/// and should not outlive a revoked key.
 ///
 /// ```
 /// use bailiwick::{Policy, Principal, validate_account_and_plan};
@@ -85,7 +89,10 @@ impl JobTenant {
             account: access.account.clone(),
             credential: access.credential.clone(),
             user: access.user.clone(),
-            reach: access.reach.bound_sites().map_or(JobReach::Account, JobReach::Sites),
+            reach: access
+                .reach
+                .bound_sites()
+                .map_or(JobReach::Account, JobReach::Sites),
             may_write: access.writable,
         }
     }
@@ -108,17 +115,25 @@ impl JobTenant {
     /// Asks the gate again, as for a request, about the tenant as it is now.
     ///
     /// # Errors
-    /// Those of [`Policy::validate_account_and_plan`], in its order. A job of an access that could only read gets one that
-    /// can only read, whatever has been paid since, so [`Access::into_write`] refuses it.
-    pub fn revalidate(&self, policy: &Policy, tenant: Option<&Tenant>, now: DateTime<Utc>) -> Result<Access, Denial> {
+    /// Those of [`Policy::validate_account_and_plan`], in its order. A job of an access that could
+    /// only read gets one that can only read, whatever has been paid since, so
+    /// [`Access::into_write`] refuses it.
+    pub fn revalidate(
+        &self,
+        policy: &Policy,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Access, Denial> {
         let mut access = policy.validate_account_and_plan(&self.principal(), tenant, now)?;
         access.writable &= self.may_write;
         Ok(access)
     }
 
-    /// The principal that the job was accepted for. It brings no privileges, so it can never operate the service.
+    /// The principal that the job was accepted for. It brings no privileges, so it can never
+    /// operate the service.
     fn principal(&self) -> Principal {
-        let principal = Principal::new(self.credential.clone(), self.user.clone()).of_account(self.account.clone());
+        let principal = Principal::new(self.credential.clone(), self.user.clone())
+            .of_account(self.account.clone());
         match &self.reach {
             JobReach::Account => principal,
             JobReach::Sites(sites) => principal.bound_to_sites(Arc::clone(sites)),

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, ApiKeyId, SiteId, UserId};
 use crate::right::Privileges;
 
-/// The kind of credential that a principal presented. It goes to the audit log; no decision depends on it.
+/// The kind of credential that a principal presented. It goes to the audit log; no decision depends
+/// on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
@@ -19,7 +20,8 @@ pub enum Credential {
     ApiKey(ApiKeyId),
 }
 
-/// Who asks. Making one says that the host verified a credential; it grants nothing until the gate has spoken.
+/// Who asks. Making one says that the host verified a credential; it grants nothing until the gate
+/// has spoken.
 ///
 /// ```
 /// use bailiwick::{Principal, SiteId};
@@ -41,7 +43,13 @@ pub struct Principal {
 
 impl Principal {
     pub(super) fn new(credential: Credential, user: Option<UserId>) -> Self {
-        Self { credential, user, account: None, sites: None, privileges: Privileges::NONE }
+        Self {
+            credential,
+            user,
+            account: None,
+            sites: None,
+            privileges: Privileges::NONE,
+        }
     }
 
     /// A person with a session.
@@ -71,7 +79,8 @@ impl Principal {
         self
     }
 
-    /// The privileges that are stored for the principal. They count where its account has them, too.
+    /// The privileges that are stored for the principal. They count where its account has them,
+    /// too.
     pub fn with_privileges(mut self, privileges: Privileges) -> Self {
         self.privileges = privileges;
         self

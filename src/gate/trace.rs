@@ -10,13 +10,14 @@ use crate::problem::Severity;
 const TARGET: &str = "bailiwick::gate";
 
 impl GateDecision {
-    /// Emits one event about the decision, at the level of its [severity](Self::severity), with the target
-    /// `bailiwick::gate`. Deciding itself emits nothing: the host calls this once for each request, within the span that
-    /// tells its requests apart.
+    /// Emits one event about the decision, at the level of its [severity](Self::severity), with the
+    /// target `bailiwick::gate`. Deciding itself emits nothing: the host calls this once for each
+    /// request, within the span that tells its requests apart.
     ///
-    /// The fields are `code` (the decision's [label](Self::label)), `route` (the [route's](Route::label)), `account` (the
-    /// account that was loaded, if one was) and `failure` (why a credential that was presented failed). There is nothing
-    /// else in it: no credential, no user, no site.
+    /// The fields are `code` (the decision's [label](Self::label)), `route` (the
+    /// [route's](Route::label)), `account` (the account that was loaded, if one was) and `failure`
+    /// (why a credential that was presented failed). There is nothing else in it: no credential, no
+    /// user, no site.
     ///
     /// ```
     /// use bailiwick::{Evidence, Route, admit};

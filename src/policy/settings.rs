@@ -1,19 +1,22 @@
-//! A policy as it is written down. Reading one never stops at the first mistake: what is unknown or of the wrong form is
-//! kept as a fault with its path, and [`Policy::load`](super::Policy::load) reports them all.
+//! A policy as it is written down. Reading one never stops at the first mistake: what is unknown or
+//! of the wrong form is kept as a fault with its path, and [`Policy::load`](super::Policy::load)
+//! reports them all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::{CreditPolicy, FIRST_PAYMENT_SECONDS, FailureMode, GraceMode, LateSettle, Overage, Overpayment};
+use super::{
+    CreditPolicy, FIRST_PAYMENT_SECONDS, FailureMode, GraceMode, LateSettle, Overage, Overpayment,
+};
 use crate::money::Credits;
 use crate::payment_method::PaymentMethod;
 use crate::policy::{AfterRetries, AfterTrial};
 use crate::quota::ThrottleScope;
 
-/// How long a tenant whose payment is past due is still admitted, and to what: counted from `past_due_since`, for a renewal
-/// the end of what was paid.
+/// How long a tenant whose payment is past due is still admitted, and to what: counted from
+/// `past_due_since`, for a renewal the end of what was paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GraceSettings {
     /// Length in seconds, from `past_due_since`.
@@ -22,14 +25,15 @@ pub struct GraceSettings {
     pub mode: GraceMode,
 }
 
-/// A policy as it is written down, in JSON, TOML or any other format of serde that says what is what.
-/// [`Policy::load`](super::Policy::load) checks it.
+/// A policy as it is written down, in JSON, TOML or any other format of serde that says what is
+/// what. [`Policy::load`](super::Policy::load) checks it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(from = "Text")]
 pub struct PolicySettings {
     /// Says that this is no production service. The throttle's bypass demands it.
     pub development: bool,
-    /// How long after the end of a paid period a tenant is still admitted, in seconds: room for a late webhook.
+    /// How long after the end of a paid period a tenant is still admitted, in seconds: room for a
+    /// late webhook.
     pub renewal_slack_seconds: u64,
     /// Grace for a payment that is past due. Without it, past due is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,16 +42,17 @@ pub struct PolicySettings {
     pub payment_methods: BTreeSet<PaymentMethod>,
     /// What becomes of the part of a bank transfer that is above the price.
     pub overpayment: Overpayment,
-    /// Lets a payment at a provider bring a period's credits though it is below the plan's price: for hosts that give
-    /// discounts there, and let nobody else set a price.
+    /// Lets a payment at a provider bring a period's credits though it is below the plan's price:
+    /// for hosts that give discounts there, and let nobody else set a price.
     pub provider_discounts: bool,
-    /// What the price of a plan without a subscription buys, instead of the plan's credits of a month.
+    /// What the price of a plan without a subscription buys, instead of the plan's credits of a
+    /// month.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_up_credits: Option<Credits>,
     /// Lets tenants claim bank transfers themselves. Without it, only operators record them.
     pub bank_transfer_claims: bool,
-    /// How long a subscription that no provider runs waits for its first payment, in seconds. Stripe waits 23 hours; a
-    /// transfer takes days.
+    /// How long a subscription that no provider runs waits for its first payment, in seconds.
+    /// Stripe waits 23 hours; a transfer takes days.
     pub first_payment_seconds: u64,
     /// What becomes of a trial that ends without a payment.
     pub after_trial: AfterTrial,
@@ -57,11 +62,13 @@ pub struct PolicySettings {
     pub registration_credits: Credits,
     /// Wallets.
     pub credit: CreditPolicy,
-    /// What happens in a throttle scope while its store of rate state cannot be asked. Closed where none is named.
+    /// What happens in a throttle scope while its store of rate state cannot be asked. Closed where
+    /// none is named.
     pub throttle_failure: BTreeMap<ThrottleScope, FailureMode>,
     /// Lets a developer bypass the throttle, by a typed value with a reason. Demands `development`.
     pub throttle_bypass: bool,
-    /// What could not be read: the path of each field, and what is wrong with it. Loading reports each of them.
+    /// What could not be read: the path of each field, and what is wrong with it. Loading reports
+    /// each of them.
     #[serde(skip_serializing)]
     pub unread: Vec<(String, &'static str)>,
 }
@@ -191,8 +198,14 @@ impl Faults {
     fn grace(&mut self, grace: GraceText) -> Option<GraceSettings> {
         self.unknown("past_due_grace.", grace.unknown);
         let seconds = self.demand("past_due_grace.seconds", grace.seconds, WHOLE);
-        let mode = self.demand("past_due_grace.mode", grace.mode, "neither `full` nor `read_only`");
-        seconds.zip(mode).map(|(seconds, mode)| GraceSettings { seconds, mode })
+        let mode = self.demand(
+            "past_due_grace.mode",
+            grace.mode,
+            "neither `full` nor `read_only`",
+        );
+        seconds
+            .zip(mode)
+            .map(|(seconds, mode)| GraceSettings { seconds, mode })
     }
 
     fn credit(&mut self, credit: CreditText) -> CreditPolicy {
@@ -200,7 +213,9 @@ impl Faults {
         let strict = CreditPolicy::default();
         let overage = "none of `reject`, `cap`, `available` and { `debt`: credits }";
         let late = "none of `refuse`, `available` and { `debt`: credits }";
-        let seconds = |faults: &mut Self, name: &str, field, default| faults.read(name, field, WHOLE, default);
+        let seconds = |faults: &mut Self, name: &str, field, default| {
+            faults.read(name, field, WHOLE, default)
+        };
         CreditPolicy {
             max_open_holds: self.read(
                 "credit.max_open_holds",
@@ -209,7 +224,12 @@ impl Faults {
                 strict.max_open_holds,
             ),
             overage: self.read("credit.overage", credit.overage, overage, strict.overage),
-            late_settle: self.read("credit.late_settle", credit.late_settle, late, strict.late_settle),
+            late_settle: self.read(
+                "credit.late_settle",
+                credit.late_settle,
+                late,
+                strict.late_settle,
+            ),
             late_settle_seconds: seconds(
                 self,
                 "credit.late_settle_seconds",
@@ -228,7 +248,11 @@ impl Faults {
     fn payment_methods(&mut self, methods: Vec<Field<PaymentMethod>>) -> BTreeSet<PaymentMethod> {
         let mut read = BTreeSet::new();
         for (place, method) in methods.into_iter().enumerate() {
-            read.extend(self.demand(&format!("payment_methods.{place}"), method, "no payment method"));
+            read.extend(self.demand(
+                &format!("payment_methods.{place}"),
+                method,
+                "no payment method",
+            ));
         }
         read
     }
@@ -243,7 +267,10 @@ impl Faults {
             let mode = self.demand(&path, mode, "neither `open` nor `closed`");
             match ThrottleScope::new(&name) {
                 Ok(scope) => read.extend(mode.map(|mode| (scope, mode))),
-                Err(_) => self.add(path, "no throttle scope: 1 to 32 characters a-z, 0-9, _ and -"),
+                Err(_) => self.add(
+                    path,
+                    "no throttle scope: 1 to 32 characters a-z, 0-9, _ and -",
+                ),
             }
         }
         read
@@ -265,26 +292,66 @@ impl From<Text> for PolicySettings {
             Field::Read(methods) => faults.payment_methods(methods),
         };
         let credit = faults.read("credit", text.credit, "not a table", CreditText::default());
-        let modes = faults.read("throttle_failure", text.throttle_failure, "not a table", BTreeMap::new());
+        let modes = faults.read(
+            "throttle_failure",
+            text.throttle_failure,
+            "not a table",
+            BTreeMap::new(),
+        );
         let amount = "not an amount of credits";
         Self {
             development: faults.read("development", text.development, BOOLEAN, false),
-            renewal_slack_seconds: faults.read("renewal_slack_seconds", text.renewal_slack_seconds, WHOLE, 0),
+            renewal_slack_seconds: faults.read(
+                "renewal_slack_seconds",
+                text.renewal_slack_seconds,
+                WHOLE,
+                0,
+            ),
             past_due_grace: grace.and_then(|grace| faults.grace(grace)),
             payment_methods: methods,
-            overpayment: faults.read("overpayment", text.overpayment, OVERPAYMENT, strict.overpayment),
-            provider_discounts: faults.read("provider_discounts", text.provider_discounts, BOOLEAN, false),
+            overpayment: faults.read(
+                "overpayment",
+                text.overpayment,
+                OVERPAYMENT,
+                strict.overpayment,
+            ),
+            provider_discounts: faults.read(
+                "provider_discounts",
+                text.provider_discounts,
+                BOOLEAN,
+                false,
+            ),
             top_up_credits: faults.read("top_up_credits", text.top_up_credits, amount, None),
-            bank_transfer_claims: faults.read("bank_transfer_claims", text.bank_transfer_claims, BOOLEAN, true),
+            bank_transfer_claims: faults.read(
+                "bank_transfer_claims",
+                text.bank_transfer_claims,
+                BOOLEAN,
+                true,
+            ),
             first_payment_seconds: faults.read(
                 "first_payment_seconds",
                 text.first_payment_seconds,
                 WHOLE,
                 strict.first_payment_seconds,
             ),
-            after_trial: faults.read("after_trial", text.after_trial, AFTER_TRIAL, strict.after_trial),
-            after_grace: faults.read("after_grace", text.after_grace, AFTER_GRACE, strict.after_grace),
-            registration_credits: faults.read("registration_credits", text.registration_credits, amount, Credits::ZERO),
+            after_trial: faults.read(
+                "after_trial",
+                text.after_trial,
+                AFTER_TRIAL,
+                strict.after_trial,
+            ),
+            after_grace: faults.read(
+                "after_grace",
+                text.after_grace,
+                AFTER_GRACE,
+                strict.after_grace,
+            ),
+            registration_credits: faults.read(
+                "registration_credits",
+                text.registration_credits,
+                amount,
+                Credits::ZERO,
+            ),
             credit: faults.credit(credit),
             throttle_failure: faults.throttle_failure(modes),
             throttle_bypass: faults.read("throttle_bypass", text.throttle_bypass, BOOLEAN, false),

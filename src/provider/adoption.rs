@@ -1,4 +1,5 @@
-//! The adoption of a provider's snapshot: the last writer by the provider's time wins, and ties have a fixed rank.
+//! The adoption of a provider's snapshot: the last writer by the provider's time wins, and ties
+//! have a fixed rank.
 
 use std::sync::Arc;
 
@@ -17,14 +18,17 @@ use crate::period::Period;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
-use crate::subscription::{CommandKind, Effect, Subscription, SubscriptionStatus, Transition, transition};
+use crate::subscription::{
+    CommandKind, Effect, Subscription, SubscriptionStatus, Transition, transition,
+};
 
 /// What the host loads before it adopts a snapshot, in one transaction.
 #[derive(Clone, Debug)]
 pub struct AdoptionFacts {
     /// The account of the subscription.
     pub account: Account,
-    /// The subscription, found by the provider's identifier, or the first time by the snapshot's reference.
+    /// The subscription, found by the provider's identifier, or the first time by the snapshot's
+    /// reference.
     pub subscription: Subscription,
     /// The plan that the snapshot's price stands for.
     pub plan: Arc<Plan>,
@@ -37,8 +41,8 @@ pub enum Freshness {
     Newer,
     /// It is of the same time and says the same.
     Same,
-    /// It is of the same time and says something else: the one of the higher rank stands, and the host fetches the
-    /// subscription from the provider, and adopts what that says.
+    /// It is of the same time and says something else: the one of the higher rank stands, and the
+    /// host fetches the subscription from the provider, and adopts what that says.
     Tie,
     /// It is older.
     Stale,
@@ -51,23 +55,28 @@ pub enum Plausibility {
     Expected,
     /// Several commands lead there: a report was lost or is on its way.
     Unusual,
-    /// No commands lead there, from a terminal status say. It is adopted all the same: the provider knows best.
+    /// No commands lead there, from a terminal status say. It is adopted all the same: the provider
+    /// knows best.
     Impossible,
 }
 
 impl Plausibility {
     /// The step from one status to another.
     pub fn between(from: SubscriptionStatus, to: SubscriptionStatus) -> Self {
-        let leads =
-            |from, to| from == to || CommandKind::ALL.iter().any(|command| transition(from, *command) == Ok(to));
+        let leads = |from, to| {
+            from == to
+                || CommandKind::ALL
+                    .iter()
+                    .any(|command| transition(from, *command) == Ok(to))
+        };
         let mut reached = vec![from];
         if leads(from, to) {
             return Self::Expected;
         }
         while !reached.contains(&to) {
-            let next = SubscriptionStatus::ALL
-                .into_iter()
-                .find(|status| !reached.contains(status) && reached.iter().any(|from| leads(*from, *status)));
+            let next = SubscriptionStatus::ALL.into_iter().find(|status| {
+                !reached.contains(status) && reached.iter().any(|from| leads(*from, *status))
+            });
             match next {
                 Some(next) => reached.push(next),
                 None => return Self::Impossible,
@@ -93,7 +102,8 @@ impl Adoption {
         self.freshness
     }
 
-    /// Whether the host should fetch the subscription from the provider: two reports of one time disagree.
+    /// Whether the host should fetch the subscription from the provider: two reports of one time
+    /// disagree.
     pub fn needs_refetch(&self) -> bool {
         self.freshness == Freshness::Tie
     }
@@ -105,24 +115,31 @@ impl Adoption {
 
     /// What the table says of the step, for the log; `None` where none was made.
     pub fn plausibility(&self) -> Option<Plausibility> {
-        self.transition.as_ref().map(|transition| Plausibility::between(transition.from(), transition.to()))
+        self.transition
+            .as_ref()
+            .map(|transition| Plausibility::between(transition.from(), transition.to()))
     }
 
-    /// The account to update: one that awaited its first payment is active once the subscription has begun. Where the plan
-    /// changed, its version rises too, so that nobody writes the former plan over it.
+    /// The account to update: one that awaited its first payment is active once the subscription
+    /// has begun. Where the plan changed, its version rises too, so that nobody writes the former
+    /// plan over it.
     pub fn account(&self) -> Option<&RowChange<Account>> {
         self.account.as_ref()
     }
 
     /// The account's plan from now on, where it is another than the subscription had.
     pub fn plan(&self) -> Option<&PlanId> {
-        self.transition.as_ref()?.effects().find_map(|effect| match effect {
-            Effect::PlanChanged { to, .. } => Some(to),
-            _ => None,
-        })
+        self.transition
+            .as_ref()?
+            .effects()
+            .find_map(|effect| match effect {
+                Effect::PlanChanged { to, .. } => Some(to),
+                _ => None,
+            })
     }
 
-    /// The credits to grant: those of a trial, and what a larger plan brings more. Paid months come with their payments.
+    /// The credits to grant: those of a trial, and what a larger plan brings more. Paid months come
+    /// with their payments.
     pub fn grants(&self) -> &[DueGrant] {
         &self.grants
     }
@@ -135,8 +152,9 @@ pub enum AdoptError {
     /// The provider is not enabled.
     #[error("payment by {0} is coming soon")]
     ComingSoon(PaymentMethod),
-    /// The subscription is paid in another way now: what its former provider reports no longer counts. The host ends it
-    /// there, and answers the webhook with success: whatever is refused is sent again for days.
+    /// The subscription is paid in another way now: what its former provider reports no longer
+    /// counts. The host ends it there, and answers the webhook with success: whatever is refused is
+    /// sent again for days.
     #[error("the subscription is paid by {0} now")]
     OtherMethod(PaymentMethod),
     /// The rows that were loaded do not belong together, or to the snapshot.
@@ -158,16 +176,18 @@ impl Explained for AdoptError {
 }
 
 impl Policy {
-    /// Adopts what a provider says of a subscription, if that is newer than what was adopted last. Whatever the order in
-    /// which snapshots come, and however often, the subscription ends as the newest says; of two of one time, as the one
-    /// of the higher rank says, which is the one further along: *incomplete, trialing, active, past due, paused, unpaid,
-    /// incomplete expired, canceled*.
+    /// Adopts what a provider says of a subscription, if that is newer than what was adopted last.
+    /// Whatever the order in which snapshots come, and however often, the subscription ends as the
+    /// newest says; of two of one time, as the one of the higher rank says, which is the one
+    /// further along: *incomplete, trialing, active, past due, paused, unpaid, incomplete expired,
+    /// canceled*.
     ///
-    /// Our own table does not decide here, so a subscription that has ended may live again if the provider says so.
+    /// Our own table does not decide here, so a subscription that has ended may live again if the
+    /// provider says so.
     ///
     /// # Errors
-    /// In this order: [`AdoptError::ComingSoon`], [`AdoptError::Mismatch`], [`AdoptError::OtherMethod`],
-    /// [`AdoptError::OutOfRange`].
+    /// In this order: [`AdoptError::ComingSoon`], [`AdoptError::Mismatch`],
+    /// [`AdoptError::OtherMethod`], [`AdoptError::OutOfRange`].
     ///
     /// ```
     /// # use bailiwick::{Account, Credits, Money, Plan, Policy, Subscription, chrono, transition};
@@ -210,20 +230,32 @@ impl Policy {
         facts: AdoptionFacts,
         now: DateTime<Utc>,
     ) -> Result<Adoption, AdoptError> {
-        let AdoptionFacts { account, subscription, plan } = facts;
+        let AdoptionFacts {
+            account,
+            subscription,
+            plan,
+        } = facts;
         let method = snapshot.provider.payment_method();
         if !self.is_enabled(method) {
             return Err(AdoptError::ComingSoon(method));
         }
         let reference = snapshot.reference.as_deref();
-        check_identity(snapshot.provider, &snapshot.subscription, reference, &account, &subscription)?;
+        check_identity(
+            snapshot.provider,
+            &snapshot.subscription,
+            reference,
+            &account,
+            &subscription,
+        )?;
         if subscription.payment_method != method {
             return Err(AdoptError::OtherMethod(subscription.payment_method));
         }
         let candidate = snapshot.onto(&subscription, &plan.id)?;
         let freshness = match subscription.provider_at {
             Some(at) if snapshot.at < at => Freshness::Stale,
-            Some(at) if snapshot.at == at && content(&candidate) == content(&subscription) => Freshness::Same,
+            Some(at) if snapshot.at == at && content(&candidate) == content(&subscription) => {
+                Freshness::Same
+            }
             Some(at) if snapshot.at == at => Freshness::Tie,
             _ => Freshness::Newer,
         };
@@ -239,22 +271,33 @@ impl Policy {
         } else {
             account.status
         };
-        let mut grants = if begun { trial_grants(snapshot, &subscription, &plan) } else { Vec::new() };
+        let mut grants = if begun {
+            trial_grants(snapshot, &subscription, &plan)
+        } else {
+            Vec::new()
+        };
         let transition = wins.then(|| Transition::adopted(&subscription, candidate, now));
-        let moves = transition.as_ref().is_some_and(|transition| transition.subscription().plan != subscription.plan);
+        let moves = transition
+            .as_ref()
+            .is_some_and(|transition| transition.subscription().plan != subscription.plan);
         if moves {
             grants.extend(raise(&subscription, &plan, now));
         }
         Ok(Adoption {
             freshness,
-            account: if moves { account.rewritten(lifted) } else { account.with_status(lifted) },
+            account: if moves {
+                account.rewritten(lifted)
+            } else {
+                account.with_status(lifted)
+            },
             transition,
             grants,
         })
     }
 }
 
-/// Whether a subscription in this status was ever served: one that was canceled before it was paid was not.
+/// Whether a subscription in this status was ever served: one that was canceled before it was paid
+/// was not.
 const fn has_begun(status: SubscriptionStatus) -> bool {
     matches!(
         status,
@@ -265,19 +308,25 @@ const fn has_begun(status: SubscriptionStatus) -> bool {
     )
 }
 
-/// What a larger plan adds to the month that runs, if a payment brought it: under the key that the payment gave it.
+/// What a larger plan adds to the month that runs, if a payment brought it: under the key that the
+/// payment gave it.
 fn raise(subscription: &Subscription, plan: &Plan, now: DateTime<Utc>) -> Option<DueGrant> {
-    let paid = subscription.provider_paid.filter(|period| period.contains(now))?;
-    let month = paid_months(plan.interval, paid).into_iter().find(|month| month.contains(now))?;
+    let paid = subscription
+        .provider_paid
+        .filter(|period| period.contains(now))?;
+    let month = paid_months(plan.interval, paid)
+        .into_iter()
+        .find(|month| month.contains(now))?;
     let cause = Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
     DueGrant::new(cause, GrantTerms::month(plan.credits_per_month, month))
 }
 
 /// The rows belong together, and to the provider's subscription.
 ///
-/// A row without an identifier of Stripe's takes the one beside which the host's own server wrote that row's: a report of a
-/// former subscription of the same account does not bind the new one. A row without one of PayPal's takes none, since
-/// anyone can make a subscription there and call it whose they like.
+/// A row without an identifier of Stripe's takes the one beside which the host's own server wrote
+/// that row's: a report of a former subscription of the same account does not bind the new one. A
+/// row without one of PayPal's takes none, since anyone can make a subscription there and call it
+/// whose they like.
 pub(super) fn check_identity(
     provider: Provider,
     id: &str,
@@ -286,17 +335,32 @@ pub(super) fn check_identity(
     subscription: &Subscription,
 ) -> Result<(), AdoptError> {
     let is_own = match provider {
-        Provider::Stripe => match subscription.stripe_subscription_id.as_deref().filter(|id| is_stripe_id(id)) {
+        Provider::Stripe => match subscription
+            .stripe_subscription_id
+            .as_deref()
+            .filter(|id| is_stripe_id(id))
+        {
             Some(stored) => stored == id,
-            None => is_stripe_id(id) && reference.is_some_and(|reference| reference == subscription.id.to_string()),
+            None => {
+                is_stripe_id(id)
+                    && reference.is_some_and(|reference| reference == subscription.id.to_string())
+            }
         },
-        Provider::Paypal => subscription.paypal_subscription_id.as_deref().is_some_and(|stored| stored == id),
+        Provider::Paypal => subscription
+            .paypal_subscription_id
+            .as_deref()
+            .is_some_and(|stored| stored == id),
     };
-    if is_own && subscription.account == account.id { Ok(()) } else { Err(AdoptError::Mismatch) }
+    if is_own && subscription.account == account.id {
+        Ok(())
+    } else {
+        Err(AdoptError::Mismatch)
+    }
 }
 
 impl ProviderSnapshot {
-    /// The subscription as this snapshot has it. What comes of it depends on the snapshot and on the payments alone.
+    /// The subscription as this snapshot has it. What comes of it depends on the snapshot and on
+    /// the payments alone.
     fn onto(&self, before: &Subscription, plan: &PlanId) -> Result<Subscription, AdoptError> {
         let mut after = Subscription {
             plan: plan.clone(),
@@ -304,10 +368,14 @@ impl ProviderSnapshot {
             anchor: self.anchor,
             current_period: self.current_period,
             trial_end: self.trial.map(|trial| trial.end),
-            cancel_at_period_end: self.cancel_at_period_end && self.status != SubscriptionStatus::Canceled,
+            cancel_at_period_end: self.cancel_at_period_end
+                && self.status != SubscriptionStatus::Canceled,
             pending_plan: None,
             provider_at: Some(self.at),
-            version: before.version.checked_add(1).ok_or(AdoptError::OutOfRange)?,
+            version: before
+                .version
+                .checked_add(1)
+                .ok_or(AdoptError::OutOfRange)?,
             ..before.clone()
         };
         if self.provider == Provider::Stripe {
@@ -318,11 +386,13 @@ impl ProviderSnapshot {
     }
 }
 
-/// Since when a provider's subscription is past due: since the end of what was paid, or the start of a later period that was
-/// not; and since the report where that is earlier. However often a provider tries again, it never moves past the end of what was
-/// paid.
+/// Since when a provider's subscription is past due: since the end of what was paid, or the start
+/// of a later period that was not; and since the report where that is earlier. However often a
+/// provider tries again, it never moves past the end of what was paid.
 pub(super) fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc>> {
-    let at = subscription.provider_at.filter(|_| subscription.status == SubscriptionStatus::PastDue)?;
+    let at = subscription
+        .provider_at
+        .filter(|_| subscription.status == SubscriptionStatus::PastDue)?;
     let unpaid = match (subscription.provider_paid, subscription.current_period) {
         // The running period is paid: it is something else that is not, up to the period's end.
         (Some(paid), Some(period)) if paid.start == period.start => paid.end,
@@ -334,7 +404,8 @@ pub(super) fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc
     Some(at.min(unpaid))
 }
 
-/// All that a snapshot says, in an order that ranks: first the status, then the rest, so that no two that differ tie.
+/// All that a snapshot says, in an order that ranks: first the status, then the rest, so that no
+/// two that differ tie.
 fn content(subscription: &Subscription) -> impl PartialOrd {
     let rank = match subscription.status {
         SubscriptionStatus::Unknown => 0,
@@ -358,14 +429,26 @@ fn content(subscription: &Subscription) -> impl PartialOrd {
     )
 }
 
-/// The credits of a trial, which end with it. Every snapshot that knows of the trial says so, an older one too: they are
-/// granted once, by their keys.
-fn trial_grants(snapshot: &ProviderSnapshot, subscription: &Subscription, plan: &Plan) -> Vec<DueGrant> {
-    let Some(trial) = snapshot.trial else { return Vec::new() };
+/// The credits of a trial, which end with it. Every snapshot that knows of the trial says so, an
+/// older one too: they are granted once, by their keys.
+fn trial_grants(
+    snapshot: &ProviderSnapshot,
+    subscription: &Subscription,
+    plan: &Plan,
+) -> Vec<DueGrant> {
+    let Some(trial) = snapshot.trial else {
+        return Vec::new();
+    };
     let due = |month: Period| {
         let cause = Cause::of_month(&subscription.account, &subscription.id, month);
-        let month = Period { end: month.end.min(trial.end), ..month };
+        let month = Period {
+            end: month.end.min(trial.end),
+            ..month
+        };
         DueGrant::new(cause, GrantTerms::month(plan.credits_per_month, month))
     };
-    credit_months(plan.interval, trial, trial.start).into_iter().filter_map(due).collect()
+    credit_months(plan.interval, trial, trial.start)
+        .into_iter()
+        .filter_map(due)
+        .collect()
 }

@@ -1,5 +1,5 @@
-//! Payments that a provider received: a set by invoice, which only grows. Each brings the credits of the months that it
-//! paid for, under their own keys.
+//! Payments that a provider received: a set by invoice, which only grows. Each brings the credits
+//! of the months that it paid for, under their own keys.
 
 use std::sync::Arc;
 
@@ -52,7 +52,8 @@ pub struct PaymentFacts {
     pub account: Account,
     /// The subscription.
     pub subscription: Subscription,
-    /// The plan that the payment's price stands for; the subscription's plan where the payment does not say.
+    /// The plan that the payment's price stands for; the subscription's plan where the payment does
+    /// not say.
     pub plan: Arc<Plan>,
     /// The subscription's plan as it is now. A larger one raises the month that runs.
     pub current_plan: Arc<Plan>,
@@ -71,7 +72,8 @@ pub struct PaymentChange {
 }
 
 impl PaymentChange {
-    /// The row to insert, under UNIQUE (account, provider, invoice). A clash means: load again and ask again.
+    /// The row to insert, under UNIQUE (account, provider, invoice). A clash means: load again and
+    /// ask again.
     pub fn record(&self) -> &PaidInvoice {
         &self.record
     }
@@ -105,9 +107,11 @@ pub enum PaymentError {
     /// The same invoice was recorded with other facts.
     #[error("the invoice {0} was recorded before with other facts")]
     Conflict(String),
-    /// The provider does not say what was paid for, and the amount is not the present plan's price: it may be another's,
-    /// whose report is on its way. Ask again once that is adopted.
-    #[error("the payment is not the price of the plan that is known: fetch the subscription first, then send it again")]
+    /// The provider does not say what was paid for, and the amount is not the present plan's price:
+    /// it may be another's, whose report is on its way. Ask again once that is adopted.
+    #[error(
+        "the payment is not the price of the plan that is known: fetch the subscription first, then send it again"
+    )]
     PlanUnknown,
     /// The subscription's present plan is another than the one that was loaded.
     #[error("the present plan that was loaded is not the subscription's")]
@@ -131,29 +135,39 @@ impl Explained for PaymentError {
 }
 
 impl Policy {
-    /// Records a payment that a provider received: once for each invoice, whatever event reported it and however often.
-    /// It brings the credits of the months that it paid for, and lifts what only waited for a payment. What the
-    /// subscription's status is now, its snapshots say: see [`adopt_snapshot`](Self::adopt_snapshot).
+    /// Records a payment that a provider received: once for each invoice, whatever event reported
+    /// it and however often. It brings the credits of the months that it paid for, and lifts what
+    /// only waited for a payment. What the subscription's status is now, its snapshots say: see
+    /// [`adopt_snapshot`](Self::adopt_snapshot).
     ///
-    /// Months are counted from the start of the paid period, so the keys of their grants depend on the payment alone. A
-    /// payment that comes when its month is over brings none of that month: they would have lapsed.
+    /// Months are counted from the start of the paid period, so the keys of their grants depend on
+    /// the payment alone. A payment that comes when its month is over brings none of that month:
+    /// they would have lapsed.
     ///
-    /// Below the plan's price, in another currency, or for a subscription that is paid in another way by now, it is
-    /// recorded and brings nothing: the amount at a provider is not always the host's to set. A host that gives discounts
-    /// there says so in its policy. A payment that does not name its price (PayPal's never does) is refused with
-    /// [`PaymentError::PlanUnknown`] unless it is the plan's price to the cent, or the policy allows discounts: give a PayPal
+    /// Below the plan's price, in another currency, or for a subscription that is paid in another
+    /// way by now, it is recorded and brings nothing: the amount at a provider is not always the
+    /// host's to set. A host that gives discounts there says so in its policy. A payment that does
+    /// not name its price (PayPal's never does) is refused with [`PaymentError::PlanUnknown`]
+    /// unless it is the plan's price to the cent, or the policy allows discounts: give a PayPal
     /// plan a price with tax included.
     ///
     /// # Errors
-    /// In this order: [`PaymentError::ComingSoon`], [`PaymentError::PlanMismatch`], [`PaymentError::Conflict`],
-    /// [`PaymentError::Foreign`], [`PaymentError::PlanUnknown`], [`PaymentError::Row`].
+    /// In this order: [`PaymentError::ComingSoon`], [`PaymentError::PlanMismatch`],
+    /// [`PaymentError::Conflict`], [`PaymentError::Foreign`], [`PaymentError::PlanUnknown`],
+    /// [`PaymentError::Row`].
     pub fn record_provider_payment(
         &self,
         payment: &ProviderPayment,
         facts: PaymentFacts,
         now: DateTime<Utc>,
     ) -> Result<Answer<PaymentChange, PaidInvoice>, PaymentError> {
-        let PaymentFacts { account, subscription, plan, current_plan, prior } = facts;
+        let PaymentFacts {
+            account,
+            subscription,
+            plan,
+            current_plan,
+            prior,
+        } = facts;
         let method = payment.provider.payment_method();
         if !self.is_enabled(method) {
             return Err(PaymentError::ComingSoon(method));
@@ -173,31 +187,66 @@ impl Policy {
             };
         }
         let reference = payment.reference.as_deref();
-        check_identity(payment.provider, &payment.subscription, reference, &account, &subscription)?;
+        check_identity(
+            payment.provider,
+            &payment.subscription,
+            reference,
+            &account,
+            &subscription,
+        )?;
         let is_own = subscription.payment_method == method;
         let is_enough = is_own && self.is_enough(payment.period_amount, plan.price);
         // The plan may have changed with a report that is still on its way.
-        if is_own && payment.price.is_none() && payment.period_amount != plan.price && !self.provider_discounts {
+        if is_own
+            && payment.price.is_none()
+            && payment.period_amount != plan.price
+            && !self.provider_discounts
+        {
             return Err(PaymentError::PlanUnknown);
         }
         let period = match payment.paid_for {
             PaidFor::Period(period) => Some(period),
-            PaidFor::IntervalFrom(start) => Some(plan.interval.period(start, 0).ok_or(WalletError::AmountOverflow)?),
+            PaidFor::IntervalFrom(start) => Some(
+                plan.interval
+                    .period(start, 0)
+                    .ok_or(WalletError::AmountOverflow)?,
+            ),
             PaidFor::Other => None,
         };
         let period = period.filter(|period| is_enough && period.start < period.end);
         let mut grants = Vec::new();
-        for month in period.into_iter().flat_map(|period| paid_months(plan.interval, period)) {
+        for month in period
+            .into_iter()
+            .flat_map(|period| paid_months(plan.interval, period))
+        {
             let cause = Cause::of_month(&account.id, &subscription.id, month);
             // A report that the plan was changed to a larger one may have overtaken this one.
-            let current = if month.contains(now) { current_plan.credits_per_month } else { Credits::ZERO };
-            grants.extend(DueGrant::new(cause, GrantTerms::month(plan.credits_per_month.max(current), month)));
+            let current = if month.contains(now) {
+                current_plan.credits_per_month
+            } else {
+                Credits::ZERO
+            };
+            grants.extend(DueGrant::new(
+                cause,
+                GrantTerms::month(plan.credits_per_month.max(current), month),
+            ));
         }
-        let status = if period.is_some() { account.status.after_payment() } else { account.status };
+        let status = if period.is_some() {
+            account.status.after_payment()
+        } else {
+            account.status
+        };
         let latest = |period: &Period| (period.end, period.start);
         let mut paid = Subscription {
-            provider_paid: subscription.provider_paid.into_iter().chain(period).max_by_key(latest),
-            version: subscription.version.checked_add(1).ok_or(WalletError::AmountOverflow)?,
+            provider_paid: subscription
+                .provider_paid
+                .into_iter()
+                .chain(period)
+                .max_by_key(latest),
+            version: subscription
+                .version
+                .checked_add(1)
+                .ok_or(WalletError::AmountOverflow)?,
             ..subscription.clone()
         };
         if is_own {
@@ -214,17 +263,23 @@ impl Policy {
             recorded_at: now,
         };
         let subscription = RowChange::update(subscription.version, paid);
-        Ok(Answer::Fresh(PaymentChange { record, account: account.with_status(status), subscription, grants }))
+        Ok(Answer::Fresh(PaymentChange {
+            record,
+            account: account.with_status(status),
+            subscription,
+            grants,
+        }))
     }
 
     /// Whether a provider's payment pays for a period.
     fn is_enough(&self, amount: Money, price: Money) -> bool {
-        amount.currency() == price.currency() && (self.provider_discounts || amount.checked_sub(price).is_some())
+        amount.currency() == price.currency()
+            && (self.provider_discounts || amount.checked_sub(price).is_some())
     }
 }
 
-/// The months of a paid period, counted from its own start and no more than the plan's interval has: a period from
-/// 28 February to 31 March is one month.
+/// The months of a paid period, counted from its own start and no more than the plan's interval
+/// has: a period from 28 February to 31 March is one month.
 pub(super) fn paid_months(interval: Interval, period: Period) -> Vec<Period> {
     let count = usize::from(interval.count.get());
     let most = match interval.unit {
@@ -232,5 +287,8 @@ pub(super) fn paid_months(interval: Interval, period: Period) -> Vec<Period> {
         IntervalUnit::Month => count,
         IntervalUnit::Year => count.saturating_mul(12),
     };
-    credit_months(interval, period, period.start).into_iter().take(most).collect()
+    credit_months(interval, period, period.start)
+        .into_iter()
+        .take(most)
+        .collect()
 }

@@ -1,13 +1,15 @@
-//! PayPal's webhooks: the signature, checked over the bytes as they came under PayPal's certificate and the host's own
-//! trusted roots, and the events.
+//! PayPal's webhooks: the signature, checked over the bytes as they came under PayPal's certificate
+//! and the host's own trusted roots, and the events.
 //!
-//! Anyone can make a subscription to a plan at PayPal, and write into its `custom_id` what they like. So a host makes it from
-//! its own server, or asks PayPal's API about the one that a browser made, and stores its identifier as
-//! `paypal_subscription_id` before anything of it is adopted. Give a plan no setup fee: PayPal's sales do not say what they
-//! are for, and one of a whole price counts as an interval.
+//! Anyone can make a subscription to a plan at PayPal, and write into its `custom_id` what they
+//! like. So a host makes it from its own server, or asks PayPal's API about the one that a browser
+//! made, and stores its identifier as `paypal_subscription_id` before anything of it is adopted.
+//! Give a plan no setup fee: PayPal's sales do not say what they are for, and one of a whole price
+//! counts as an interval.
 //!
-//! Have these sent: `BILLING.SUBSCRIPTION.CREATED`, `.ACTIVATED`, `.UPDATED`, `.RE-ACTIVATED`, `.SUSPENDED`, `.CANCELLED`,
-//! `.EXPIRED` and `.PAYMENT.FAILED`, and `PAYMENT.SALE.COMPLETED`; others are [`Unmapped`](crate::provider::ProviderReport::Unmapped).
+//! Have these sent: `BILLING.SUBSCRIPTION.CREATED`, `.ACTIVATED`, `.UPDATED`, `.RE-ACTIVATED`,
+//! `.SUSPENDED`, `.CANCELLED`, `.EXPIRED` and `.PAYMENT.FAILED`, and `PAYMENT.SALE.COMPLETED`;
+//! others are [`Unmapped`](crate::provider::ProviderReport::Unmapped).
 //!
 //! ```no_run
 //! use bailiwick::provider::paypal::{Endpoint, Environment, Transmission};
@@ -81,8 +83,8 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// The hosts that hold its certificates. The address comes in a header that anyone can send, so a host that fetched
-    /// whatever it says would fetch from within its own network too.
+    /// The hosts that hold its certificates. The address comes in a header that anyone can send, so
+    /// a host that fetched whatever it says would fetch from within its own network too.
     const fn hosts(self) -> [&'static str; 2] {
         match self {
             Self::Live => ["api.paypal.com", "api-m.paypal.com"],
@@ -124,8 +126,9 @@ impl Explained for EndpointError {
     }
 }
 
-/// A webhook as PayPal knows it, with the roots that the host trusts to sign PayPal's certificate. PayPal has changed them
-/// before, so they are the host's to choose: DigiCert's, at the time of writing.
+/// A webhook as PayPal knows it, with the roots that the host trusts to sign PayPal's certificate.
+/// PayPal has changed them before, so they are the host's to choose: DigiCert's, at the time of
+/// writing.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     webhook_id: String,
@@ -134,48 +137,76 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Sets an endpoint up. `webhook_id` is the webhook's own identifier, not the application's; `roots` are PEM, and all of
-    /// them are trusted.
+    /// Sets an endpoint up. `webhook_id` is the webhook's own identifier, not the application's;
+    /// `roots` are PEM, and all of them are trusted.
     ///
     /// # Errors
     /// [`EndpointError::WebhookId`], then [`EndpointError::Roots`].
-    pub fn new(webhook_id: &str, environment: Environment, roots: &[u8]) -> Result<Self, EndpointError> {
+    pub fn new(
+        webhook_id: &str,
+        environment: Environment,
+        roots: &[u8],
+    ) -> Result<Self, EndpointError> {
         if webhook_id.is_empty() || webhook_id.contains('|') {
             return Err(EndpointError::WebhookId);
         }
         let roots = certificates(roots, MAX_ROOTS).ok_or(EndpointError::Roots)?;
-        let roots = roots.iter().map(|root| anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()));
-        let roots = roots.collect::<Result<_, _>>().map_err(|_| EndpointError::Roots)?;
-        Ok(Self { webhook_id: webhook_id.to_owned(), environment, roots })
+        let roots = roots
+            .iter()
+            .map(|root| anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()));
+        let roots = roots
+            .collect::<Result<_, _>>()
+            .map_err(|_| EndpointError::Roots)?;
+        Ok(Self {
+            webhook_id: webhook_id.to_owned(),
+            environment,
+            roots,
+        })
     }
 
-    /// The address of the certificate, if it is one of PayPal's. What is fetched from it may be kept for as long as the
-    /// address stays the same.
+    /// The address of the certificate, if it is one of PayPal's. What is fetched from it may be
+    /// kept for as long as the address stays the same.
     ///
     /// # Errors
     /// [`WebhookError::CertificateUntrusted`].
-    pub fn certificate_url<'a>(&self, transmission: &Transmission<'a>) -> Result<&'a str, WebhookError> {
+    pub fn certificate_url<'a>(
+        &self,
+        transmission: &Transmission<'a>,
+    ) -> Result<&'a str, WebhookError> {
         let url = transmission.certificate_url;
         let is_name = |name: &str| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         };
         let is_of = |host: &str| {
-            let path = url.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host));
-            path.and_then(|path| path.strip_prefix(CERTIFICATES)).is_some_and(is_name)
+            let path = url
+                .strip_prefix("https://")
+                .and_then(|rest| rest.strip_prefix(host));
+            path.and_then(|path| path.strip_prefix(CERTIFICATES))
+                .is_some_and(is_name)
         };
-        if self.environment.hosts().into_iter().any(is_of) { Ok(url) } else { Err(WebhookError::CertificateUntrusted) }
+        if self.environment.hosts().into_iter().any(is_of) {
+            Ok(url)
+        } else {
+            Err(WebhookError::CertificateUntrusted)
+        }
     }
 
-    /// Checks a webhook's signature over its body and reads the event. `certificates` is what was fetched from
-    /// [`certificate_url`](Self::certificate_url): PayPal's certificate first, then those that lead to a root.
+    /// Checks a webhook's signature over its body and reads the event. `certificates` is what was
+    /// fetched from [`certificate_url`](Self::certificate_url): PayPal's certificate first, then
+    /// those that lead to a root.
     ///
-    /// The scheme is [PayPal's](https://developer.paypal.com/api/rest/webhooks/rest/): RSA with SHA-256 over transmission,
-    /// time, webhook and the body's CRC-32. That sum is no digest, so the signature binds the body no better than 32 bits do:
-    /// a host that wants more asks PayPal's API for the subscription and adopts that, by [`snapshot`].
+    /// The scheme is [PayPal's](https://developer.paypal.com/api/rest/webhooks/rest/): RSA with
+    /// SHA-256 over transmission, time, webhook and the body's CRC-32. That sum is no digest, so
+    /// the signature binds the body no better than 32 bits do: a host that wants more asks PayPal's
+    /// API for the subscription and adopts that, by [`snapshot`].
     ///
     /// # Errors
     /// In this order: [`WebhookError::HeaderMalformed`], [`WebhookError::CertificateUntrusted`],
-    /// [`WebhookError::SignatureMismatch`], [`WebhookError::OutOfTime`], [`WebhookError::Malformed`].
+    /// [`WebhookError::SignatureMismatch`], [`WebhookError::OutOfTime`],
+    /// [`WebhookError::Malformed`].
     pub fn verify(
         &self,
         transmission: &Transmission<'_>,
@@ -183,18 +214,33 @@ impl Endpoint {
         body: &[u8],
         now: DateTime<Utc>,
     ) -> Result<ProviderEvent, WebhookError> {
-        let Transmission { id, time, algorithm, signature, .. } = *transmission;
+        let Transmission {
+            id,
+            time,
+            algorithm,
+            signature,
+            ..
+        } = *transmission;
         let signed: DateTime<Utc> = time.parse().map_err(|_| WebhookError::HeaderMalformed)?;
         if id.is_empty() || id.contains('|') || time.contains('|') || algorithm != ALGORITHM {
             return Err(WebhookError::HeaderMalformed);
         }
-        let signature = STANDARD.decode(signature).map_err(|_| WebhookError::HeaderMalformed)?;
+        let signature = STANDARD
+            .decode(signature)
+            .map_err(|_| WebhookError::HeaderMalformed)?;
         self.certificate_url(transmission)?;
-        let chain = self::certificates(certificates, MAX_CHAIN).ok_or(WebhookError::CertificateUntrusted)?;
-        let signer = self.signer(&chain, now).ok_or(WebhookError::CertificateUntrusted)?;
+        let chain = self::certificates(certificates, MAX_CHAIN)
+            .ok_or(WebhookError::CertificateUntrusted)?;
+        let signer = self
+            .signer(&chain, now)
+            .ok_or(WebhookError::CertificateUntrusted)?;
         let text = format!("{id}|{time}|{}|{}", self.webhook_id, crc32fast::hash(body));
         signer
-            .verify_signature(ring::RSA_PKCS1_2048_8192_SHA256, text.as_bytes(), &signature)
+            .verify_signature(
+                ring::RSA_PKCS1_2048_8192_SHA256,
+                text.as_bytes(),
+                &signature,
+            )
             .map_err(|_| WebhookError::SignatureMismatch)?;
         let age = now.signed_duration_since(signed);
         if age > MAX_AGE || -CLOCK_SKEW > age {
@@ -204,14 +250,30 @@ impl Endpoint {
     }
 
     /// PayPal's certificate, if a trusted root leads to it at `now`.
-    fn signer<'a>(&'a self, chain: &'a [CertificateDer<'static>], now: DateTime<Utc>) -> Option<EndEntityCert<'a>> {
+    fn signer<'a>(
+        &'a self,
+        chain: &'a [CertificateDer<'static>],
+        now: DateTime<Utc>,
+    ) -> Option<EndEntityCert<'a>> {
         let (leaf, rest) = chain.split_first()?;
         let certificate = EndEntityCert::try_from(leaf).ok()?;
         let seconds = u64::try_from(now.timestamp()).ok()?;
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
         let algorithms = webpki::ALL_VERIFICATION_ALGS;
-        certificate.verify_for_usage(algorithms, &self.roots, rest, time, KeyUsage::server_auth(), None, None).ok()?;
-        certificate.verify_is_valid_for_subject_name(&ServerName::try_from(SIGNER).ok()?).ok()?;
+        certificate
+            .verify_for_usage(
+                algorithms,
+                &self.roots,
+                rest,
+                time,
+                KeyUsage::server_auth(),
+                None,
+                None,
+            )
+            .ok()?;
+        certificate
+            .verify_is_valid_for_subject_name(&ServerName::try_from(SIGNER).ok()?)
+            .ok()?;
         Some(certificate)
     }
 }

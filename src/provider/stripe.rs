@@ -1,11 +1,14 @@
-//! Stripe's webhooks: the signature, checked over the bytes as they came, and the events, in the shapes of the API's
-//! versions before and since 2025-03-31 ([*basil*](https://docs.stripe.com/changelog/basil)), which moved periods to items and
+//! Stripe's webhooks: the signature, checked over the bytes as they came, and the events, in the
+//! shapes of the API's versions before and since 2025-03-31
+//! ([*basil*](https://docs.stripe.com/changelog/basil)), which moved periods to items and
 //! subscriptions to parents.
 //!
-//! Write the host's own subscription identifier into the metadata of the *subscription*, as its entry `subscription` (at
-//! Checkout: `subscription_data[metadata][subscription]`; the session's own metadata does not reach it). Have these sent:
-//! `customer.subscription.created`, `.updated`, `.deleted`, `.paused`, `.resumed` and `invoice.paid`; others are
-//! [`Unmapped`](crate::provider::ProviderReport::Unmapped). Only the first item of a subscription counts.
+//! Write the host's own subscription identifier into the metadata of the *subscription*, as its
+//! entry `subscription` (at Checkout: `subscription_data[metadata][subscription]`; the session's
+//! own metadata does not reach it). Have these sent: `customer.subscription.created`, `.updated`,
+//! `.deleted`, `.paused`, `.resumed` and `invoice.paid`; others are
+//! [`Unmapped`](crate::provider::ProviderReport::Unmapped). Only the first item of a subscription
+//! counts.
 //!
 //! ```
 //! use bailiwick::provider::ProviderReport;
@@ -42,8 +45,8 @@ use crate::provider::{ProviderEvent, WebhookError};
 
 pub use event::snapshot;
 
-/// How far from `now` a signature may have been made, in either direction: five minutes, as in Stripe's own libraries,
-/// most of which do not look ahead.
+/// How far from `now` a signature may have been made, in either direction: five minutes, as in
+/// Stripe's own libraries, most of which do not look ahead.
 pub const TOLERANCE: TimeDelta = match TimeDelta::try_minutes(5) {
     Some(tolerance) => tolerance,
     None => TimeDelta::zero(),
@@ -69,15 +72,16 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// Checks a `Stripe-Signature` header over a body and reads the event. The secrets are those that are valid now: two, for
-/// as long as one replaces the other.
+/// Checks a `Stripe-Signature` header over a body and reads the event. The secrets are those that
+/// are valid now: two, for as long as one replaces the other.
 ///
-/// The scheme is [Stripe's](https://docs.stripe.com/webhooks#verify-manually): HMAC-SHA-256 over the time, a full stop and
-/// the body, compared in constant time; every scheme but `v1` is ignored. Only a body whose signature fits is read at all.
+/// The scheme is [Stripe's](https://docs.stripe.com/webhooks#verify-manually): HMAC-SHA-256 over
+/// the time, a full stop and the body, compared in constant time; every scheme but `v1` is ignored.
+/// Only a body whose signature fits is read at all.
 ///
 /// # Errors
-/// In this order: [`WebhookError::HeaderMalformed`], [`WebhookError::SignatureMismatch`], [`WebhookError::OutOfTime`],
-/// [`WebhookError::Malformed`].
+/// In this order: [`WebhookError::HeaderMalformed`], [`WebhookError::SignatureMismatch`],
+/// [`WebhookError::OutOfTime`], [`WebhookError::Malformed`].
 pub fn verify(
     secrets: &[SigningSecret],
     header: &str,
@@ -85,7 +89,11 @@ pub fn verify(
     now: DateTime<Utc>,
 ) -> Result<ProviderEvent, WebhookError> {
     let (time, signatures) = read_header(header).ok_or(WebhookError::HeaderMalformed)?;
-    let fits = secrets.iter().any(|secret| signatures.iter().any(|signature| is_signed(secret, time, body, signature)));
+    let fits = secrets.iter().any(|secret| {
+        signatures
+            .iter()
+            .any(|signature| is_signed(secret, time, body, signature))
+    });
     if !fits {
         return Err(WebhookError::SignatureMismatch);
     }
@@ -99,10 +107,17 @@ pub fn verify(
 
 fn is_signed(secret: &SigningSecret, time: &str, body: &[u8], signature: &[u8]) -> bool {
     // Whoever has no secret is not asked for one: an empty one would let anyone sign.
-    let Some(mac) = Hmac::<Sha256>::new_from_slice(&secret.0).ok().filter(|_| !secret.0.is_empty()) else {
+    let Some(mac) = Hmac::<Sha256>::new_from_slice(&secret.0)
+        .ok()
+        .filter(|_| !secret.0.is_empty())
+    else {
         return false;
     };
-    mac.chain_update(time).chain_update(b".").chain_update(body).verify_slice(signature).is_ok()
+    mac.chain_update(time)
+        .chain_update(b".")
+        .chain_update(body)
+        .verify_slice(signature)
+        .is_ok()
 }
 
 /// The time as it was signed, and the signatures of scheme `v1`.

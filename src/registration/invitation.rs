@@ -13,8 +13,9 @@ use crate::gate::{Denial, WriteAccess};
 use crate::id::{AccountId, UserId};
 use crate::problem::{Code, Explained};
 
-/// An invitation to an account, for one verified identity: a row that is unique by (account, subject). It is for the
-/// identity, not for whoever holds a link, so a link that is passed on admits nobody.
+/// An invitation to an account, for one verified identity: a row that is unique by (account,
+/// subject). It is for the identity, not for whoever holds a link, so a link that is passed on
+/// admits nobody.
 ///
 /// ```
 /// # use bailiwick::{Account, Credits, Money, Plan, Principal, Tenant, chrono, validate_account_and_plan};
@@ -72,8 +73,8 @@ pub struct JoinFacts {
     pub by_subject: Option<SubjectRecord>,
 }
 
-/// Everything that is written when somebody joins, whole or not at all: the user, of this account and with no privilege
-/// of the service's own, and the rows below.
+/// Everything that is written when somebody joins, whole or not at all: the user, of this account
+/// and with no privilege of the service's own, and the rows below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a change takes effect only when it is written"]
 pub struct JoinChange {
@@ -137,8 +138,9 @@ impl Explained for JoinError {
 }
 
 impl Invitation {
-    /// Invites somebody to the account of an access that is bound to no sites, since a user is not. `prior` is the account's
-    /// invitation of the same subject, if there is one: it is renewed, so that who has left can join again.
+    /// Invites somebody to the account of an access that is bound to no sites, since a user is not.
+    /// `prior` is the account's invitation of the same subject, if there is one: it is renewed, so
+    /// that who has left can join again.
     ///
     /// # Errors
     /// [`JoinError::Denied`] for an access that is bound to sites, then [`JoinError::Row`].
@@ -151,23 +153,34 @@ impl Invitation {
         if access.is_bound_to_sites() {
             return Err(Denial::AccountWideForbidden.into());
         }
-        if prior.is_some_and(|prior| prior.account != *access.account_id() || prior.subject != subject) {
+        if prior
+            .is_some_and(|prior| prior.account != *access.account_id() || prior.subject != subject)
+        {
             return Err(WalletError::Mismatch.into());
         }
         let expected = prior.map_or(0, |prior| prior.version);
         let (account, invited_by) = (access.account_id().clone(), access.user().cloned());
         let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let invitation = Self { account, subject, invited_by, expires_at, accepted_by: None, version };
+        let invitation = Self {
+            account,
+            subject,
+            invited_by,
+            expires_at,
+            accepted_by: None,
+            version,
+        };
         Ok(RowChange::update(expected, invitation))
     }
 
-    /// Accepts the invitation for a verified identity. Accepted again, it answers the same user, for as long as the registry
-    /// says that the identity belongs to the account. No credits come of it, neither now nor should the identity ever
-    /// register an account of its own: its first credits are used up.
+    /// Accepts the invitation for a verified identity. Accepted again, it answers the same user,
+    /// for as long as the registry says that the identity belongs to the account. No credits come
+    /// of it, neither now nor should the identity ever register an account of its own: its first
+    /// credits are used up.
     ///
     /// # Errors
-    /// In this order: [`JoinError::NotInvited`] for another identity, [`JoinError::Row`], [`JoinError::Denied`],
-    /// [`JoinError::NotInvited`] for one that was used up, [`JoinError::Expired`], [`JoinError::AlreadyRegistered`].
+    /// In this order: [`JoinError::NotInvited`] for another identity, [`JoinError::Row`],
+    /// [`JoinError::Denied`], [`JoinError::NotInvited`] for one that was used up,
+    /// [`JoinError::Expired`], [`JoinError::AlreadyRegistered`].
     pub fn accept(
         self,
         subject: &Subject,
@@ -184,26 +197,50 @@ impl Invitation {
         match facts.account.status {
             AccountStatus::Closed => return Err(Denial::AccountClosed.into()),
             AccountStatus::Unknown => return Err(Denial::AccountStatusUnknown.into()),
-            AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {}
+            AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {
+            }
         }
-        let belongs = facts.by_subject.as_ref().and_then(|record| record.account.as_ref()) == Some(&self.account);
+        let belongs = facts
+            .by_subject
+            .as_ref()
+            .and_then(|record| record.account.as_ref())
+            == Some(&self.account);
         if let Some(user) = self.accepted_by {
             // Who has left since needs to be invited again.
-            return if belongs { Ok(Answer::Replayed(user)) } else { Err(JoinError::NotInvited) };
+            return if belongs {
+                Ok(Answer::Replayed(user))
+            } else {
+                Err(JoinError::NotInvited)
+            };
         }
         if self.expires_at <= now {
             return Err(JoinError::Expired);
         }
         let expected = match facts.by_subject {
             Some(record) if record.subject != *subject => return Err(WalletError::Mismatch.into()),
-            Some(SubjectRecord { account: Some(_), .. }) => return Err(JoinError::AlreadyRegistered),
+            Some(SubjectRecord {
+                account: Some(_), ..
+            }) => return Err(JoinError::AlreadyRegistered),
             Some(record) => record.version,
             None => 0,
         };
         let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let record = SubjectRecord { subject: *subject, account: Some(self.account.clone()), version };
-        let (before, version) = (self.version, self.version.checked_add(1).ok_or(WalletError::AmountOverflow)?);
-        let invitation = Self { accepted_by: Some(user.clone()), version, ..self };
+        let record = SubjectRecord {
+            subject: *subject,
+            account: Some(self.account.clone()),
+            version,
+        };
+        let (before, version) = (
+            self.version,
+            self.version
+                .checked_add(1)
+                .ok_or(WalletError::AmountOverflow)?,
+        );
+        let invitation = Self {
+            accepted_by: Some(user.clone()),
+            version,
+            ..self
+        };
         Ok(Answer::Fresh(JoinChange {
             user,
             subject: RowChange::update(expected, record),

@@ -16,9 +16,9 @@ use super::statement::{BuildError, Dialect};
 use super::table::Table;
 use super::value::{ColumnValue, Comparable, Operand, Rankable, Summable, Term, ValueKind};
 
-/// A `SELECT` of aggregates of rows in scope, in the order in which they are asked for: one row, or one for each group of
-/// [`by`](Self::by), first the columns of the group, then the aggregates. Groups without an aggregate are the distinct
-/// values: `SELECT DISTINCT`.
+/// A `SELECT` of aggregates of rows in scope, in the order in which they are asked for: one row, or
+/// one for each group of [`by`](Self::by), first the columns of the group, then the aggregates.
+/// Groups without an aggregate are the distinct values: `SELECT DISTINCT`.
 ///
 /// ```
 /// use bailiwick::{Account, Scope};
@@ -87,28 +87,44 @@ enum Output {
 
 impl<T: Table, L, B> Aggregate<T, L, NoOutput, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { rows: Rows::new(bounds), groups: Vec::new(), outputs: Vec::new(), limit: None, state: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            groups: Vec::new(),
+            outputs: Vec::new(),
+            limit: None,
+            state: PhantomData,
+        }
     }
 }
 
 impl<T: Table, L, S, B> Aggregate<T, L, S, B> {
     /// Only rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { rows: self.rows.by(filter), ..self }
+        Self {
+            rows: self.rows.by(filter),
+            ..self
+        }
     }
 
     /// At most so many groups, the first ones.
     pub fn limit(self, groups: impl Into<Operand<u32>>) -> Self {
-        Self { limit: Some(groups.into().term), ..self }
+        Self {
+            limit: Some(groups.into().term),
+            ..self
+        }
     }
 
-    /// A row for each value of this column, or of this one and those of earlier calls together. Groups come in ascending
-    /// order of these columns, null last.
+    /// A row for each value of this column, or of this one and those of earlier calls together.
+    /// Groups come in ascending order of these columns, null last.
     pub fn by<V: ColumnValue<Plain: Comparable>, R: Reachable<L>>(
         mut self,
         column: Column<T, V, R>,
     ) -> Aggregate<T, L, Ready, B> {
-        self.groups.push(Sort { place: column.place, descending: false, nullable: V::NULLABLE });
+        self.groups.push(Sort {
+            place: column.place,
+            descending: false,
+            nullable: V::NULLABLE,
+        });
         self.ready()
     }
 
@@ -117,7 +133,8 @@ impl<T: Table, L, S, B> Aggregate<T, L, S, B> {
         self.with(Output::Count)
     }
 
-    /// The sum; null if there is no value. One that does not fit the column's type is an error of the database.
+    /// The sum; null if there is no value. One that does not fit the column's type is an error of
+    /// the database.
     pub fn sum<V: ColumnValue<Plain: Summable>, R: Reachable<L>>(
         self,
         column: Column<T, V, R>,
@@ -125,7 +142,8 @@ impl<T: Table, L, S, B> Aggregate<T, L, S, B> {
         self.with(Output::Sum(column.place, V::KIND))
     }
 
-    /// The average, as a double; null if there is no value. For an exact one, divide the sum by the count.
+    /// The average, as a double; null if there is no value. For an exact one, divide the sum by the
+    /// count.
     pub fn average<V: ColumnValue<Plain = i64>, R: Reachable<L>>(
         self,
         column: Column<T, V, R>,
@@ -155,8 +173,20 @@ impl<T: Table, L, S, B> Aggregate<T, L, S, B> {
     }
 
     fn ready(self) -> Aggregate<T, L, Ready, B> {
-        let Self { rows, groups, outputs, limit, .. } = self;
-        Aggregate { rows, groups, outputs, limit, state: PhantomData }
+        let Self {
+            rows,
+            groups,
+            outputs,
+            limit,
+            ..
+        } = self;
+        Aggregate {
+            rows,
+            groups,
+            outputs,
+            limit,
+            state: PhantomData,
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
@@ -180,7 +210,11 @@ impl<T: Table, L, S, B> Aggregate<T, L, S, B> {
                 Output::Sum(place, kind) => {
                     let sum = Func::sum(renderer.column(&mut frame, &place)?).into();
                     // PostgreSQL's sum of integers is a numeric.
-                    if kind == ValueKind::Integer { renderer.cast(sum, "bigint") } else { sum }
+                    if kind == ValueKind::Integer {
+                        renderer.cast(sum, "bigint")
+                    } else {
+                        sum
+                    }
                 }
                 Output::Average(place) => {
                     let average = Func::avg(renderer.column(&mut frame, &place)?).into();

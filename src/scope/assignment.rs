@@ -1,5 +1,5 @@
-//! What statements that write have in common: which columns are set to what, how a row is inserted, what must be there
-//! for it, what is returned.
+//! What statements that write have in common: which columns are set to what, how a row is inserted,
+//! what must be there for it, what is returned.
 
 use sea_query::{Expr, ExprTrait, Func, IntoIden, Query, ReturningClause, SelectStatement, Value};
 
@@ -22,7 +22,12 @@ pub struct Settable {
 impl Settable {
     pub(super) fn of<T: Table, V: ColumnValue, R>(column: Column<T, V, R>) -> Self {
         let reference = T::SCHEMA.reference_at(column.reference);
-        Self { name: column.place.name, kind: V::KIND, nullable: V::NULLABLE, reference }
+        Self {
+            name: column.place.name,
+            kind: V::KIND,
+            nullable: V::NULLABLE,
+            reference,
+        }
     }
 }
 
@@ -31,12 +36,20 @@ impl Settable {
 pub(super) struct Assignments(pub(super) Vec<(Settable, Term)>);
 
 impl Assignments {
-    pub(super) fn set<T: Table, V: ColumnValue, R>(&mut self, column: Column<T, V, R>, value: impl Into<Operand<V>>) {
+    pub(super) fn set<T: Table, V: ColumnValue, R>(
+        &mut self,
+        column: Column<T, V, R>,
+        value: impl Into<Operand<V>>,
+    ) {
         self.put(Settable::of(column), value.into().term);
     }
 
     pub(super) fn put(&mut self, column: Settable, term: Term) {
-        match self.0.iter_mut().find(|(earlier, _)| earlier.name == column.name) {
+        match self
+            .0
+            .iter_mut()
+            .find(|(earlier, _)| earlier.name == column.name)
+        {
             Some((_, earlier)) => *earlier = term,
             None => self.0.push((column, term)),
         }
@@ -47,15 +60,18 @@ impl Assignments {
         let mut there = None;
         for (column, term) in &self.0 {
             if let Some(reference) = column.reference {
-                there = Some(conjoin(there, renderer.refers(reference, column.nullable, term.clone())?));
+                there = Some(conjoin(
+                    there,
+                    renderer.refers(reference, column.nullable, term.clone())?,
+                ));
             }
         }
         Ok(there)
     }
 }
 
-/// The columns of a new row, and the `SELECT` that is the row: one if the site and all that is referred to are there,
-/// else none.
+/// The columns of a new row, and the `SELECT` that is the row: one if the site and all that is
+/// referred to are there, else none.
 pub(super) fn row(
     renderer: &mut Renderer,
     target: &Target,
@@ -87,16 +103,29 @@ pub(super) fn row(
 }
 
 impl Renderer {
-    /// That the row which a reference is set to is in scope. One that may be null may be set to null.
-    pub(super) fn refers(&mut self, reference: &Reference, nullable: bool, to: Term) -> Result<Expr, BuildError> {
+    /// That the row which a reference is set to is in scope. One that may be null may be set to
+    /// null.
+    pub(super) fn refers(
+        &mut self,
+        reference: &Reference,
+        nullable: bool,
+        to: Term,
+    ) -> Result<Expr, BuildError> {
         let schema = (reference.target)();
-        let KeyColumn::Own { column: key, .. } = &schema.key else { return Err(BuildError::Rendering) };
-        let null = nullable.then(|| self.typed(to.clone(), ValueKind::of_id(key.kind))).transpose()?;
+        let KeyColumn::Own { column: key, .. } = &schema.key else {
+            return Err(BuildError::Rendering);
+        };
+        let null = nullable
+            .then(|| self.typed(to.clone(), ValueKind::of_id(key.kind)))
+            .transpose()?;
         let table = schema.name.into_iden();
         let tenant = self.tenant(None, &table, schema)?;
         let is_it = Expr::col((table, key.name)).eq(self.term(to)?);
         let mut select = Query::select();
-        select.expr(constant(1)).from(schema.name).and_where(conjoin(tenant, is_it));
+        select
+            .expr(constant(1))
+            .from(schema.name)
+            .and_where(conjoin(tenant, is_it));
         let exists = Expr::exists(select.take());
         Ok(match null {
             Some(null) => null.is_null().or(exists),
@@ -105,27 +134,48 @@ impl Renderer {
     }
 
     /// How many rows of a table in scope have one of these keys.
-    pub(super) fn count_keys(&mut self, schema: &'static Schema, keys: Vec<Value>) -> Result<Expr, BuildError> {
-        let KeyColumn::Own { column: key, .. } = &schema.key else { return Err(BuildError::Rendering) };
+    pub(super) fn count_keys(
+        &mut self,
+        schema: &'static Schema,
+        keys: Vec<Value>,
+    ) -> Result<Expr, BuildError> {
+        let KeyColumn::Own { column: key, .. } = &schema.key else {
+            return Err(BuildError::Rendering);
+        };
         let table = schema.name.into_iden();
         let tenant = self.tenant(None, &table, schema)?;
-        let slots = keys.into_iter().map(|key| self.hold(key).map(Expr::val)).collect::<Result<Vec<_>, _>>()?;
+        let slots = keys
+            .into_iter()
+            .map(|key| self.hold(key).map(Expr::val))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut select = Query::select();
-        select.expr(Func::count(Expr::col(sea_query::Asterisk))).from(schema.name);
+        select
+            .expr(Func::count(Expr::col(sea_query::Asterisk)))
+            .from(schema.name);
         select.and_where(conjoin(tenant, Expr::col((table, key.name)).is_in(slots)));
         Ok(Expr::SubQuery(None, Box::new(select.take().into())))
     }
 
     /// That the site of a site's row, and the sector of a sector's, are there, and the account's.
-    pub(super) fn ancestors(&mut self, schema: &'static Schema) -> Result<Option<Expr>, BuildError> {
+    pub(super) fn ancestors(
+        &mut self,
+        schema: &'static Schema,
+    ) -> Result<Option<Expr>, BuildError> {
         let (mut child, mut there) = (schema, None);
         while let Some(parent) = child.parent {
-            let KeyColumn::Own { column: key, .. } = &parent.key else { return Err(BuildError::Rendering) };
+            let KeyColumn::Own { column: key, .. } = &parent.key else {
+                return Err(BuildError::Rendering);
+            };
             let table = parent.name.into_iden();
             let tenant = self.tenant(None, &table, parent)?;
-            let own = self.is_bound(&table, parent.tenant.len(), key)?.ok_or(BuildError::Rendering)?;
+            let own = self
+                .is_bound(&table, parent.tenant.len(), key)?
+                .ok_or(BuildError::Rendering)?;
             let mut select = Query::select();
-            select.expr(constant(1)).from(parent.name).and_where(conjoin(tenant, own));
+            select
+                .expr(constant(1))
+                .from(parent.name)
+                .and_where(conjoin(tenant, own));
             there = Some(conjoin(there, Expr::exists(select.take())));
             child = parent;
         }

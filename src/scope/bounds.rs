@@ -1,4 +1,5 @@
-//! What bounds the rows of a statement: the identifiers of its scope, or those that it will be bound to.
+//! What bounds the rows of a statement: the identifiers of its scope, or those that it will be
+//! bound to.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +9,8 @@ use super::table::{Schema, Table, schema_of};
 use super::value::ValueRef;
 use crate::id::{IdKind, Identifier};
 
-/// The identifiers that bound a scope, outermost first: the account, then the site, then the sector.
+/// The identifiers that bound a scope, outermost first: the account, then the site, then the
+/// sector.
 #[derive(Clone)]
 pub(super) enum Bounds {
     /// One at each level.
@@ -35,14 +37,29 @@ impl Bounds {
     }
 
     /// Some sites of an account.
-    pub(super) fn sites<'a>(account: &'a Identifier, sites: impl Iterator<Item = &'a Identifier>) -> Self {
-        Self::Sites([account].into_iter().chain(sites).map(ScopeId::from).collect())
+    pub(super) fn sites<'a>(
+        account: &'a Identifier,
+        sites: impl Iterator<Item = &'a Identifier>,
+    ) -> Self {
+        Self::Sites(
+            [account]
+                .into_iter()
+                .chain(sites)
+                .map(ScopeId::from)
+                .collect(),
+        )
     }
 
     /// One level further down.
     pub(super) fn below(&self, id: &Identifier) -> Self {
         match self {
-            Self::One(ids) => Self::One(ids.iter().map(|outer| &outer.id).chain([id]).map(ScopeId::from).collect()),
+            Self::One(ids) => Self::One(
+                ids.iter()
+                    .map(|outer| &outer.id)
+                    .chain([id])
+                    .map(ScopeId::from)
+                    .collect(),
+            ),
             // There is none: a scope that knows no account builds no statement.
             _ => Self::Sites([].into()),
         }
@@ -77,7 +94,10 @@ impl Bounds {
 impl fmt::Debug for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::One(ids) | Self::Sites(ids) => f.debug_list().entries(ids.iter().map(ScopeId::text)).finish(),
+            Self::One(ids) | Self::Sites(ids) => f
+                .debug_list()
+                .entries(ids.iter().map(ScopeId::text))
+                .finish(),
             Self::Later(_) => f.write_str("[to be bound]"),
         }
     }
@@ -91,19 +111,24 @@ pub(super) struct ScopeId {
 
 impl From<&Identifier> for ScopeId {
     fn from(id: &Identifier) -> Self {
-        Self { id: id.clone(), text: OnceLock::new() }
+        Self {
+            id: id.clone(),
+            text: OnceLock::new(),
+        }
     }
 }
 
 impl ScopeId {
-    /// As a column of that kind holds it. A text and an identifier are a bijection, so every identifier has one text; the
-    /// other kinds hold their own identifiers alone.
+    /// As a column of that kind holds it. A text and an identifier are a bijection, so every
+    /// identifier has one text; the other kinds hold their own identifiers alone.
     #[inline]
     pub(super) fn lend(&self, kind: IdKind) -> Option<ValueRef<'_>> {
         match (kind, &self.id) {
             (IdKind::Int, Identifier::Integer(integer)) => Some(ValueRef::Integer(*integer)),
             #[cfg(feature = "uuid")]
-            (IdKind::Uuid, Identifier::Uuid(bytes)) => Some(ValueRef::Uuid(uuid::Uuid::from_bytes(*bytes))),
+            (IdKind::Uuid, Identifier::Uuid(bytes)) => {
+                Some(ValueRef::Uuid(uuid::Uuid::from_bytes(*bytes)))
+            }
             (IdKind::Text, _) => Some(ValueRef::Text(self.text())),
             _ => None,
         }
@@ -129,21 +154,30 @@ struct IdText {
 
 impl IdText {
     fn of(id: &Identifier) -> Self {
-        let mut text = Self { bytes: [0; 36], length: 0 };
+        let mut text = Self {
+            bytes: [0; 36],
+            length: 0,
+        };
         // It has room for both; were it not so, a text that is cut short is nobody's.
         let _ = fmt::write(&mut text, format_args!("{id}"));
         text
     }
 
     fn as_str(&self) -> &str {
-        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or(NOBODY)
+        self.bytes
+            .get(..self.length)
+            .and_then(|bytes| str::from_utf8(bytes).ok())
+            .unwrap_or(NOBODY)
     }
 }
 
 impl fmt::Write for IdText {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         let end = self.length.saturating_add(part.len());
-        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(part.as_bytes());
+        self.bytes
+            .get_mut(self.length..end)
+            .ok_or(fmt::Error)?
+            .copy_from_slice(part.as_bytes());
         self.length = end;
         Ok(())
     }
@@ -158,7 +192,10 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn of<T: Table>(bounds: &Bounds) -> Self {
-        Self { schema: schema_of::<T>(), bounds: bounds.clone() }
+        Self {
+            schema: schema_of::<T>(),
+            bounds: bounds.clone(),
+        }
     }
 }
 
@@ -171,17 +208,26 @@ pub(super) struct Rows<T, L> {
 
 impl<T, L> Clone for Rows<T, L> {
     fn clone(&self) -> Self {
-        Self { target: self.target.clone(), filter: self.filter.clone() }
+        Self {
+            target: self.target.clone(),
+            filter: self.filter.clone(),
+        }
     }
 }
 
 impl<T: Table, L> Rows<T, L> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { target: Target::of::<T>(bounds), filter: None }
+        Self {
+            target: Target::of::<T>(bounds),
+            filter: None,
+        }
     }
 
     pub(super) fn by(self, filter: Filter<T, L>) -> Self {
-        Self { filter: Some(filter.after(self.filter)), ..self }
+        Self {
+            filter: Some(filter.after(self.filter)),
+            ..self
+        }
     }
 
     pub(super) fn into_parts(self) -> (Target, Option<Node>) {

@@ -1,4 +1,5 @@
-//! Columns: typed by their table, their value and their role; and the filters and orders made of them.
+//! Columns: typed by their table, their value and their role; and the filters and orders made of
+//! them.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,8 +20,8 @@ pub enum Key {}
 /// Where a column is: its name, and the way to its table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// Empty for a column that was not made by `table!` and says of a reference that it leads to another table, of
-    /// another level maybe, than it does: no statement is built from that.
+    /// Empty for a column that was not made by `table!` and says of a reference that it leads to
+    /// another table, of another level maybe, than it does: no statement is built from that.
     pub(super) name: &'static str,
     pub(super) path: Path,
 }
@@ -40,20 +41,28 @@ impl Path {
     pub(super) fn then(self, reference: u8, further: Self) -> Self {
         let mut path = Self::HERE;
         let steps = self.numbers().chain([reference]).chain(further.numbers());
-        path.0.iter_mut().zip(steps).for_each(|(place, step)| *place = step);
+        path.0
+            .iter_mut()
+            .zip(steps)
+            .for_each(|(place, step)| *place = step);
         path
     }
 
     /// The first reference, and the way from there.
     pub(super) fn split(self) -> (u8, Self) {
         let mut rest = Self::HERE;
-        rest.0.iter_mut().zip(self.numbers().skip(1)).for_each(|(place, step)| *place = step);
+        rest.0
+            .iter_mut()
+            .zip(self.numbers().skip(1))
+            .for_each(|(place, step)| *place = step);
         (self.numbers().next().unwrap_or_default(), rest)
     }
 
     /// Whether a longer way, or this very one, begins with this one.
     pub(super) fn starts(self, longer: Self) -> bool {
-        self.numbers().zip(longer.0).all(|(step, other)| step == other)
+        self.numbers()
+            .zip(longer.0)
+            .all(|(step, other)| step == other)
     }
 
     fn numbers(self) -> impl Iterator<Item = u8> {
@@ -77,22 +86,27 @@ impl Path {
 
 impl Place {
     pub(super) const fn here(name: &'static str) -> Self {
-        Self { name, path: Path::HERE }
+        Self {
+            name,
+            path: Path::HERE,
+        }
     }
 
-    /// What a column that references lead to is called among a statement's results: its way, and its name.
+    /// What a column that references lead to is called among a statement's results: its way, and
+    /// its name.
     pub(super) fn label(self, table: &'static Schema) -> String {
         let way = self.path.steps(table).map(|step| step.column);
         way.chain([self.name]).collect::<Vec<_>>().join(".")
     }
 }
 
-/// A column of the table `T` that holds a `V`, as [`table!`](crate::table) declares it; or one that its references lead
-/// to, see [`then`](Self::then). Tenant columns are never among them.
+/// A column of the table `T` that holds a `V`, as [`table!`](crate::table) declares it; or one that
+/// its references lead to, see [`then`](Self::then). Tenant columns are never among them.
 ///
-/// Its methods make filters and orders. A comparison with null is never true, as SQL has it; text compares as the
-/// database's collation says. Where a filter takes an `impl Into<Operand<_>>`, a `&str` serves for a `String`, an `i32`
-/// for an `i64`, and a [`Parameter`](super::Parameter) where a statement is prepared.
+/// Its methods make filters and orders. A comparison with null is never true, as SQL has it; text
+/// compares as the database's collation says. Where a filter takes an `impl Into<Operand<_>>`, a
+/// `&str` serves for a `String`, an `i32` for an `i64`, and a [`Parameter`](super::Parameter) where
+/// a statement is prepared.
 pub struct Column<T, V, R = Data> {
     pub(super) place: Place,
     /// For a reference its number in its table, else 0.
@@ -114,7 +128,8 @@ impl<T, V, R> fmt::Debug for Column<T, V, R> {
     }
 }
 
-/// What `table!` makes its constants with. Whoever else calls this gets what was declared, and no tenant column.
+/// What `table!` makes its constants with. Whoever else calls this gets what was declared, and no
+/// tenant column.
 #[doc(hidden)]
 impl<T: Table, V: ColumnValue> Column<T, V> {
     pub const fn declared(name: &str) -> Option<Self> {
@@ -137,13 +152,19 @@ impl<T: Keyed> Column<T, T::Key, Key> {
 
 impl<T, V, R> Column<T, V, R> {
     pub(super) const fn new(place: Place, reference: u8) -> Self {
-        Self { place, reference, of: PhantomData }
+        Self {
+            place,
+            reference,
+            of: PhantomData,
+        }
     }
 }
 
 impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
     fn compare<L>(self, relation: Relation, value: impl Into<Operand<V::Plain>>) -> Filter<T, L> {
-        Filter::leaf(self.place, |place| Node::Compare(place, relation, value.into().term))
+        Filter::leaf(self.place, |place| {
+            Node::Compare(place, relation, value.into().term)
+        })
     }
 
     /// Equal to the value.
@@ -195,11 +216,17 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
     }
 
     /// From `low` to `high`, both included.
-    pub fn between<L>(self, low: impl Into<Operand<V::Plain>>, high: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    pub fn between<L>(
+        self,
+        low: impl Into<Operand<V::Plain>>,
+        high: impl Into<Operand<V::Plain>>,
+    ) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, |place| Node::Between(place, Box::new((low.into().term, high.into().term))))
+        Filter::leaf(self.place, |place| {
+            Node::Between(place, Box::new((low.into().term, high.into().term)))
+        })
     }
 
     /// Equal to one of the values. No value at all means that no row fits.
@@ -250,7 +277,8 @@ where
     }
 }
 
-/// Text is looked for as it is: no character of it is a wildcard, and case matters, on each database.
+/// Text is looked for as it is: no character of it is a wildcard, and case matters, on each
+/// database.
 impl<T, V: ColumnValue<Plain = String>, R> Column<T, V, R> {
     /// Text that has the given text somewhere.
     pub fn contains<L>(self, text: impl Into<Operand<String>>) -> Filter<T, L>
@@ -265,7 +293,9 @@ impl<T, V: ColumnValue<Plain = String>, R> Column<T, V, R> {
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, |place| Node::StartsWith(place, text.into().term))
+        Filter::leaf(self.place, |place| {
+            Node::StartsWith(place, text.into().term)
+        })
     }
 
     /// Text that ends with the given text.

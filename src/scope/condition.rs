@@ -12,7 +12,11 @@ use super::value::Term;
 
 impl Renderer {
     /// The tenant predicate, and what the filter leaves of it.
-    pub(super) fn predicate(&mut self, frame: &mut Frame, filter: Option<Node>) -> Result<Option<Expr>, BuildError> {
+    pub(super) fn predicate(
+        &mut self,
+        frame: &mut Frame,
+        filter: Option<Node>,
+    ) -> Result<Option<Expr>, BuildError> {
         self.narrow(None, frame, filter)
     }
 
@@ -39,23 +43,35 @@ impl Renderer {
         }
     }
 
-    fn pair(&mut self, frame: &mut Frame, left: Node, operator: BinOper, right: Node) -> Result<Expr, BuildError> {
-        Ok(self.condition(frame, left)?.binary(operator, self.condition(frame, right)?))
+    fn pair(
+        &mut self,
+        frame: &mut Frame,
+        left: Node,
+        operator: BinOper,
+        right: Node,
+    ) -> Result<Expr, BuildError> {
+        Ok(self
+            .condition(frame, left)?
+            .binary(operator, self.condition(frame, right)?))
     }
 
     #[inline(never)]
     fn leaf(&mut self, frame: &mut Frame, node: Node) -> Result<Expr, BuildError> {
         Ok(match node {
-            Node::Compare(place, relation, value) => {
-                self.column(frame, &place)?.binary(operator(relation), self.term(value)?)
-            }
+            Node::Compare(place, relation, value) => self
+                .column(frame, &place)?
+                .binary(operator(relation), self.term(value)?),
             Node::Between(place, bounds) => {
                 let (low, high) = *bounds;
-                self.column(frame, &place)?.between(self.term(low)?, self.term(high)?)
+                self.column(frame, &place)?
+                    .between(self.term(low)?, self.term(high)?)
             }
             Node::OneOf(_, values) if values.is_empty() => nothing(),
             Node::OneOf(place, values) => {
-                let slots = values.into_iter().map(|value| self.term(value)).collect::<Result<Vec<_>, _>>()?;
+                let slots = values
+                    .into_iter()
+                    .map(|value| self.term(value))
+                    .collect::<Result<Vec<_>, _>>()?;
                 self.column(frame, &place)?.is_in(slots)
             }
             Node::IsNull(place) => self.column(frame, &place)?.is_null(),
@@ -65,27 +81,47 @@ impl Renderer {
                 Dialect::Sqlite => self.position(frame, &place, text)?.eq(constant(1)),
                 Dialect::Postgres => {
                     let column = self.column(frame, &place)?;
-                    Func::cust("starts_with").args([column, self.term(text)?]).into()
+                    Func::cust("starts_with")
+                        .args([column, self.term(text)?])
+                        .into()
                 }
             },
             Node::EndsWith(place, text) => self.ends_with(frame, &place, text)?,
             Node::Among(place, inner) => {
-                let Inner { schema, column, filter } = *inner;
+                let Inner {
+                    schema,
+                    column,
+                    filter,
+                } = *inner;
                 let mut values = self.again(schema);
                 let value = self.column(&mut values, &column)?;
                 let predicate = self.predicate(&mut values, filter)?;
                 let mut select = Query::select();
-                select.expr(value.clone()).from_as(schema.name, values.name.clone());
+                select
+                    .expr(value.clone())
+                    .from_as(schema.name, values.name.clone());
                 values.join(&mut select, &[]);
                 select.and_where(conjoin(predicate, value.is_not_null()));
                 self.column(frame, &place)?.in_subquery(select.take())
             }
             Node::Exists(inner) => {
-                let Inner { schema, column, filter } = *inner;
+                let Inner {
+                    schema,
+                    column,
+                    filter,
+                } = *inner;
                 let mut referring = self.again(schema);
-                let KeyColumn::Own { column: key, .. } = &frame.schema.key else { return Err(BuildError::Rendering) };
+                let KeyColumn::Own { column: key, .. } = &frame.schema.key else {
+                    return Err(BuildError::Rendering);
+                };
                 let refers = Some(equal(&referring.name, column.name, &frame.name, key.name));
-                let same = shared(refers, &referring.name, schema.tenant, &frame.name, frame.schema.tenant);
+                let same = shared(
+                    refers,
+                    &referring.name,
+                    schema.tenant,
+                    &frame.name,
+                    frame.schema.tenant,
+                );
                 let predicate = self.narrow(same, &mut referring, filter)?;
                 Expr::exists(select_one(referring, predicate))
             }
@@ -96,9 +132,14 @@ impl Renderer {
         })
     }
 
-    /// Where a text first has another, counted from 1; 0 if nowhere. Neither function knows wildcards, unlike LIKE,
-    /// which on SQLite ignores case as well and stops at a NUL.
-    fn position(&mut self, frame: &mut Frame, place: &Place, text: Term) -> Result<Expr, BuildError> {
+    /// Where a text first has another, counted from 1; 0 if nowhere. Neither function knows
+    /// wildcards, unlike LIKE, which on SQLite ignores case as well and stops at a NUL.
+    fn position(
+        &mut self,
+        frame: &mut Frame,
+        place: &Place,
+        text: Term,
+    ) -> Result<Expr, BuildError> {
         let function = match self.dialect {
             Dialect::Sqlite => "instr",
             Dialect::Postgres => "strpos",
@@ -107,9 +148,15 @@ impl Renderer {
         Ok(Func::cust(function).args([column, self.term(text)?]).into())
     }
 
-    /// The end of the text, as long as the other, is the other. SQLite's `length` of a text stops at a NUL, that of its
-    /// bytes does not; as UTF-8 the end of the text and the end of the bytes are the same.
-    fn ends_with(&mut self, frame: &mut Frame, place: &Place, text: Term) -> Result<Expr, BuildError> {
+    /// The end of the text, as long as the other, is the other. SQLite's `length` of a text stops
+    /// at a NUL, that of its bytes does not; as UTF-8 the end of the text and the end of the bytes
+    /// are the same.
+    fn ends_with(
+        &mut self,
+        frame: &mut Frame,
+        place: &Place,
+        text: Term,
+    ) -> Result<Expr, BuildError> {
         let (length, other) = (self.term(text.clone())?, self.term(text)?);
         let column = self.column(frame, place)?;
         Ok(match self.dialect {

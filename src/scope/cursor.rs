@@ -21,9 +21,10 @@ const MAX: usize = 4096;
 
 /// A row's place in an ordered list: its values of the columns that the list is ordered by.
 ///
-/// A client holds it as an opaque text. It carries no power: with whatever a client makes up it sees a page of the rows
-/// that it could see anyway. So it is not signed, and not secret: its values can be read by whoever holds it. A list that
-/// is ordered by long texts has long cursors; beyond 4,096 characters one is refused.
+/// A client holds it as an opaque text. It carries no power: with whatever a client makes up it
+/// sees a page of the rows that it could see anyway. So it is not signed, and not secret: its
+/// values can be read by whoever holds it. A list that is ordered by long texts has long cursors;
+/// beyond 4,096 characters one is refused.
 ///
 /// ```
 /// use bailiwick::Scope;
@@ -65,7 +66,10 @@ pub struct Cursor<T> {
 
 impl<T> Clone for Cursor<T> {
     fn clone(&self) -> Self {
-        Self { positions: self.positions.clone(), of: PhantomData }
+        Self {
+            positions: self.positions.clone(),
+            of: PhantomData,
+        }
     }
 }
 
@@ -101,10 +105,14 @@ impl<T> Default for Cursor<T> {
 impl<T> Cursor<T> {
     /// A cursor that has no values yet.
     pub fn new() -> Self {
-        Self { positions: Vec::new(), of: PhantomData }
+        Self {
+            positions: Vec::new(),
+            of: PhantomData,
+        }
     }
 
-    /// The row's value of a column: of each that the list is ordered by, in their order, and of the key at last.
+    /// The row's value of a column: of each that the list is ordered by, in their order, and of the
+    /// key at last.
     pub fn at<V: ColumnValue<Plain: Comparable>, R>(
         mut self,
         column: Column<T, V, R>,
@@ -120,24 +128,35 @@ impl<T> Cursor<T> {
 
     /// The rows after this one: those that are greater at the first column in which they differ.
     pub(super) fn after(self, order: &[Sort]) -> Result<Node, BuildError> {
-        let belongs =
-            |(sort, (name, _)): (&Sort, &(&str, Value))| sort.place.path.is_here() && sort.place.name == *name;
+        let belongs = |(sort, (name, _)): (&Sort, &(&str, Value))| {
+            sort.place.path.is_here() && sort.place.name == *name
+        };
         if order.len() != self.positions.len() || !order.iter().zip(&self.positions).all(belongs) {
             return Err(BuildError::CursorMismatch);
         }
         let bound = self.bound(order);
         let mut after = Node::Nothing;
         for (sort, (_, value)) in order.iter().zip(self.positions).rev() {
-            let (place, null) = (sort.place, matches!(ValueRef::of(&value), Some(ValueRef::Null(_))));
+            let (place, null) = (
+                sort.place,
+                matches!(ValueRef::of(&value), Some(ValueRef::Null(_))),
+            );
             let compare = |relation, value| Node::Compare(place, relation, Term::Value(value));
             let (equal, beyond) = match (null, sort.descending) {
                 // Null is greater than every value.
                 (true, false) => (Node::IsNull(place), None),
                 (true, true) => (Node::IsNull(place), Some(Node::IsNotNull(place))),
-                (false, true) => (compare(Relation::Equal, value.clone()), Some(compare(Relation::Less, value))),
+                (false, true) => (
+                    compare(Relation::Equal, value.clone()),
+                    Some(compare(Relation::Less, value)),
+                ),
                 (false, false) => {
                     let greater = compare(Relation::Greater, value.clone());
-                    let greater = if sort.nullable { or(greater, Node::IsNull(place)) } else { greater };
+                    let greater = if sort.nullable {
+                        or(greater, Node::IsNull(place))
+                    } else {
+                        greater
+                    };
                     (compare(Relation::Equal, value), Some(greater))
                 }
             };
@@ -157,14 +176,19 @@ impl<T> Cursor<T> {
         })
     }
 
-    /// The rest says so too, but not so that PostgreSQL could begin at that place of an index. None where a null may be
-    /// on the way.
+    /// The rest says so too, but not so that PostgreSQL could begin at that place of an index. None
+    /// where a null may be on the way.
     fn bound(&self, order: &[Sort]) -> Option<Node> {
         let (sort, (_, value)) = order.iter().zip(&self.positions).next()?;
-        let relation = if sort.descending { Relation::AtMost } else { Relation::AtLeast };
+        let relation = if sort.descending {
+            Relation::AtMost
+        } else {
+            Relation::AtLeast
+        };
         let null = matches!(ValueRef::of(value), Some(ValueRef::Null(_)));
         let reaches_null = sort.nullable && !sort.descending;
-        (!null && !reaches_null).then(|| Node::Compare(sort.place, relation, Term::Value(value.clone())))
+        (!null && !reaches_null)
+            .then(|| Node::Compare(sort.place, relation, Term::Value(value.clone())))
     }
 }
 
@@ -177,13 +201,18 @@ fn number<T: Table>(name: &str) -> Option<u16> {
     if name == T::SCHEMA.key_name() {
         return Some(0);
     }
-    let position = T::SCHEMA.columns.iter().position(|column| column.name == name)?;
+    let position = T::SCHEMA
+        .columns
+        .iter()
+        .position(|column| column.name == name)?;
     u16::try_from(position).ok()?.checked_add(1)
 }
 
 fn column<T: Table>(number: u16) -> Option<(&'static str, ValueKind, bool)> {
     match (number.checked_sub(1), &T::SCHEMA.key) {
-        (None, KeyColumn::Own { column, .. }) => Some((column.name, ValueKind::of_id(column.kind), false)),
+        (None, KeyColumn::Own { column, .. }) => {
+            Some((column.name, ValueKind::of_id(column.kind), false))
+        }
         (None, KeyColumn::Tenant) => None,
         (Some(position), _) => {
             let column = T::SCHEMA.columns.get(usize::from(position))?;
@@ -192,7 +221,8 @@ fn column<T: Table>(number: u16) -> Option<(&'static str, ValueKind, bool)> {
     }
 }
 
-/// In hexadecimal digits: for each column its number, and its value behind the value's length; no length for null.
+/// In hexadecimal digits: for each column its number, and its value behind the value's length; no
+/// length for null.
 impl<T: Table> fmt::Display for Cursor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.positions {
@@ -223,8 +253,14 @@ fn read<T: Table>(text: &str) -> Option<Cursor<T>> {
     }
     let digits = text.as_bytes().chunks_exact(2);
     let byte = |pair: &[u8]| {
-        let lower = pair.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        if lower { u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok() } else { None }
+        let lower = pair
+            .iter()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        if lower {
+            u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
+        } else {
+            None
+        }
     };
     let bytes = digits.map(byte).collect::<Option<Vec<u8>>>()?;
     let (mut rest, mut cursor) = (bytes.as_slice(), Cursor::new());
@@ -251,14 +287,22 @@ fn encode(value: ValueRef<'_>) -> Option<Vec<u8>> {
         ValueRef::Text(text) => Some(text.as_bytes().to_vec()),
         ValueRef::Boolean(truth) => Some(vec![u8::from(truth)]),
         ValueRef::Timestamp(at) => {
-            let (seconds, nanos) = (at.timestamp().to_be_bytes(), at.timestamp_subsec_nanos().to_be_bytes());
+            let (seconds, nanos) = (
+                at.timestamp().to_be_bytes(),
+                at.timestamp_subsec_nanos().to_be_bytes(),
+            );
             Some([seconds.as_slice(), nanos.as_slice()].concat())
         }
         ValueRef::Bytes(bytes) => Some(bytes.to_vec()),
         #[cfg(feature = "uuid")]
         ValueRef::Uuid(uuid) => Some(uuid.into_bytes().to_vec()),
         #[cfg(feature = "decimal")]
-        ValueRef::Decimal(decimal) => Some(i64::try_from(decimal.mantissa()).ok()?.to_be_bytes().to_vec()),
+        ValueRef::Decimal(decimal) => Some(
+            i64::try_from(decimal.mantissa())
+                .ok()?
+                .to_be_bytes()
+                .to_vec(),
+        ),
         #[cfg(feature = "json")]
         ValueRef::Json(_) => None,
         ValueRef::Null(_) => None,
@@ -286,7 +330,11 @@ fn decode(kind: ValueKind, bytes: &[u8]) -> Option<Value> {
         #[cfg(feature = "decimal")]
         ValueKind::Decimal(places) => {
             let units = i64::from_be_bytes(bytes.try_into().ok()?);
-            Some(rust_decimal::Decimal::try_from_i128_with_scale(units.into(), places).ok()?.into())
+            Some(
+                rust_decimal::Decimal::try_from_i128_with_scale(units.into(), places)
+                    .ok()?
+                    .into(),
+            )
         }
         #[cfg(feature = "json")]
         ValueKind::Json => None,

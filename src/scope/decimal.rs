@@ -10,7 +10,8 @@ use thiserror::Error;
 use super::marker::sealed;
 use super::statement::{BuildError, Dialect};
 use super::value::{
-    ColumnValue, Comparable, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind, ValueRef,
+    ColumnValue, Comparable, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind,
+    ValueRef,
 };
 use crate::problem::{Code, Explained};
 
@@ -19,9 +20,10 @@ const MAX_PLACES: u32 = 18;
 
 /// A decimal with `PLACES` decimal places, for columns: `Fixed<2>` for cents.
 ///
-/// It is an `i64` of units of the last place. PostgreSQL holds it as `numeric(18, PLACES)`; SQLite, whose `DECIMAL` is a
-/// float beyond 15 digits, as that integer. So it is read back with [`Fixed::of_units`] on SQLite, and with
-/// [`Fixed::new`] on PostgreSQL. More than 18 places do not compile.
+/// It is an `i64` of units of the last place. PostgreSQL holds it as `numeric(18, PLACES)`; SQLite,
+/// whose `DECIMAL` is a float beyond 15 digits, as that integer. So it is read back with
+/// [`Fixed::of_units`] on SQLite, and with [`Fixed::new`] on PostgreSQL. More than 18 places do not
+/// compile.
 ///
 /// ```
 /// use bailiwick::scope::{Fixed, FixedError};
@@ -63,7 +65,12 @@ impl<const PLACES: u32> Fixed<PLACES> {
     /// # Errors
     /// [`FixedError`], if it does not fit; nothing is rounded.
     pub fn new(decimal: Decimal) -> Result<Self, FixedError> {
-        const { assert!(PLACES <= MAX_PLACES, "a Fixed has at most 18 decimal places") };
+        const {
+            assert!(
+                PLACES <= MAX_PLACES,
+                "a Fixed has at most 18 decimal places"
+            )
+        };
         let mut scaled = decimal.normalize();
         if scaled.scale() > PLACES {
             return Err(FixedError::TooPrecise);
@@ -82,11 +89,19 @@ impl<const PLACES: u32> Fixed<PLACES> {
     /// # Errors
     /// [`FixedError::TooLarge`], beyond 18 digits.
     pub fn of_units(units: i64) -> Result<Self, FixedError> {
-        const { assert!(PLACES <= MAX_PLACES, "a Fixed has at most 18 decimal places") };
+        const {
+            assert!(
+                PLACES <= MAX_PLACES,
+                "a Fixed has at most 18 decimal places"
+            )
+        };
         if units.unsigned_abs() > MAX_UNITS.unsigned_abs() {
             return Err(FixedError::TooLarge);
         }
-        Ok(Self { units, places: PhantomData })
+        Ok(Self {
+            units,
+            places: PhantomData,
+        })
     }
 
     /// Units of the last decimal place.
@@ -125,7 +140,10 @@ impl<const PLACES: u32> sealed::Value for Option<Fixed<PLACES>> {}
 impl<const PLACES: u32> ParameterValue for Fixed<PLACES> {
     type Borrowed<'a> = Self;
     const KIND: ValueKind = ValueKind::Decimal(PLACES);
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
+    fn lend<'a>(
+        borrowed: Self::Borrowed<'a>,
+        dialect: Dialect,
+    ) -> Result<ValueRef<'a>, BuildError> {
         ValueRef::Decimal(borrowed.decimal()).fit(dialect)
     }
 }
@@ -133,7 +151,10 @@ impl<const PLACES: u32> ParameterValue for Fixed<PLACES> {
 impl<const PLACES: u32> ParameterValue for Option<Fixed<PLACES>> {
     type Borrowed<'a> = Self;
     const KIND: ValueKind = ValueKind::Decimal(PLACES);
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
+    fn lend<'a>(
+        borrowed: Self::Borrowed<'a>,
+        dialect: Dialect,
+    ) -> Result<ValueRef<'a>, BuildError> {
         match borrowed {
             Some(fixed) => Fixed::lend(fixed, dialect),
             None => ValueRef::Null(Self::KIND).fit(dialect),

@@ -20,18 +20,23 @@
 /// | `Sector` | `tenant "account_id" Kind, "site_id" Kind, "sector_id" Kind of Sectors;` | belong to a sector of a site |
 /// | `Global` | none | belong to nobody, and are read only |
 ///
-/// `Kind` is a variant of [`IdKind`](crate::id::IdKind) and must be the column's type in the database; a text column must
-/// tell case and compare byte by byte, as tenants do. An identifier of another kind fails closed when a statement is
-/// built. `of Sites` names the account-level table whose key is the site's id: an insert checks there, in the same
-/// statement, that the account has the site; `of Sectors` the site-level table whose key is the sector's. A foreign key
-/// in the database should stand behind that, and behind each reference, as [`create_table`](crate::scope::create_table) has it.
+/// `Kind` is a variant of [`IdKind`](crate::id::IdKind) and must be the column's type in the
+/// database; a text column must tell case and compare byte by byte, as tenants do. An identifier of
+/// another kind fails closed when a statement is built. `of Sites` names the account-level table
+/// whose key is the site's id: an insert checks there, in the same statement, that the account has
+/// the site; `of Sectors` the site-level table whose key is the sector's. A foreign key in the
+/// database should stand behind that, and behind each reference, as
+/// [`create_table`](crate::scope::create_table) has it.
 ///
-/// A key holds an `i64`, a `String` or a `Uuid`; a column any [`ColumnValue`](crate::scope::traits::ColumnValue). Tenant columns become
-/// no constants, so they can be neither set nor updated. A name that is not plain, and two columns of one name, do not
-/// compile. In the database a supplied key, and each unique key, is unique together with all tenant columns, before it.
+/// A key holds an `i64`, a `String` or a `Uuid`; a column any
+/// [`ColumnValue`](crate::scope::traits::ColumnValue). Tenant columns become no constants, so they
+/// can be neither set nor updated. A name that is not plain, and two columns of one name, do not
+/// compile. In the database a supplied key, and each unique key, is unique together with all tenant
+/// columns, before it.
 ///
-/// A reference goes to a table of the same level, of one above, or to a global one. One that goes up tells a site whether
-/// the account has such a row, and that alone: no statement of a site's scope reads it.
+/// A reference goes to a table of the same level, of one above, or to a global one. One that goes
+/// up tells a site whether the account has such a row, and that alone: no statement of a site's
+/// scope reads it.
 ///
 /// ```
 /// use bailiwick::Scope;
@@ -157,7 +162,8 @@ macro_rules! table {
     };
 }
 
-/// What [`table!`](crate::table) becomes once its level is known: first its key, then what is left, sorted by what it is.
+/// What [`table!`](crate::table) becomes once its level is known: first its key, then what is left,
+/// sorted by what it is.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __table {

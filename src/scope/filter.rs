@@ -1,4 +1,5 @@
-//! Filters and orders: which rows of the scope, and in what order. A filter can only narrow a scope.
+//! Filters and orders: which rows of the scope, and in what order. A filter can only narrow a
+//! scope.
 
 use std::marker::PhantomData;
 use std::ops::Not;
@@ -10,7 +11,8 @@ use super::value::Term;
 
 /// How deep a filter may be nested. SQLite refuses an expression deeper than 1,000.
 const DEEPEST: u32 = 256;
-/// How deep a filter on another table's rows counts, beside its own depth: it takes more of the stack.
+/// How deep a filter on another table's rows counts, beside its own depth: it takes more of the
+/// stack.
 const SUBQUERY: u32 = 15;
 
 #[derive(Clone, Debug)]
@@ -30,7 +32,8 @@ pub(super) enum Node {
     Not(Box<Node>),
     /// No row.
     Nothing,
-    /// What the conjunction of no conditions becomes, which could be taken for "all". No statement is built from it.
+    /// What the conjunction of no conditions becomes, which could be taken for "all". No statement
+    /// is built from it.
     Empty,
     /// What a filter becomes that is nested too deeply. No statement is built from it.
     TooDeep,
@@ -47,7 +50,8 @@ pub(super) enum Relation {
     AtLeast,
 }
 
-/// The rows of another table, asked about inside a filter: one column of them, or those whose reference is the row.
+/// The rows of another table, asked about inside a filter: one column of them, or those whose
+/// reference is the row.
 #[derive(Clone, Debug)]
 pub(super) struct Inner {
     pub(super) schema: &'static Schema,
@@ -56,13 +60,15 @@ pub(super) struct Inner {
 }
 
 /// A condition on the rows of the table `T` in a scope of level `L`, made by the methods of a
-/// [`Column`](super::Column) and combined with [`and`](Self::and), [`or`](Self::or) and `!`. It is three-valued, as SQL
-/// has it: a comparison with null is neither true nor false, so neither is its negation.
+/// [`Column`](super::Column) and combined with [`and`](Self::and), [`or`](Self::or) and `!`. It is
+/// three-valued, as SQL has it: a comparison with null is neither true nor false, so neither is its
+/// negation.
 ///
-/// The level is that of the scope whose statement it is for, and is inferred from it: a filter that looks into an
-/// account-wide table is none for the scope of a site. A filter may be nested 256 deep, and 16 deep in other tables;
-/// an SQLite whose parser has a stack of a fixed size (3.40 has) refuses more than 28, and 8. For a list of values use
-/// [`one_of`](super::Column::one_of), for a list of conditions [`any_of`](Self::any_of).
+/// The level is that of the scope whose statement it is for, and is inferred from it: a filter that
+/// looks into an account-wide table is none for the scope of a site. A filter may be nested 256
+/// deep, and 16 deep in other tables; an SQLite whose parser has a stack of a fixed size (3.40 has)
+/// refuses more than 28, and 8. For a list of values use [`one_of`](super::Column::one_of), for a
+/// list of conditions [`any_of`](Self::any_of).
 #[derive(Debug)]
 #[must_use]
 pub struct Filter<T, L> {
@@ -73,26 +79,45 @@ pub struct Filter<T, L> {
 
 impl<T, L> Clone for Filter<T, L> {
     fn clone(&self) -> Self {
-        Self { node: self.node.clone(), depth: self.depth, of: PhantomData }
+        Self {
+            node: self.node.clone(),
+            depth: self.depth,
+            of: PhantomData,
+        }
     }
 }
 
 impl<T, L> Filter<T, L> {
     pub(super) fn leaf(place: Place, node: impl FnOnce(Place) -> Node) -> Self {
-        Self { node: node(place), depth: 1, of: PhantomData }
+        Self {
+            node: node(place),
+            depth: 1,
+            of: PhantomData,
+        }
     }
 
     /// A condition on other rows, as deep as theirs.
-    pub(super) fn over<U, M>(inner: Option<Filter<U, M>>, node: impl FnOnce(Option<Node>) -> Node) -> Self {
-        let below = inner.as_ref().map_or(0, |filter| filter.depth).saturating_add(SUBQUERY);
+    pub(super) fn over<U, M>(
+        inner: Option<Filter<U, M>>,
+        node: impl FnOnce(Option<Node>) -> Node,
+    ) -> Self {
+        let below = inner
+            .as_ref()
+            .map_or(0, |filter| filter.depth)
+            .saturating_add(SUBQUERY);
         Self::nested(below, node(inner.map(|filter| filter.node)))
     }
 
-    /// Beyond the limit the filter collapses, so that neither rendering nor dropping it can exhaust the stack.
+    /// Beyond the limit the filter collapses, so that neither rendering nor dropping it can exhaust
+    /// the stack.
     fn nested(below: u32, node: Node) -> Self {
         let depth = below.saturating_add(1);
         let node = if depth > DEEPEST { Node::TooDeep } else { node };
-        Self { node, depth, of: PhantomData }
+        Self {
+            node,
+            depth,
+            of: PhantomData,
+        }
     }
 
     fn pair(self, other: Self, node: fn(Box<Node>, Box<Node>) -> Node) -> Self {
@@ -124,7 +149,8 @@ impl<T, L> Filter<T, L> {
     }
 
     /// All of the conditions. A statement with none at all fails to build with
-    /// [`BuildError::EmptyFilter`](super::BuildError::EmptyFilter), rather than take an empty list for every row.
+    /// [`BuildError::EmptyFilter`](super::BuildError::EmptyFilter), rather than take an empty list
+    /// for every row.
     pub fn all_of(filters: impl IntoIterator<Item = Self>) -> Self {
         Self::balanced(filters.into_iter().collect(), Self::and, Node::Empty)
     }
@@ -142,7 +168,11 @@ impl<T, L> Filter<T, L> {
             }
             filters = pairs;
         }
-        filters.pop().unwrap_or(Self { node: none, depth: 1, of: PhantomData })
+        filters.pop().unwrap_or(Self {
+            node: none,
+            depth: 1,
+            of: PhantomData,
+        })
     }
 }
 
@@ -154,8 +184,8 @@ impl<T, L> Not for Filter<T, L> {
     }
 }
 
-/// An order of the rows of the table `T` in a scope of level `L`, made by [`ascending`](super::Column::ascending) and
-/// [`descending`](super::Column::descending).
+/// An order of the rows of the table `T` in a scope of level `L`, made by
+/// [`ascending`](super::Column::ascending) and [`descending`](super::Column::descending).
 #[derive(Debug)]
 #[must_use]
 pub struct OrderBy<T, L> {
@@ -180,6 +210,13 @@ pub(super) struct Sort {
 
 impl<T, L> OrderBy<T, L> {
     pub(super) fn new(place: Place, descending: bool, nullable: bool) -> Self {
-        Self { sort: Sort { place, descending, nullable }, of: PhantomData }
+        Self {
+            sort: Sort {
+                place,
+                descending,
+                nullable,
+            },
+            of: PhantomData,
+        }
     }
 }

@@ -1,12 +1,12 @@
-//! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts themselves, [`Account`],
-//! [`Site`] and [`Sector`].
+//! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts
+//! themselves, [`Account`], [`Site`] and [`Sector`].
 
 use super::marker::sealed;
 use crate::account::Account;
 use crate::tenant::{Sector, Site};
 
-/// To whom the rows of a table belong: [`Account`], [`Site`], [`Sector`], or nobody ([`Global`]). Sealed: there are no
-/// others.
+/// To whom the rows of a table belong: [`Account`], [`Site`], [`Sector`], or nobody ([`Global`]).
+/// Sealed: there are no others.
 pub trait Level: sealed::Level + 'static {
     /// How many tenant columns a table of this level has.
     #[doc(hidden)]
@@ -17,8 +17,8 @@ pub trait Level: sealed::Level + 'static {
 #[derive(Clone, Copy, Debug)]
 pub enum Global {}
 
-/// The level of a scope over several sites of an account. No table has it: a row belongs to one site, so such a scope
-/// reads, updates and deletes, and does not insert.
+/// The level of a scope over several sites of an account. No table has it: a row belongs to one
+/// site, so such a scope reads, updates and deletes, and does not insert.
 #[derive(Clone, Copy, Debug)]
 pub enum SeveralSites {}
 
@@ -60,7 +60,8 @@ impl ScopeLevel for Site {}
 impl ScopeLevel for Sector {}
 impl ScopeLevel for SeveralSites {}
 
-/// A scope of this level reaches the rows of tables of level `T`: its own, those below, and the global ones.
+/// A scope of this level reaches the rows of tables of level `T`: its own, those below, and the
+/// global ones.
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{Self}` does not reach tables of level `{T}`",
     label = "out of reach of a scope of level `{Self}`",
@@ -81,7 +82,8 @@ impl Covers<Global> for SeveralSites {}
 impl Covers<Site> for SeveralSites {}
 impl Covers<Sector> for SeveralSites {}
 
-/// A scope of this level knows every tenant column of tables of level `T`, and so can insert into them.
+/// A scope of this level knows every tenant column of tables of level `T`, and so can insert into
+/// them.
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{Self}` cannot insert into tables of level `{T}`",
     label = "a row is inserted through a scope of the table's own level",
@@ -93,8 +95,8 @@ impl Stamps<Account> for Account {}
 impl Stamps<Site> for Site {}
 impl Stamps<Sector> for Sector {}
 
-/// A row of a table of this level may refer to a row of a table of level `T`: one that it shares all tenant columns of
-/// `T` with.
+/// A row of a table of this level may refer to a row of a table of level `T`: one that it shares
+/// all tenant columns of `T` with.
 #[diagnostic::on_unimplemented(
     message = "a table of level `{Self}` cannot refer to a table of level `{T}`",
     label = "nothing says in which `{T}` the row would be",

@@ -1,4 +1,5 @@
-//! Prepared statements: the text is made once, and bound to a scope and to values as often as one likes.
+//! Prepared statements: the text is made once, and bound to a scope and to values as often as one
+//! likes.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,19 +24,21 @@ use super::value::{Parameter, ParameterValue, ValueKind, ValueRef};
 #[derive(Clone, Copy, Debug)]
 pub enum Bound {}
 
-/// The state of a scope and its statements while they are prepared: no tenant is known, so nothing can be run.
+/// The state of a scope and its statements while they are prepared: no tenant is known, so nothing
+/// can be run.
 #[derive(Clone, Copy, Debug)]
 pub enum Unbound {}
 
-/// A statement that can be prepared for scopes of level `L` and mode `M`: what the methods of a [`Scope`] that is [`Unbound`] give, once
-/// it is ready. Sealed.
+/// A statement that can be prepared for scopes of level `L` and mode `M`: what the methods of a
+/// [`Scope`] that is [`Unbound`] give, once it is ready. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be prepared for a scope of level `{L}` and mode `{M}`",
     note = "it is made by the methods of the template, and is ready: with a filter or `.all_in_scope()`, with its key"
 )]
 pub trait Shape<L, M>: sealed::Shape {}
 
-/// What a statement has once it is ready: `build`, if it is a scope's, and a shape, if it is a template's.
+/// What a statement has once it is ready: `build`, if it is a scope's, and a shape, if it is a
+/// template's.
 macro_rules! statements {
     ($($statement:ident [$($state:ident)?] $mode:ident;)*) => {$(
         impl<T: Table, L: ScopeLevel> $statement<T, L> {
@@ -70,14 +73,17 @@ statements! {
 }
 
 /// A mode that may do what a statement of mode `M` does: a scope that writes may also read.
-#[diagnostic::on_unimplemented(message = "a scope of mode `{Self}` cannot run a statement of mode `{M}`")]
+#[diagnostic::on_unimplemented(
+    message = "a scope of mode `{Self}` cannot run a statement of mode `{M}`"
+)]
 pub trait Permits<M>: Mode {}
 
 impl Permits<Read> for Read {}
 impl Permits<Read> for Write {}
 impl Permits<Write> for Write {}
 
-/// The types of a prepared statement's parameters: a tuple of up to eight [`ParameterValue`]s. Sealed.
+/// The types of a prepared statement's parameters: a tuple of up to eight [`ParameterValue`]s.
+/// Sealed.
 pub trait Parameters: sealed::Parameters + 'static {
     /// A [`Parameter`] for each.
     type Placeholders;
@@ -93,7 +99,8 @@ pub trait Parameters: sealed::Parameters + 'static {
     fn placeholders() -> Self::Placeholders;
 
     #[doc(hidden)]
-    fn lend(arguments: Self::Arguments<'_>, dialect: Dialect) -> Result<Self::Lent<'_>, BuildError>;
+    fn lend(arguments: Self::Arguments<'_>, dialect: Dialect)
+    -> Result<Self::Lent<'_>, BuildError>;
 }
 
 macro_rules! parameters {
@@ -130,7 +137,8 @@ parameters! {
     8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
 }
 
-/// A statement whose text is made once, for scopes of level `L` and mode `M` and with parameters of the types `P`.
+/// A statement whose text is made once, for scopes of level `L` and mode `M` and with parameters of
+/// the types `P`.
 ///
 /// It grants nothing: to run it takes a scope, which says whose rows they are.
 ///
@@ -204,26 +212,41 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
     /// Prepares what the closure makes of the template and the parameters.
     ///
     /// # Errors
-    /// [`BuildError`], as building the statement in full has it, but for the kinds of identifiers and for the
-    /// arguments, which are looked at when the statement is bound.
+    /// [`BuildError`], as building the statement in full has it, but for the kinds of identifiers
+    /// and for the arguments, which are looked at when the statement is bound.
     pub fn new<S: Shape<L, M>>(
         dialect: Dialect,
         shape: impl FnOnce(Scope<L, Write, Unbound>, P::Placeholders) -> S,
     ) -> Result<Self, BuildError> {
         let bounds = Bounds::Later(L::DEPTH);
-        let Rendered { sql, numbers, mut slots } = shape(Scope::within(bounds), P::placeholders()).shape(dialect)?;
-        let slots = numbers.iter().map(|number| take(&mut slots, number)).collect::<Result<Vec<_>, _>>()?;
+        let Rendered {
+            sql,
+            numbers,
+            mut slots,
+        } = shape(Scope::within(bounds), P::placeholders()).shape(dialect)?;
+        let slots = numbers
+            .iter()
+            .map(|number| take(&mut slots, number))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut tenant = Vec::new();
         for slot in &slots {
             match slot {
                 Slot::Tenant(slot) if !tenant.contains(slot) => tenant.push(*slot),
-                Slot::Parameter { index, kind } if !P::KINDS.get(*index).is_some_and(|own| own.is(*kind)) => {
+                Slot::Parameter { index, kind }
+                    if !P::KINDS.get(*index).is_some_and(|own| own.is(*kind)) =>
+                {
                     return Err(BuildError::ForeignParameter);
                 }
                 _ => {}
             }
         }
-        Ok(Self { sql: sql.into(), slots: slots.into(), tenant: tenant.into(), dialect, of: PhantomData })
+        Ok(Self {
+            sql: sql.into(),
+            slots: slots.into(),
+            tenant: tenant.into(),
+            dialect,
+            of: PhantomData,
+        })
     }
 
     /// The text, with a placeholder for every value.
@@ -234,8 +257,8 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
     /// The statement of this scope with these values. The text is shared, not copied.
     ///
     /// # Errors
-    /// [`BuildError::IdKindMismatch`]; and for a value that the database cannot hold [`BuildError::NulInText`] or
-    /// [`BuildError::InstantOutOfRange`].
+    /// [`BuildError::IdKindMismatch`]; and for a value that the database cannot hold
+    /// [`BuildError::NulInText`] or [`BuildError::InstantOutOfRange`].
     pub fn bind<'a, N: Permits<M>>(
         &'a self,
         scope: &'a Scope<L, N>,
@@ -247,7 +270,8 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
         Ok(Statement::new(Arc::clone(&self.sql), values))
     }
 
-    /// The same values, borrowed: for drivers that bind one value after the other. Nothing is allocated.
+    /// The same values, borrowed: for drivers that bind one value after the other. Nothing is
+    /// allocated.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
@@ -256,11 +280,19 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
         scope: &'a Scope<L, N>,
         arguments: P::Arguments<'a>,
     ) -> Result<BoundValues<'a, P>, BuildError> {
-        let Bounds::One(ids) = &scope.bounds else { return Err(BuildError::Rendering) };
+        let Bounds::One(ids) = &scope.bounds else {
+            return Err(BuildError::Rendering);
+        };
         for slot in &self.tenant {
-            ids.get(slot.level).and_then(|id| id.lend(slot.kind)).ok_or(BuildError::IdKindMismatch)?;
+            ids.get(slot.level)
+                .and_then(|id| id.lend(slot.kind))
+                .ok_or(BuildError::IdKindMismatch)?;
         }
-        Ok(BoundValues { slots: &self.slots, ids, lent: P::lend(arguments, self.dialect)? })
+        Ok(BoundValues {
+            slots: &self.slots,
+            ids,
+            lent: P::lend(arguments, self.dialect)?,
+        })
     }
 }
 
@@ -281,7 +313,10 @@ impl<P: Parameters> BoundValues<'_, P> {
     /// The values, one after the other.
     pub fn iter(&self) -> impl Iterator<Item = ValueRef<'_>> {
         // What `new` and `values` have looked at is there, and fits.
-        self.slots.iter().map(|slot| self.value(slot).unwrap_or(ValueRef::Null(ValueKind::Integer)))
+        self.slots.iter().map(|slot| {
+            self.value(slot)
+                .unwrap_or(ValueRef::Null(ValueKind::Integer))
+        })
     }
 
     #[inline]

@@ -1,4 +1,5 @@
-//! References: how one table leads to another, within the scope. Every table on the way carries the tenant predicate.
+//! References: how one table leads to another, within the scope. Every table on the way carries the
+//! tenant predicate.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,8 +11,8 @@ use super::marker::Of;
 use super::table::{Keyed, MAX_PATH, Table, schema_of};
 use super::value::{ColumnValue, Comparable};
 
-/// The role of a column that holds the key of a row of `P`. An insert or update that sets it checks, in the same
-/// statement, that the row is there and in scope.
+/// The role of a column that holds the key of a row of `P`. An insert or update that sets it
+/// checks, in the same statement, that the row is there and in scope.
 pub struct ReferenceTo<P>(Of<P>);
 
 impl<P> fmt::Debug for ReferenceTo<P> {
@@ -29,8 +30,8 @@ impl<R, S> fmt::Debug for Joined<R, S> {
     }
 }
 
-/// The role of a column that a scope of level `L` may look at: one of the table itself, or one of a table that the level
-/// covers as well.
+/// The role of a column that a scope of level `L` may look at: one of the table itself, or one of a
+/// table that the level covers as well.
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{L}` does not reach the table that this column is in",
     note = "an account-wide table needs the account's scope: `.account()?`"
@@ -48,7 +49,8 @@ where
 {
 }
 
-/// The role of a column that leads to a table: [`ReferenceTo`], or one that is reached through another.
+/// The role of a column that leads to a table: [`ReferenceTo`], or one that is reached through
+/// another.
 #[diagnostic::on_unimplemented(
     message = "this column is no reference",
     note = "only a `reference` of the table's declaration leads to another table"
@@ -65,9 +67,9 @@ impl<R, S: Refers> Refers for Joined<R, S> {
     type Target = S::Target;
 }
 
-/// The role of a column that an insert or update of a scope of level `L` may set, in a table of level `T`. A reference is
-/// set through a scope of the table's own level only, since only there the row that it leads to is one and the same for
-/// all rows.
+/// The role of a column that an insert or update of a scope of level `L` may set, in a table of
+/// level `T`. A reference is set through a scope of the table's own level only, since only there
+/// the row that it leads to is one and the same for all rows.
 #[diagnostic::on_unimplemented(
     message = "this column cannot be set here",
     note = "a key is never set or updated; a reference is set through a scope of the table's own level"
@@ -96,7 +98,8 @@ impl<R: Steps, S: Steps> Steps for Joined<R, S> {
     const STEPS: usize = R::STEPS.saturating_add(S::STEPS).saturating_add(1);
 }
 
-/// What a reference is declared to: a [`Keyed`] table, or `Option` of one for a column that may be null.
+/// What a reference is declared to: a [`Keyed`] table, or `Option` of one for a column that may be
+/// null.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be referred to",
@@ -119,7 +122,10 @@ impl<P: Keyed> ReferenceTarget for Option<P> {
 #[doc(hidden)]
 impl<T: Table, V: ColumnValue, P> Column<T, V, ReferenceTo<P>> {
     pub const fn declared_reference(name: &str) -> Option<Self> {
-        match (T::SCHEMA.column(name, V::KIND, V::NULLABLE), T::SCHEMA.reference_number(name)) {
+        match (
+            T::SCHEMA.column(name, V::KIND, V::NULLABLE),
+            T::SCHEMA.reference_number(name),
+        ) {
             (Some(name), reference @ 1..) => Some(Self::new(Place::here(name), reference)),
             _ => None,
         }
@@ -127,8 +133,9 @@ impl<T: Table, V: ColumnValue, P> Column<T, V, ReferenceTo<P>> {
 }
 
 impl<T: Table, V, R: Refers + Steps> Column<T, V, R> {
-    /// A column of the row that this reference leads to: a left join, so it is null where there is no such row in scope.
-    /// References can be followed one after the other, three at the most; more do not compile.
+    /// A column of the row that this reference leads to: a left join, so it is null where there is
+    /// no such row in scope. References can be followed one after the other, three at the most;
+    /// more do not compile.
     ///
     /// ```
     /// use bailiwick::Scope;
@@ -182,9 +189,18 @@ impl<T: Table, V, R: Refers + Steps> Column<T, V, R> {
         self,
         column: Column<R::Target, W, S>,
     ) -> Column<T, W::Optional, Joined<R, S>> {
-        const { assert!(Joined::<R, S>::STEPS <= MAX_PATH, "a column is at most three references away") };
+        const {
+            assert!(
+                Joined::<R, S>::STEPS <= MAX_PATH,
+                "a column is at most three references away"
+            )
+        };
         let path = self.place.path.then(self.reference, column.place.path);
-        let name = if self.leads_where_it_says() { column.place.name } else { "" };
+        let name = if self.leads_where_it_says() {
+            column.place.name
+        } else {
+            ""
+        };
         Column::new(Place { name, path }, column.reference)
     }
 }
@@ -194,16 +210,21 @@ impl<T: Table, V, R: Refers> Column<T, V, R> {
     pub(super) fn leads_where_it_says(&self) -> bool {
         let said = schema_of::<R::Target>();
         let from = self.place.path.end(T::SCHEMA);
-        let leads = from.reference_at(self.reference).map(|reference| (reference.target)());
+        let leads = from
+            .reference_at(self.reference)
+            .map(|reference| (reference.target)());
         !self.place.name.is_empty()
-            && leads.is_some_and(|leads| leads.name == said.name && leads.tenant.len() == said.tenant.len())
+            && leads.is_some_and(|leads| {
+                leads.name == said.name && leads.tenant.len() == said.tenant.len()
+            })
     }
 }
 
 impl<C: Table, V: ColumnValue, P: Table> Column<C, V, ReferenceTo<P>> {
     /// Rows of `P` that some row of this table refers to.
     ///
-    /// `Comment::ARTICLE.exists()` are the articles that have a comment, `!Comment::ARTICLE.exists()` those that have none.
+    /// `Comment::ARTICLE.exists()` are the articles that have a comment,
+    /// `!Comment::ARTICLE.exists()` those that have none.
     pub fn exists<L: Covers<C::Level>>(self) -> Filter<P, L> {
         Self::referred::<L>(self.place, None)
     }
@@ -214,30 +235,47 @@ impl<C: Table, V: ColumnValue, P: Table> Column<C, V, ReferenceTo<P>> {
     }
 
     fn referred<L>(column: Place, filter: Option<Filter<C, L>>) -> Filter<P, L> {
-        Filter::over(filter, |filter| Node::Exists(Box::new(Inner { schema: schema_of::<C>(), column, filter })))
+        Filter::over(filter, |filter| {
+            Node::Exists(Box::new(Inner {
+                schema: schema_of::<C>(),
+                column,
+                filter,
+            }))
+        })
     }
 }
 
 impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
-    /// The values that this column has, for [`among`](Self::among): of all rows in scope, or of those that a filter
-    /// leaves.
+    /// The values that this column has, for [`among`](Self::among): of all rows in scope, or of
+    /// those that a filter leaves.
     pub fn values<L>(self) -> Subquery<T, V::Plain, L>
     where
         L: ScopeLevel + Covers<T::Level>,
         R: Reachable<L>,
     {
-        Subquery { column: self.place, filter: None, of: PhantomData }
+        Subquery {
+            column: self.place,
+            filter: None,
+            of: PhantomData,
+        }
     }
 
-    /// Equal to one of the values of another column, in scope like everything else: `IN (SELECT …)`. Nulls among them
-    /// are left out, so `!among(…)` means what it says.
+    /// Equal to one of the values of another column, in scope like everything else: `IN (SELECT
+    /// …)`. Nulls among them are left out, so `!among(…)` means what it says.
     pub fn among<U: Table, L>(self, values: Subquery<U, V::Plain, L>) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
         let Subquery { column, filter, .. } = values;
         Filter::over(filter, |filter| {
-            Node::Among(self.place, Box::new(Inner { schema: schema_of::<U>(), column, filter }))
+            Node::Among(
+                self.place,
+                Box::new(Inner {
+                    schema: schema_of::<U>(),
+                    column,
+                    filter,
+                }),
+            )
         })
     }
 }
@@ -254,6 +292,9 @@ pub struct Subquery<T, V, L> {
 impl<T: Table, V, L> Subquery<T, V, L> {
     /// Of rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { filter: Some(filter.after(self.filter)), ..self }
+        Self {
+            filter: Some(filter.after(self.filter)),
+            ..self
+        }
     }
 }

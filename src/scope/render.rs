@@ -1,8 +1,10 @@
-//! From a statement to its text and values. sea-query renders the text from slots alone and never sees a value, so the
-//! text cannot depend on one; the slots in the text then say in which order the values are bound.
+//! From a statement to its text and values. sea-query renders the text from slots alone and never
+//! sees a value, so the text cannot depend on one; the slots in the text then say in which order
+//! the values are bound.
 
 use sea_query::{
-    DynIden, Expr, ExprTrait, PostgresQueryBuilder, QueryStatementWriter, SqliteQueryBuilder, Value, Values,
+    DynIden, Expr, ExprTrait, PostgresQueryBuilder, QueryStatementWriter, SqliteQueryBuilder,
+    Value, Values,
 };
 
 use super::bounds::{Bounds, Known};
@@ -43,13 +45,17 @@ pub struct Rendered {
 
 /// The slot of that number, once.
 pub(super) fn take(slots: &mut [Option<Slot>], number: &Value) -> Result<Slot, BuildError> {
-    let Value::BigUnsigned(Some(number)) = number else { return Err(BuildError::Rendering) };
-    let slot = usize::try_from(*number).ok().and_then(|number| slots.get_mut(number)?.take());
+    let Value::BigUnsigned(Some(number)) = number else {
+        return Err(BuildError::Rendering);
+    };
+    let slot = usize::try_from(*number)
+        .ok()
+        .and_then(|number| slots.get_mut(number)?.take());
     slot.ok_or(BuildError::Rendering)
 }
 
-/// Writes one statement. It holds the values, each behind a slot: the number that stands for it while the text is
-/// rendered.
+/// Writes one statement. It holds the values, each behind a slot: the number that stands for it
+/// while the text is rendered.
 pub(super) struct Renderer {
     pub(super) dialect: Dialect,
     bounds: Bounds,
@@ -60,7 +66,12 @@ pub(super) struct Renderer {
 
 impl Renderer {
     pub(super) fn new(dialect: Dialect, bounds: Bounds) -> Self {
-        Self { dialect, bounds, slots: Vec::new(), names: 0 }
+        Self {
+            dialect,
+            bounds,
+            slots: Vec::new(),
+            names: 0,
+        }
     }
 
     /// Puts a value behind a slot.
@@ -89,8 +100,8 @@ impl Renderer {
         self.hold_term(term).map(Expr::val)
     }
 
-    /// A value where nothing else tells its type. There PostgreSQL takes an untyped parameter for text; SQLite needs no
-    /// cast, and would make an integer of a timestamp.
+    /// A value where nothing else tells its type. There PostgreSQL takes an untyped parameter for
+    /// text; SQLite needs no cast, and would make an integer of a timestamp.
     pub(super) fn typed(&mut self, term: Term, kind: ValueKind) -> Result<Expr, BuildError> {
         let slot = self.term(term)?;
         Ok(self.cast(slot, postgres_type(kind)))
@@ -105,24 +116,44 @@ impl Renderer {
     }
 
     /// The identifier at a level of the scope, as a column of its kind holds it.
-    pub(super) fn tenant_slot(&mut self, level: usize, column: &IdColumn) -> Result<Option<u64>, BuildError> {
+    pub(super) fn tenant_slot(
+        &mut self,
+        level: usize,
+        column: &IdColumn,
+    ) -> Result<Option<u64>, BuildError> {
         match self.bounds.at(level) {
             Known::Absent | Known::Several => Ok(None),
-            Known::Later => self.push(Slot::Tenant(TenantSlot { level, kind: column.kind })).map(Some),
+            Known::Later => self
+                .push(Slot::Tenant(TenantSlot {
+                    level,
+                    kind: column.kind,
+                }))
+                .map(Some),
             Known::One => {
-                let value = self.bounds.id(level).and_then(|id| id.lend(column.kind)).map(Value::from);
-                self.push(Slot::Value(value.ok_or(BuildError::IdKindMismatch)?)).map(Some)
+                let value = self
+                    .bounds
+                    .id(level)
+                    .and_then(|id| id.lend(column.kind))
+                    .map(Value::from);
+                self.push(Slot::Value(value.ok_or(BuildError::IdKindMismatch)?))
+                    .map(Some)
             }
         }
     }
 
     /// The identifier that an insert stamps a tenant column with.
     pub(super) fn stamp(&mut self, level: usize, column: &IdColumn) -> Result<Expr, BuildError> {
-        let slot = self.tenant_slot(level, column)?.ok_or(BuildError::Rendering)?;
-        Ok(self.cast(Expr::val(slot), postgres_type(ValueKind::of_id(column.kind))))
+        let slot = self
+            .tenant_slot(level, column)?
+            .ok_or(BuildError::Rendering)?;
+        Ok(self.cast(
+            Expr::val(slot),
+            postgres_type(ValueKind::of_id(column.kind)),
+        ))
     }
 
-    /// That a column is the scope's identifier of a level; nothing for a level that the scope leaves open.
+    /// That a column is the scope's identifier of a level; nothing for a level that the scope
+    /// leaves open.
     pub(super) fn is_bound(
         &mut self,
         table: &DynIden,
@@ -131,18 +162,29 @@ impl Renderer {
     ) -> Result<Option<Expr>, BuildError> {
         let place = Expr::col((table.clone(), column.name));
         if let Known::Several = self.bounds.at(level) {
-            let sites = self.bounds.several().iter().map(|id| id.lend(column.kind).map(Value::from));
-            let values = sites.collect::<Option<Vec<_>>>().ok_or(BuildError::IdKindMismatch)?;
+            let sites = self
+                .bounds
+                .several()
+                .iter()
+                .map(|id| id.lend(column.kind).map(Value::from));
+            let values = sites
+                .collect::<Option<Vec<_>>>()
+                .ok_or(BuildError::IdKindMismatch)?;
             if values.is_empty() {
                 return Ok(Some(nothing()));
             }
-            let slots = values.into_iter().map(|value| self.push(Slot::Value(value)).map(Expr::val));
+            let slots = values
+                .into_iter()
+                .map(|value| self.push(Slot::Value(value)).map(Expr::val));
             return Ok(Some(place.is_in(slots.collect::<Result<Vec<_>, _>>()?)));
         }
-        Ok(self.tenant_slot(level, column)?.map(|slot| place.eq(Expr::val(slot))))
+        Ok(self
+            .tenant_slot(level, column)?
+            .map(|slot| place.eq(Expr::val(slot))))
     }
 
-    /// The tenant predicate of a table: each tenant column is what the scope says. Nothing more for a global table.
+    /// The tenant predicate of a table: each tenant column is what the scope says. Nothing more for
+    /// a global table.
     pub(super) fn tenant(
         &mut self,
         mut predicate: Option<Expr>,
@@ -158,7 +200,10 @@ impl Renderer {
     }
 
     /// Renders the text. Every slot has one placeholder.
-    pub(super) fn finish(self, statement: &impl QueryStatementWriter) -> Result<Rendered, BuildError> {
+    pub(super) fn finish(
+        self,
+        statement: &impl QueryStatementWriter,
+    ) -> Result<Rendered, BuildError> {
         let (sql, Values(numbers)) = match self.dialect {
             Dialect::Sqlite => statement.build(SqliteQueryBuilder),
             Dialect::Postgres => statement.build(PostgresQueryBuilder),
@@ -166,13 +211,19 @@ impl Renderer {
         if numbers.len() != self.slots.len() {
             return Err(BuildError::Rendering);
         }
-        Ok(Rendered { sql, numbers, slots: self.slots })
+        Ok(Rendered {
+            sql,
+            numbers,
+            slots: self.slots,
+        })
     }
 }
 
 /// A value as the database can hold it.
 fn fit(value: Value, dialect: Dialect) -> Result<Value, BuildError> {
-    let Some(lent) = ValueRef::of(&value) else { return Err(BuildError::Rendering) };
+    let Some(lent) = ValueRef::of(&value) else {
+        return Err(BuildError::Rendering);
+    };
     let fitted = lent.fit(dialect)?;
     Ok(if fitted == lent { value } else { fitted.into() })
 }

@@ -1,5 +1,5 @@
-//! Statements that read. They are owned and `'static`, so that a handler can pass them to the host's store, which runs
-//! them in its own transaction.
+//! Statements that read. They are owned and `'static`, so that a handler can pass them to the
+//! host's store, which runs them in its own transaction.
 
 use std::marker::PhantomData;
 
@@ -19,8 +19,8 @@ use super::statement::{BuildError, Dialect};
 use super::table::{KeyedIn, MAX_PATH, Table};
 use super::value::{ColumnValue, Operand, Term};
 
-/// A `SELECT` of rows in scope: of all declared columns, tenant columns included, in the order of their declaration, or
-/// of those that [`column`](Self::column) names.
+/// A `SELECT` of rows in scope: of all declared columns, tenant columns included, in the order of
+/// their declaration, or of those that [`column`](Self::column) names.
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Select<T: Table, L, B = Bound> {
@@ -48,11 +48,14 @@ impl<T: Table, L, B> Select<T, L, B> {
 
     /// Only rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { rows: self.rows.by(filter), ..self }
+        Self {
+            rows: self.rows.by(filter),
+            ..self
+        }
     }
 
-    /// This column, and those of earlier calls, instead of all. One that references lead to is named after its way:
-    /// `folder_id.name`.
+    /// This column, and those of earlier calls, instead of all. One that references lead to is
+    /// named after its way: `folder_id.name`.
     pub fn column<V: ColumnValue, R: Reachable<L>>(mut self, column: Column<T, V, R>) -> Self {
         self.columns.push(column.place);
         self
@@ -65,12 +68,23 @@ impl<T: Table, L, B> Select<T, L, B> {
         R: Refers + Steps + Reachable<L>,
         L: Covers<<R::Target as Table>::Level>,
     {
-        const { assert!(R::STEPS < MAX_PATH, "a table is at most three references away") };
-        let way = reference.place.path.then(reference.reference, Path::default());
+        const {
+            assert!(
+                R::STEPS < MAX_PATH,
+                "a table is at most three references away"
+            )
+        };
+        let way = reference
+            .place
+            .path
+            .then(reference.reference, Path::default());
         if reference.leads_where_it_says() {
             self.required.push(way);
         } else {
-            self.columns.push(Place { name: "", path: way });
+            self.columns.push(Place {
+                name: "",
+                path: way,
+            });
         }
         self
     }
@@ -81,31 +95,52 @@ impl<T: Table, L, B> Select<T, L, B> {
         self
     }
 
-    /// A page of a list: the rows that come after the cursor, or the first ones if there is none. So that no row is lost
-    /// or repeated, rows that are otherwise equal are ordered by their key.
+    /// A page of a list: the rows that come after the cursor, or the first ones if there is none.
+    /// So that no row is lost or repeated, rows that are otherwise equal are ordered by their key.
     ///
-    /// The statement fails to build with [`BuildError::CursorMismatch`] if the cursor was made for another order, and with
-    /// [`BuildError::OrderWithoutPages`] if the list is ordered by a column of another table, which has no cursor.
-    /// [`Cursor`] has an example.
+    /// The statement fails to build with [`BuildError::CursorMismatch`] if the cursor was made for
+    /// another order, and with [`BuildError::OrderWithoutPages`] if the list is ordered by a column
+    /// of another table, which has no cursor. [`Cursor`] has an example.
     pub fn after(self, cursor: Option<Cursor<T>>) -> Self
     where
         T: KeyedIn<L>,
     {
-        Self { keyset: Some(cursor), ..self }
+        Self {
+            keyset: Some(cursor),
+            ..self
+        }
     }
 
     /// At most so many rows.
     pub fn limit(self, rows: impl Into<Operand<u32>>) -> Self {
-        Self { limit: Some(rows.into().term), ..self }
+        Self {
+            limit: Some(rows.into().term),
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let Self { rows, columns, required, mut order, keyset, limit, .. } = self;
+        let Self {
+            rows,
+            columns,
+            required,
+            mut order,
+            keyset,
+            limit,
+            ..
+        } = self;
         let (target, mut filter) = rows.into_parts();
         if let Some(cursor) = keyset {
             let key = target.schema.key_name();
-            if !order.iter().any(|sort| sort.place.path.is_here() && sort.place.name == key) {
-                order.push(Sort { place: Place::here(key), descending: false, nullable: false });
+            if !order
+                .iter()
+                .any(|sort| sort.place.path.is_here() && sort.place.name == key)
+            {
+                order.push(Sort {
+                    place: Place::here(key),
+                    descending: false,
+                    nullable: false,
+                });
             }
             if order.iter().any(|sort| !sort.place.path.is_here()) {
                 return Err(BuildError::OrderWithoutPages);
@@ -123,7 +158,12 @@ impl<T: Table, L, B> Select<T, L, B> {
         let mut select = Query::select();
         select.from(target.schema.name);
         if columns.is_empty() {
-            select.columns(target.schema.all_columns().map(|column| (target.schema.name, column)));
+            select.columns(
+                target
+                    .schema
+                    .all_columns()
+                    .map(|column| (target.schema.name, column)),
+            );
         }
         for place in columns {
             let column = renderer.column(&mut frame, &place)?;
@@ -158,21 +198,32 @@ pub struct Count<T: Table, L, B = Bound> {
 
 impl<T: Table, L, B> Count<T, L, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { rows: Rows::new(bounds), binding: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            binding: PhantomData,
+        }
     }
 
     /// Only rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { rows: self.rows.by(filter), ..self }
+        Self {
+            rows: self.rows.by(filter),
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (renderer, count) = select_of(self.rows, Func::count(Expr::col(sea_query::Asterisk)).into(), dialect)?;
+        let (renderer, count) = select_of(
+            self.rows,
+            Func::count(Expr::col(sea_query::Asterisk)).into(),
+            dialect,
+        )?;
         renderer.finish(&count)
     }
 }
 
-/// A `SELECT EXISTS (…)`: whether there is such a row in scope. PostgreSQL answers with a truth value, SQLite with 0 or 1.
+/// A `SELECT EXISTS (…)`: whether there is such a row in scope. PostgreSQL answers with a truth
+/// value, SQLite with 0 or 1.
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Exists<T: Table, L, B = Bound> {
@@ -182,12 +233,18 @@ pub struct Exists<T: Table, L, B = Bound> {
 
 impl<T: Table, L, B> Exists<T, L, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { rows: Rows::new(bounds), binding: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            binding: PhantomData,
+        }
     }
 
     /// Only rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { rows: self.rows.by(filter), ..self }
+        Self {
+            rows: self.rows.by(filter),
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {

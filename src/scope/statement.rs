@@ -45,8 +45,8 @@ pub enum BuildError {
     /// A list in pages is ordered by a column of another table.
     #[error("a list in pages is ordered by columns of its own table")]
     OrderWithoutPages,
-    /// An instant is one that the database does not have, or does not order: on SQLite before the year 0 or after 9999, on
-    /// PostgreSQL before 4713 BC.
+    /// An instant is one that the database does not have, or does not order: on SQLite before the
+    /// year 0 or after 9999, on PostgreSQL before 4713 BC.
     #[error("an instant is out of range")]
     InstantOutOfRange,
     /// A parameter is of another shape than the one that it is used in.
@@ -74,7 +74,8 @@ impl Explained for BuildError {
 }
 
 /// The text of a statement and the values to bind, ready for a driver. With sea-query-sqlx:
-/// `sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))`; the [manual](crate::manual::drivers) has the others.
+/// `sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))`; the [manual](crate::manual::drivers)
+/// has the others.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a statement does nothing until it is run"]
 pub struct Statement {
@@ -84,16 +85,25 @@ pub struct Statement {
 
 impl Statement {
     pub(super) fn new(sql: Arc<str>, values: Vec<Value>) -> Self {
-        Self { sql, values: Values(values) }
+        Self {
+            sql,
+            values: Values(values),
+        }
     }
 
     /// The statement of a scope: every value is at hand.
     pub(super) fn of(rendered: Rendered) -> Result<Self, BuildError> {
-        let Rendered { sql, mut numbers, mut slots } = rendered;
+        let Rendered {
+            sql,
+            mut numbers,
+            mut slots,
+        } = rendered;
         for number in &mut numbers {
             match take(&mut slots, number)? {
                 Slot::Value(value) => *number = value,
-                Slot::Tenant(_) | Slot::Parameter { .. } => return Err(BuildError::ForeignParameter),
+                Slot::Tenant(_) | Slot::Parameter { .. } => {
+                    return Err(BuildError::ForeignParameter);
+                }
             }
         }
         Ok(Self::new(sql.into(), numbers))

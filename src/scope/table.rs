@@ -1,4 +1,5 @@
-//! Tables: what a declaration says, and what is wrong with it. Every identifier in a statement comes from here.
+//! Tables: what a declaration says, and what is wrong with it. Every identifier in a statement
+//! comes from here.
 
 use super::level::{Level, Within};
 use super::value::{ColumnValue, KeyValue, ValueKind};
@@ -8,11 +9,15 @@ use crate::id::IdKind;
 pub(super) const MAX_PATH: usize = 3;
 
 /// A table of the host's database, declared with [`table!`](crate::table).
-#[diagnostic::on_unimplemented(message = "`{Self}` is not a table", note = "declare it with `bailiwick::table!`")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a table",
+    note = "declare it with `bailiwick::table!`"
+)]
 pub trait Table: 'static {
     /// To whom its rows belong.
     type Level: Level;
-    /// How an insert begins: [`NoKey`](crate::scope::state::NoKey) if the key is supplied, else [`Ready`](crate::scope::state::Ready).
+    /// How an insert begins: [`NoKey`](crate::scope::state::NoKey) if the key is supplied, else
+    /// [`Ready`](crate::scope::state::Ready).
     type Insertion;
 
     #[doc(hidden)]
@@ -35,8 +40,9 @@ pub trait Keyed: Table {
     type Key: KeyValue;
 }
 
-/// A table whose key alone tells its rows apart in a scope of level `L`: a generated key does everywhere, a supplied one
-/// at the table's own level, since another site may have supplied the same.
+/// A table whose key alone tells its rows apart in a scope of level `L`: a generated key does
+/// everywhere, a supplied one at the table's own level, since another site may have supplied the
+/// same.
 #[diagnostic::on_unimplemented(
     message = "the key of `{Self}` does not tell its rows apart in a scope of level `{L}`",
     note = "a supplied key is unique within the table's own level only: open one scope of it"
@@ -84,11 +90,17 @@ pub enum KeyColumn {
 
 impl KeyColumn {
     pub const fn generated<K: KeyValue>(name: &'static str) -> Self {
-        Self::Own { column: IdColumn::new(name, K::ID_KIND), generated: true }
+        Self::Own {
+            column: IdColumn::new(name, K::ID_KIND),
+            generated: true,
+        }
     }
 
     pub const fn supplied<K: KeyValue>(name: &'static str) -> Self {
-        Self::Own { column: IdColumn::new(name, K::ID_KIND), generated: false }
+        Self::Own {
+            column: IdColumn::new(name, K::ID_KIND),
+            generated: false,
+        }
     }
 }
 
@@ -103,7 +115,11 @@ pub struct DataColumn {
 
 impl DataColumn {
     pub const fn new<V: ColumnValue>(name: &'static str) -> Self {
-        Self { name, kind: V::KIND, nullable: V::NULLABLE }
+        Self {
+            name,
+            kind: V::KIND,
+            nullable: V::NULLABLE,
+        }
     }
 }
 
@@ -118,7 +134,10 @@ pub struct Reference {
 
 impl Reference {
     pub const fn new<P: Table>(column: &'static str) -> Self {
-        Self { column, target: || P::SCHEMA }
+        Self {
+            column,
+            target: || P::SCHEMA,
+        }
     }
 }
 
@@ -147,7 +166,15 @@ impl Schema {
         references: &'static [Reference],
         uniques: &'static [&'static [&'static str]],
     ) -> Self {
-        Self { name, tenant, parent, key, columns, references, uniques }
+        Self {
+            name,
+            tenant,
+            parent,
+            key,
+            columns,
+            references,
+            uniques,
+        }
     }
 
     /// The schema of a table that tables of the next level name as their parent.
@@ -155,8 +182,8 @@ impl Schema {
         Some(P::SCHEMA)
     }
 
-    /// What is wrong with the declaration of a table of level `L`. It is asked at compile time, of every table that a
-    /// statement names.
+    /// What is wrong with the declaration of a table of level `L`. It is asked at compile time, of
+    /// every table that a statement names.
     pub const fn fault<L: Level>(&self) -> Option<&'static str> {
         if self.tenant.len() != L::DEPTH || self.parent.is_some() != (L::DEPTH > 1) {
             return Some("the tenant columns do not fit the table's level");
@@ -176,7 +203,8 @@ impl Schema {
         None
     }
 
-    /// Whether tables of this schema can refer to the target: then their common tenant columns are compared.
+    /// Whether tables of this schema can refer to the target: then their common tenant columns are
+    /// compared.
     pub(super) const fn can_refer_to(&self, target: &Self) -> bool {
         let (mut own, mut theirs) = (self.tenant, target.tenant);
         while let ([column, own_rest @ ..], [other, their_rest @ ..]) = (own, theirs) {
@@ -206,8 +234,8 @@ impl Schema {
         self.is_sound(self.key_name())
     }
 
-    /// A second column of the name of a tenant column would be a way to set it; databases that ignore case would take
-    /// `Account_ID` for `account_id`.
+    /// A second column of the name of a tenant column would be a way to set it; databases that
+    /// ignore case would take `Account_ID` for `account_id`.
     const fn is_sound(&self, name: &str) -> bool {
         let mut columns: u32 = 0;
         if let KeyColumn::Own { column, .. } = &self.key
@@ -244,10 +272,16 @@ impl Schema {
     }
 
     /// The column of that name and type that is neither a tenant column nor the key.
-    pub(super) const fn column(&self, name: &str, kind: ValueKind, nullable: bool) -> Option<&'static str> {
+    pub(super) const fn column(
+        &self,
+        name: &str,
+        kind: ValueKind,
+        nullable: bool,
+    ) -> Option<&'static str> {
         let mut columns = self.columns;
         while let [column, rest @ ..] = columns {
-            if is_exactly(name, column.name) && column.kind.is(kind) && column.nullable == nullable {
+            if is_exactly(name, column.name) && column.kind.is(kind) && column.nullable == nullable
+            {
                 return Some(column.name);
             }
             columns = rest;
@@ -282,7 +316,9 @@ impl Schema {
             KeyColumn::Own { column, .. } => Some(column.name),
             KeyColumn::Tenant => None,
         };
-        tenant.chain(key).chain(self.columns.iter().map(|column| column.name))
+        tenant
+            .chain(key)
+            .chain(self.columns.iter().map(|column| column.name))
     }
 }
 

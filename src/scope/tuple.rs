@@ -10,8 +10,8 @@ use super::reference::SettableIn;
 use super::table::Table;
 use super::value::{ColumnValue, KeyValue, Operand, Term, ValueKind};
 
-/// A unique key of the table `T`, as [`table!`](crate::table) declares it: columns that hold the values `U`, and that
-/// no two rows of one tenant have the same of.
+/// A unique key of the table `T`, as [`table!`](crate::table) declares it: columns that hold the
+/// values `U`, and that no two rows of one tenant have the same of.
 pub struct Unique<T, U> {
     pub(super) columns: &'static [&'static str],
     of: Of<(T, U)>,
@@ -39,7 +39,8 @@ pub trait UniqueValues: sealed::UniqueValues {
 
 #[doc(hidden)]
 impl<T: Table, U: UniqueValues> Unique<T, U> {
-    /// Each column is the table's, of the type that is said, and not null: a null is unlike every null.
+    /// Each column is the table's, of the type that is said, and not null: a null is unlike every
+    /// null.
     pub const fn declared(columns: &'static [&'static str]) -> Option<Self> {
         let (mut names, mut kinds) = (columns, U::KINDS);
         while let ([name, other_names @ ..], [kind, other_kinds @ ..]) = (names, kinds) {
@@ -48,7 +49,14 @@ impl<T: Table, U: UniqueValues> Unique<T, U> {
             }
             (names, kinds) = (other_names, other_kinds);
         }
-        if names.is_empty() && kinds.is_empty() { Some(Self { columns, of: PhantomData }) } else { None }
+        if names.is_empty() && kinds.is_empty() {
+            Some(Self {
+                columns,
+                of: PhantomData,
+            })
+        } else {
+            None
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use super::statement::{BuildError, Dialect};
 use super::table::Table;
 use super::value::{ColumnValue, Operand};
 
-/// An `UPDATE` of rows in scope. It builds once it has a filter, or says [`all_in_scope`](Self::all_in_scope).
+/// An `UPDATE` of rows in scope. It builds once it has a filter, or says
+/// [`all_in_scope`](Self::all_in_scope).
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Update<T, L, S = Ready, B = Bound> {
@@ -30,12 +31,21 @@ pub struct Update<T, L, S = Ready, B = Bound> {
 impl<T: Table, L, S, B> Update<T, L, S, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
         let (values, returning) = (Assignments::default(), Returning::Nothing);
-        Self { rows: Rows::new(bounds), values, returning, state: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            values,
+            returning,
+            state: PhantomData,
+        }
     }
 
-    /// Sets a column. An update that sets nothing fails when it is built. A reference is set where the row that it leads
-    /// to is in scope; where it is not, no row is updated.
-    pub fn set<V: ColumnValue, R>(mut self, column: Column<T, V, R>, value: impl Into<Operand<V>>) -> Self
+    /// Sets a column. An update that sets nothing fails when it is built. A reference is set where
+    /// the row that it leads to is in scope; where it is not, no row is updated.
+    pub fn set<V: ColumnValue, R>(
+        mut self,
+        column: Column<T, V, R>,
+        value: impl Into<Operand<V>>,
+    ) -> Self
     where
         R: SettableIn<L, T::Level>,
     {
@@ -45,22 +55,43 @@ impl<T: Table, L, S, B> Update<T, L, S, B> {
 
     /// Only rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Update<T, L, Ready, B> {
-        let Self { rows, values, returning, .. } = self;
-        Update { rows: rows.by(filter), values, returning, state: PhantomData }
+        let Self {
+            rows,
+            values,
+            returning,
+            ..
+        } = self;
+        Update {
+            rows: rows.by(filter),
+            values,
+            returning,
+            state: PhantomData,
+        }
     }
 
     /// Returns the keys of the rows that were updated.
     pub fn returning_key(self) -> Self {
-        Self { returning: Returning::Key, ..self }
+        Self {
+            returning: Returning::Key,
+            ..self
+        }
     }
 
     /// Returns the rows that were updated, as they are now.
     pub fn returning_row(self) -> Self {
-        Self { returning: Returning::Row, ..self }
+        Self {
+            returning: Returning::Row,
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let Self { rows, values, returning, .. } = self;
+        let Self {
+            rows,
+            values,
+            returning,
+            ..
+        } = self;
         let (target, filter) = rows.into_parts();
         if values.0.is_empty() {
             return Err(BuildError::NothingToSet);
@@ -88,12 +119,23 @@ impl<T: Table, L, S, B> Update<T, L, S, B> {
 impl<T: Table, L, B> Update<T, L, NoFilter, B> {
     /// Really every row of the table that is in scope.
     pub fn all_in_scope(self) -> Update<T, L, Ready, B> {
-        let Self { rows, values, returning, .. } = self;
-        Update { rows, values, returning, state: PhantomData }
+        let Self {
+            rows,
+            values,
+            returning,
+            ..
+        } = self;
+        Update {
+            rows,
+            values,
+            returning,
+            state: PhantomData,
+        }
     }
 }
 
-/// A `DELETE` of rows in scope. It builds once it has a filter, or says [`all_in_scope`](Self::all_in_scope).
+/// A `DELETE` of rows in scope. It builds once it has a filter, or says
+/// [`all_in_scope`](Self::all_in_scope).
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Delete<T, L, S = Ready, B = Bound> {
@@ -104,22 +146,36 @@ pub struct Delete<T, L, S = Ready, B = Bound> {
 
 impl<T: Table, L, S, B> Delete<T, L, S, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { rows: Rows::new(bounds), returning: Returning::Nothing, state: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            returning: Returning::Nothing,
+            state: PhantomData,
+        }
     }
 
     /// Only rows that fit this filter, and those of earlier calls.
     pub fn filter(self, filter: Filter<T, L>) -> Delete<T, L, Ready, B> {
-        Delete { rows: self.rows.by(filter), returning: self.returning, state: PhantomData }
+        Delete {
+            rows: self.rows.by(filter),
+            returning: self.returning,
+            state: PhantomData,
+        }
     }
 
     /// Returns the keys of the rows that were deleted.
     pub fn returning_key(self) -> Self {
-        Self { returning: Returning::Key, ..self }
+        Self {
+            returning: Returning::Key,
+            ..self
+        }
     }
 
     /// Returns the rows that were deleted, as they were.
     pub fn returning_row(self) -> Self {
-        Self { returning: Returning::Row, ..self }
+        Self {
+            returning: Returning::Row,
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
@@ -141,6 +197,10 @@ impl<T: Table, L, S, B> Delete<T, L, S, B> {
 impl<T: Table, L, B> Delete<T, L, NoFilter, B> {
     /// Really every row of the table that is in scope.
     pub fn all_in_scope(self) -> Delete<T, L, Ready, B> {
-        Delete { rows: self.rows, returning: self.returning, state: PhantomData }
+        Delete {
+            rows: self.rows,
+            returning: self.returning,
+            state: PhantomData,
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Values: what a column can hold, what stands for it in a statement, and how it is lent to a driver.
+//! Values: what a column can hold, what stands for it in a statement, and how it is lent to a
+//! driver.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -11,7 +12,8 @@ use super::marker::{Of, sealed};
 use super::statement::{BuildError, Dialect};
 use crate::id::IdKind;
 
-/// The type of a value, as [`ValueRef::Null`] tells it to a driver that must know the type of a null.
+/// The type of a value, as [`ValueRef::Null`] tells it to a driver that must know the type of a
+/// null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueKind {
@@ -28,7 +30,8 @@ pub enum ValueKind {
     /// PostgreSQL `uuid`, SQLite `BLOB`.
     #[cfg(feature = "uuid")]
     Uuid,
-    /// PostgreSQL `numeric` with so many decimal places, SQLite `INTEGER` in units of the last of them.
+    /// PostgreSQL `numeric` with so many decimal places, SQLite `INTEGER` in units of the last of
+    /// them.
     #[cfg(feature = "decimal")]
     Decimal(u32),
     /// PostgreSQL `jsonb`, SQLite `TEXT`.
@@ -66,16 +69,17 @@ impl ValueKind {
     }
 }
 
-/// A value that a column can hold: `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`; with the feature `uuid` also
-/// `Uuid`, with `decimal` [`Fixed`](crate::scope::Fixed), with `json` [`serde_json::Value`](https://docs.rs/serde_json); and an
-/// `Option` of these for a column that may be null. Sealed: there are no others. [`ValueKind`] says what the databases
-/// hold.
+/// A value that a column can hold: `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`; with the
+/// feature `uuid` also `Uuid`, with `decimal` [`Fixed`](crate::scope::Fixed), with `json`
+/// [`serde_json::Value`](https://docs.rs/serde_json); and an `Option` of these for a column that
+/// may be null. Sealed: there are no others. [`ValueKind`] says what the databases hold.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value that a column can hold",
     note = "a column holds an `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`, or an `Option` of these"
 )]
 pub trait ColumnValue: ParameterValue + Into<Value> {
-    /// The value that is there when the column is not null. Filters compare with this, so never with null.
+    /// The value that is there when the column is not null. Filters compare with this, so never
+    /// with null.
     type Plain: ColumnValue<Plain = Self::Plain>;
 
     /// The same value, or null.
@@ -86,8 +90,8 @@ pub trait ColumnValue: ParameterValue + Into<Value> {
     const NULLABLE: bool;
 }
 
-/// A value that a [`Prepared`](crate::scope::Prepared) statement takes as a parameter: what a column can hold, and a `u32` for a
-/// limit. Sealed: there are no others.
+/// A value that a [`Prepared`](crate::scope::Prepared) statement takes as a parameter: what a
+/// column can hold, and a `u32` for a limit. Sealed: there are no others.
 pub trait ParameterValue: sealed::Value + 'static {
     /// How it is given to a prepared statement: `&str` for a `String`, `&[u8]` for a `Vec<u8>`.
     type Borrowed<'a>: Copy;
@@ -97,10 +101,12 @@ pub trait ParameterValue: sealed::Value + 'static {
 
     /// As the database can hold it.
     #[doc(hidden)]
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError>;
+    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect)
+    -> Result<ValueRef<'a>, BuildError>;
 }
 
-/// A value that can be compared with others of its type: all but JSON, whose equality the databases do not agree on.
+/// A value that can be compared with others of its type: all but JSON, whose equality the databases
+/// do not agree on.
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` are not compared")]
 pub trait Comparable: ColumnValue {}
 
@@ -109,7 +115,9 @@ pub trait Comparable: ColumnValue {}
 pub trait Summable: Comparable {}
 
 /// A value that has a least and a greatest: those of these types that both databases compute alike.
-#[diagnostic::on_unimplemented(message = "values of type `{Self}` have no least and greatest on every database")]
+#[diagnostic::on_unimplemented(
+    message = "values of type `{Self}` have no least and greatest on every database"
+)]
 pub trait Rankable: Comparable {}
 
 /// A value that a key can hold: `i64`, `String`, and with the feature `uuid` also `Uuid`.
@@ -181,26 +189,38 @@ impl From<ValueRef<'_>> for Value {
 }
 
 impl<'a> ValueRef<'a> {
-    /// What the crate itself made a value of, borrowed again; `None` for a variant that it never makes.
+    /// What the crate itself made a value of, borrowed again; `None` for a variant that it never
+    /// makes.
     #[inline]
     pub(super) fn of(value: &'a Value) -> Option<Self> {
         Some(match value {
             Value::BigInt(integer) => integer.map_or(Self::Null(ValueKind::Integer), Self::Integer),
-            Value::String(text) => text.as_deref().map_or(Self::Null(ValueKind::Text), Self::Text),
+            Value::String(text) => text
+                .as_deref()
+                .map_or(Self::Null(ValueKind::Text), Self::Text),
             Value::Bool(truth) => truth.map_or(Self::Null(ValueKind::Boolean), Self::Boolean),
-            Value::ChronoDateTimeUtc(at) => at.map_or(Self::Null(ValueKind::Timestamp), Self::Timestamp),
-            Value::Bytes(bytes) => bytes.as_deref().map_or(Self::Null(ValueKind::Bytes), Self::Bytes),
+            Value::ChronoDateTimeUtc(at) => {
+                at.map_or(Self::Null(ValueKind::Timestamp), Self::Timestamp)
+            }
+            Value::Bytes(bytes) => bytes
+                .as_deref()
+                .map_or(Self::Null(ValueKind::Bytes), Self::Bytes),
             #[cfg(feature = "uuid")]
             Value::Uuid(uuid) => uuid.map_or(Self::Null(ValueKind::Uuid), Self::Uuid),
             #[cfg(feature = "decimal")]
-            Value::Decimal(decimal) => decimal.map_or(Self::Null(ValueKind::Decimal(0)), Self::Decimal),
+            Value::Decimal(decimal) => {
+                decimal.map_or(Self::Null(ValueKind::Decimal(0)), Self::Decimal)
+            }
             #[cfg(feature = "json")]
-            Value::Json(json) => json.as_deref().map_or(Self::Null(ValueKind::Json), Self::Json),
+            Value::Json(json) => json
+                .as_deref()
+                .map_or(Self::Null(ValueKind::Json), Self::Json),
             _ => return None,
         })
     }
 
-    /// The same value as the database can hold it. PostgreSQL knows no NUL in texts; SQLite has no exact decimals.
+    /// The same value as the database can hold it. PostgreSQL knows no NUL in texts; SQLite has no
+    /// exact decimals.
     #[inline]
     pub(super) fn fit(self, dialect: Dialect) -> Result<Self, BuildError> {
         match (dialect, self) {
@@ -208,18 +228,23 @@ impl<'a> ValueRef<'a> {
             #[cfg(feature = "json")]
             (Dialect::Postgres, Self::Json(json)) if has_nul(json) => Err(BuildError::NulInText),
             #[cfg(feature = "decimal")]
-            (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => Ok(Self::Null(ValueKind::Integer)),
-            #[cfg(feature = "decimal")]
-            (Dialect::Sqlite, Self::Decimal(decimal)) => {
-                i64::try_from(decimal.mantissa()).map(Self::Integer).map_err(|_| BuildError::Rendering)
+            (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => {
+                Ok(Self::Null(ValueKind::Integer))
             }
-            (_, Self::Timestamp(at)) if !years(dialect).contains(&at.year()) => Err(BuildError::InstantOutOfRange),
+            #[cfg(feature = "decimal")]
+            (Dialect::Sqlite, Self::Decimal(decimal)) => i64::try_from(decimal.mantissa())
+                .map(Self::Integer)
+                .map_err(|_| BuildError::Rendering),
+            (_, Self::Timestamp(at)) if !years(dialect).contains(&at.year()) => {
+                Err(BuildError::InstantOutOfRange)
+            }
             (_, value) => Ok(value),
         }
     }
 }
 
-/// The years that a database has, and that compare as they should: SQLite's are texts, and of four digits.
+/// The years that a database has, and that compare as they should: SQLite's are texts, and of four
+/// digits.
 fn years(dialect: Dialect) -> RangeInclusive<i32> {
     match dialect {
         Dialect::Sqlite => 0..=9999,
@@ -256,8 +281,8 @@ fn has_nul(json: &serde_json::Value) -> bool {
     false
 }
 
-/// What stands for a `V` in a statement: a value of its own, or a [`Parameter`] of a prepared one. It is made of
-/// whatever converts into it: a `&str` serves for a `String`, an `i32` for an `i64`.
+/// What stands for a `V` in a statement: a value of its own, or a [`Parameter`] of a prepared one.
+/// It is made of whatever converts into it: a `&str` serves for a `String`, an `i32` for an `i64`.
 #[derive(Clone, Debug)]
 pub struct Operand<V> {
     pub(super) term: Term,
@@ -274,17 +299,24 @@ pub enum Term {
 impl<V: ColumnValue> Operand<V> {
     /// A value, for hosts that convert types of their own: `impl From<Slug> for Operand<String>`.
     pub fn value(value: V) -> Self {
-        Self { term: Term::Value(value.into()), of: PhantomData }
+        Self {
+            term: Term::Value(value.into()),
+            of: PhantomData,
+        }
     }
 }
 
 impl From<u32> for Operand<u32> {
     fn from(number: u32) -> Self {
-        Self { term: Term::Value(i64::from(number).into()), of: PhantomData }
+        Self {
+            term: Term::Value(i64::from(number).into()),
+            of: PhantomData,
+        }
     }
 }
 
-/// A value that a prepared statement is given each time that it is bound; see [`Prepared`](crate::scope::Prepared).
+/// A value that a prepared statement is given each time that it is bound; see
+/// [`Prepared`](crate::scope::Prepared).
 #[derive(Debug)]
 pub struct Parameter<V> {
     index: usize,
@@ -301,11 +333,20 @@ impl<V> Copy for Parameter<V> {}
 
 impl<V: ParameterValue> Parameter<V> {
     pub(super) const fn new(index: usize) -> Self {
-        Self { index, of: PhantomData }
+        Self {
+            index,
+            of: PhantomData,
+        }
     }
 
     pub(super) fn operand<W>(self) -> Operand<W> {
-        Operand { term: Term::Parameter { index: self.index, kind: V::KIND }, of: PhantomData }
+        Operand {
+            term: Term::Parameter {
+                index: self.index,
+                kind: V::KIND,
+            },
+            of: PhantomData,
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use crate::money::Money;
 use crate::plan::Plan;
 use crate::problem::{Code, Explained};
 
-/// The money side of a change of plan at once, for what is left of the time that was paid. Its credits are not divided: a
-/// larger plan brings what it has more to the running month, a smaller one takes nothing.
+/// The money side of a change of plan at once, for what is left of the time that was paid. Its
+/// credits are not divided: a larger plan brings what it has more to the running month, a smaller
+/// one takes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proration {
     /// What was paid for time that the present plan is no longer used.
@@ -19,14 +20,19 @@ pub struct Proration {
 }
 
 impl Proration {
-    /// What is to be paid: the charge less what is unused. Nothing where it is less; see [`credit`](Self::credit).
+    /// What is to be paid: the charge less what is unused. Nothing where it is less; see
+    /// [`credit`](Self::credit).
     pub fn due(&self) -> Money {
-        self.charge.checked_sub(self.unused).unwrap_or(Money::zero(self.charge.currency()))
+        self.charge
+            .checked_sub(self.unused)
+            .unwrap_or(Money::zero(self.charge.currency()))
     }
 
     /// What is to be given back or kept for the next payment: what is unused less the charge.
     pub fn credit(&self) -> Money {
-        self.unused.checked_sub(self.charge).unwrap_or(Money::zero(self.unused.currency()))
+        self.unused
+            .checked_sub(self.charge)
+            .unwrap_or(Money::zero(self.unused.currency()))
     }
 }
 
@@ -48,7 +54,8 @@ pub enum ProrationError {
     /// Nothing is paid now, so that nothing is left to divide: the new plan's whole price is due.
     #[error("no paid period of the subscription is running")]
     NoPeriod,
-    /// Another plan is paid for already, and follows with its period: until then, nothing can be changed.
+    /// Another plan is paid for already, and follows with its period: until then, nothing can be
+    /// changed.
     #[error("another plan is paid for already, and follows with its period")]
     PlanPaid,
     /// An amount would leave the range that can be held.
@@ -68,13 +75,14 @@ impl Explained for ProrationError {
 }
 
 impl Subscription {
-    /// What changing the plan at `now` means in money: both prices are divided by time, to the second, as Stripe divides
-    /// them, and each is rounded once, half to even, to the places of its currency. A period that was paid ahead counts
-    /// as unused as well. A trial costs nothing, so nothing of it is left.
+    /// What changing the plan at `now` means in money: both prices are divided by time, to the
+    /// second, as Stripe divides them, and each is rounded once, half to even, to the places of its
+    /// currency. A period that was paid ahead counts as unused as well. A trial costs nothing, so
+    /// nothing of it is left.
     ///
     /// # Errors
-    /// In this order: [`ProrationError::PlanMismatch`], [`ProrationError::Currency`], [`ProrationError::PlanPaid`],
-    /// [`ProrationError::NoPeriod`], [`ProrationError::OutOfRange`].
+    /// In this order: [`ProrationError::PlanMismatch`], [`ProrationError::Currency`],
+    /// [`ProrationError::PlanPaid`], [`ProrationError::NoPeriod`], [`ProrationError::OutOfRange`].
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -100,24 +108,37 @@ impl Subscription {
     /// assert_eq!(proration.due().to_string(), "20 EUR");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn prorate(&self, from: &Plan, to: &Plan, now: DateTime<Utc>) -> Result<Proration, ProrationError> {
+    pub fn prorate(
+        &self,
+        from: &Plan,
+        to: &Plan,
+        now: DateTime<Utc>,
+    ) -> Result<Proration, ProrationError> {
         if self.plan != from.id {
             return Err(ProrationError::PlanMismatch);
         }
         if from.price.currency() != to.price.currency() {
-            return Err(ProrationError::Currency { from: from.price, to: to.price });
+            return Err(ProrationError::Currency {
+                from: from.price,
+                to: to.price,
+            });
         }
         if self.is_pending_plan_paid() {
             return Err(ProrationError::PlanPaid);
         }
         let in_trial = self.status == super::SubscriptionStatus::Trialing;
-        let period =
-            self.current_period.filter(|period| now < period.end && !in_trial).ok_or(ProrationError::NoPeriod)?;
+        let period = self
+            .current_period
+            .filter(|period| now < period.end && !in_trial)
+            .ok_or(ProrationError::NoPeriod)?;
         let left = period.end.signed_duration_since(now).num_seconds();
         let share = |plan: &Plan| {
             // The length of one of the plan's own periods, begun where this one began.
             let length = plan.interval.period(period.start, 0)?;
-            plan.price.share(left, length.end.signed_duration_since(length.start).num_seconds())
+            plan.price.share(
+                left,
+                length.end.signed_duration_since(length.start).num_seconds(),
+            )
         };
         share(from)
             .zip(share(to))

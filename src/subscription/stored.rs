@@ -47,8 +47,9 @@ impl TryFrom<StoredSubscription> for Subscription {
 
     fn try_from(stored: StoredSubscription) -> Result<Self, MethodMissing> {
         let stripe_subscription_id = stored.stripe_subscription_id.filter(|id| is_stripe_id(id));
-        let payment_method =
-            stored.payment_method.or_else(|| PaymentMethod::of_row(None, stripe_subscription_id.as_deref()));
+        let payment_method = stored
+            .payment_method
+            .or_else(|| PaymentMethod::of_row(None, stripe_subscription_id.as_deref()));
         Ok(Self {
             id: stored.id,
             account: stored.account,

@@ -1,4 +1,5 @@
-//! A new subscription after one that has ended: nothing that has ended is ever made to live again by a command.
+//! A new subscription after one that has ended: nothing that has ended is ever made to live again
+//! by a command.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
@@ -28,15 +29,18 @@ impl Succession {
         &self.account
     }
 
-    /// The subscription to write over the one that has ended. A host that keeps every subscription in a row of its own
-    /// inserts it instead.
+    /// The subscription to write over the one that has ended. A host that keeps every subscription
+    /// in a row of its own inserts it instead.
     pub fn subscription(&self) -> &RowChange<Subscription> {
         &self.subscription
     }
 
-    /// The former subscription at the provider that ran it, by its identifier: make sure that it has ended there.
+    /// The former subscription at the provider that ran it, by its identifier: make sure that it
+    /// has ended there.
     pub fn ends_at_provider(&self) -> Option<(Provider, &str)> {
-        self.ends_at_provider.as_ref().map(|(provider, id)| (*provider, id.as_str()))
+        self.ends_at_provider
+            .as_ref()
+            .map(|(provider, id)| (*provider, id.as_str()))
     }
 }
 
@@ -77,13 +81,15 @@ impl Explained for SuccessionError {
 }
 
 impl Policy {
-    /// Subscribes an account again whose subscription has ended: a new one, incomplete until it is paid, by a method that is
-    /// chosen anew. The account's standing stays as it is: a payment lifts what only waits for one. Whether it may begin with
-    /// a trial again is the host's to decide: a trial's credits are those of the new subscription.
+    /// Subscribes an account again whose subscription has ended: a new one, incomplete until it is
+    /// paid, by a method that is chosen anew. The account's standing stays as it is: a payment
+    /// lifts what only waits for one. Whether it may begin with a trial again is the host's to
+    /// decide: a trial's credits are those of the new subscription.
     ///
     /// # Errors
-    /// In this order: [`SuccessionError::Mismatch`], [`SuccessionError::NotEnded`], [`SuccessionError::SameIdentifier`],
-    /// [`SuccessionError::ComingSoon`], [`SuccessionError::PlanInactive`], [`SuccessionError::OutOfRange`].
+    /// In this order: [`SuccessionError::Mismatch`], [`SuccessionError::NotEnded`],
+    /// [`SuccessionError::SameIdentifier`], [`SuccessionError::ComingSoon`],
+    /// [`SuccessionError::PlanInactive`], [`SuccessionError::OutOfRange`].
     ///
     /// ```
     /// # use bailiwick::{Account, Credits, Money, Plan, Policy, Subscription};
@@ -136,8 +142,15 @@ impl Policy {
         }
         let next = |version: u64| version.checked_add(1).ok_or(SuccessionError::OutOfRange);
         let new = Subscription::new(id, account.id.clone(), plan.id.clone(), payment_method, now);
-        let new = Subscription { version: next(former.version)?, ..new };
-        let row = Account { payment_method, version: next(account.version)?, ..account.clone() };
+        let new = Subscription {
+            version: next(former.version)?,
+            ..new
+        };
+        let row = Account {
+            payment_method,
+            version: next(account.version)?,
+            ..account.clone()
+        };
         Ok(Succession {
             account: RowChange::update(account.version, row),
             subscription: RowChange::update(former.version, new),

@@ -1,4 +1,5 @@
-//! The transition table: what each command makes of each status. It is the one source of the manual's table and diagram.
+//! The transition table: what each command makes of each status. It is the one source of the
+//! manual's table and diagram.
 
 use std::fmt;
 
@@ -73,8 +74,9 @@ macro_rules! cell {
 
 macro_rules! commands {
     ($($name:ident $text:literal $sentence:literal [$($(!$reason:ident)? $($status:ident)?),*];)*) => {
-        /// The kinds of [`Command`](super::Command), which are the rows of the [table](transition). A command that can end
-        /// in more than one status has a kind for each, so that every cell of the table is one status or one refusal.
+        /// The kinds of [`Command`](super::Command), which are the rows of the [table](transition).
+        /// A command that can end in more than one status has a kind for each, so that every cell
+        /// of the table is one status or one refusal.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum CommandKind {
@@ -103,8 +105,9 @@ macro_rules! commands {
     };
 }
 
-// A cell is the next status, or `!` and the reason why there is none. The columns are those of `SubscriptionStatus::ALL`:
-// Incomplete, IncompleteExpired, Trialing, Active, PastDue, Unpaid, Paused, Canceled.
+// A cell is the next status, or `!` and the reason why there is none. The columns are those of
+// `SubscriptionStatus::ALL`: Incomplete, IncompleteExpired, Trialing, Active, PastDue, Unpaid,
+// Paused, Canceled.
 commands! {
     StartTrial "start_trial" "A trial starts."
         [Trialing, !Terminal, !AlreadySo, !Started, !Started, !Started, !Started, !Terminal];
@@ -152,9 +155,10 @@ commands! {
         [!NoChangePending, !Terminal, !InTrial, Active, !PaymentDue, !PaymentDue, !ResumeFirst, !Terminal];
 }
 
-/// Looks up the transition table: the status that a command leads to, or why it is refused. Total, and free of time and
-/// data; [`Subscription::apply`](super::Subscription::apply) adds the refusals that depend on those. The transitions are
-/// those that [Stripe documents](https://docs.stripe.com/billing/subscriptions/overview) for its subscriptions.
+/// Looks up the transition table: the status that a command leads to, or why it is refused. Total,
+/// and free of time and data; [`Subscription::apply`](super::Subscription::apply) adds the refusals
+/// that depend on those. The transitions are those that [Stripe
+/// documents](https://docs.stripe.com/billing/subscriptions/overview) for its subscriptions.
 ///
 /// ```
 /// use bailiwick::transition;
@@ -168,7 +172,11 @@ commands! {
 #[doc = include_str!("../manual/transitions.md")]
 #[inline]
 pub fn transition(status: SubscriptionStatus, command: CommandKind) -> Cell {
-    command.row().get(column(status)).copied().unwrap_or(Err(RefusalReason::StatusUnknown))
+    command
+        .row()
+        .get(column(status))
+        .copied()
+        .unwrap_or(Err(RefusalReason::StatusUnknown))
 }
 
 /// The place of a status in a row; beyond its end for a status that is not known.

@@ -13,8 +13,8 @@ use crate::id::PlanId;
 use crate::period::Period;
 use crate::problem::{Code, Explained};
 
-/// A command that was carried out: the subscription to write, over which version, and what else to do in the same
-/// transaction.
+/// A command that was carried out: the subscription to write, over which version, and what else to
+/// do in the same transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Transition {
@@ -32,9 +32,20 @@ type Effects = [Option<Effect>; 3];
 impl Transition {
     /// A provider's snapshot that was adopted: no command of ours, so the table did not decide.
     pub(crate) fn adopted(before: &Subscription, after: Subscription, now: DateTime<Utc>) -> Self {
-        let effects = [after.standing_effect(before.status), None, after.plan_effect(&before.plan)];
+        let effects = [
+            after.standing_effect(before.status),
+            None,
+            after.plan_effect(&before.plan),
+        ];
         let (from, expected_version) = (before.status, before.version);
-        Self { subscription: after, from, command: None, expected_version, at: now, effects }
+        Self {
+            subscription: after,
+            from,
+            command: None,
+            expected_version,
+            at: now,
+            effects,
+        }
     }
 
     /// When it was made.
@@ -57,7 +68,8 @@ impl Transition {
         RowChange::update(self.expected_version, self.subscription)
     }
 
-    /// The version that the stored row must still have. If it has another, load again and apply again.
+    /// The version that the stored row must still have. If it has another, load again and apply
+    /// again.
     pub fn expected_version(&self) -> u64 {
         self.expected_version
     }
@@ -116,10 +128,24 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, command, reason, until } = self;
-        write!(f, "a subscription that is {} refuses the command {}: {reason}", status.as_str(), command.as_str())?;
+        let Self {
+            status,
+            command,
+            reason,
+            until,
+        } = self;
+        write!(
+            f,
+            "a subscription that is {} refuses the command {}: {reason}",
+            status.as_str(),
+            command.as_str()
+        )?;
         match until {
-            Some(until) => write!(f, " until {}", until.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            Some(until) => write!(
+                f,
+                " until {}",
+                until.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+            ),
             None => Ok(()),
         }
     }
@@ -141,15 +167,20 @@ struct Stop {
 
 impl From<RefusalReason> for Stop {
     fn from(reason: RefusalReason) -> Self {
-        Self { reason, until: None }
+        Self {
+            reason,
+            until: None,
+        }
     }
 }
 
 impl Subscription {
-    /// Carries out a command at `now`, as the [table](transition) says, unless time or the subscription's own data
-    /// refuse it: what is not over yet cannot be ended, and what is over can be neither paused nor resumed. A subscription
-    /// that was to end with a period that is over can only be canceled, whether or not a job did so in time. A terminal
-    /// one refuses every command, cancellation too: a host may take [`RefusalReason::Terminal`] for the answer it wanted.
+    /// Carries out a command at `now`, as the [table](transition) says, unless time or the
+    /// subscription's own data refuse it: what is not over yet cannot be ended, and what is over
+    /// can be neither paused nor resumed. A subscription that was to end with a period that is over
+    /// can only be canceled, whether or not a job did so in time. A terminal one refuses every
+    /// command, cancellation too: a host may take [`RefusalReason::Terminal`] for the answer it
+    /// wanted.
     ///
     /// ```
     /// use bailiwick::Subscription;
@@ -171,24 +202,46 @@ impl Subscription {
         let kind = command.kind(self.cancel_at_period_end);
         let (from, expected_version) = (self.status, self.version);
         match self.change(kind, command, now) {
-            Ok(effects) => {
-                Ok(Transition { subscription: self, from, command: Some(kind), expected_version, at: now, effects })
-            }
-            Err(Stop { reason, until }) => Err(Refusal { status: from, command: kind, reason, until }),
+            Ok(effects) => Ok(Transition {
+                subscription: self,
+                from,
+                command: Some(kind),
+                expected_version,
+                at: now,
+                effects,
+            }),
+            Err(Stop { reason, until }) => Err(Refusal {
+                status: from,
+                command: kind,
+                reason,
+                until,
+            }),
         }
     }
 
-    /// Records a confirmed payment in whatever status it finds: [`Command::Activate`] before the first payment and in
-    /// trial, [`Command::RecordPayment`] otherwise. Refused only by what has ended.
-    pub fn record_payment(self, payment: RecordedPayment, now: DateTime<Utc>) -> Result<Transition, Refusal> {
+    /// Records a confirmed payment in whatever status it finds: [`Command::Activate`] before the
+    /// first payment and in trial, [`Command::RecordPayment`] otherwise. Refused only by what has
+    /// ended.
+    pub fn record_payment(
+        self,
+        payment: RecordedPayment,
+        now: DateTime<Utc>,
+    ) -> Result<Transition, Refusal> {
         let command = match self.status {
-            SubscriptionStatus::Incomplete | SubscriptionStatus::Trialing => Command::Activate(payment),
+            SubscriptionStatus::Incomplete | SubscriptionStatus::Trialing => {
+                Command::Activate(payment)
+            }
             _ => Command::RecordPayment(payment),
         };
         self.apply(command, now)
     }
 
-    fn change(&mut self, kind: CommandKind, command: Command, now: DateTime<Utc>) -> Result<Effects, Stop> {
+    fn change(
+        &mut self,
+        kind: CommandKind,
+        command: Command,
+        now: DateTime<Utc>,
+    ) -> Result<Effects, Stop> {
         let (from, plan) = (self.status, self.plan.clone());
         let to = transition(from, kind)?;
         let end = self.running_until();
@@ -199,13 +252,17 @@ impl Subscription {
         }
         let own = match command {
             Command::StartTrial { until } => Some(self.start_trial(until, now)?),
-            Command::Activate(payment) | Command::RecordPayment(payment) => Some(self.extend(payment, now)?),
+            Command::Activate(payment) | Command::RecordPayment(payment) => {
+                Some(self.extend(payment, now)?)
+            }
             Command::ChangePlan { plan } => self.change_plan(plan)?,
             Command::ChangePlanAtPeriodEnd { plan } => self.schedule_plan(plan, end, over)?,
             Command::StartPendingPlan => self.start_pending_plan(now)?,
             Command::ExpireIncomplete { window } => check_over(Some(self.anchor), window, now)?,
             Command::EndTrial { .. } => check_over(end, TimeDelta::zero(), now)?,
-            Command::EndPeriod { .. } if self.cancel_at_period_end => check_over(end, TimeDelta::zero(), now)?,
+            Command::EndPeriod { .. } if self.cancel_at_period_end => {
+                check_over(end, TimeDelta::zero(), now)?
+            }
             Command::EndPeriod { slack } => check_over(end, slack, now)?,
             Command::Pause | Command::Resume if over => return Err(RefusalReason::NoPeriod.into()),
             Command::CancelAtPeriodEnd => self.schedule_cancellation(over)?,
@@ -221,7 +278,8 @@ impl Subscription {
         if to != SubscriptionStatus::PastDue {
             self.past_due_since = None;
         } else if from != SubscriptionStatus::PastDue {
-            // What falls due at the end of a period is past due from then on, however late that is noticed.
+            // What falls due at the end of a period is past due from then on, however late that is
+            // noticed.
             self.past_due_since = Some(end.map_or(now, |end| end.min(now)));
         }
         if to == SubscriptionStatus::Canceled {
@@ -229,7 +287,10 @@ impl Subscription {
             self.pending_plan = None;
         }
         self.status = to;
-        self.version = self.version.checked_add(1).ok_or(RefusalReason::OutOfRange)?;
+        self.version = self
+            .version
+            .checked_add(1)
+            .ok_or(RefusalReason::OutOfRange)?;
         Ok([self.standing_effect(from), own, self.plan_effect(&plan)])
     }
 
@@ -241,23 +302,48 @@ impl Subscription {
         }
     }
 
-    fn start_trial(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Effect, RefusalReason> {
+    fn start_trial(
+        &mut self,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Effect, RefusalReason> {
         if until <= now {
             return Err(RefusalReason::TrialEmpty);
         }
-        let trial = Period { start: now, end: until };
+        let trial = Period {
+            start: now,
+            end: until,
+        };
         self.trial_end = Some(until);
         self.anchor = until;
         self.current_period = Some(trial);
-        Ok(Effect::CreditsDue { period: trial, anchor: now })
+        Ok(Effect::CreditsDue {
+            period: trial,
+            anchor: now,
+        })
     }
 
-    fn extend(&mut self, payment: RecordedPayment, now: DateTime<Utc>) -> Result<Effect, RefusalReason> {
-        let RecordedPayment { interval, slack, method, external_id } = payment;
+    fn extend(
+        &mut self,
+        payment: RecordedPayment,
+        now: DateTime<Utc>,
+    ) -> Result<Effect, RefusalReason> {
+        let RecordedPayment {
+            interval,
+            slack,
+            method,
+            external_id,
+        } = payment;
         // Who was shut out has had nothing of the time since.
-        let slack = if is_served(self.status) { slack } else { TimeDelta::zero() };
+        let slack = if is_served(self.status) {
+            slack
+        } else {
+            TimeDelta::zero()
+        };
         let next = match self.running_until() {
-            Some(end) if check_over(Some(end), slack, now).is_err() => interval.following(self.anchor, end),
+            Some(end) if check_over(Some(end), slack, now).is_err() => {
+                interval.following(self.anchor, end)
+            }
             _ => interval.period(now, 0).map(|period| (now, period)),
         };
         let (anchor, period) = next.ok_or(RefusalReason::OutOfRange)?;
@@ -284,8 +370,8 @@ impl Subscription {
         Ok(None)
     }
 
-    /// Notes a plan for the end of what is paid; with the present plan, withdraws what was noted. The effect is that the
-    /// plan changes, later.
+    /// Notes a plan for the end of what is paid; with the present plan, withdraws what was noted.
+    /// The effect is that the plan changes, later.
     fn schedule_plan(
         &mut self,
         plan: PlanId,
@@ -301,12 +387,18 @@ impl Subscription {
         if over {
             return Err(RefusalReason::NoPeriod);
         }
-        self.pending_plan = end.filter(|_| plan != self.plan).map(|at| PendingPlan { plan, at });
+        self.pending_plan = end
+            .filter(|_| plan != self.plan)
+            .map(|at| PendingPlan { plan, at });
         Ok(None)
     }
 
     fn start_pending_plan(&mut self, now: DateTime<Utc>) -> Result<Option<Effect>, Stop> {
-        let at = self.pending_plan.as_ref().ok_or(RefusalReason::NoChangePending)?.at;
+        let at = self
+            .pending_plan
+            .as_ref()
+            .ok_or(RefusalReason::NoChangePending)?
+            .at;
         check_over(Some(at), TimeDelta::zero(), now)?;
         // What follows was not paid yet: the payment puts the plan into force.
         if self.current_period.is_none_or(|period| period.start < at) {
@@ -324,7 +416,10 @@ impl Subscription {
 
     /// That the plan is another than before, if it is.
     fn plan_effect(&self, before: &PlanId) -> Option<Effect> {
-        (self.plan != *before).then(|| Effect::PlanChanged { from: before.clone(), to: self.plan.clone() })
+        (self.plan != *before).then(|| Effect::PlanChanged {
+            from: before.clone(),
+            to: self.plan.clone(),
+        })
     }
 
     fn schedule_cancellation(&mut self, over: bool) -> Result<Option<Effect>, RefusalReason> {
@@ -339,15 +434,23 @@ impl Subscription {
     }
 
     fn withdraw_cancellation(&mut self) -> Result<Option<Effect>, RefusalReason> {
-        if mem::take(&mut self.cancel_at_period_end) { Ok(None) } else { Err(RefusalReason::NothingToWithdraw) }
+        if mem::take(&mut self.cancel_at_period_end) {
+            Ok(None)
+        } else {
+            Err(RefusalReason::NothingToWithdraw)
+        }
     }
 
     /// What the step from a status to the present one means for service.
     fn standing_effect(&self, from: SubscriptionStatus) -> Option<Effect> {
         match (from, self.status) {
             (before, after) if before == after => None,
-            (SubscriptionStatus::PastDue, SubscriptionStatus::Active) => Some(Effect::PastDueCleared),
-            (_, SubscriptionStatus::PastDue) => self.past_due_since.map(|since| Effect::PastDueEntered { since }),
+            (SubscriptionStatus::PastDue, SubscriptionStatus::Active) => {
+                Some(Effect::PastDueCleared)
+            }
+            (_, SubscriptionStatus::PastDue) => self
+                .past_due_since
+                .map(|since| Effect::PastDueEntered { since }),
             (before, after) => match (is_served(before), is_served(after)) {
                 (false, true) => Some(Effect::ServiceStarted),
                 (true, false) => Some(Effect::ServiceEnded),
@@ -359,14 +462,24 @@ impl Subscription {
 
 /// Whether a status may give access at all, given the time and the policy.
 const fn is_served(status: SubscriptionStatus) -> bool {
-    matches!(status, SubscriptionStatus::Trialing | SubscriptionStatus::Active | SubscriptionStatus::PastDue)
+    matches!(
+        status,
+        SubscriptionStatus::Trialing | SubscriptionStatus::Active | SubscriptionStatus::PastDue
+    )
 }
 
 /// Refuses what comes before an end and its slack are over. What has no end is over.
-fn check_over(end: Option<DateTime<Utc>>, slack: TimeDelta, now: DateTime<Utc>) -> Result<Option<Effect>, Stop> {
+fn check_over(
+    end: Option<DateTime<Utc>>,
+    slack: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Option<Effect>, Stop> {
     let Some(end) = end else { return Ok(None) };
     match end.checked_add_signed(slack.max(TimeDelta::zero())) {
         Some(limit) if limit <= now => Ok(None),
-        until => Err(Stop { reason: RefusalReason::TooEarly, until }),
+        until => Err(Stop {
+            reason: RefusalReason::TooEarly,
+            until,
+        }),
     }
 }

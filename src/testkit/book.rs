@@ -1,4 +1,5 @@
-//! What must be in the store for one account. Every write is compared with what is read back, and so is every refusal.
+//! What must be in the store for one account. Every write is compared with what is read back, and
+//! so is every refusal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,8 +12,8 @@ use super::probe::Probe;
 use super::{CreditStore, Loaded, Written};
 use crate::change::Answer;
 use crate::credit::{
-    Balance, Change, Ended, Event, GrantTerms, Hold, HoldRequest, LedgerEntry, Outcome, Quote, Receipt, Replayed,
-    Wallet,
+    Balance, Change, Ended, Event, GrantTerms, Hold, HoldRequest, LedgerEntry, Outcome, Quote,
+    Receipt, Replayed, Wallet,
 };
 use crate::gate::Access;
 use crate::id::AccountId;
@@ -46,8 +47,19 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
         let account = probe.new_account()?;
         let access = probe.own(facts::access(&account))?;
         let (outcomes, replaced) = (BTreeMap::new(), Vec::new());
-        let book = Self { probe, account, access, wallet: None, entries: Vec::new(), outcomes, replaced };
-        let (loaded, entries) = (probe.load(&book.account, NO_KEY)?, probe.ledger(&book.account)?);
+        let book = Self {
+            probe,
+            account,
+            access,
+            wallet: None,
+            entries: Vec::new(),
+            outcomes,
+            replaced,
+        };
+        let (loaded, entries) = (
+            probe.load(&book.account, NO_KEY)?,
+            probe.ledger(&book.account)?,
+        );
         if loaded.wallet.is_some() || loaded.outcome.is_some() || !entries.is_empty() {
             let seen = format!(
                 "{}, {} outcomes, {}",
@@ -62,7 +74,9 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
 
     /// The wallet that must be stored; before the first, an empty one.
     pub(super) fn wallet(&self) -> Wallet {
-        self.wallet.clone().unwrap_or_else(|| Wallet::open(self.account.clone(), at(0)))
+        self.wallet
+            .clone()
+            .unwrap_or_else(|| Wallet::open(self.account.clone(), at(0)))
     }
 
     pub(super) fn balance(&self) -> Balance {
@@ -89,12 +103,18 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
             Written::Committed => {}
             Written::Missed => {
                 let seen = format!("missed, over {}", tell_wallet(self.wallet.as_ref()));
-                let expected = format!("committed: it expects version {}", change.expected_version());
+                let expected = format!(
+                    "committed: it expects version {}",
+                    change.expected_version()
+                );
                 return Err(self.probe.fault(lesson, expected, seen));
             }
         }
         self.note(&change);
-        let key = change.outcome().map_or(NO_KEY, |write| write.outcome().key()).to_owned();
+        let key = change
+            .outcome()
+            .map_or(NO_KEY, |write| write.outcome().key())
+            .to_owned();
         self.read(&key, Last::Commit)?;
         self.read_ledger(Last::Commit)?;
         Ok(change.into_result())
@@ -106,17 +126,35 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
         self.entries.extend(change.entries().iter().cloned());
         if let Some(write) = change.outcome() {
             let outcome = write.outcome();
-            self.replaced.extend(self.outcomes.insert(outcome.key().to_owned(), outcome.clone()));
+            self.replaced.extend(
+                self.outcomes
+                    .insert(outcome.key().to_owned(), outcome.clone()),
+            );
         }
     }
 
     /// Tries to write a change whose guard misses: it must be refused, and leave no trace.
-    pub(super) fn refuse<T>(&self, change: &Change<T>, lesson: Lesson, why: impl fmt::Display) -> Result<(), Fault> {
+    pub(super) fn refuse<T>(
+        &self,
+        change: &Change<T>,
+        lesson: Lesson,
+        why: impl fmt::Display,
+    ) -> Result<(), Fault> {
         if self.probe.commit(change)? == Written::Committed {
-            let seen = format!("committed; the wallet is now {}", tell_wallet(Some(change.wallet())));
-            return Err(self.probe.fault(lesson, format_args!("missed: {why}"), seen));
+            let seen = format!(
+                "committed; the wallet is now {}",
+                tell_wallet(Some(change.wallet()))
+            );
+            return Err(self
+                .probe
+                .fault(lesson, format_args!("missed: {why}"), seen));
         }
-        self.read(change.outcome().map_or(NO_KEY, |write| write.outcome().key()), Last::Refusal)?;
+        self.read(
+            change
+                .outcome()
+                .map_or(NO_KEY, |write| write.outcome().key()),
+            Last::Refusal,
+        )?;
         self.read_ledger(Last::Refusal)
     }
 
@@ -155,10 +193,12 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
         };
         // Where versions and balances are alike, only the whole tells what differs.
         if lesson == fault::WALLET_CHANGED {
-            let (expected, seen) = tell_difference(&format!("{:?}", self.wallet), &format!("{seen:?}"));
+            let (expected, seen) =
+                tell_difference(&format!("{:?}", self.wallet), &format!("{seen:?}"));
             return self.probe.fault(lesson, expected, seen);
         }
-        self.probe.fault(lesson, tell_wallet(self.wallet.as_ref()), tell_wallet(seen))
+        self.probe
+            .fault(lesson, tell_wallet(self.wallet.as_ref()), tell_wallet(seen))
     }
 
     fn outcome_fault(&self, key: &str, seen: Option<&Outcome>, last: Last) -> Fault {
@@ -166,14 +206,21 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
         let lesson = match (expected, seen) {
             _ if last == Last::Refusal => fault::NOT_UNDONE,
             (_, None) => fault::OUTCOME_LOST,
-            (_, Some(seen)) if *seen.account() != self.account || seen.key() != key => fault::OUTCOME_FOREIGN,
+            (_, Some(seen)) if *seen.account() != self.account || seen.key() != key => {
+                fault::OUTCOME_FOREIGN
+            }
             (None, Some(_)) => fault::OUTCOME_FOREIGN,
             (Some(_), Some(seen)) if self.replaced.contains(seen) => fault::OUTCOME_STALE,
             _ => fault::OUTCOME_CHANGED,
         };
-        let tell =
-            |outcome: Option<&Outcome>| outcome.map_or("no outcome".to_owned(), |outcome| format!("{outcome:?}"));
-        self.probe.fault(lesson, format_args!("under {key:?}: {}", tell(expected)), tell(seen))
+        let tell = |outcome: Option<&Outcome>| {
+            outcome.map_or("no outcome".to_owned(), |outcome| format!("{outcome:?}"))
+        };
+        self.probe.fault(
+            lesson,
+            format_args!("under {key:?}: {}", tell(expected)),
+            tell(seen),
+        )
     }
 
     fn read_ledger(&self, last: Last) -> Result<(), Fault> {
@@ -194,7 +241,11 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
             _ => fault::ENTRY_CHANGED,
         };
         if lesson == fault::ENTRY_CHANGED {
-            let differ = self.entries.iter().zip(&seen).find(|(entry, seen)| entry != seen);
+            let differ = self
+                .entries
+                .iter()
+                .zip(&seen)
+                .find(|(entry, seen)| entry != seen);
             let (entry, seen) = differ.unzip();
             let lesson = match (entry, seen) {
                 (Some(entry), Some(seen)) if entry.balance != seen.balance => fault::AMOUNT,
@@ -203,26 +254,46 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
             let (expected, seen) = tell_difference(&format!("{entry:?}"), &format!("{seen:?}"));
             return Err(self.probe.fault(lesson, expected, seen));
         }
-        Err(self.probe.fault(lesson, tell_entries(&self.entries), tell_entries(&seen)))
+        Err(self
+            .probe
+            .fault(lesson, tell_entries(&self.entries), tell_entries(&seen)))
     }
 
     // Commands, each written and read back.
 
     /// Grants under a name that was not used before.
-    pub(super) fn grant(&mut self, name: &str, terms: GrantTerms, now: DateTime<Utc>) -> Result<(), Fault> {
+    pub(super) fn grant(
+        &mut self,
+        name: &str,
+        terms: GrantTerms,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
         let change = self.granting(name, terms, now)?;
         self.write(change).map(drop)
     }
 
     /// A grant that is computed, and not written yet.
-    pub(super) fn granting(&self, name: &str, terms: GrantTerms, now: DateTime<Utc>) -> Result<Change, Fault> {
+    pub(super) fn granting(
+        &self,
+        name: &str,
+        terms: GrantTerms,
+        now: DateTime<Utc>,
+    ) -> Result<Change, Fault> {
         let cause = self.probe.own(facts::cause(&self.account, name))?;
         let (wallet, prior) = self.load(cause.key())?;
-        let answer = self.probe.allowed(wallet.grant(&cause, terms, prior.as_ref(), now))?;
+        let answer = self
+            .probe
+            .allowed(wallet.grant(&cause, terms, prior.as_ref(), now))?;
         Ok(self.fresh(answer)?.without_result())
     }
 
-    pub(super) fn hold(&mut self, name: &str, credits: u64, life: i64, now: DateTime<Utc>) -> Result<Hold, Fault> {
+    pub(super) fn hold(
+        &mut self,
+        name: &str,
+        credits: u64,
+        life: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Hold, Fault> {
         let change = self.holding(name, credits, life, now)?;
         self.write(change)
     }
@@ -249,38 +320,65 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
     ) -> Result<Answer<Change<Hold>, Replayed>, Fault> {
         let request: HoldRequest = self.probe.own(facts::request(name, credits, life))?;
         let (wallet, prior) = self.load(&Outcome::spend_key(&request.key))?;
-        self.probe.allowed(wallet.hold(&self.access, &request, prior.as_ref(), now))
+        self.probe
+            .allowed(wallet.hold(&self.access, &request, prior.as_ref(), now))
     }
 
-    pub(super) fn settle(&mut self, hold: &Hold, cost: Credits, now: DateTime<Utc>) -> Result<Receipt, Fault> {
+    pub(super) fn settle(
+        &mut self,
+        hold: &Hold,
+        cost: Credits,
+        now: DateTime<Utc>,
+    ) -> Result<Receipt, Fault> {
         let change = self.settling(hold, cost, now)?;
         self.write(change)
     }
 
     /// A settlement that is computed, and not written yet.
-    pub(super) fn settling(&self, hold: &Hold, cost: Credits, now: DateTime<Utc>) -> Result<Change<Receipt>, Fault> {
+    pub(super) fn settling(
+        &self,
+        hold: &Hold,
+        cost: Credits,
+        now: DateTime<Utc>,
+    ) -> Result<Change<Receipt>, Fault> {
         let (wallet, prior) = self.load(&Outcome::spend_key(hold.key()))?;
-        let answer = self.probe.allowed(wallet.settle(hold, cost, prior.as_ref(), now))?;
+        let answer = self
+            .probe
+            .allowed(wallet.settle(hold, cost, prior.as_ref(), now))?;
         self.fresh(answer)
     }
 
     pub(super) fn release(&mut self, hold: &Hold, now: DateTime<Utc>) -> Result<Ended, Fault> {
         let (wallet, prior) = self.load(&Outcome::spend_key(hold.key()))?;
-        let answer = self.probe.allowed(wallet.release(hold, prior.as_ref(), now))?;
+        let answer = self
+            .probe
+            .allowed(wallet.release(hold, prior.as_ref(), now))?;
         let change = self.fresh(answer)?;
         self.write(change)
     }
 
-    pub(super) fn deduct(&mut self, name: &str, quote: &Quote, now: DateTime<Utc>) -> Result<Receipt, Fault> {
+    pub(super) fn deduct(
+        &mut self,
+        name: &str,
+        quote: &Quote,
+        now: DateTime<Utc>,
+    ) -> Result<Receipt, Fault> {
         let change = self.deducting(name, quote, now)?;
         self.write(change)
     }
 
     /// A deduction that is computed, and not written yet.
-    pub(super) fn deducting(&self, name: &str, quote: &Quote, now: DateTime<Utc>) -> Result<Change<Receipt>, Fault> {
+    pub(super) fn deducting(
+        &self,
+        name: &str,
+        quote: &Quote,
+        now: DateTime<Utc>,
+    ) -> Result<Change<Receipt>, Fault> {
         let request = self.probe.own(facts::deduction(name, quote))?;
         let (wallet, prior) = self.load(&Outcome::spend_key(&request.key))?;
-        let answer = self.probe.allowed(wallet.deduct(&self.access, &request, prior.as_ref(), now))?;
+        let answer =
+            self.probe
+                .allowed(wallet.deduct(&self.access, &request, prior.as_ref(), now))?;
         self.fresh(answer)
     }
 
@@ -292,9 +390,11 @@ impl<'p, 'a, S: CreditStore> Book<'p, 'a, S> {
     fn fresh<T, R: fmt::Debug>(&self, answer: Answer<Change<T>, R>) -> Result<Change<T>, Fault> {
         match answer {
             Answer::Fresh(change) => Ok(change),
-            Answer::Replayed(earlier) => {
-                Err(self.probe.fault(fault::OUTCOME_FOREIGN, "a command that is new", format_args!("{earlier:?}")))
-            }
+            Answer::Replayed(earlier) => Err(self.probe.fault(
+                fault::OUTCOME_FOREIGN,
+                "a command that is new",
+                format_args!("{earlier:?}"),
+            )),
         }
     }
 }
@@ -305,22 +405,32 @@ pub(super) fn audit<S: CreditStore>(
     account: &AccountId,
 ) -> Result<(Wallet, Vec<LedgerEntry>), Fault> {
     let (wallet, entries) = audited(probe, account)?;
-    let sum =
-        |amounts: &mut dyn Iterator<Item = Credits>| amounts.map(|amount| i128::from(amount.micros())).sum::<i128>();
+    let sum = |amounts: &mut dyn Iterator<Item = Credits>| {
+        amounts
+            .map(|amount| i128::from(amount.micros()))
+            .sum::<i128>()
+    };
     let granted = sum(&mut entries.iter().filter_map(|entry| match &entry.event {
         Event::Granted { grant } => Some(grant.amount),
         _ => None,
     }));
     let spent = sum(&mut entries.iter().flat_map(|entry| charged(&entry.event)));
     let balance = wallet.balance();
-    if (granted, spent) != (balance.granted.micros().into(), balance.spent.micros().into()) {
-        let expected = format!("granted {granted} and spent {spent} micro-credits, as the entries add up to");
+    if (granted, spent)
+        != (
+            balance.granted.micros().into(),
+            balance.spent.micros().into(),
+        )
+    {
+        let expected =
+            format!("granted {granted} and spent {spent} micro-credits, as the entries add up to");
         return Err(probe.fault(fault::LEDGER_DIFFERS, expected, tell_wallet(Some(&wallet))));
     }
     Ok((wallet, entries))
 }
 
-/// Checks what needs no book: the ledger has no gap, every balance adds up, and the wallet is what the ledger says.
+/// Checks what needs no book: the ledger has no gap, every balance adds up, and the wallet is what
+/// the ledger says.
 pub(super) fn audited<S: CreditStore>(
     probe: &Probe<'_, S>,
     account: &AccountId,
@@ -331,7 +441,11 @@ pub(super) fn audited<S: CreditStore>(
     };
     let entries = probe.ledger(account)?;
     if let Some(entry) = entries.iter().find(|entry| entry.account != *account) {
-        return Err(probe.fault(fault::ENTRY_FOREIGN, format_args!("entries of {account}"), format_args!("{entry:?}")));
+        return Err(probe.fault(
+            fault::ENTRY_FOREIGN,
+            format_args!("entries of {account}"),
+            format_args!("{entry:?}"),
+        ));
     }
     let sequences: Vec<u64> = entries.iter().map(|entry| entry.sequence).collect();
     if !sequences.iter().copied().eq((1..).take(sequences.len())) {
@@ -343,24 +457,43 @@ pub(super) fn audited<S: CreditStore>(
         } else {
             fault::ENTRY_ORDER
         };
-        return Err(probe.fault(lesson, "sequences from 1 on, in order and without a gap", tell_entries(&entries)));
+        return Err(probe.fault(
+            lesson,
+            "sequences from 1 on, in order and without a gap",
+            tell_entries(&entries),
+        ));
     }
     if let Some(entry) = entries.iter().find(|entry| !adds_up(&entry.balance)) {
-        return Err(probe.fault(fault::AMOUNT, "a balance that adds up", format_args!("{entry:?}")));
+        return Err(probe.fault(
+            fault::AMOUNT,
+            "a balance that adds up",
+            format_args!("{entry:?}"),
+        ));
     }
     let nothing = Wallet::open(account.clone(), wallet.as_of());
-    let (sequence, balance) = entries.last().map_or((0, nothing.balance()), |last| (last.sequence, last.balance));
+    let (sequence, balance) = entries
+        .last()
+        .map_or((0, nothing.balance()), |last| (last.sequence, last.balance));
     if (wallet.sequence(), wallet.balance()) != (sequence, balance) {
         let expected = format!("as of entry {sequence}: {}", tell_balance(&balance));
-        let seen = format!("as of entry {}: {}", wallet.sequence(), tell_wallet(Some(&wallet)));
+        let seen = format!(
+            "as of entry {}: {}",
+            wallet.sequence(),
+            tell_wallet(Some(&wallet))
+        );
         return Err(probe.fault(fault::LEDGER_DIFFERS, expected, seen));
     }
     // Not the sums alone: every grant, every hold and every slice of it.
     let replayed = Wallet::replay(account, entries.iter().cloned());
-    let replayed = replayed.map_err(|error| probe.fault(fault::LEDGER_DIFFERS, "a ledger that replays", error))?;
+    let replayed = replayed
+        .map_err(|error| probe.fault(fault::LEDGER_DIFFERS, "a ledger that replays", error))?;
     if !replayed.equals_but_for_version(&wallet) {
         let (expected, seen) = tell_difference(&format!("{replayed:?}"), &format!("{wallet:?}"));
-        return Err(probe.fault(fault::LEDGER_DIFFERS, format_args!("as replayed: {expected}"), seen));
+        return Err(probe.fault(
+            fault::LEDGER_DIFFERS,
+            format_args!("as replayed: {expected}"),
+            seen,
+        ));
     }
     Ok((wallet, entries))
 }
@@ -368,26 +501,55 @@ pub(super) fn audited<S: CreditStore>(
 /// What an entry charged.
 pub(super) fn charged(event: &Event) -> Vec<Credits> {
     match event {
-        Event::Settled { captured, beyond, debt, .. } => {
-            [*captured, *debt].into_iter().chain(beyond.iter().map(|slice| slice.amount)).collect()
-        }
+        Event::Settled {
+            captured,
+            beyond,
+            debt,
+            ..
+        } => [*captured, *debt]
+            .into_iter()
+            .chain(beyond.iter().map(|slice| slice.amount))
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 /// The first invariant of every wallet, by hand.
 fn adds_up(balance: &Balance) -> bool {
-    let Balance { granted, scheduled, free, held, spent, expired, revoked, debt } = *balance;
-    let sum = |parts: &[Credits]| parts.iter().map(|part| i128::from(part.micros())).sum::<i128>();
+    let Balance {
+        granted,
+        scheduled,
+        free,
+        held,
+        spent,
+        expired,
+        revoked,
+        debt,
+    } = *balance;
+    let sum = |parts: &[Credits]| {
+        parts
+            .iter()
+            .map(|part| i128::from(part.micros()))
+            .sum::<i128>()
+    };
     sum(&[granted, debt]) == sum(&[scheduled, free, held, spent, expired, revoked])
 }
 
-/// Two texts from a little before the place where they begin to differ, and no longer than one can read.
+/// Two texts from a little before the place where they begin to differ, and no longer than one can
+/// read.
 fn tell_difference(expected: &str, seen: &str) -> (String, String) {
-    let alike = expected.chars().zip(seen.chars()).take_while(|(one, other)| one == other).count();
+    let alike = expected
+        .chars()
+        .zip(seen.chars())
+        .take_while(|(one, other)| one == other)
+        .count();
     let tell = |text: &str| {
         let before = if alike > 60 { "…" } else { "" };
-        let part: String = text.chars().skip(alike.saturating_sub(60)).take(200).collect();
+        let part: String = text
+            .chars()
+            .skip(alike.saturating_sub(60))
+            .take(200)
+            .collect();
         let after = if text.ends_with(&part) { "" } else { "…" };
         format!("{before}{part}{after}")
     };
@@ -396,13 +558,28 @@ fn tell_difference(expected: &str, seen: &str) -> (String, String) {
 
 pub(super) fn tell_wallet(wallet: Option<&Wallet>) -> String {
     wallet.map_or("no wallet".to_owned(), |wallet| {
-        format!("account {} at version {}: {}", wallet.account(), wallet.version(), tell_balance(&wallet.balance()))
+        format!(
+            "account {} at version {}: {}",
+            wallet.account(),
+            wallet.version(),
+            tell_balance(&wallet.balance())
+        )
     })
 }
 
 fn tell_balance(balance: &Balance) -> String {
-    let Balance { granted, scheduled, free, held, spent, expired, .. } = balance;
-    format!("granted {granted}, scheduled {scheduled}, free {free}, held {held}, spent {spent}, expired {expired}")
+    let Balance {
+        granted,
+        scheduled,
+        free,
+        held,
+        spent,
+        expired,
+        ..
+    } = balance;
+    format!(
+        "granted {granted}, scheduled {scheduled}, free {free}, held {held}, spent {spent}, expired {expired}"
+    )
 }
 
 pub(super) fn tell_entries(entries: &[LedgerEntry]) -> String {
@@ -414,8 +591,22 @@ pub(super) fn tell_entries(entries: &[LedgerEntry]) -> String {
             _ => runs.push((sequence, sequence)),
         }
     }
-    let tell = |(first, last): (u64, u64)| if first == last { first.to_string() } else { format!("{first} to {last}") };
+    let tell = |(first, last): (u64, u64)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first} to {last}")
+        }
+    };
     let shown: Vec<String> = runs.iter().take(20).copied().map(tell).collect();
-    let more = if runs.len() > shown.len() { ", …" } else { "" };
-    format!("{} entries, of sequence {}{more}", entries.len(), shown.join(", "))
+    let more = if runs.len() > shown.len() {
+        ", …"
+    } else {
+        ""
+    };
+    format!(
+        "{} entries, of sequence {}{more}",
+        entries.len(),
+        shown.join(", ")
+    )
 }

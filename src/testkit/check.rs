@@ -67,7 +67,8 @@ checks! {
     SurvivesDeath = "a death in mid-hold loses nothing", keeping::survives_death;
     /// Tenants neither see nor touch each other's wallets.
     SeparatesTenants = "tenants do not touch", keeping::separates_tenants;
-    /// Every order in which three clients load and commit ends like one in which they came one by one.
+    /// Every order in which three clients load and commit ends like one in which they came one by
+    /// one.
     Interleaves = "90 interleavings end as if one by one", guards::interleaves;
     /// The same request from 32 threads is carried out once.
     ReplaysOnce = "32 threads, one request, one charge", crowd::replays_once;
@@ -85,7 +86,10 @@ impl Check {
     pub fn run_through<S: CreditStore>(self, first: &S, second: &S) -> Result<Checked, Fault> {
         let probe = Probe::new(self.as_str(), first, second);
         self.carry_out(&probe)?;
-        Ok(Checked { check: self, operations: probe.operations() })
+        Ok(Checked {
+            check: self,
+            operations: probe.operations(),
+        })
     }
 }
 
@@ -95,26 +99,37 @@ impl fmt::Display for Check {
     }
 }
 
-/// Runs every check on a store. The first that fails is the answer: its [`Fault`] names what is wrong and what to do.
+/// Runs every check on a store. The first that fails is the answer: its [`Fault`] names what is
+/// wrong and what to do.
 ///
 /// The store may have other accounts in it, and may have been checked before.
 pub fn check_store<S: CreditStore>(store: &S) -> Result<Report, Fault> {
     check_pair(store, store)
 }
 
-/// Runs every check through two handles of one store, as two processes have them: what is written through the first is
-/// read through the second, and threads use both. It finds what a handle keeps to itself, such as a cache.
+/// Runs every check through two handles of one store, as two processes have them: what is written
+/// through the first is read through the second, and threads use both. It finds what a handle keeps
+/// to itself, such as a cache.
 pub fn check_pair<S: CreditStore>(first: &S, second: &S) -> Result<Report, Fault> {
-    let checked: Result<Vec<Checked>, Fault> =
-        Check::ALL.iter().map(|check| check.run_through(first, second)).collect();
+    let checked: Result<Vec<Checked>, Fault> = Check::ALL
+        .iter()
+        .map(|check| check.run_through(first, second))
+        .collect();
     checked.map(Report)
 }
 
-/// Audits one account, the host's own too: its ledger has every sequence from 1 on, in order; every balance in it adds up;
-/// and the wallet is what the last entry says. What is audited is given back, for what else the host knows of it.
+/// Audits one account, the host's own too: its ledger has every sequence from 1 on, in order; every
+/// balance in it adds up; and the wallet is what the last entry says. What is audited is given
+/// back, for what else the host knows of it.
 ///
-/// Nothing is written. Where commands are at work on the account meanwhile, the wallet and the ledger may be of two
-/// moments, so audit one that is at rest.
-pub fn audit<S: CreditStore>(store: &S, account: &AccountId) -> Result<(Wallet, Vec<LedgerEntry>), Fault> {
-    book::audited(&Probe::new("the audit of an account", store, store), account)
+/// Nothing is written. Where commands are at work on the account meanwhile, the wallet and the
+/// ledger may be of two moments, so audit one that is at rest.
+pub fn audit<S: CreditStore>(
+    store: &S,
+    account: &AccountId,
+) -> Result<(Wallet, Vec<LedgerEntry>), Fault> {
+    book::audited(
+        &Probe::new("the audit of an account", store, store),
+        account,
+    )
 }

@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 use crate::account::{Account, AccountStatus};
-use crate::credit::{Cause, DeductRequest, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding};
+use crate::credit::{
+    Cause, DeductRequest, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding,
+};
 use crate::gate::{Access, Evidence, Principal, Route, admit, validate_account_and_plan};
 use crate::id::AccountId;
 use crate::money::{Credits, Currency, Money};
@@ -18,7 +20,8 @@ use crate::plan::Plan;
 use crate::right::{Privilege, Privileges};
 use crate::tenant::Tenant;
 
-/// The suite's first instant, in microseconds: January 2027, with a fraction that a column of seconds loses.
+/// The suite's first instant, in microseconds: January 2027, with a fraction that a column of
+/// seconds loses.
 const START: i64 = 1_800_000_000_123_457;
 /// What the suite buys: one credit a unit, and a millionth of one a micro.
 const UNIT: &str = "unit";
@@ -62,7 +65,11 @@ fn prices() -> Result<PriceList, Broken> {
         rounding: Rounding::Up,
     };
     let micro = Credits::from_micros(1)?.to_decimal();
-    let list: BTreeMap<Arc<str>, Price> = [(UNIT.into(), price(Decimal::ONE)), (MICRO.into(), price(micro))].into();
+    let list: BTreeMap<Arc<str>, Price> = [
+        (UNIT.into(), price(Decimal::ONE)),
+        (MICRO.into(), price(micro)),
+    ]
+    .into();
     Ok(list.try_into()?)
 }
 
@@ -78,11 +85,20 @@ pub(super) fn quote_micros(micros: u64) -> Result<Quote, Broken> {
 
 pub(super) fn request(name: &str, credits: u64, life: i64) -> Result<HoldRequest, Broken> {
     let fingerprint = Some([0xA5; 32]);
-    Ok(HoldRequest { key: key(name)?, quote: quote(credits)?, time_to_live: seconds(life), fingerprint })
+    Ok(HoldRequest {
+        key: key(name)?,
+        quote: quote(credits)?,
+        time_to_live: seconds(life),
+        fingerprint,
+    })
 }
 
 pub(super) fn deduction(name: &str, quote: &Quote) -> Result<DeductRequest, Broken> {
-    Ok(DeductRequest { key: key(name)?, quote: quote.clone(), fingerprint: Some([0x5A; 32]) })
+    Ok(DeductRequest {
+        key: key(name)?,
+        quote: quote.clone(),
+        fingerprint: Some([0x5A; 32]),
+    })
 }
 
 fn tenant(id: AccountId, privileges: Privileges) -> Result<Tenant, Broken> {
@@ -97,22 +113,48 @@ fn tenant(id: AccountId, privileges: Privileges) -> Result<Tenant, Broken> {
         concurrency: BTreeMap::new(),
     };
     let payment_method = PaymentMethod::BankTransfer;
-    let account = Account { id, status: AccountStatus::Active, payment_method, version: 1, privileges };
-    Ok(Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: Arc::new([]) })
+    let account = Account {
+        id,
+        status: AccountStatus::Active,
+        payment_method,
+        version: 1,
+        privileges,
+    };
+    Ok(Tenant {
+        account,
+        plan: Some(Arc::new(plan)),
+        subscription: None,
+        sites: Arc::new([]),
+    })
 }
 
 /// The gate's leave to spend an account's credits.
 pub(super) fn access(account: &AccountId) -> Result<Access, Broken> {
     let principal = Principal::session(2.into()).of_account(account.clone());
-    Ok(validate_account_and_plan(&principal, Some(&tenant(account.clone(), Privileges::NONE)?), at(0))?)
+    Ok(validate_account_and_plan(
+        &principal,
+        Some(&tenant(account.clone(), Privileges::NONE)?),
+        at(0),
+    )?)
 }
 
 /// The gate's leave to give credits away, used for one grant.
 pub(super) fn cause(account: &AccountId, name: &str) -> Result<Cause, Broken> {
     let privileges = Privileges::from_iter([Privilege::GrantCredits]);
     let staff: AccountId = STAFF.parse()?;
-    let principal = Principal::session(1.into()).of_account(staff.clone()).with_privileges(privileges);
+    let principal = Principal::session(1.into())
+        .of_account(staff.clone())
+        .with_privileges(privileges);
     let route = Route::Operator(Privilege::GrantCredits);
-    let decision = admit(route, &Evidence::Verified(principal), Some(&tenant(staff, privileges)?), at(0));
-    Ok(Cause::promotion(&decision.into_result()?.into_operator()?, account, &key(name)?)?)
+    let decision = admit(
+        route,
+        &Evidence::Verified(principal),
+        Some(&tenant(staff, privileges)?),
+        at(0),
+    );
+    Ok(Cause::promotion(
+        &decision.into_result()?.into_operator()?,
+        account,
+        &key(name)?,
+    )?)
 }

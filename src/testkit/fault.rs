@@ -1,4 +1,5 @@
-//! What is wrong with a store: each fault by its name, with what was expected, what was seen and what to do.
+//! What is wrong with a store: each fault by its name, with what was expected, what was seen and
+//! what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -84,7 +85,8 @@ lessons! {
         "this is a fault of the suite, not of the store: please report it";
 }
 
-/// What is wrong with a store: the check that found it, the fault's name, what was expected, what was seen and what to do.
+/// What is wrong with a store: the check that found it, the fault's name, what was expected, what
+/// was seen and what to do.
 ///
 /// `Debug` shows the same text as `Display`, so that `unwrap` in a test reads well.
 ///
@@ -154,7 +156,12 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { check, lesson, expected, seen } = self;
+        let Self {
+            check,
+            lesson,
+            expected,
+            seen,
+        } = self;
         writeln!(f, "{}", lesson.name)?;
         writeln!(f, "  check:    {check}")?;
         writeln!(f, "  expected: {expected}")?;

@@ -17,12 +17,17 @@ pub(super) fn starts_empty<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
     let first = Book::open(probe)?.account;
     let second = Book::open(probe)?.account;
     if first == second {
-        return Err(probe.fault(fault::NOT_EMPTY, "another account each time", format_args!("{first} twice")));
+        return Err(probe.fault(
+            fault::NOT_EMPTY,
+            "another account each time",
+            format_args!("{first} twice"),
+        ));
     }
     Ok(())
 }
 
-/// A change must be made from the very version that is stored: not from an earlier one, nor from one that never was.
+/// A change must be made from the very version that is stored: not from an earlier one, nor from
+/// one that never was.
 pub(super) fn guards_version<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     let mut book = Book::open(probe)?;
     book.grant("version", ten(), at(0))?;
@@ -36,11 +41,19 @@ pub(super) fn guards_version<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(),
     book.advance(at(1))?;
     for stale in [first, last] {
         let (made_from, stored) = (stale.expected_version(), book.wallet().version());
-        book.refuse(&stale, fault::UNGUARDED, format_args!("it is made from version {made_from} of {stored}"))?;
+        book.refuse(
+            &stale,
+            fault::UNGUARDED,
+            format_args!("it is made from version {made_from} of {stored}"),
+        )?;
     }
     let next = probe.allowed(book.wallet().advance(at(2)))?;
     let after = probe.allowed(next.wallet().clone().advance(at(2)))?;
-    book.refuse(&after, fault::UNGUARDED, "it is made from a version that was never stored")?;
+    book.refuse(
+        &after,
+        fault::UNGUARDED,
+        "it is made from a version that was never stored",
+    )?;
     book.write(next)?;
     book.verify()
 }
@@ -52,7 +65,11 @@ pub(super) fn inserts_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
     let update = probe.allowed(first.wallet().clone().advance(at(0)))?;
     book.refuse(&update, fault::NOTHING_UPDATED, "there is no wallet yet")?;
     book.grant("insert", ten(), at(0))?;
-    book.refuse(&first, fault::SECOND_INSERT, "the account has a wallet already")?;
+    book.refuse(
+        &first,
+        fault::SECOND_INSERT,
+        "the account has a wallet already",
+    )?;
     book.verify()
 }
 
@@ -66,7 +83,11 @@ pub(super) fn guards_row<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fau
     // Both have the version that this change expects; only one may take it.
     one.deduct("row", &probe.own(facts::quote(1))?, at(0))?;
     other.verify()?;
-    one.refuse(&stale, fault::WRONG_ROW, "only another account's wallet still has the version that it expects")?;
+    one.refuse(
+        &stale,
+        fault::WRONG_ROW,
+        "only another account's wallet still has the version that it expects",
+    )?;
     one.verify()?;
     other.verify()
 }
@@ -77,13 +98,22 @@ pub(super) fn guards_key<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fau
     let (mut one, mut other) = (Book::open(probe)?, Book::open(probe)?);
     one.grant("key", ten(), at(0))?;
     one.deduct("key", &quote, at(0))?;
-    // As if the outcome had been read before the wallet: the version holds, and only the unique key can refuse it.
+    // As if the outcome had been read before the wallet: the version holds, and only the unique key
+    // can refuse it.
     let request = probe.own(facts::deduction("key", &quote))?;
     let again = one.wallet().deduct(&one.access, &request, None, at(1));
     let Answer::Fresh(again) = probe.allowed(again)? else {
-        return Err(probe.fault(fault::SUITE, "a deduction that is new", "one that was made before"));
+        return Err(probe.fault(
+            fault::SUITE,
+            "a deduction that is new",
+            "one that was made before",
+        ));
     };
-    one.refuse(&again, fault::KEY_TWICE, "the account has an outcome of this key")?;
+    one.refuse(
+        &again,
+        fault::KEY_TWICE,
+        "the account has an outcome of this key",
+    )?;
     let granting = other.granting("key", ten(), at(0))?;
     other.write_or(granting, fault::KEY_ELSEWHERE)?;
     let deducting = other.deducting("key", &quote, at(0))?;
@@ -115,7 +145,11 @@ pub(super) fn guards_sequence<S: CreditStore>(probe: &Probe<'_, S>) -> Result<()
     let lost = book.holding("lost", 2, 10, at(0))?;
     let expiry = probe.allowed(lost.wallet().clone().advance(at(10)))?;
     book.deduct("sequence", &probe.own(facts::quote(1))?, at(0))?;
-    book.refuse(&expiry, fault::SEQUENCE_TWICE, "the ledger has an entry 3 already")?;
+    book.refuse(
+        &expiry,
+        fault::SEQUENCE_TWICE,
+        "the ledger has an entry 3 already",
+    )?;
     book.verify()
 }
 
@@ -124,7 +158,8 @@ pub(super) fn rolls_back<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fau
     let mut book = Book::open(probe)?;
     let quote = probe.own(facts::quote(1))?;
     book.grant("undone", ten(), at(0))?;
-    // Neither its entries nor its key clash: if it is written in part, nothing but the transaction undoes that.
+    // Neither its entries nor its key clash: if it is written in part, nothing but the transaction
+    // undoes that.
     let stale = book.deducting("undone", &quote, at(0))?;
     book.advance(at(0))?;
     book.refuse(&stale, fault::UNGUARDED, "the wallet has changed meanwhile")?;
@@ -133,19 +168,27 @@ pub(super) fn rolls_back<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fau
     let request = probe.own(facts::deduction("undone", &quote))?;
     let again = probe.allowed(book.wallet().deduct(&book.access, &request, None, at(1)))?;
     if let Answer::Fresh(again) = again {
-        book.refuse(&again, fault::KEY_TWICE, "the account has an outcome of this key")?;
+        book.refuse(
+            &again,
+            fault::KEY_TWICE,
+            "the account has an outcome of this key",
+        )?;
     }
     book.deduct("anew", &quote, at(1))?;
     book.verify()
 }
 
-/// Three clients, two of them with the same request, and not enough for both requests: every order in which they may
-/// load and commit ends like one in which they came one by one.
+/// Three clients, two of them with the same request, and not enough for both requests: every order
+/// in which they may load and commit ends like one in which they came one by one.
 pub(super) fn interleaves<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     for schedule in schedules() {
         let mut book = Book::open(probe)?;
         book.grant("interleave", GrantTerms::forever(Credits::whole(5)), at(0))?;
-        let mut clients = [Client::new("same"), Client::new("same"), Client::new("other")];
+        let mut clients = [
+            Client::new("same"),
+            Client::new("same"),
+            Client::new("other"),
+        ];
         for step in schedule {
             if let Some(client) = clients.get_mut(step) {
                 client.step(&mut book)?;
@@ -160,7 +203,11 @@ pub(super) fn interleaves<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fa
         let fresh = clients.iter().filter(|client| client.is_fresh).count();
         if fresh != 1 {
             let seen = format!("{fresh} were carried out");
-            return Err(probe.fault(fault::NOT_ONCE, "three credits of five are charged to one client", seen));
+            return Err(probe.fault(
+                fault::NOT_ONCE,
+                "three credits of five are charged to one client",
+                seen,
+            ));
         }
         book.verify()?;
     }
@@ -169,12 +216,17 @@ pub(super) fn interleaves<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fa
 
 /// Every order of two steps by each of three clients.
 fn schedules() -> Vec<Vec<usize>> {
-    let fits = |path: &Vec<usize>| (0..3).all(|client| path.iter().filter(|step| **step == client).count() <= 2);
+    let fits = |path: &Vec<usize>| {
+        (0..3).all(|client| path.iter().filter(|step| **step == client).count() <= 2)
+    };
     let longer = |path: Vec<usize>| (0..3).map(move |client| [path.as_slice(), &[client]].concat());
-    (0..6).fold(vec![Vec::new()], |paths, _| paths.into_iter().flat_map(longer).filter(fits).collect())
+    (0..6).fold(vec![Vec::new()], |paths, _| {
+        paths.into_iter().flat_map(longer).filter(fits).collect()
+    })
 }
 
-/// A client that wants three credits: at its first step it loads and asks, at its second it commits.
+/// A client that wants three credits: at its first step it loads and asks, at its second it
+/// commits.
 struct Client {
     name: &'static str,
     change: Option<Change>,
@@ -185,7 +237,13 @@ struct Client {
 
 impl Client {
     fn new(name: &'static str) -> Self {
-        Self { name, change: None, made_from: None, is_done: false, is_fresh: false }
+        Self {
+            name,
+            change: None,
+            made_from: None,
+            is_done: false,
+            is_fresh: false,
+        }
     }
 
     fn step<S: CreditStore>(&mut self, book: &mut Book<'_, '_, S>) -> Result<(), Fault> {
@@ -209,6 +267,10 @@ impl Client {
             (self.is_done, self.is_fresh) = (true, true);
             return Ok(());
         }
-        book.refuse(&change, fault::UNGUARDED, "another client has committed meanwhile")
+        book.refuse(
+            &change,
+            fault::UNGUARDED,
+            "another client has committed meanwhile",
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! What is committed is kept: read back at once and exactly, through every end of a hold, by time and after a death.
+//! What is committed is kept: read back at once and exactly, through every end of a hold, by time
+//! and after a death.
 
 use super::CreditStore;
 use super::book::{Book, audit, tell_entries, tell_wallet};
@@ -41,30 +42,56 @@ pub(super) fn keeps_amounts<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), 
     let micro = probe.own(facts::quote_micros(1))?;
     book.deduct("micro", &micro, at(0))?;
     let odd = probe.own(facts::quote_micros(123_456_789_012_345_677))?;
-    book.deduct(&"!~\"'\\/%_$?#".repeat(24).chars().take(255).collect::<String>(), &odd, at(1))?;
+    book.deduct(
+        &"!~\"'\\/%_$?#"
+            .repeat(24)
+            .chars()
+            .take(255)
+            .collect::<String>(),
+        &odd,
+        at(1),
+    )?;
     let hold = book.hold("whole", 999_999, 3600, at(2))?;
     book.settle(&hold, probe.own(facts::micros(333_333_333_333))?, at(3))?;
     book.verify()?;
 
     let mut book = Book::open(probe)?;
     let limit = probe.own(facts::micros(1_000_000_000_000_000_000))?;
-    let later = GrantTerms { priority: 255, effective_at: Some(at(1)), expires_at: Some(at(2)), ..terms(limit) };
+    let later = GrantTerms {
+        priority: 255,
+        effective_at: Some(at(1)),
+        expires_at: Some(at(2)),
+        ..terms(limit)
+    };
     book.grant("limit", later, at(0))?;
     book.advance(at(1))?;
     book.verify()?;
 
     let mut book = Book::open(probe)?;
-    for (name, micros) in [("a-tenth", 100_000), ("two-tenths", 200_000), ("a-millionth", 1)] {
+    for (name, micros) in [
+        ("a-tenth", 100_000),
+        ("two-tenths", 200_000),
+        ("a-millionth", 1),
+    ] {
         book.grant(name, terms(probe.own(facts::micros(micros))?), at(0))?;
     }
-    book.deduct("three-tenths", &probe.own(facts::quote_micros(300_001))?, at(0))?;
+    book.deduct(
+        "three-tenths",
+        &probe.own(facts::quote_micros(300_001))?,
+        at(0),
+    )?;
     if !book.balance().free.is_zero() {
-        return Err(probe.fault(fault::AMOUNT, "0.1 + 0.2 + 0.000001 - 0.300001 is nothing", book.balance().free));
+        return Err(probe.fault(
+            fault::AMOUNT,
+            "0.1 + 0.2 + 0.000001 - 0.300001 is nothing",
+            book.balance().free,
+        ));
     }
     book.verify()
 }
 
-/// A hold's end replaces the outcome, so that the request sent again is told what became of the first.
+/// A hold's end replaces the outcome, so that the request sent again is told what became of the
+/// first.
 pub(super) fn updates_outcomes<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     let mut book = Book::open(probe)?;
     book.grant("outcome", terms(Credits::whole(10)), at(0))?;
@@ -76,28 +103,48 @@ pub(super) fn updates_outcomes<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(
     let receipt = book.settle(&hold, Credits::whole(2), at(1))?;
     let seen = book.ask_hold("settled", 3, 60, at(2))?;
     if seen != Answer::Replayed(Replayed::Settled(receipt.clone())) {
-        return Err(probe.fault(fault::OUTCOME_STALE, format_args!("{receipt:?}"), told(&seen)));
+        return Err(probe.fault(
+            fault::OUTCOME_STALE,
+            format_args!("{receipt:?}"),
+            told(&seen),
+        ));
     }
     let (wallet, prior) = book.load(&Outcome::spend_key(hold.key()))?;
     let again = probe.allowed(wallet.settle(&hold, Credits::whole(2), prior.as_ref(), at(3)))?;
     if again != Answer::Replayed(receipt) {
-        return Err(probe.fault(fault::OUTCOME_STALE, "the same receipt", format_args!("{again:?}")));
+        return Err(probe.fault(
+            fault::OUTCOME_STALE,
+            "the same receipt",
+            format_args!("{again:?}"),
+        ));
     }
     let hold = book.hold("released", 3, 60, at(3))?;
     book.release(&hold, at(4))?;
     let seen = book.ask_hold("released", 3, 60, at(5))?;
-    if seen != Answer::Replayed(Replayed::Released { drawn: Credits::ZERO }) {
+    if seen
+        != Answer::Replayed(Replayed::Released {
+            drawn: Credits::ZERO,
+        })
+    {
         return Err(probe.fault(fault::OUTCOME_STALE, "released", told(&seen)));
     }
     book.verify()
 }
 
-/// Many entries, many of them in one change: all are there, in order, past the ninth and the ninety-ninth.
+/// Many entries, many of them in one change: all are there, in order, past the ninth and the
+/// ninety-ninth.
 pub(super) fn keeps_ledger<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     let mut book = Book::open(probe)?;
     for number in 0..35 {
-        let lives = (Some(at(100_i64.saturating_add(number))), Some(at(200_i64.saturating_add(number))));
-        let later = GrantTerms { effective_at: lives.0, expires_at: lives.1, ..terms(Credits::whole(1)) };
+        let lives = (
+            Some(at(100_i64.saturating_add(number))),
+            Some(at(200_i64.saturating_add(number))),
+        );
+        let later = GrantTerms {
+            effective_at: lives.0,
+            expires_at: lives.1,
+            ..terms(Credits::whole(1))
+        };
         book.grant(&format!("ledger-{number}"), later, at(0))?;
     }
     // Half of what time brings in one change, then the rest.
@@ -124,19 +171,31 @@ pub(super) fn expires_holds<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), 
         }
     }
     let seen = book.ask_hold("expiry", 6, 60, at(60))?;
-    if seen != Answer::Replayed(Replayed::Expired { drawn: Credits::ZERO }) {
+    if seen
+        != Answer::Replayed(Replayed::Expired {
+            drawn: Credits::ZERO,
+        })
+    {
         return Err(probe.fault(fault::EXPIRY, "expired", format_args!("{seen:?}")));
     }
     book.deduct("all", &probe.own(facts::quote(10))?, at(75))?;
-    let expiry = book.entries().iter().find(|entry| matches!(entry.event, Event::HoldExpired { .. }));
+    let expiry = book
+        .entries()
+        .iter()
+        .find(|entry| matches!(entry.event, Event::HoldExpired { .. }));
     if expiry.is_none_or(|entry| entry.at != at(60) || entry.recorded_at != at(75)) {
-        return Err(probe.fault(fault::EXPIRY, "an expiry at the 60th second", format_args!("{expiry:?}")));
+        return Err(probe.fault(
+            fault::EXPIRY,
+            "an expiry at the 60th second",
+            format_args!("{expiry:?}"),
+        ));
     }
     book.verify()
 }
 
-/// Processes die: with a hold in hand, with a hold computed and not written, with a settlement computed and not written.
-/// Nothing is charged, and once the holds have expired everything is there again.
+/// Processes die: with a hold in hand, with a hold computed and not written, with a settlement
+/// computed and not written. Nothing is charged, and once the holds have expired everything is
+/// there again.
 pub(super) fn survives_death<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     let mut book = Book::open(probe)?;
     book.grant("death", terms(Credits::whole(10)), at(0))?;
@@ -145,24 +204,36 @@ pub(super) fn survives_death<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(),
     let hold = book.hold("not-settled", 3, 60, at(2))?;
     drop(book.settling(&hold, Credits::whole(3), at(3))?);
     book.verify()?;
-    // Another process takes over. What is at work is not carried out again; what was never written is.
+    // Another process takes over. What is at work is not carried out again; what was never written
+    // is.
     for (name, credits) in [("in-hand", 2), ("not-settled", 3)] {
         let seen = book.ask_hold(name, credits, 60, at(4))?;
         if seen != Answer::Replayed(Replayed::Pending) {
-            return Err(probe.fault(fault::OUTCOME_LOST, "a request that is at work", format_args!("{seen:?}")));
+            return Err(probe.fault(
+                fault::OUTCOME_LOST,
+                "a request that is at work",
+                format_args!("{seen:?}"),
+            ));
         }
     }
     let again = book.hold("not-written", 2, 60, at(5))?;
     book.settle(&again, Credits::whole(1), at(6))?;
     book.advance(at(100))?;
     let balance = book.balance();
-    if (balance.free, balance.held, balance.spent) != (Credits::whole(9), Credits::ZERO, Credits::whole(1)) {
-        return Err(probe.fault(fault::EXPIRY, "9 free, 0 held, 1 spent", format_args!("{balance:?}")));
+    if (balance.free, balance.held, balance.spent)
+        != (Credits::whole(9), Credits::ZERO, Credits::whole(1))
+    {
+        return Err(probe.fault(
+            fault::EXPIRY,
+            "9 free, 0 held, 1 spent",
+            format_args!("{balance:?}"),
+        ));
     }
     book.verify()
 }
 
-/// Two tenants with the same keys, one after the other and at once: neither sees or touches the other.
+/// Two tenants with the same keys, one after the other and at once: neither sees or touches the
+/// other.
 pub(super) fn separates_tenants<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     let (mut one, mut other) = (Book::open(probe)?, Book::open(probe)?);
     let quote = probe.own(facts::quote(1))?;
@@ -180,7 +251,9 @@ pub(super) fn separates_tenants<S: CreditStore>(probe: &Probe<'_, S>) -> Result<
     probe.together(16, |number| {
         for (account, access) in books {
             let request = probe.own(facts::deduction(&format!("at-once-{number}"), &quote))?;
-            let deduct = |wallet: Wallet, prior: Option<&Outcome>| wallet.deduct(access, &request, prior, at(5));
+            let deduct = |wallet: Wallet, prior: Option<&Outcome>| {
+                wallet.deduct(access, &request, prior, at(5))
+            };
             match probe.transact(number, account, &Outcome::spend_key(&request.key), deduct)? {
                 // One of the tenants cannot pay for them all.
                 Ok(_) | Err(HoldError::Insufficient { .. }) => {}
@@ -193,7 +266,11 @@ pub(super) fn separates_tenants<S: CreditStore>(probe: &Probe<'_, S>) -> Result<
         let (wallet, _) = audit(probe, &book.account)?;
         if wallet.balance().spent != Credits::whole(spent) {
             let seen = tell_wallet(Some(&wallet));
-            return Err(probe.fault(fault::OVERSPENT, format_args!("{spent} credits spent"), seen));
+            return Err(probe.fault(
+                fault::OVERSPENT,
+                format_args!("{spent} credits spent"),
+                seen,
+            ));
         }
     }
     Ok(())

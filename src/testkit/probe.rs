@@ -22,15 +22,29 @@ pub(super) struct Probe<'a, S> {
 
 impl<'a, S: CreditStore> Probe<'a, S> {
     pub(super) fn new(check: &'static str, first: &'a S, second: &'a S) -> Self {
-        Self { check, handles: [first, second], operations: AtomicU64::new(0) }
+        Self {
+            check,
+            handles: [first, second],
+            operations: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn operations(&self) -> u64 {
         self.operations.load(Ordering::Relaxed)
     }
 
-    pub(super) fn fault(&self, lesson: Lesson, expected: impl fmt::Display, seen: impl fmt::Display) -> Fault {
-        Fault { check: self.check, lesson, expected: expected.to_string(), seen: seen.to_string() }
+    pub(super) fn fault(
+        &self,
+        lesson: Lesson,
+        expected: impl fmt::Display,
+        seen: impl fmt::Display,
+    ) -> Fault {
+        Fault {
+            check: self.check,
+            lesson,
+            expected: expected.to_string(),
+            seen: seen.to_string(),
+        }
     }
 
     /// What cannot fail, unless the suite is wrong.
@@ -45,10 +59,17 @@ impl<'a, S: CreditStore> Probe<'a, S> {
 
     fn told<T>(&self, call: &str, result: Result<T, S::Error>) -> Result<T, Fault> {
         self.operations.fetch_add(1, Ordering::Relaxed);
-        result.map_err(|error| self.fault(fault::STORE, format_args!("`{call}` succeeds"), format_args!("{error:#}")))
+        result.map_err(|error| {
+            self.fault(
+                fault::STORE,
+                format_args!("`{call}` succeeds"),
+                format_args!("{error:#}"),
+            )
+        })
     }
 
-    // Writes go through the first handle and reads through the second, so that what is read is never the writer's copy.
+    // Writes go through the first handle and reads through the second, so that what is read is
+    // never the writer's copy.
 
     pub(super) fn new_account(&self) -> Result<AccountId, Fault> {
         let [first, _] = self.handles;
@@ -79,19 +100,35 @@ impl<'a, S: CreditStore> Probe<'a, S> {
         mut decide: impl FnMut(Wallet, Option<&Outcome>) -> Result<Answer<Change<T>, R>, E>,
     ) -> Result<Result<Answer<T, R>, E>, Fault> {
         let [first, second] = self.handles;
-        let counted = Counted { store: if number.is_multiple_of(2) { first } else { second }, count: &self.operations };
+        let counted = Counted {
+            store: if number.is_multiple_of(2) {
+                first
+            } else {
+                second
+            },
+            count: &self.operations,
+        };
         let decide = |loaded: Loaded| {
-            decide(loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), at(0))), loaded.outcome.as_ref())
+            decide(
+                loaded
+                    .wallet
+                    .unwrap_or_else(|| Wallet::open(account.clone(), at(0))),
+                loaded.outcome.as_ref(),
+            )
         };
         match transact(&counted, account, key, decide) {
             Ok(answer) => Ok(Ok(answer)),
             Err(TransactError::Refused(refused)) => Ok(Err(refused)),
-            Err(TransactError::Store(error)) => {
-                Err(self.fault(fault::STORE, "concurrent transactions succeed or miss", format_args!("{error:#}")))
-            }
-            Err(TransactError::Missed) => {
-                Err(self.fault(fault::LIVELOCK, "a commit that succeeds in the end", "misses alone"))
-            }
+            Err(TransactError::Store(error)) => Err(self.fault(
+                fault::STORE,
+                "concurrent transactions succeed or miss",
+                format_args!("{error:#}"),
+            )),
+            Err(TransactError::Missed) => Err(self.fault(
+                fault::LIVELOCK,
+                "a commit that succeeds in the end",
+                "misses alone",
+            )),
         }
     }
 
@@ -114,11 +151,13 @@ impl<'a, S: CreditStore> Probe<'a, S> {
             };
             let threads: Result<Vec<_>, _> = (0..count).map(spawn).collect();
             drop(closed);
-            let threads =
-                threads.map_err(|error| self.fault(fault::THREADS, format_args!("{count} threads"), error))?;
+            let threads = threads.map_err(|error| {
+                self.fault(fault::THREADS, format_args!("{count} threads"), error)
+            })?;
             // What the store itself panics with is the host's to see.
-            let join =
-                |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
             let answers: Vec<Result<T, Fault>> = threads.into_iter().map(join).collect();
             answers.into_iter().collect()
         })

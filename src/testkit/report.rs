@@ -41,8 +41,13 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = Check::ALL.iter().map(|check| check.as_str().len()).max().unwrap_or_default();
-        let mut line = |name: &str, operations: &str| writeln!(f, "{name:width$}  {operations:>10}");
+        let width = Check::ALL
+            .iter()
+            .map(|check| check.as_str().len())
+            .max()
+            .unwrap_or_default();
+        let mut line =
+            |name: &str, operations: &str| writeln!(f, "{name:width$}  {operations:>10}");
         line("check", "operations")?;
         for checked in &self.0 {
             line(checked.check.as_str(), &checked.operations.to_string())?;

@@ -6,11 +6,12 @@ use thiserror::Error;
 
 use crate::problem::{Code, Explained};
 
-/// How many proxies in front of the service are trusted to name the one before them. Each of them appends, so that many
-/// entries from the right are theirs; whatever stands further left is the client's own word and is never read.
+/// How many proxies in front of the service are trusted to name the one before them. Each of them
+/// appends, so that many entries from the right are theirs; whatever stands further left is the
+/// client's own word and is never read.
 ///
-/// This holds for a service that can be reached through those proxies only: who reaches it past them writes their entries.
-/// Bind it to where only they connect.
+/// This holds for a service that can be reached through those proxies only: who reaches it past
+/// them writes their entries. Bind it to where only they connect.
 ///
 /// ```
 /// use bailiwick::throttle::TrustedHops;
@@ -23,8 +24,8 @@ use crate::problem::{Code, Explained};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TrustedHops(u8);
 
-/// Why the client's address is not known. Refuse the request, or throttle by the peer: then all that come through the
-/// proxy share one bucket. Never take the client's word instead.
+/// Why the client's address is not known. Refuse the request, or throttle by the peer: then all
+/// that come through the proxy share one bucket. Never take the client's word instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ForwardedError {
     /// Fewer entries than trusted proxies.
@@ -50,7 +51,8 @@ impl TrustedHops {
         Self(proxies)
     }
 
-    /// The client by `X-Forwarded-For`. `values` are all its lines, in their order; `peer` is the connection's.
+    /// The client by `X-Forwarded-For`. `values` are all its lines, in their order; `peer` is the
+    /// connection's.
     ///
     /// # Errors
     /// [`ForwardedError::HopMissing`], [`ForwardedError::Malformed`].
@@ -64,8 +66,8 @@ impl TrustedHops {
         }
     }
 
-    /// The client by `Forwarded` (RFC 7239), as [`x_forwarded_for`](Self::x_forwarded_for). An obfuscated or unknown
-    /// node has no address, and is malformed here.
+    /// The client by `Forwarded` (RFC 7239), as [`x_forwarded_for`](Self::x_forwarded_for). An
+    /// obfuscated or unknown node has no address, and is malformed here.
     pub fn forwarded<'a, V>(self, peer: IpAddr, values: V) -> Result<IpAddr, ForwardedError>
     where
         V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
@@ -78,14 +80,17 @@ impl TrustedHops {
 
     /// The entry of the last trusted proxy, counted from the right; `None` if no proxy is trusted.
     ///
-    /// It is split at every comma, quoted or not, and what it is split into must have its quotes in pairs and no escapes:
-    /// else a quote that the client left open would swallow an entry, and a comma in what a proxy quotes of the client's
-    /// (`host="…"`) would make one up.
+    /// It is split at every comma, quoted or not, and what it is split into must have its quotes in
+    /// pairs and no escapes: else a quote that the client left open would swallow an entry, and a
+    /// comma in what a proxy quotes of the client's (`host="…"`) would make one up.
     fn entry<'a, V>(self, values: V) -> Result<Option<&'a str>, ForwardedError>
     where
         V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
     {
-        let mut entries = values.into_iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
+        let mut entries = values
+            .into_iter()
+            .rev()
+            .flat_map(|value| value.rsplit(|byte| *byte == b','));
         let mut last = None;
         for _ in 0..self.0 {
             let entry = entries.next().ok_or(ForwardedError::HopMissing)?;
@@ -95,7 +100,10 @@ impl TrustedHops {
             }
             last = Some(entry);
         }
-        let text = last.map(std::str::from_utf8).transpose().map_err(|_| ForwardedError::Malformed)?;
+        let text = last
+            .map(std::str::from_utf8)
+            .transpose()
+            .map_err(|_| ForwardedError::Malformed)?;
         Ok(text.map(trim))
     }
 }
@@ -118,16 +126,29 @@ fn parse_element(element: &str) -> Option<IpAddr> {
     });
     let (node, more) = (nodes.next()?, nodes.next());
     let is_quoted = node.starts_with('"');
-    let node = if is_quoted { node.strip_prefix('"')?.strip_suffix('"')? } else { node };
-    if more.is_some() { None } else { parse_node(node) }
+    let node = if is_quoted {
+        node.strip_prefix('"')?.strip_suffix('"')?
+    } else {
+        node
+    };
+    if more.is_some() {
+        None
+    } else {
+        parse_node(node)
+    }
 }
 
-/// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+/// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`,
+/// `[2001:db8::1]:80`.
 fn parse_node(node: &str) -> Option<IpAddr> {
     if let Some(rest) = node.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
         let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-        return if is_port { address.parse().ok().map(IpAddr::V6) } else { None };
+        return if is_port {
+            address.parse().ok().map(IpAddr::V6)
+        } else {
+            None
+        };
     }
     match node.split_once(':') {
         Some((address, port)) if !port.contains(':') => {
@@ -142,5 +163,7 @@ fn parse_node(node: &str) -> Option<IpAddr> {
 }
 
 fn is_port(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<u16>().is_ok()
 }

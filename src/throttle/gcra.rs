@@ -1,5 +1,5 @@
-//! The generic cell rate algorithm as pure functions, for hosts that keep rate state in a store of their own: read the
-//! state, decide, write it back under the store's guard.
+//! The generic cell rate algorithm as pure functions, for hosts that keep rate state in a store of
+//! their own: read the state, decide, write it back under the store's guard.
 
 mod answers;
 mod decision;

@@ -1,4 +1,5 @@
-//! Keys: which bucket a request is charged to. Two different subjects, or one subject in two scopes, never share one.
+//! Keys: which bucket a request is charged to. Two different subjects, or one subject in two
+//! scopes, never share one.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,8 +29,8 @@ pub enum ThrottleSubject<'a> {
     /// An address that nobody has logged in from yet. Take it from the connection, or through
     /// [`TrustedHops`](crate::throttle::TrustedHops); never from a header that a client can set.
     Address(IpAddr),
-    /// What comes from one address to an account: log-ins, of which neither another address nor another account should
-    /// suffer.
+    /// What comes from one address to an account: log-ins, of which neither another address nor
+    /// another account should suffer.
     AccountFrom(&'a AccountId, IpAddr),
     /// What comes from one address for one person of an account.
     UserFrom(&'a AccountId, &'a UserId, IpAddr),
@@ -39,8 +40,9 @@ pub enum ThrottleSubject<'a> {
 
 /// The bucket that a request is charged to: a throttle scope and a subject.
 ///
-/// As a value it hashes and compares without ever being formatted. As a text, for a shared store, it is printable ASCII
-/// of at most 256 bytes, and a bijection: two different keys never have one text.
+/// As a value it hashes and compares without ever being formatted. As a text, for a shared store,
+/// it is printable ASCII of at most 256 bytes, and a bijection: two different keys never have one
+/// text.
 ///
 /// | subject | text |
 /// |---|---|
@@ -52,11 +54,13 @@ pub enum ThrottleSubject<'a> {
 /// | address 192.0.2.1 | `throttle:address:ai:192.0.2.1` |
 /// | address 2001:db8::1 | `throttle:address:ai:2001:db8::/64` |
 ///
-/// Identifiers hold no braces and scopes no colons, so the text can be read in one way only. The first braces are the
-/// hash tag of Redis Cluster: all keys of one account live on one node. A key of an address alone has none.
+/// Identifiers hold no braces and scopes no colons, so the text can be read in one way only. The
+/// first braces are the hash tag of Redis Cluster: all keys of one account live on one node. A key
+/// of an address alone has none.
 ///
-/// An IPv6 address is cut to its /64, the smallest block that a network hands to one customer; an IPv4 address that is
-/// mapped into IPv6, or behind the well-known prefix of NAT64, is that IPv4 address.
+/// An IPv6 address is cut to its /64, the smallest block that a network hands to one customer; an
+/// IPv4 address that is mapped into IPv6, or behind the well-known prefix of NAT64, is that IPv4
+/// address.
 ///
 /// ```
 /// use bailiwick::{AccountId, throttle_scope};
@@ -73,7 +77,11 @@ pub struct ThrottleKey {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
-    Account { account: AccountId, member: Option<Member>, place: Option<Place> },
+    Account {
+        account: AccountId,
+        member: Option<Member>,
+        place: Option<Place>,
+    },
     Address(Address),
 }
 
@@ -104,7 +112,9 @@ impl From<IpAddr> for Address {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => match address.octets() {
                 // NAT64 (RFC 6052): all of IPv4 is behind this one block.
-                [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Self::V4(Ipv4Addr::new(a, b, c, d)),
+                [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => {
+                    Self::V4(Ipv4Addr::new(a, b, c, d))
+                }
                 [a, b, c, d, e, f, g, h, ..] => Self::V6([a, b, c, d, e, f, g, h]),
             },
         }
@@ -116,7 +126,11 @@ impl fmt::Display for Address {
         match self {
             Self::V4(address) => write!(f, "{address}"),
             Self::V6(block) => {
-                write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(u64::from_be_bytes(*block)) << 64))
+                write!(
+                    f,
+                    "{}/64",
+                    Ipv6Addr::from_bits(u128::from(u64::from_be_bytes(*block)) << 64)
+                )
             }
         }
     }
@@ -142,7 +156,12 @@ impl ThrottleKey {
         let site = |id: &SiteId| Some(Place::Site(id.clone()));
         let from = |address: IpAddr| Some(Place::Address(address.into()));
         let (account, member, place) = match subject {
-            ThrottleSubject::Address(address) => return Self { scope, subject: Subject::Address(address.into()) },
+            ThrottleSubject::Address(address) => {
+                return Self {
+                    scope,
+                    subject: Subject::Address(address.into()),
+                };
+            }
             ThrottleSubject::Account(account) => (account, None, None),
             ThrottleSubject::User(account, id) => (account, user(id), None),
             ThrottleSubject::ApiKey(account, id) => (account, key(id), None),
@@ -153,7 +172,14 @@ impl ThrottleKey {
             ThrottleSubject::UserFrom(account, id, address) => (account, user(id), from(address)),
             ThrottleSubject::ApiKeyFrom(account, id, address) => (account, key(id), from(address)),
         };
-        Self { scope, subject: Subject::Account { account: account.clone(), member, place } }
+        Self {
+            scope,
+            subject: Subject::Account {
+                account: account.clone(),
+                member,
+                place,
+            },
+        }
     }
 
     /// The scope.
@@ -179,7 +205,11 @@ impl fmt::Display for ThrottleKey {
         let scope = self.scope;
         let (account, member, place) = match &self.subject {
             Subject::Address(address) => return write!(f, "throttle:address:{scope}:{address}"),
-            Subject::Account { account, member, place } => (account, member, place),
+            Subject::Account {
+                account,
+                member,
+                place,
+            } => (account, member, place),
         };
         write!(f, "throttle:{{{account}}}:{scope}")?;
         match member {
@@ -206,9 +236,16 @@ impl FromStr for ThrottleKey {
 
     /// The inverse of the text: it accepts what `Display` writes, and nothing else.
     fn from_str(text: &str) -> Result<Self, ThrottleKeyError> {
-        let key = text.strip_prefix("throttle:").and_then(parse).ok_or(ThrottleKeyError)?;
+        let key = text
+            .strip_prefix("throttle:")
+            .and_then(parse)
+            .ok_or(ThrottleKeyError)?;
         // An address can be written in many ways, but is the text of a key in one only.
-        if key.to_string() == text { Ok(key) } else { Err(ThrottleKeyError) }
+        if key.to_string() == text {
+            Ok(key)
+        } else {
+            Err(ThrottleKeyError)
+        }
     }
 }
 
@@ -216,7 +253,10 @@ fn parse(text: &str) -> Option<ThrottleKey> {
     if let Some(rest) = text.strip_prefix("address:") {
         let (scope, address) = rest.split_once(':')?;
         let scope = ThrottleScope::new(scope).ok()?;
-        return Some(ThrottleKey { scope, subject: Subject::Address(parse_address(address)?) });
+        return Some(ThrottleKey {
+            scope,
+            subject: Subject::Address(parse_address(address)?),
+        });
     }
     let (account, rest) = text.strip_prefix('{')?.split_once("}:")?;
     let (scope, rest) = rest.split_at_checked(rest.find(':').unwrap_or(rest.len()))?;
@@ -231,8 +271,15 @@ fn parse(text: &str) -> Option<ThrottleKey> {
         _ if rest.is_empty() => None,
         _ => return None,
     };
-    let subject = Subject::Account { account: account.parse().ok()?, member, place };
-    Some(ThrottleKey { scope: ThrottleScope::new(scope).ok()?, subject })
+    let subject = Subject::Account {
+        account: account.parse().ok()?,
+        member,
+        place,
+    };
+    Some(ThrottleKey {
+        scope: ThrottleScope::new(scope).ok()?,
+        subject,
+    })
 }
 
 /// What is between a prefix that ends in a brace and the closing brace, and what comes after that.

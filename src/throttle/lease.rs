@@ -1,5 +1,5 @@
-//! How many requests may be at work at once: leases that end by themselves. A pure decision over a small state that lives
-//! anywhere, and a bounded map of such states in process.
+//! How many requests may be at work at once: leases that end by themselves. A pure decision over a
+//! small state that lives anywhere, and a bounded map of such states in process.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +17,8 @@ use crate::quota::{ConcurrencyLimit, QuotaError};
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
 
-/// The leases of one key, as a store keeps them: a fact, proof of nothing. At most [`ConcurrencyLimit::MAX`].
+/// The leases of one key, as a store keeps them: a fact, proof of nothing. At most
+/// [`ConcurrencyLimit::MAX`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Held>", into = "Vec<Held>")]
 pub struct Leases(Vec<Held>);
@@ -35,7 +36,10 @@ impl Leases {
     /// How many leases are held at `now`.
     pub fn count_at(&self, now: DateTime<Utc>) -> usize {
         let now = nanos(now);
-        self.0.iter().filter_map(|held| held.clone().at(now)).count()
+        self.0
+            .iter()
+            .filter_map(|held| held.clone().at(now))
+            .count()
     }
 
     /// The leases without one of them: it was returned. One that is not there has ended already.
@@ -50,7 +54,11 @@ impl TryFrom<Vec<Held>> for Leases {
     type Error = QuotaError;
 
     fn try_from(held: Vec<Held>) -> Result<Self, QuotaError> {
-        if held.len() > usize::from(ConcurrencyLimit::MAX) { Err(QuotaError::Concurrency) } else { Ok(Self(held)) }
+        if held.len() > usize::from(ConcurrencyLimit::MAX) {
+            Err(QuotaError::Concurrency)
+        } else {
+            Ok(Self(held))
+        }
     }
 }
 
@@ -61,15 +69,20 @@ impl From<Leases> for Vec<Held> {
 }
 
 impl Held {
-    /// The lease as it counts at `now`; `None` if it has ended. One that began later than the clocks of nodes differ is
-    /// from a clock that was set back, and begins anew; none lasts longer than a lease can.
+    /// The lease as it counts at `now`; `None` if it has ended. One that began later than the
+    /// clocks of nodes differ is from a clock that was set back, and begins anew; none lasts longer
+    /// than a lease can.
     fn at(self, now: i64) -> Option<Self> {
         let longest = i64::from(ConcurrencyLimit::MAX_SECONDS).saturating_mul(SECOND);
         let length = self.until.saturating_sub(self.since).clamp(0, longest);
         let is_ahead = self.since > now.saturating_add(Limits::default().max_skew());
         let since = if is_ahead { now } else { self.since };
         let until = since.saturating_add(length);
-        (until > now).then_some(Self { since, until, ..self })
+        (until > now).then_some(Self {
+            since,
+            until,
+            ..self
+        })
     }
 }
 
@@ -96,7 +109,8 @@ impl Acquisition {
 
     /// Until when the lease is held, exclusively; `None` if it was refused.
     pub fn held_until(&self) -> Option<DateTime<Utc>> {
-        self.is_granted.then(|| DateTime::from_timestamp_nanos(self.until))
+        self.is_granted
+            .then(|| DateTime::from_timestamp_nanos(self.until))
     }
 
     /// When a place is free at the latest; `None` if the lease is held. One may be returned before.
@@ -105,8 +119,9 @@ impl Acquisition {
     }
 }
 
-/// Asks for a lease. It is granted while fewer than the limit are held, or if it is held already: then it is renewed,
-/// and lasts from now on. What has ended no longer counts, whether or not anybody swept.
+/// Asks for a lease. It is granted while fewer than the limit are held, or if it is held already:
+/// then it is renewed, and lasts from now on. What has ended no longer counts, whether or not
+/// anybody swept.
 ///
 /// A plan that allows fewer takes no lease away; it grants none until enough have ended.
 ///
@@ -122,23 +137,51 @@ impl Acquisition {
 /// assert!(concurrency::acquire(&limit, &returned, &"request-2".parse()?, now).is_granted());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn acquire(limit: &ConcurrencyLimit, stored: &Leases, id: &LeaseId, now: DateTime<Utc>) -> Acquisition {
+pub fn acquire(
+    limit: &ConcurrencyLimit,
+    stored: &Leases,
+    id: &LeaseId,
+    now: DateTime<Utc>,
+) -> Acquisition {
     let now = nanos(now);
-    let mut held: Vec<Held> = stored.0.iter().filter_map(|held| held.clone().at(now)).collect();
+    let mut held: Vec<Held> = stored
+        .0
+        .iter()
+        .filter_map(|held| held.clone().at(now))
+        .collect();
     let until = now.saturating_add(i64::from(limit.seconds()).saturating_mul(SECOND));
     if let Some(own) = held.iter_mut().find(|held| held.id == *id) {
         (own.since, own.until) = (now, until);
-        return Acquisition { leases: Leases(held), until, is_granted: true };
+        return Acquisition {
+            leases: Leases(held),
+            until,
+            is_granted: true,
+        };
     }
     if held.len() >= usize::from(limit.at_once()) {
         // Under a smaller limit than they were granted by, several have to end.
         let mut ends: Vec<i64> = held.iter().map(|held| held.until).collect();
         ends.sort_unstable();
-        let free = ends.get(held.len().saturating_sub(limit.at_once().into())).copied().unwrap_or(until);
-        return Acquisition { leases: Leases(held), until: free, is_granted: false };
+        let free = ends
+            .get(held.len().saturating_sub(limit.at_once().into()))
+            .copied()
+            .unwrap_or(until);
+        return Acquisition {
+            leases: Leases(held),
+            until: free,
+            is_granted: false,
+        };
     }
-    held.push(Held { id: id.clone(), since: now, until });
-    Acquisition { leases: Leases(held), until, is_granted: true }
+    held.push(Held {
+        id: id.clone(),
+        since: now,
+        until,
+    });
+    Acquisition {
+        leases: Leases(held),
+        until,
+        is_granted: true,
+    }
 }
 
 type Key = (AccountId, ScopeNumber);
@@ -159,7 +202,11 @@ pub(super) enum Refused {
 impl LeaseRoom {
     pub(super) fn new(most_keys: u32) -> Self {
         let most_keys = usize::try_from(most_keys).unwrap_or(usize::MAX);
-        Self { keys: Mutex::default(), most_keys, next: AtomicI64::new(0) }
+        Self {
+            keys: Mutex::default(),
+            most_keys,
+            next: AtomicI64::new(0),
+        }
     }
 
     pub(super) fn acquire(
@@ -182,7 +229,12 @@ impl LeaseRoom {
         let acquisition = acquire(limit, leases, &id, now);
         leases.clone_from(acquisition.leases());
         match acquisition.held_until() {
-            Some(until) => Ok(Lease { room: Arc::clone(self), key, id, until }),
+            Some(until) => Ok(Lease {
+                room: Arc::clone(self),
+                key,
+                id,
+                until,
+            }),
             None => Err(Refused::Exceeded(acquisition)),
         }
     }
@@ -207,8 +259,8 @@ impl LeaseRoom {
     }
 }
 
-/// A place among those that may be at work at once. It is returned when it is dropped, so also when a client hangs up and
-/// its handler is dropped; and it ends by itself at [`until`](Self::until).
+/// A place among those that may be at work at once. It is returned when it is dropped, so also when
+/// a client hangs up and its handler is dropped; and it ends by itself at [`until`](Self::until).
 #[must_use = "a lease is returned when it is dropped"]
 pub struct Lease {
     room: Arc<LeaseRoom>,
@@ -232,6 +284,9 @@ impl Drop for Lease {
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("account", &self.key.0).field("until", &self.until).finish()
+        f.debug_struct("Lease")
+            .field("account", &self.key.0)
+            .field("until", &self.until)
+            .finish()
     }
 }

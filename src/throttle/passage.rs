@@ -26,15 +26,28 @@ pub(super) fn explain(
         Verdict::Allowed => Ok(Passage(Passed::Charged(report, ticket))),
         Verdict::Exceeded => Err(Throttled::QuotaExceeded(Box::new(Exceeded(report)))),
         Verdict::CostExceedsBurst => {
-            let burst = quotas.as_slice().iter().map(Quota::burst).min().unwrap_or_default();
+            let burst = quotas
+                .as_slice()
+                .iter()
+                .map(Quota::burst)
+                .min()
+                .unwrap_or_default();
             Err(Throttled::CostExceedsBurst { cost, burst })
         }
     }
 }
 
-/// What passes uncounted where the scope is open, and is refused where it is closed or nothing was said.
-pub(super) fn uncounted(mode: Option<FailureMode>, refusal: Throttled) -> Result<Passage, Throttled> {
-    if mode == Some(FailureMode::Open) { Ok(Passage(Passed::Uncounted)) } else { Err(refusal) }
+/// What passes uncounted where the scope is open, and is refused where it is closed or nothing was
+/// said.
+pub(super) fn uncounted(
+    mode: Option<FailureMode>,
+    refusal: Throttled,
+) -> Result<Passage, Throttled> {
+    if mode == Some(FailureMode::Open) {
+        Ok(Passage(Passed::Uncounted))
+    } else {
+        Err(refusal)
+    }
 }
 
 /// A request that passed the throttle. It is given back at most once, so it is not `Clone`.
@@ -42,7 +55,10 @@ pub(super) fn uncounted(mode: Option<FailureMode>, refusal: Throttled) -> Result
 pub struct Passage(pub(super) Passed);
 
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "it lives for one request, on the stack; boxing would allocate")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for one request, on the stack; boxing would allocate"
+)]
 pub(super) enum Passed {
     /// With what it was charged to, where that can be given back.
     Charged(Report, Option<Ticket>),
@@ -51,7 +67,8 @@ pub(super) enum Passed {
 }
 
 impl Passage {
-    /// The response headers that tell the client of its quotas. A request that was not charged has none.
+    /// The response headers that tell the client of its quotas. A request that was not charged has
+    /// none.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         self.report().map(Report::headers).unwrap_or_default()
     }
@@ -63,10 +80,15 @@ impl Passage {
 
     /// Why the throttle was bypassed, if it was.
     pub fn bypass_reason(&self) -> Option<&str> {
-        if let Passed::Bypassed(bypass) = &self.0 { Some(bypass.reason()) } else { None }
+        if let Passed::Bypassed(bypass) = &self.0 {
+            Some(bypass.reason())
+        } else {
+            None
+        }
     }
 
-    /// Whether it was charged: it was not if it bypassed the throttle, or passed where the throttle could not be asked.
+    /// Whether it was charged: it was not if it bypassed the throttle, or passed where the throttle
+    /// could not be asked.
     pub fn is_counted(&self) -> bool {
         self.report().is_some()
     }
@@ -85,7 +107,11 @@ impl Passage {
     }
 
     fn report(&self) -> Option<&Report> {
-        if let Passed::Charged(report, _) = &self.0 { Some(report) } else { None }
+        if let Passed::Charged(report, _) = &self.0 {
+            Some(report)
+        } else {
+            None
+        }
     }
 }
 
@@ -142,7 +168,8 @@ pub enum Throttled {
     /// 503: no room for a new key, and none that is held has drained.
     #[error("too many callers are being tracked at once")]
     Full,
-    /// 503: the store of rate state cannot be asked, and the policy does not let the scope pass uncounted.
+    /// 503: the store of rate state cannot be asked, and the policy does not let the scope pass
+    /// uncounted.
     #[error("the store of rate state cannot be asked")]
     StoreUnavailable,
 }
@@ -154,12 +181,18 @@ impl Throttled {
         refused: &Acquisition,
         now: DateTime<Utc>,
     ) -> Self {
-        let wait = refused.retry_at().map(|retry_at| retry_at.signed_duration_since(now));
+        let wait = refused
+            .retry_at()
+            .map(|retry_at| retry_at.signed_duration_since(now));
         let seconds = wait.map(|wait| {
             let whole = u64::try_from(wait.num_seconds()).unwrap_or_default();
             whole.saturating_add(u64::from(wait.subsec_nanos() > 0))
         });
-        Self::TooManyAtOnce { scope, at_once: limit.at_once(), seconds: seconds.unwrap_or_default() }
+        Self::TooManyAtOnce {
+            scope,
+            at_once: limit.at_once(),
+            seconds: seconds.unwrap_or_default(),
+        }
     }
 }
 
@@ -179,10 +212,20 @@ impl Explained for Throttled {
     fn decorate(&self, problem: Problem) -> Problem {
         match self {
             Self::QuotaExceeded(exceeded) => {
-                let problem = exceeded.0.violated().fold(problem, Problem::with_violated_policy);
-                exceeded.headers().into_iter().fold(problem, |problem, (name, value)| problem.with_header(name, value))
+                let problem = exceeded
+                    .0
+                    .violated()
+                    .fold(problem, Problem::with_violated_policy);
+                exceeded
+                    .headers()
+                    .into_iter()
+                    .fold(problem, |problem, (name, value)| {
+                        problem.with_header(name, value)
+                    })
             }
-            Self::TooManyAtOnce { seconds, .. } => problem.with_header("Retry-After", seconds.to_string()),
+            Self::TooManyAtOnce { seconds, .. } => {
+                problem.with_header("Retry-After", seconds.to_string())
+            }
             _ => problem,
         }
     }
@@ -223,6 +266,10 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.retry_after_seconds();
         let plural = if seconds == 1 { "" } else { "s" };
-        write!(f, "the quota for {} is spent; try again in {seconds} second{plural}", self.scope())
+        write!(
+            f,
+            "the quota for {} is spent; try again in {seconds} second{plural}",
+            self.scope()
+        )
     }
 }

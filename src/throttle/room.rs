@@ -11,16 +11,16 @@ use super::held::Held;
 use super::scopes::ScopeNumber;
 use crate::quota::Quota;
 
-/// Keys in one shard, from here to twice as many. It bounds the work of one request under one lock: growing a shard, or
-/// looking through it for drained keys.
+/// Keys in one shard, from here to twice as many. It bounds the work of one request under one lock:
+/// growing a shard, or looking through it for drained keys.
 const SHARD: u32 = 512;
 /// Shards are made at once, and take memory before they hold anything.
 const MAX_SHARDS: u32 = 1 << 16;
 /// An odd number without pattern: the fraction of the golden ratio in 64 bits.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A key and its states. Checks wait for memory more than for anything else, so every byte counts: with one quota, an
-/// address takes 40 bytes and an account 56.
+/// A key and its states. Checks wait for memory more than for anything else, so every byte counts:
+/// with one quota, an address takes 40 bytes and an account 56.
 struct Bucket<S> {
     subject: S,
     scope: ScopeNumber,
@@ -33,8 +33,8 @@ pub(super) struct Ticket(u64);
 
 type Shard<S> = HashTable<Bucket<S>>;
 
-/// Room for a fixed number of keys, each a subject in a throttle scope. When it is full, drained keys give way, and no
-/// others.
+/// Room for a fixed number of keys, each a subject in a throttle scope. When it is full, drained
+/// keys give way, and no others.
 pub(super) struct Room<S> {
     shards: Box<[Mutex<Shard<S>>]>,
     keys_per_shard: usize,
@@ -45,7 +45,9 @@ impl<S: Hash + Eq> Room<S> {
     pub(super) fn new(most_keys: u32) -> Self {
         // A power of two, so that some bits of the hash name the shard.
         let shards = 1_u32 << (most_keys / SHARD).clamp(1, MAX_SHARDS).ilog2();
-        let keys_per_shard = most_keys.checked_div(shards).and_then(|keys| usize::try_from(keys).ok());
+        let keys_per_shard = most_keys
+            .checked_div(shards)
+            .and_then(|keys| usize::try_from(keys).ok());
         Self {
             shards: (0..shards).map(|_| Mutex::new(Shard::new())).collect(),
             keys_per_shard: keys_per_shard.unwrap_or_default(),
@@ -65,7 +67,9 @@ impl<S: Hash + Eq> Room<S> {
     ) -> Option<(Answers, Ticket)> {
         let hash = self.hash(scope, &subject);
         let mut shard = self.shard(hash)?;
-        if let Some(bucket) = shard.find_mut(hash, |bucket| bucket.scope == scope && bucket.subject == subject) {
+        if let Some(bucket) = shard.find_mut(hash, |bucket| {
+            bucket.scope == scope && bucket.subject == subject
+        }) {
             return Some((bucket.held.decide(quotas, now, cost), Ticket(hash)));
         }
         let (answers, held) = Held::first(quotas, now, cost);
@@ -76,22 +80,39 @@ impl<S: Hash + Eq> Room<S> {
             if shard.len() >= self.keys_per_shard {
                 return None;
             }
-            let bucket = Bucket { subject, scope, held };
-            shard.insert_unique(hash, bucket, |bucket| self.hash(bucket.scope, &bucket.subject));
+            let bucket = Bucket {
+                subject,
+                scope,
+                held,
+            };
+            shard.insert_unique(hash, bucket, |bucket| {
+                self.hash(bucket.scope, &bucket.subject)
+            });
         }
         Some((answers, Ticket(hash)))
     }
 
     /// What is left of the quotas at `now`; nothing is written.
-    pub(super) fn peek(&self, scope: ScopeNumber, subject: &S, quotas: &[Quota], now: i64) -> Option<Answers> {
+    pub(super) fn peek(
+        &self,
+        scope: ScopeNumber,
+        subject: &S,
+        quotas: &[Quota],
+        now: i64,
+    ) -> Option<Answers> {
         let hash = self.hash(scope, subject);
         let shard = self.shard(hash)?;
-        let bucket = shard.find(hash, |bucket| bucket.scope == scope && bucket.subject == *subject);
-        Some(bucket.map_or_else(|| Held::first(quotas, now, 0).0, |bucket| bucket.held.peek(quotas, now)))
+        let bucket = shard.find(hash, |bucket| {
+            bucket.scope == scope && bucket.subject == *subject
+        });
+        Some(bucket.map_or_else(
+            || Held::first(quotas, now, 0).0,
+            |bucket| bucket.held.peek(quotas, now),
+        ))
     }
 
-    /// Gives back what a charge took and has not drained, and tells what is left then. `None` if the charge was another
-    /// key's, or the key is held no more: then all of it has drained.
+    /// Gives back what a charge took and has not drained, and tells what is left then. `None` if
+    /// the charge was another key's, or the key is held no more: then all of it has drained.
     pub(super) fn refund(
         &self,
         scope: ScopeNumber,
@@ -105,12 +126,14 @@ impl<S: Hash + Eq> Room<S> {
             return None;
         }
         let mut shard = self.shard(hash)?;
-        let bucket = shard.find_mut(hash, |bucket| bucket.scope == scope && bucket.subject == *subject);
+        let bucket = shard.find_mut(hash, |bucket| {
+            bucket.scope == scope && bucket.subject == *subject
+        });
         bucket.map(|bucket| bucket.held.refund(quotas, charged, now))
     }
 
-    /// The subject by a seeded SipHash, so that nobody can choose subjects that collide; the scope, which nobody
-    /// chooses, mixed in cheaply.
+    /// The subject by a seeded SipHash, so that nobody can choose subjects that collide; the scope,
+    /// which nobody chooses, mixed in cheaply.
     #[inline]
     fn hash(&self, scope: ScopeNumber, subject: &S) -> u64 {
         self.hasher.hash_one(subject) ^ u64::from(scope.get()).wrapping_mul(ODD)
@@ -123,13 +146,17 @@ impl<S: Hash + Eq> Room<S> {
 
     #[inline]
     fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard<S>>> {
-        // The table takes its places from the lowest bits and its tags from the highest; these are in between.
+        // The table takes its places from the lowest bits and its tags from the highest; these are
+        // in between.
         let place = usize::try_from((hash >> 32) & 0x00ff_ffff).ok()?;
-        self.shards.get(place & self.shards.len().saturating_sub(1)).map(lock)
+        self.shards
+            .get(place & self.shards.len().saturating_sub(1))
+            .map(lock)
     }
 }
 
-/// A thread that panicked cannot have left a state half written: it is one assignment. So its lock is taken over.
+/// A thread that panicked cannot have left a state half written: it is one assignment. So its lock
+/// is taken over.
 fn lock<S>(shard: &Mutex<Shard<S>>) -> MutexGuard<'_, Shard<S>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,7 +17,8 @@ impl ScopeNumber {
     }
 }
 
-/// The scopes that a throttle has met. They are added and never removed: they are declared, not chosen by clients.
+/// The scopes that a throttle has met. They are added and never removed: they are declared, not
+/// chosen by clients.
 #[derive(Default)]
 pub(super) struct Scopes {
     scopes: [OnceLock<ThrottleScope>; LINK],

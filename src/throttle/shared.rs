@@ -1,5 +1,5 @@
-//! The throttle of many processes: texts that decide in a shared store, by the store's clock, and what they are asked
-//! and answer.
+//! The throttle of many processes: texts that decide in a shared store, by the store's clock, and
+//! what they are asked and answer.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
@@ -13,8 +13,8 @@ use crate::gate::Access;
 use crate::problem::{Code, Explained, Problem};
 use crate::quota::{Quota, QuotaSet, ThrottleScope};
 
-/// The server's time in nanoseconds since the epoch. It is read where the statement runs, so after a wait for a lock;
-/// `now()` would be the time at which the transaction began.
+/// The server's time in nanoseconds since the epoch. It is read where the statement runs, so after
+/// a wait for a lock; `now()` would be the time at which the transaction began.
 macro_rules! server_time {
     () => {
         "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
@@ -23,19 +23,20 @@ macro_rules! server_time {
 
 /// One check of the throttle against a store that several processes share: Redis, or PostgreSQL.
 ///
-/// This crate does no I/O. It brings the text that decides there, what to pass to it, and the reader of its answer; the
-/// host's own client sends them. The decision is that of [`gcra::decide_all`](crate::throttle::gcra::decide_all), and the answer
-/// is the same [`Passage`] or [`Throttled`] that a [`Throttle`](crate::throttle::Throttle) gives. It is made and written in one
-/// step, by the clock of the server: the clocks of the processes do not matter.
+/// This crate does no I/O. It brings the text that decides there, what to pass to it, and the
+/// reader of its answer; the host's own client sends them. The decision is that of
+/// [`gcra::decide_all`](crate::throttle::gcra::decide_all), and the answer is the same [`Passage`]
+/// or [`Throttled`] that a [`Throttle`](crate::throttle::Throttle) gives. It is made and written in
+/// one step, by the clock of the server: the clocks of the processes do not matter.
 ///
-/// - **Redis** from version 5, and what speaks its protocol and runs its scripts: `EVALSHA` or `EVAL` of
-///   [`REDIS_SCRIPT`](Self::REDIS_SCRIPT). A check touches one key; on Redis Cluster all keys of one account share a
-///   hash tag. A key expires once it has drained. Whatever else Redis loses, by eviction, restart or failover, is
-///   refilled.
+/// - **Redis** from version 5, and what speaks its protocol and runs its scripts: `EVALSHA` or
+///   `EVAL` of [`REDIS_SCRIPT`](Self::REDIS_SCRIPT). A check touches one key; on Redis Cluster all
+///   keys of one account share a hash tag. A key expires once it has drained. Whatever else Redis
+///   loses, by eviction, restart or failover, is refilled.
 /// - **PostgreSQL** from version 14: [`POSTGRES_SCHEMA`](Self::POSTGRES_SCHEMA) once, then
-///   [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT). It locks the key's row, so run it in a transaction of its own,
-///   as a client does that opens none. Delete drained rows from time to time:
-///   [`POSTGRES_SWEEP`](Self::POSTGRES_SWEEP).
+///   [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT). It locks the key's row, so run it in a
+///   transaction of its own, as a client does that opens none. Delete drained rows from time to
+///   time: [`POSTGRES_SWEEP`](Self::POSTGRES_SWEEP).
 ///
 /// ```
 /// # use std::collections::BTreeMap;
@@ -125,15 +126,17 @@ impl SharedCheck {
     /// [`redis_arguments`](Self::redis_arguments). Its answer is an array of integers.
     pub const REDIS_SCRIPT: &str = include_str!("gcra.lua");
 
-    /// The table and the function for PostgreSQL: several statements, to be run once and as often as one likes. They
-    /// name no schema, so they go where the search path leads, and the other two texts look for them there.
+    /// The table and the function for PostgreSQL: several statements, to be run once and as often
+    /// as one likes. They name no schema, so they go where the search path leads, and the other two
+    /// texts look for them there.
     ///
     /// A crash loses no states, since the table is logged; where a refill by a crash does no harm,
     /// `ALTER TABLE bailiwick_throttle SET UNLOGGED` makes checks cheaper.
     pub const POSTGRES_SCHEMA: &str = include_str!("gcra.sql");
 
-    /// The statement for PostgreSQL: `$1` and `$2` are [`postgres_arguments`](Self::postgres_arguments), and it returns
-    /// one row of one column, an array of `bigint`.
+    /// The statement for PostgreSQL: `$1` and `$2` are
+    /// [`postgres_arguments`](Self::postgres_arguments), and it returns one row of one column, an
+    /// array of `bigint`.
     pub const POSTGRES_STATEMENT: &str = concat!(
         "INSERT INTO bailiwick_throttle AS held (key, states, answer, drained_at) ",
         "SELECT $1::text, fresh.states, fresh.answer, fresh.drained_at FROM bailiwick_gcra('{}', $2::bigint[], ",
@@ -144,22 +147,24 @@ impl SharedCheck {
         ") AS next) RETURNING answer"
     );
 
-    /// Deletes rows that have drained, for PostgreSQL: ten thousand at most, so run it until it deletes fewer. It waits
-    /// for no check, and no check waits for long.
+    /// Deletes rows that have drained, for PostgreSQL: ten thousand at most, so run it until it
+    /// deletes fewer. It waits for no check, and no check waits for long.
     ///
-    /// A row goes only once it has drained on a clock too that is behind by the skew of its [`Limits`].
+    /// A row goes only once it has drained on a clock too that is behind by the skew of its
+    /// [`Limits`].
     pub const POSTGRES_SWEEP: &str = concat!(
         "DELETE FROM bailiwick_throttle WHERE drained_at < statement_timestamp() AND key = ANY (ARRAY(",
         "SELECT key FROM bailiwick_throttle WHERE drained_at < statement_timestamp() ",
         "ORDER BY drained_at LIMIT 10000 FOR UPDATE SKIP LOCKED))"
     );
 
-    /// A check of so many cells against the account's quotas for a scope. No request is free: a cost of zero counts as
-    /// one. The plan and the account decide, nothing else. `now` only tells whether the access still holds.
+    /// A check of so many cells against the account's quotas for a scope. No request is free: a
+    /// cost of zero counts as one. The plan and the account decide, nothing else. `now` only tells
+    /// whether the access still holds.
     ///
     /// # Errors
-    /// What needs no store to be known, in this order: [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`],
-    /// [`Throttled::CostExceedsBurst`].
+    /// What needs no store to be known, in this order: [`Throttled::AccessExpired`],
+    /// [`Throttled::QuotaMissing`], [`Throttled::CostExceedsBurst`].
     ///
     /// `limits` are those of the scope: [`Limits::of_plans`].
     pub fn new(
@@ -173,15 +178,24 @@ impl SharedCheck {
         let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account_id()));
         let check = Self::of_key(key, quotas, cost, limits);
         match check.least_burst() {
-            burst if check.cost > burst => Err(Throttled::CostExceedsBurst { cost: check.cost, burst }),
+            burst if check.cost > burst => Err(Throttled::CostExceedsBurst {
+                cost: check.cost,
+                burst,
+            }),
             _ => Ok(check),
         }
     }
 
-    /// A check of any key: of an address before a credential is known, of one user, of one API key. Where the cost is
-    /// more than the burst, the store answers so.
+    /// A check of any key: of an address before a credential is known, of one user, of one API key.
+    /// Where the cost is more than the burst, the store answers so.
     pub fn of_key(key: ThrottleKey, quotas: &QuotaSet, cost: u32, limits: Limits) -> Self {
-        Self { key, quotas: quotas.clone(), cost: cost.max(1), limits, dialect: HeaderDialect::default() }
+        Self {
+            key,
+            quotas: quotas.clone(),
+            cost: cost.max(1),
+            limits,
+            dialect: HeaderDialect::default(),
+        }
     }
 
     /// The same check with other headers.
@@ -196,7 +210,11 @@ impl SharedCheck {
 
     /// What [`REDIS_SCRIPT`](Self::REDIS_SCRIPT) is called with, after the key.
     pub fn redis_arguments(&self) -> Vec<String> {
-        let mut arguments = vec![String::new(), self.cost.to_string(), decimal(self.limits.max_skew())];
+        let mut arguments = vec![
+            String::new(),
+            self.cost.to_string(),
+            decimal(self.limits.max_skew()),
+        ];
         for asked in self.asked() {
             arguments.extend([
                 asked.period.to_string(),
@@ -211,12 +229,25 @@ impl SharedCheck {
         arguments
     }
 
-    /// What [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT) is called with: `$1`, a `text`, and `$2`, a `bigint[]`.
+    /// What [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT) is called with: `$1`, a `text`, and
+    /// `$2`, a `bigint[]`.
     pub fn postgres_arguments(&self) -> (String, Vec<i64>) {
         let mut asked = vec![i64::from(self.cost), self.limits.max_skew()];
         for own in self.asked() {
-            let (period, burst, greatest) = (own.period.into(), own.burst.into(), own.greatest_burst.into());
-            asked.extend([period, burst, own.interval, own.window, own.charge, greatest, own.longest]);
+            let (period, burst, greatest) = (
+                own.period.into(),
+                own.burst.into(),
+                own.greatest_burst.into(),
+            );
+            asked.extend([
+                period,
+                burst,
+                own.interval,
+                own.window,
+                own.charge,
+                greatest,
+                own.longest,
+            ]);
         }
         (self.key.to_string(), asked)
     }
@@ -224,12 +255,17 @@ impl SharedCheck {
     /// Reads what [`REDIS_SCRIPT`](Self::REDIS_SCRIPT) answered.
     ///
     /// # Errors
-    /// [`SharedError::Throttled`] with [`Throttled::QuotaExceeded`] or [`Throttled::CostExceedsBurst`], and
-    /// [`SharedError::Malformed`].
+    /// [`SharedError::Throttled`] with [`Throttled::QuotaExceeded`] or
+    /// [`Throttled::CostExceedsBurst`], and [`SharedError::Malformed`].
     pub fn read_redis(&self, reply: &[i64]) -> Result<Passage, SharedError> {
-        let [seconds, nanos, verdict, backlogs @ ..] = reply else { return Err(SharedError::Malformed) };
+        let [seconds, nanos, verdict, backlogs @ ..] = reply else {
+            return Err(SharedError::Malformed);
+        };
         let (pairs, rest) = backlogs.as_chunks::<2>();
-        let backlogs = pairs.iter().map(|[seconds, nanos]| joined(*seconds, *nanos)).collect::<Option<Vec<i64>>>();
+        let backlogs = pairs
+            .iter()
+            .map(|[seconds, nanos]| joined(*seconds, *nanos))
+            .collect::<Option<Vec<i64>>>();
         match (joined(*seconds, *nanos), backlogs) {
             (Some(now), Some(backlogs)) if rest.is_empty() => self.read(now, *verdict, &backlogs),
             _ => Err(SharedError::Malformed),
@@ -239,7 +275,9 @@ impl SharedCheck {
     /// Reads what [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT) returned. Errors as for
     /// [`read_redis`](Self::read_redis).
     pub fn read_postgres(&self, answer: &[i64]) -> Result<Passage, SharedError> {
-        let [now, verdict, backlogs @ ..] = answer else { return Err(SharedError::Malformed) };
+        let [now, verdict, backlogs @ ..] = answer else {
+            return Err(SharedError::Malformed);
+        };
         self.read(*now, *verdict, backlogs)
     }
 
@@ -252,9 +290,15 @@ impl SharedCheck {
         };
         let quotas = self.quotas.as_slice();
         // What was charged is in the backlogs already, and then there is nothing that could refuse.
-        let cost = if verdict == Verdict::Allowed { 0 } else { self.cost };
-        let mut told =
-            quotas.iter().zip(backlogs).map(|(quota, backlog)| Asked::again(quota, *backlog, now, cost).verdict());
+        let cost = if verdict == Verdict::Allowed {
+            0
+        } else {
+            self.cost
+        };
+        let mut told = quotas
+            .iter()
+            .zip(backlogs)
+            .map(|(quota, backlog)| Asked::again(quota, *backlog, now, cost).verdict());
         let is_refused = told.any(|own| own != Verdict::Allowed);
         let is_sound = backlogs.len() == quotas.len()
             && backlogs.iter().all(|backlog| *backlog >= 0)
@@ -264,12 +308,21 @@ impl SharedCheck {
             return Err(SharedError::Malformed);
         }
         let answers = Answers::of_store(now, self.cost, verdict, quotas, backlogs);
-        let report = Report { scope: self.key.scope(), dialect: self.dialect, answers };
+        let report = Report {
+            scope: self.key.scope(),
+            dialect: self.dialect,
+            answers,
+        };
         Ok(passage::explain(report, None, &self.quotas, self.cost)?)
     }
 
     fn least_burst(&self) -> u32 {
-        self.quotas.as_slice().iter().map(Quota::burst).min().unwrap_or_default()
+        self.quotas
+            .as_slice()
+            .iter()
+            .map(Quota::burst)
+            .min()
+            .unwrap_or_default()
     }
 
     fn asked(&self) -> impl Iterator<Item = AskedOfStore> {
@@ -279,8 +332,13 @@ impl SharedCheck {
             interval: quota.interval_nanos(),
             window: quota.window_nanos(),
             charge: quota.interval_nanos().saturating_mul(self.cost.into()),
-            greatest_burst: self.limits.greatest_burst(quota.burst()).unwrap_or_default(),
-            longest: self.limits.longest_backlog(quota.burst(), quota.interval_nanos()),
+            greatest_burst: self
+                .limits
+                .greatest_burst(quota.burst())
+                .unwrap_or_default(),
+            longest: self
+                .limits
+                .longest_backlog(quota.burst(), quota.interval_nanos()),
         })
     }
 }
@@ -299,13 +357,20 @@ struct AskedOfStore {
 
 /// Nanoseconds as whole seconds and nine decimals.
 fn decimal(nanos: i64) -> String {
-    format!("{}.{:09}", nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND))
+    format!(
+        "{}.{:09}",
+        nanos.div_euclid(SECOND),
+        nanos.rem_euclid(SECOND)
+    )
 }
 
 /// Whole seconds, and the nanoseconds after them.
 fn joined(seconds: i64, nanos: i64) -> Option<i64> {
     let is_below_a_second = (0..SECOND).contains(&nanos);
-    seconds.checked_mul(SECOND)?.checked_add(nanos).filter(|_| is_below_a_second)
+    seconds
+        .checked_mul(SECOND)?
+        .checked_add(nanos)
+        .filter(|_| is_below_a_second)
 }
 
 /// Why a check against a shared store did not pass.
@@ -315,8 +380,8 @@ pub enum SharedError {
     /// The throttle refused; nothing was charged.
     #[error(transparent)]
     Throttled(#[from] Throttled),
-    /// 500: this is not an answer to this check. The host passed another check's arguments or answer, or its store runs
-    /// another version of the text.
+    /// 500: this is not an answer to this check. The host passed another check's arguments or
+    /// answer, or its store runs another version of the text.
     #[error("the shared store's answer is not one to this check of the throttle")]
     Malformed,
 }

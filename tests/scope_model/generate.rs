@@ -7,7 +7,12 @@ use crate::model::{Cell, Col, Condition, Leaf, Output, Reach, Relation, Row, Wor
 use crate::tables::{ARTICLE, AUTHOR, FOLDER, Kind, META, SLUG, kind, references};
 
 /// Account, site, and the site's sectors.
-pub const SITES: [(i64, i64, &[i64]); 4] = [(1, 11, &[111, 112]), (1, 12, &[121]), (2, 21, &[211]), (2, 22, &[])];
+pub const SITES: [(i64, i64, &[i64]); 4] = [
+    (1, 11, &[111, 112]),
+    (1, 12, &[121]),
+    (2, 21, &[211]),
+    (2, 22, &[]),
+];
 
 pub type Draft = Vec<(usize, Cell)>;
 
@@ -43,7 +48,8 @@ pub enum Operation {
         set: Draft,
         if_new: Draft,
     },
-    /// The same of folders and notes, whose rows lead to others of their own table, and belong to a sector.
+    /// The same of folders and notes, whose rows lead to others of their own table, and belong to a
+    /// sector.
     Folders(Option<Condition>),
     MoveFolder {
         folder: i64,
@@ -67,44 +73,64 @@ pub enum Operation {
 }
 
 pub fn text() -> impl Strategy<Value = String> + Clone {
-    let pieces = ["a", "b", "A", "%", "_", "\\", "'", "\"", "--", "\0", "é", "🦀", " "];
-    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..3).prop_map(|pieces| pieces.concat())
+    let pieces = [
+        "a", "b", "A", "%", "_", "\\", "'", "\"", "--", "\0", "é", "🦀", " ",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..3)
+        .prop_map(|pieces| pieces.concat())
 }
 
 fn instant() -> impl Strategy<Value = DateTime<Utc>> + Clone {
     let start: DateTime<Utc> = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
-    (0_i64..4, prop::sample::select(vec![0_i64, 500_000, 500_001]))
-        .prop_map(move |(seconds, micros)| start + TimeDelta::microseconds(seconds * 1_000_000 + micros))
+    (
+        0_i64..4,
+        prop::sample::select(vec![0_i64, 500_000, 500_001]),
+    )
+        .prop_map(move |(seconds, micros)| {
+            start + TimeDelta::microseconds(seconds * 1_000_000 + micros)
+        })
 }
 
 fn cell(kind: Kind) -> BoxedStrategy<Cell> {
     match kind {
         // Large ones too, but none whose sum overflows.
-        Kind::Int => prop_oneof![9 => -2_i64..30, 1 => Just(1 << 55)].prop_map(Cell::Int).boxed(),
+        Kind::Int => prop_oneof![9 => -2_i64..30, 1 => Just(1 << 55)]
+            .prop_map(Cell::Int)
+            .boxed(),
         Kind::Text => text().prop_map(Cell::Text).boxed(),
         Kind::Bool => any::<bool>().prop_map(Cell::Bool).boxed(),
         Kind::Time => instant().prop_map(Cell::Time).boxed(),
-        Kind::Bytes => {
-            prop::collection::vec(prop::sample::select(vec![0_u8, 1, 255]), 0..3).prop_map(Cell::Bytes).boxed()
-        }
+        Kind::Bytes => prop::collection::vec(prop::sample::select(vec![0_u8, 1, 255]), 0..3)
+            .prop_map(Cell::Bytes)
+            .boxed(),
         Kind::Uuid => (0_u128..3).prop_map(Cell::Uuid).boxed(),
-        Kind::Cents => prop_oneof![9 => -300_i64..300, 1 => Just(99_999_999_999_999_999)].prop_map(Cell::Cents).boxed(),
-        Kind::Json => {
-            prop::sample::select(vec![serde_json::json!(null), serde_json::json!({"a": [1, "b'?$1"]}), 7.into()])
-                .prop_map(Cell::Json)
-                .boxed()
-        }
+        Kind::Cents => prop_oneof![9 => -300_i64..300, 1 => Just(99_999_999_999_999_999)]
+            .prop_map(Cell::Cents)
+            .boxed(),
+        Kind::Json => prop::sample::select(vec![
+            serde_json::json!(null),
+            serde_json::json!({"a": [1, "b'?$1"]}),
+            7.into(),
+        ])
+        .prop_map(Cell::Json)
+        .boxed(),
         Kind::Real => unreachable!("no column is a float"),
     }
 }
 
 fn nullable(table: &str, column: usize) -> bool {
-    matches!((table, column), ("articles", 1 | 4 | 6 | 7 | META | FOLDER | AUTHOR) | ("folders" | "notes", 1))
+    matches!(
+        (table, column),
+        ("articles", 1 | 4 | 6 | 7 | META | FOLDER | AUTHOR) | ("folders" | "notes", 1)
+    )
 }
 
 /// A value for a column: of its kind, of few different ones, and null where it may be.
 fn value(table: &'static str, column: usize) -> BoxedStrategy<Cell> {
-    let col = Col { path: Vec::new(), cell: Some(column) };
+    let col = Col {
+        path: Vec::new(),
+        cell: Some(column),
+    };
     let plain = match (table, column) {
         ("articles", FOLDER) => (1_i64..9).prop_map(Cell::Int).boxed(),
         ("articles", AUTHOR) => (1_i64..5).prop_map(Cell::Int).boxed(),
@@ -112,22 +138,36 @@ fn value(table: &'static str, column: usize) -> BoxedStrategy<Cell> {
         ("notes", 1) => (1_i64..14).prop_map(Cell::Int).boxed(),
         _ => cell(kind(table, &col)),
     };
-    if nullable(table, column) { prop_oneof![3 => plain, 1 => Just(Cell::Null)].boxed() } else { plain }
+    if nullable(table, column) {
+        prop_oneof![3 => plain, 1 => Just(Cell::Null)].boxed()
+    } else {
+        plain
+    }
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
     // A slug is unique, and so is left to inserts and upserts.
-    let columns = (0..ARTICLE.len()).filter(|column| *column != SLUG).collect::<Vec<_>>();
+    let columns = (0..ARTICLE.len())
+        .filter(|column| *column != SLUG)
+        .collect::<Vec<_>>();
     prop::sample::subsequence(columns, 0..6).prop_flat_map(|columns| {
-        columns.into_iter().map(|column| (Just(column), value("articles", column))).collect::<Vec<_>>()
+        columns
+            .into_iter()
+            .map(|column| (Just(column), value("articles", column)))
+            .collect::<Vec<_>>()
     })
 }
 
 fn columns(table: &'static str) -> Vec<Col> {
-    let col = |path: &[usize], cell| Col { path: path.to_vec(), cell };
+    let col = |path: &[usize], cell| Col {
+        path: path.to_vec(),
+        cell,
+    };
     match table {
         "articles" => {
-            let own = (0..ARTICLE.len()).filter(|cell| *cell != META).map(|cell| col(&[], Some(cell)));
+            let own = (0..ARTICLE.len())
+                .filter(|cell| *cell != META)
+                .map(|cell| col(&[], Some(cell)));
             let joined = [
                 col(&[FOLDER], None),
                 col(&[FOLDER], Some(0)),
@@ -136,9 +176,20 @@ fn columns(table: &'static str) -> Vec<Col> {
             ];
             own.chain([col(&[], None)]).chain(joined).collect()
         }
-        "folders" => vec![col(&[], None), col(&[], Some(0)), col(&[], Some(1)), col(&[1], Some(0))],
+        "folders" => vec![
+            col(&[], None),
+            col(&[], Some(0)),
+            col(&[], Some(1)),
+            col(&[1], Some(0)),
+        ],
         "notes" => {
-            vec![col(&[], None), col(&[], Some(0)), col(&[], Some(1)), col(&[1], Some(0)), col(&[1, FOLDER], Some(0))]
+            vec![
+                col(&[], None),
+                col(&[], Some(0)),
+                col(&[], Some(1)),
+                col(&[1], Some(0)),
+                col(&[1, FOLDER], Some(0)),
+            ]
         }
         other => panic!("no conditions on {other}"),
     }
@@ -168,12 +219,18 @@ fn leaf(table: &'static str, col: Col, deep: bool) -> BoxedStrategy<Leaf> {
             let among = prop_oneof![
                 prop::option::of(condition("folders", false)).prop_map(|inner| Leaf::Among(
                     "folders",
-                    Col { path: vec![], cell: Some(0) },
+                    Col {
+                        path: vec![],
+                        cell: Some(0)
+                    },
                     inner.map(Box::new)
                 )),
                 prop::option::of(condition("articles", false)).prop_map(|inner| Leaf::Among(
                     "articles",
-                    Col { path: vec![], cell: Some(1) },
+                    Col {
+                        path: vec![],
+                        cell: Some(1)
+                    },
                     inner.map(Box::new)
                 )),
             ];
@@ -187,8 +244,14 @@ fn leaf(table: &'static str, col: Col, deep: bool) -> BoxedStrategy<Leaf> {
 pub fn condition(table: &'static str, deep: bool) -> BoxedStrategy<Condition> {
     let mut columns = columns(table);
     if table == "articles" {
-        columns.push(Col { path: vec![AUTHOR], cell: Some(0) });
-        columns.push(Col { path: vec![], cell: Some(META) });
+        columns.push(Col {
+            path: vec![AUTHOR],
+            cell: Some(0),
+        });
+        columns.push(Col {
+            path: vec![],
+            cell: Some(META),
+        });
     }
     let on = prop::sample::select(columns).prop_flat_map(move |col| {
         let leaf = match (col.path.as_slice(), col.cell) {
@@ -213,19 +276,27 @@ pub fn condition(table: &'static str, deep: bool) -> BoxedStrategy<Condition> {
     leaves
         .prop_recursive(3, size, 3, |inner| {
             prop_oneof![
-                (inner.clone(), inner.clone()).prop_map(|(l, r)| Condition::And(Box::new(l), Box::new(r))),
-                (inner.clone(), inner.clone()).prop_map(|(l, r)| Condition::Or(Box::new(l), Box::new(r))),
-                inner.clone().prop_map(|inner| Condition::Not(Box::new(inner))),
+                (inner.clone(), inner.clone())
+                    .prop_map(|(l, r)| Condition::And(Box::new(l), Box::new(r))),
+                (inner.clone(), inner.clone())
+                    .prop_map(|(l, r)| Condition::Or(Box::new(l), Box::new(r))),
+                inner
+                    .clone()
+                    .prop_map(|inner| Condition::Not(Box::new(inner))),
                 prop::collection::vec(inner, 0..4).prop_map(Condition::AnyOf),
             ]
         })
         .boxed()
 }
 
-/// The same condition where the members of the account are out of reach, and in a sector its site's articles.
+/// The same condition where the members of the account are out of reach, and in a sector its site's
+/// articles.
 pub fn narrow(condition: &Condition, table: &'static str, reach: &Reach) -> Condition {
-    let inner =
-        |inner: &Option<Box<Condition>>, table| inner.as_ref().map(|inner| Box::new(narrow(inner, table, reach)));
+    let inner = |inner: &Option<Box<Condition>>, table| {
+        inner
+            .as_ref()
+            .map(|inner| Box::new(narrow(inner, table, reach)))
+    };
     match condition {
         Condition::On(col, leaf) => {
             let out_of_reach = match table {
@@ -234,7 +305,9 @@ pub fn narrow(condition: &Condition, table: &'static str, reach: &Reach) -> Cond
                 _ => false,
             };
             let leaf = match leaf {
-                Leaf::Among(of, other, condition) => Leaf::Among(of, other.clone(), inner(condition, of)),
+                Leaf::Among(of, other, condition) => {
+                    Leaf::Among(of, other.clone(), inner(condition, of))
+                }
                 leaf => leaf.clone(),
             };
             if !out_of_reach {
@@ -242,18 +315,30 @@ pub fn narrow(condition: &Condition, table: &'static str, reach: &Reach) -> Cond
             }
             match leaf {
                 Leaf::Null | Leaf::NotNull | Leaf::Among(..) => Condition::AnyOf(Vec::new()),
-                leaf => Condition::On(Col { path: Vec::new(), cell: Some(0) }, leaf),
+                leaf => Condition::On(
+                    Col {
+                        path: Vec::new(),
+                        cell: Some(0),
+                    },
+                    leaf,
+                ),
             }
         }
-        Condition::Exists(child, column, condition) => Condition::Exists(child, *column, inner(condition, child)),
-        Condition::And(left, right) => {
-            Condition::And(narrow(left, table, reach).into(), narrow(right, table, reach).into())
+        Condition::Exists(child, column, condition) => {
+            Condition::Exists(child, *column, inner(condition, child))
         }
-        Condition::Or(left, right) => {
-            Condition::Or(narrow(left, table, reach).into(), narrow(right, table, reach).into())
-        }
+        Condition::And(left, right) => Condition::And(
+            narrow(left, table, reach).into(),
+            narrow(right, table, reach).into(),
+        ),
+        Condition::Or(left, right) => Condition::Or(
+            narrow(left, table, reach).into(),
+            narrow(right, table, reach).into(),
+        ),
         Condition::Not(inner) => Condition::Not(narrow(inner, table, reach).into()),
-        Condition::AnyOf(all) => Condition::AnyOf(all.iter().map(|one| narrow(one, table, reach)).collect()),
+        Condition::AnyOf(all) => {
+            Condition::AnyOf(all.iter().map(|one| narrow(one, table, reach)).collect())
+        }
     }
 }
 
@@ -264,7 +349,8 @@ pub fn reach() -> impl Strategy<Value = Reach> {
         3 => site.prop_map(|(account, site, _)| Reach { account, sites: Some(vec![site]), sector: None }),
         1 => (1_i64..3).prop_flat_map(|account| {
             let sites: Vec<_> = SITES.iter().filter(|(owner, ..)| *owner == account).map(|(_, site, _)| *site).collect();
-            // One site of several is a scope over several, too: it is told from a single one by its length.
+            // One site of several is a scope over several, too: it is told from a single one by its
+            // length.
             any::<bool>().prop_map(move |all| {
                 let sites = Some(if all { sites.clone() } else { Vec::new() });
                 Reach { account, sites, sector: None }
@@ -277,9 +363,17 @@ pub fn reach() -> impl Strategy<Value = Reach> {
 
 pub fn operation() -> impl Strategy<Value = Operation> {
     let articles = || prop::option::of(condition("articles", true));
-    let order = || prop::collection::vec((prop::sample::select(columns("articles")), any::<bool>()), 0..3);
+    let order = || {
+        prop::collection::vec(
+            (prop::sample::select(columns("articles")), any::<bool>()),
+            0..3,
+        )
+    };
     let own = || {
-        let own: Vec<_> = columns("articles").into_iter().filter(|col| col.path.is_empty()).collect();
+        let own: Vec<_> = columns("articles")
+            .into_iter()
+            .filter(|col| col.path.is_empty())
+            .collect();
         prop::collection::vec((prop::sample::select(own), any::<bool>()), 0..3)
     };
     let output = prop_oneof![
@@ -291,7 +385,12 @@ pub fn operation() -> impl Strategy<Value = Operation> {
         prop::sample::select(vec![0_usize, 1, 2, 4, 6]).prop_map(Output::Greatest),
     ];
     let row = || {
-        (value("articles", 0), value("articles", 1), value("articles", SLUG), value("articles", FOLDER))
+        (
+            value("articles", 0),
+            value("articles", 1),
+            value("articles", SLUG),
+            value("articles", FOLDER),
+        )
             .prop_map(<[Cell; 4]>::from)
     };
     let name = || prop::sample::select(vec!["x", "y", "it's"]).prop_map(str::to_owned);
@@ -325,44 +424,94 @@ pub fn world() -> impl Strategy<Value = World> {
     let site = || prop::sample::select(SITES.to_vec());
     let members = prop::collection::vec((1_i64..3, text()), 4);
     let folders = prop::collection::vec((site(), text(), value("folders", 1)), 8);
-    let cells = || (0..ARTICLE.len()).map(|column| value("articles", column)).collect::<Vec<_>>();
+    let cells = || {
+        (0..ARTICLE.len())
+            .map(|column| value("articles", column))
+            .collect::<Vec<_>>()
+    };
     let articles = prop::collection::vec((site(), cells()), 0..13);
     let sectors: Vec<_> = SITES
         .iter()
-        .flat_map(|(account, site, sectors)| sectors.iter().map(|sector| vec![*account, *site, *sector]))
+        .flat_map(|(account, site, sectors)| {
+            sectors.iter().map(|sector| vec![*account, *site, *sector])
+        })
         .collect();
-    let notes = prop::collection::vec((prop::sample::select(sectors), text(), value("notes", 1)), 0..10);
+    let notes = prop::collection::vec(
+        (prop::sample::select(sectors), text(), value("notes", 1)),
+        0..10,
+    );
     (members, folders, articles, notes).prop_map(|(members, folders, articles, notes)| {
-        let row = |tenant: Vec<i64>, key: i64, cells: Vec<Cell>| Row { tenant, key: Cell::Int(key), cells };
-        let mut world = World { references: references(), ..World::default() };
+        let row = |tenant: Vec<i64>, key: i64, cells: Vec<Cell>| Row {
+            tenant,
+            key: Cell::Int(key),
+            cells,
+        };
+        let mut world = World {
+            references: references(),
+            ..World::default()
+        };
         let named = |name: &str| vec![Cell::Text(name.to_owned())];
         let tables = &mut world.tables;
-        tables.insert("sites", SITES.iter().map(|(account, site, _)| row(vec![*account], *site, named("s"))).collect());
-        let sectors = SITES
-            .iter()
-            .flat_map(|(account, site, sectors)| sectors.iter().map(|id| row(vec![*account, *site], *id, named("s"))));
+        tables.insert(
+            "sites",
+            SITES
+                .iter()
+                .map(|(account, site, _)| row(vec![*account], *site, named("s")))
+                .collect(),
+        );
+        let sectors = SITES.iter().flat_map(|(account, site, sectors)| {
+            sectors
+                .iter()
+                .map(|id| row(vec![*account, *site], *id, named("s")))
+        });
         tables.insert("sectors", sectors.collect());
-        let numbered = |(index, cells): (usize, (Vec<i64>, Vec<Cell>))| row(cells.0, index as i64 + 1, cells.1);
-        let members = members.into_iter().map(|(account, name)| (vec![account], vec![Cell::Text(name)]));
+        let numbered = |(index, cells): (usize, (Vec<i64>, Vec<Cell>))| {
+            row(cells.0, index as i64 + 1, cells.1)
+        };
+        let members = members
+            .into_iter()
+            .map(|(account, name)| (vec![account], vec![Cell::Text(name)]));
         tables.insert("members", members.enumerate().map(numbered).collect());
         let folders = folders
             .into_iter()
-            .map(|((account, site, _), name, parent)| (vec![account, site], vec![Cell::Text(name), parent]));
+            .map(|((account, site, _), name, parent)| {
+                (vec![account, site], vec![Cell::Text(name), parent])
+            });
         tables.insert("folders", folders.enumerate().map(numbered).collect());
-        let articles = articles.into_iter().enumerate().map(|(index, ((account, site, _), mut cells))| {
-            // A slug is unique within its site.
-            cells[SLUG] = Cell::Text(if index < 2 { "x".into() } else { format!("slug {index}") });
-            (vec![account, site], cells)
-        });
+        let articles =
+            articles
+                .into_iter()
+                .enumerate()
+                .map(|(index, ((account, site, _), mut cells))| {
+                    // A slug is unique within its site.
+                    cells[SLUG] = Cell::Text(if index < 2 {
+                        "x".into()
+                    } else {
+                        format!("slug {index}")
+                    });
+                    (vec![account, site], cells)
+                });
         let mut articles: Vec<_> = articles.enumerate().map(numbered).collect();
         articles.dedup_by(|a, b| a.tenant == b.tenant && a.cells[SLUG] == b.cells[SLUG]);
         tables.insert("articles", articles);
-        let notes = notes.into_iter().map(|(tenant, text, article)| (tenant, vec![Cell::Text(text), article]));
+        let notes = notes
+            .into_iter()
+            .map(|(tenant, text, article)| (tenant, vec![Cell::Text(text), article]));
         tables.insert("notes", notes.enumerate().map(numbered).collect());
-        let setting =
-            |account, name: &str| Row { tenant: vec![account], key: Cell::Text(name.into()), cells: named("v") };
-        tables.insert("settings", vec![setting(1, "x"), setting(2, "x"), setting(2, "y")]);
-        let profile = |account, site| Row { tenant: vec![account, site], key: Cell::Null, cells: named("m") };
+        let setting = |account, name: &str| Row {
+            tenant: vec![account],
+            key: Cell::Text(name.into()),
+            cells: named("v"),
+        };
+        tables.insert(
+            "settings",
+            vec![setting(1, "x"), setting(2, "x"), setting(2, "y")],
+        );
+        let profile = |account, site| Row {
+            tenant: vec![account, site],
+            key: Cell::Null,
+            cells: named("m"),
+        };
         tables.insert("profiles", vec![profile(1, 11), profile(2, 21)]);
         world
     })

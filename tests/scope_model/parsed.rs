@@ -1,12 +1,12 @@
-//! A second opinion on the rendered text, by a parser that the crate does not know: every table that a statement names
-//! has its tenant in the predicate that rules it, joined tables in their ON.
+//! A second opinion on the rendered text, by a parser that the crate does not know: every table
+//! that a statement names has its tenant in the predicate that rules it, joined tables in their ON.
 
 use std::ops::ControlFlow;
 
 use bailiwick::scope::{Dialect, Statement};
 use sqlparser::ast::{
-    self, Expr, FromTable, InTarget, JoinOperator, OnConflictAction, OnInsert, Select, SetExpr, TableFactor,
-    TableObject, TableWithJoins, Visit, Visitor,
+    self, Expr, FromTable, InTarget, JoinOperator, OnConflictAction, OnInsert, Select, SetExpr,
+    TableFactor, TableObject, TableWithJoins, Visit, Visitor,
 };
 use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
@@ -23,10 +23,18 @@ pub fn tenant_of_every_table(statement: &Statement, dialect: Dialect, reach: &Re
     };
     let parsed = parsed.unwrap_or_else(|error| panic!("{error}: {sql}"));
     assert_eq!(parsed.len(), 1, "one statement: {sql}");
-    let mut tables = Tables { sql, reach, found: 0, named: 0 };
+    let mut tables = Tables {
+        sql,
+        reach,
+        found: 0,
+        named: 0,
+    };
     tables.top(&parsed[0]);
     let _ = parsed[0].visit(&mut tables);
-    assert_eq!(tables.found, tables.named, "every table that is named was looked at: {sql}");
+    assert_eq!(
+        tables.found, tables.named,
+        "every table that is named was looked at: {sql}"
+    );
     tables.found
 }
 
@@ -61,22 +69,47 @@ impl Tables<'_> {
             ast::Statement::Query(_) => {}
             ast::Statement::Update(update) => self.from(&update.table, update.selection.as_ref()),
             ast::Statement::Delete(delete) => {
-                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
-                from.iter().for_each(|from| self.from(from, delete.selection.as_ref()));
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) =
+                    &delete.from;
+                from.iter()
+                    .for_each(|from| self.from(from, delete.selection.as_ref()));
             }
             ast::Statement::Insert(insert) => self.insert(insert),
             other => panic!("no such statement is made: {other}"),
         }
     }
 
-    /// The row of an insert is stamped: its first columns are the tenant's, and its values are placeholders.
+    /// The row of an insert is stamped: its first columns are the tenant's, and its values are
+    /// placeholders.
     fn insert(&mut self, insert: &ast::Insert) {
-        let TableObject::TableName(name) = &insert.table else { panic!("{}", self.sql) };
+        let TableObject::TableName(name) = &insert.table else {
+            panic!("{}", self.sql)
+        };
         let table = name.to_string().replace('"', "");
         let tenant = facts(&table).names.split(", ").take(facts(&table).tenant);
-        let columns: Vec<_> = insert.columns.iter().map(|column| column.to_string().replace('"', "")).collect();
-        assert!(columns.iter().map(String::as_str).take(facts(&table).tenant).eq(tenant), "{}", self.sql);
-        assert_eq!(columns.len(), columns.iter().collect::<std::collections::BTreeSet<_>>().len(), "{}", self.sql);
+        let columns: Vec<_> = insert
+            .columns
+            .iter()
+            .map(|column| column.to_string().replace('"', ""))
+            .collect();
+        assert!(
+            columns
+                .iter()
+                .map(String::as_str)
+                .take(facts(&table).tenant)
+                .eq(tenant),
+            "{}",
+            self.sql
+        );
+        assert_eq!(
+            columns.len(),
+            columns
+                .iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .len(),
+            "{}",
+            self.sql
+        );
         match insert.source.as_deref().map(|query| query.body.as_ref()) {
             Some(SetExpr::Select(_)) => {}
             other => panic!("an insert selects its rows: {other:?}"),
@@ -85,12 +118,19 @@ impl Tables<'_> {
         match &insert.on {
             None => {}
             Some(OnInsert::OnConflict(conflict)) => {
-                let Some(ast::ConflictTarget::Columns { columns, .. }) = &conflict.conflict_target else {
+                let Some(ast::ConflictTarget::Columns { columns, .. }) = &conflict.conflict_target
+                else {
                     panic!("{}", self.sql)
                 };
                 let target: Vec<_> = columns.iter().map(|column| column.value.as_str()).collect();
                 assert!(
-                    target.starts_with(&facts(&table).names.split(", ").take(facts(&table).tenant).collect::<Vec<_>>())
+                    target.starts_with(
+                        &facts(&table)
+                            .names
+                            .split(", ")
+                            .take(facts(&table).tenant)
+                            .collect::<Vec<_>>()
+                    )
                 );
                 if let OnConflictAction::DoUpdate(update) = &conflict.action {
                     self.ruled(&table, &table, update.selection.as_ref());
@@ -119,7 +159,9 @@ impl Tables<'_> {
         match factor {
             TableFactor::Table { name, alias, .. } => {
                 let table = name.to_string().replace('"', "");
-                let called = alias.as_ref().map_or(table.clone(), |alias| alias.name.value.clone());
+                let called = alias
+                    .as_ref()
+                    .map_or(table.clone(), |alias| alias.name.value.clone());
                 self.ruled(&table, &called, predicate);
                 self.found += 1;
             }
@@ -129,25 +171,44 @@ impl Tables<'_> {
         }
     }
 
-    /// Among the conjuncts is `called.column = placeholder` for each tenant column that the scope knows; for several
-    /// sites, `IN (placeholders)`, or FALSE for none.
+    /// Among the conjuncts is `called.column = placeholder` for each tenant column that the scope
+    /// knows; for several sites, `IN (placeholders)`, or FALSE for none.
     fn ruled(&self, table: &str, called: &str, predicate: Option<&Expr>) {
         let mut conjuncts = Vec::new();
-        flatten(predicate.unwrap_or_else(|| panic!("{called} has no predicate: {}", self.sql)), &mut conjuncts);
-        let known = 1 + usize::from(self.reach.sites.is_some()) + usize::from(self.reach.sector.is_some());
-        for column in facts(table).names.split(", ").take(facts(table).tenant.min(known)) {
+        flatten(
+            predicate.unwrap_or_else(|| panic!("{called} has no predicate: {}", self.sql)),
+            &mut conjuncts,
+        );
+        let known =
+            1 + usize::from(self.reach.sites.is_some()) + usize::from(self.reach.sector.is_some());
+        for column in facts(table)
+            .names
+            .split(", ")
+            .take(facts(table).tenant.min(known))
+        {
             let is_it = |expr: &Expr| {
                 matches!(expr, Expr::CompoundIdentifier(parts)
                 if parts.iter().map(|part| part.value.as_str()).eq([called, column]))
             };
-            let is_placeholder =
-                |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, ast::Value::Placeholder(_)));
-            let several = column == "site_id" && self.reach.sites.as_ref().is_some_and(|sites| sites.len() != 1);
+            let is_placeholder = |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, ast::Value::Placeholder(_)));
+            let several = column == "site_id"
+                && self
+                    .reach
+                    .sites
+                    .as_ref()
+                    .is_some_and(|sites| sites.len() != 1);
             let found = conjuncts.iter().any(|conjunct| match conjunct {
-                Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right } => is_it(left) && is_placeholder(right),
-                Expr::In { expr, target: InTarget::List(list), negated: false, .. } => {
-                    several && is_it(expr) && list.iter().all(is_placeholder)
-                }
+                Expr::BinaryOp {
+                    left,
+                    op: ast::BinaryOperator::Eq,
+                    right,
+                } => is_it(left) && is_placeholder(right),
+                Expr::In {
+                    expr,
+                    target: InTarget::List(list),
+                    negated: false,
+                    ..
+                } => several && is_it(expr) && list.iter().all(is_placeholder),
                 Expr::Value(value) => several && value.value == ast::Value::Boolean(false),
                 _ => false,
             });
@@ -158,7 +219,11 @@ impl Tables<'_> {
 
 fn flatten<'a>(expr: &'a Expr, conjuncts: &mut Vec<&'a Expr>) {
     match expr {
-        Expr::BinaryOp { left, op: ast::BinaryOperator::And, right } => {
+        Expr::BinaryOp {
+            left,
+            op: ast::BinaryOperator::And,
+            right,
+        } => {
             flatten(left, conjuncts);
             flatten(right, conjuncts);
         }

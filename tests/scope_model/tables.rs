@@ -1,4 +1,5 @@
-//! The tables that the generated statements are about, and how a condition of the oracle's reads in the crate's terms.
+//! The tables that the generated statements are about, and how a condition of the oracle's reads in
+//! the crate's terms.
 
 use bailiwick::scope::state::SeveralSites;
 use bailiwick::scope::traits::{ColumnValue, Comparable, Covers, Reachable, ScopeLevel};
@@ -64,7 +65,8 @@ table! { pub struct Note: Sector in "notes" {
     reference ARTICLE = "article_id" to Option<Article>;
 } }
 
-/// How a column is read: the tenant columns are integers, and so is the key unless it says otherwise.
+/// How a column is read: the tenant columns are integers, and so is the key unless it says
+/// otherwise.
 #[derive(Clone, Copy)]
 pub enum Kind {
     Int,
@@ -87,8 +89,20 @@ pub struct Facts {
 }
 
 pub const TABLES: [Facts; 8] = [
-    Facts { name: "sites", tenant: 1, key: Some(Kind::Int), cells: &[Kind::Text], names: "account_id, id, name" },
-    Facts { name: "members", tenant: 1, key: Some(Kind::Int), cells: &[Kind::Text], names: "account_id, id, name" },
+    Facts {
+        name: "sites",
+        tenant: 1,
+        key: Some(Kind::Int),
+        cells: &[Kind::Text],
+        names: "account_id, id, name",
+    },
+    Facts {
+        name: "members",
+        tenant: 1,
+        key: Some(Kind::Int),
+        cells: &[Kind::Text],
+        names: "account_id, id, name",
+    },
     Facts {
         name: "settings",
         tenant: 1,
@@ -96,7 +110,13 @@ pub const TABLES: [Facts; 8] = [
         cells: &[Kind::Text],
         names: "account_id, name, value",
     },
-    Facts { name: "profiles", tenant: 2, key: None, cells: &[Kind::Text], names: "account_id, site_id, motto" },
+    Facts {
+        name: "profiles",
+        tenant: 2,
+        key: None,
+        cells: &[Kind::Text],
+        names: "account_id, site_id, motto",
+    },
     Facts {
         name: "sectors",
         tenant: 2,
@@ -151,7 +171,9 @@ pub fn facts(table: &str) -> &'static Facts {
 }
 
 pub fn kind(table: &str, col: &Col) -> Kind {
-    let end = col.path.iter().fold(table, |table, cell| references()[&(facts(table).name, *cell)]);
+    let end = col.path.iter().fold(table, |table, cell| {
+        references()[&(facts(table).name, *cell)]
+    });
     col.cell.map_or(Kind::Int, |cell| facts(end).cells[cell])
 }
 
@@ -345,10 +367,18 @@ fn article_column<L: Whole>(col: &Col, leaf: &Leaf) -> Filter<Article, L> {
         ([], Some(AUTHOR)) => nullable(Article::AUTHOR, leaf, plain),
         ([FOLDER], None) => nullable(Article::FOLDER.then(Folder::ID), leaf, plain),
         ([FOLDER], Some(0)) => nullable(Article::FOLDER.then(Folder::NAME), leaf, text),
-        ([FOLDER, 1], Some(0)) => nullable(Article::FOLDER.then(Folder::PARENT).then(Folder::NAME), leaf, text),
-        ([FOLDER, 1, 1], Some(0)) => {
-            nullable(Article::FOLDER.then(Folder::PARENT.then(Folder::PARENT)).then(Folder::NAME), leaf, text)
-        }
+        ([FOLDER, 1], Some(0)) => nullable(
+            Article::FOLDER.then(Folder::PARENT).then(Folder::NAME),
+            leaf,
+            text,
+        ),
+        ([FOLDER, 1, 1], Some(0)) => nullable(
+            Article::FOLDER
+                .then(Folder::PARENT.then(Folder::PARENT))
+                .then(Folder::NAME),
+            leaf,
+            text,
+        ),
         ([AUTHOR], Some(0)) => L::author(leaf),
         other => panic!("no such column: {other:?}"),
     }
@@ -357,7 +387,9 @@ fn article_column<L: Whole>(col: &Col, leaf: &Leaf) -> Filter<Article, L> {
 pub fn folder<L: Whole>(condition: &Condition) -> Filter<Folder, L> {
     combined(condition, folder_column, |exists| match exists {
         Condition::Exists("folders", _, Some(inner)) => Folder::PARENT.exists_where(folder(inner)),
-        Condition::Exists("articles", _, Some(inner)) => Article::FOLDER.exists_where(article(inner)),
+        Condition::Exists("articles", _, Some(inner)) => {
+            Article::FOLDER.exists_where(article(inner))
+        }
         Condition::Exists("folders", ..) => Folder::PARENT.exists(),
         _ => Article::FOLDER.exists(),
     })
@@ -374,13 +406,19 @@ fn folder_column<L: Whole>(col: &Col, leaf: &Leaf) -> Filter<Folder, L> {
 }
 
 pub fn note<L: Whole>(condition: &Condition) -> Filter<Note, L> {
-    combined(condition, note_column, |_| panic!("nothing refers to a note"))
+    combined(condition, note_column, |_| {
+        panic!("nothing refers to a note")
+    })
 }
 
 fn note_column<L: Whole>(col: &Col, leaf: &Leaf) -> Filter<Note, L> {
     match (col.path.as_slice(), col.cell) {
         ([1], Some(0)) => nullable(Note::ARTICLE.then(Article::TITLE), leaf, text),
-        ([1, FOLDER], Some(0)) => nullable(Note::ARTICLE.then(Article::FOLDER).then(Folder::NAME), leaf, text),
+        ([1, FOLDER], Some(0)) => nullable(
+            Note::ARTICLE.then(Article::FOLDER).then(Folder::NAME),
+            leaf,
+            text,
+        ),
         ([], Some(0)) => text(Note::TEXT, leaf),
         _ => own_note_column(col, leaf),
     }
@@ -388,7 +426,9 @@ fn note_column<L: Whole>(col: &Col, leaf: &Leaf) -> Filter<Note, L> {
 
 /// What the scope of a sector may say of a note.
 pub fn own_note(condition: &Condition) -> Filter<Note, Sector> {
-    combined(condition, own_note_column, |_| panic!("nothing refers to a note"))
+    combined(condition, own_note_column, |_| {
+        panic!("nothing refers to a note")
+    })
 }
 
 fn own_note_column<L: ScopeLevel>(col: &Col, leaf: &Leaf) -> Filter<Note, L> {
@@ -471,7 +511,10 @@ macro_rules! with_article_column {
                 $body
             }
             ([10, 1, 1], Some(0)) => {
-                let $column = Article::FOLDER.then(Folder::PARENT).then(Folder::PARENT).then(Folder::NAME);
+                let $column = Article::FOLDER
+                    .then(Folder::PARENT)
+                    .then(Folder::PARENT)
+                    .then(Folder::NAME);
                 $body
             }
             other => panic!("no such column: {other:?}"),

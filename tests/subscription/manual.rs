@@ -1,4 +1,5 @@
-//! Writes the manual's table and diagram from the public table, so that they cannot say anything else.
+//! Writes the manual's table and diagram from the public table, so that they cannot say anything
+//! else.
 
 use std::fmt::Write;
 
@@ -29,7 +30,12 @@ pub fn markdown() -> String {
         "\nIn bold the status from then on; the rest are refusals.\n\n| command | what it says |\n|---|---|\n",
     );
     for command in CommandKind::ALL {
-        let _ = writeln!(page, "| `{}` | {} |", command.as_str(), command.explanation());
+        let _ = writeln!(
+            page,
+            "| `{}` | {} |",
+            command.as_str(),
+            command.explanation()
+        );
     }
     page.push_str("\n| refusal | why, \"it\" being the subscription |\n|---|---|\n");
     for reason in RefusalReason::ALL {
@@ -59,16 +65,26 @@ fn node(status: Status) -> Node {
     }
 }
 
-/// How an edge runs, corner by corner, and where its label stands. Edges that the table gains must be laid out here.
+/// How an edge runs, corner by corner, and where its label stands. Edges that the table gains must
+/// be laid out here.
 fn route(from: Status, to: Status) -> (Vec<(i32, i32)>, Label) {
     use Status::*;
     match (from, to) {
         (Incomplete, Trialing) => (vec![(250, 122), (370, 122)], (308, 114, "middle")),
-        (Incomplete, Active) => (vec![(200, 80), (200, 40), (810, 40), (810, 300)], (465, 32, "middle")),
+        (Incomplete, Active) => (
+            vec![(200, 80), (200, 40), (810, 40), (810, 300)],
+            (465, 32, "middle"),
+        ),
         (Incomplete, IncompleteExpired) => (vec![(70, 164), (70, 680)], (78, 440, "start")),
         (Incomplete, Canceled) => (vec![(236, 164), (236, 680)], (228, 610, "end")),
-        (Trialing, Active) => (vec![(560, 142), (745, 142), (745, 300)], (650, 134, "middle")),
-        (Trialing, PastDue) => (vec![(560, 102), (1075, 102), (1075, 300)], (945, 94, "middle")),
+        (Trialing, Active) => (
+            vec![(560, 142), (745, 142), (745, 300)],
+            (650, 134, "middle"),
+        ),
+        (Trialing, PastDue) => (
+            vec![(560, 102), (1075, 102), (1075, 300)],
+            (945, 94, "middle"),
+        ),
         (Trialing, Paused) => (vec![(487, 164), (487, 300)], (495, 236, "start")),
         (Trialing, Canceled) => (vec![(390, 164), (390, 680)], (382, 440, "end")),
         (Active, Paused) => (vec![(695, 325), (562, 325)], (631, 317, "middle")),
@@ -76,12 +92,22 @@ fn route(from: Status, to: Status) -> (Vec<(i32, i32)>, Label) {
         (Active, PastDue) => (vec![(865, 325), (990, 325)], (925, 302, "middle")),
         (PastDue, Active) => (vec![(990, 358), (865, 358)], (930, 376, "middle")),
         (PastDue, Unpaid) => (vec![(1075, 384), (1075, 500)], (1067, 440, "end")),
-        (Unpaid, Active) => (vec![(990, 535), (810, 535), (810, 396)], (900, 527, "middle")),
+        (Unpaid, Active) => (
+            vec![(990, 535), (810, 535), (810, 396)],
+            (900, 527, "middle"),
+        ),
         (Paused, Canceled) => (vec![(487, 384), (487, 680)], (495, 440, "start")),
         (Active, Canceled) => (vec![(725, 396), (725, 680)], (717, 440, "end")),
-        (PastDue, Canceled) => (vec![(1160, 342), (1200, 342), (1200, 680)], (1192, 610, "end")),
+        (PastDue, Canceled) => (
+            vec![(1160, 342), (1200, 342), (1200, 680)],
+            (1192, 610, "end"),
+        ),
         (Unpaid, Canceled) => (vec![(1005, 570), (1005, 680)], (997, 617, "end")),
-        _ => panic!("lay out the edge from {} to {} in tests/subscription/manual.rs", from.as_str(), to.as_str()),
+        _ => panic!(
+            "lay out the edge from {} to {} in tests/subscription/manual.rs",
+            from.as_str(),
+            to.as_str()
+        ),
     }
 }
 
@@ -102,7 +128,8 @@ fn spoken(command: CommandKind) -> String {
     command.as_str().replace('_', " ")
 }
 
-/// The state diagram: plain SVG, without blank lines, so that Markdown passes it through as one block.
+/// The state diagram: plain SVG, without blank lines, so that Markdown passes it through as one
+/// block.
 pub fn diagram() -> String {
     let mut svg = String::from(concat!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1240 780" width="100%" role="img" "#,
@@ -139,7 +166,11 @@ pub fn diagram() -> String {
 
 /// The commands that lead from one status to another.
 fn commands(from: Status, to: Status) -> Vec<String> {
-    CommandKind::ALL.iter().filter(|&&command| transition(from, command) == Ok(to)).map(|&c| spoken(c)).collect()
+    CommandKind::ALL
+        .iter()
+        .filter(|&&command| transition(from, command) == Ok(to))
+        .map(|&c| spoken(c))
+        .collect()
 }
 
 fn edge(svg: &mut String, from: Status, to: Status) {
@@ -149,7 +180,11 @@ fn edge(svg: &mut String, from: Status, to: Status) {
     }
     let (points, (x, y, anchor)) = route(from, to);
     let (_, colour) = colours(to);
-    let dash = if to == Status::Canceled { r#" stroke-dasharray="5 4""# } else { "" };
+    let dash = if to == Status::Canceled {
+        r#" stroke-dasharray="5 4""#
+    } else {
+        ""
+    };
     let _ = writeln!(
         svg,
         r##"<path d="{}" fill="none" stroke="{colour}" stroke-width="1.6"{dash} marker-end="url(#bailiwick-{})"/>"##,
@@ -161,7 +196,11 @@ fn edge(svg: &mut String, from: Status, to: Status) {
         r##"<text text-anchor="{anchor}" fill="#37414f" stroke="#ffffff" stroke-width="4" paint-order="stroke">"##
     );
     for (line, command) in (0..).zip(commands) {
-        let _ = write!(svg, r#"<tspan x="{x}" y="{}">{command}</tspan>"#, y + line * LINE);
+        let _ = write!(
+            svg,
+            r#"<tspan x="{x}" y="{}">{command}</tspan>"#,
+            y + line * LINE
+        );
     }
     svg.push_str("</text>\n");
 }
@@ -173,10 +212,17 @@ fn rounded(points: &[(i32, i32)]) -> String {
     for window in points.windows(3) {
         let [before, corner, after] = [window[0], window[1], window[2]];
         let near = |other: (i32, i32)| {
-            (corner.0 + (other.0 - corner.0).clamp(-10, 10), corner.1 + (other.1 - corner.1).clamp(-10, 10))
+            (
+                corner.0 + (other.0 - corner.0).clamp(-10, 10),
+                corner.1 + (other.1 - corner.1).clamp(-10, 10),
+            )
         };
         let (start, end) = (near(before), near(after));
-        let _ = write!(path, " L{} {} Q{} {} {} {}", start.0, start.1, corner.0, corner.1, end.0, end.1);
+        let _ = write!(
+            path,
+            " L{} {} Q{} {} {} {}",
+            start.0, start.1, corner.0, corner.1, end.0, end.1
+        );
     }
     let _ = write!(path, " L{} {}", last.0, last.1);
     path
@@ -190,7 +236,11 @@ fn state(svg: &mut String, status: Status) {
         r#"<rect x="{left}" y="{top}" width="{width}" height="{height}" rx="10" fill="{fill}" stroke="{line}" stroke-width="1.6"/>"#
     );
     let stays = commands(status, status);
-    let title = if stays.is_empty() { top + height / 2 + 5 } else { top + 23 };
+    let title = if stays.is_empty() {
+        top + height / 2 + 5
+    } else {
+        top + 23
+    };
     let _ = writeln!(
         svg,
         r##"<text x="{middle}" y="{title}" text-anchor="middle" font-size="16" font-weight="600" fill="#1d2530">{}</text>"##,
@@ -199,7 +249,11 @@ fn state(svg: &mut String, status: Status) {
     if !stays.is_empty() {
         svg.push_str(r##"<text text-anchor="middle" font-size="12" fill="#56606e">"##);
         for (line, command) in (0..).zip(stays) {
-            let _ = write!(svg, r#"<tspan x="{middle}" y="{}">{command}</tspan>"#, title + 18 + line * LINE);
+            let _ = write!(
+                svg,
+                r#"<tspan x="{middle}" y="{}">{command}</tspan>"#,
+                title + 18 + line * LINE
+            );
         }
         svg.push_str("</text>\n");
     }

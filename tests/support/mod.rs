@@ -54,7 +54,12 @@ pub fn account(id: i64, status: AccountStatus) -> Account {
 /// An account in good standing on a free plan.
 pub fn tenant(id: i64) -> Tenant {
     let plan = Some(Arc::new(plan(0, false)));
-    Tenant { account: account(id, AccountStatus::Active), plan, subscription: None, sites: Arc::new([]) }
+    Tenant {
+        account: account(id, AccountStatus::Active),
+        plan,
+        subscription: None,
+        sites: Arc::new([]),
+    }
 }
 
 /// An account that holds every privilege, so that its members' own decide.
@@ -71,7 +76,14 @@ pub fn operator(privilege: Privilege) -> Operator {
 
 pub fn operator_of(account: i64, privilege: Privilege) -> Operator {
     let privileges = Privileges::from_iter([privilege]);
-    let principal = Principal::session(2.into()).of_account(account.into()).with_privileges(privileges);
-    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&staff(account)), at(0));
+    let principal = Principal::session(2.into())
+        .of_account(account.into())
+        .with_privileges(privileges);
+    let decision = admit(
+        Route::Operator(privilege),
+        &Evidence::Verified(principal),
+        Some(&staff(account)),
+        at(0),
+    );
     decision.into_result().unwrap().into_operator().unwrap()
 }

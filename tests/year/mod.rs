@@ -1,5 +1,6 @@
-//! A year of a service, simulated: accounts that pay by bank transfer, Stripe and PayPal, with reports that are late, lost
-//! and sent again, doubled and out of order; and a host in memory that takes them, under the guards that each change names.
+//! A year of a service, simulated: accounts that pay by bank transfer, Stripe and PayPal, with
+//! reports that are late, lost and sent again, doubled and out of order; and a host in memory that
+//! takes them, under the guards that each change names.
 #![allow(dead_code, reason = "each file uses what it needs")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +8,8 @@ use std::sync::Arc;
 
 use bailiwick::account::AccountStatus;
 use bailiwick::bank_transfer::{
-    AfterRefund, BankTransfer, ConfirmedTransfer, Deposit, RefundFacts, TransferFacts, TransferRefund,
+    AfterRefund, BankTransfer, ConfirmedTransfer, Deposit, RefundFacts, TransferFacts,
+    TransferRefund,
 };
 use bailiwick::change::{Answer, RowChange};
 use bailiwick::credit::{Balance, Change, DeductRequest, DueGrant, Outcome, PriceList};
@@ -17,11 +19,14 @@ use bailiwick::money::Currency;
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{GraceMode, GraceSettings, Overpayment, PolicySettings};
-use bailiwick::provider::{AdoptionFacts, PaidFor, PaidInvoice, PaymentFacts, ProviderPayment, ProviderSnapshot};
+use bailiwick::provider::{
+    AdoptionFacts, PaidFor, PaidInvoice, PaymentFacts, ProviderPayment, ProviderSnapshot,
+};
 use bailiwick::right::{Privilege, Privileges};
 use bailiwick::subscription::{Command, Effect, SubscriptionStatus, Transition};
 use bailiwick::{
-    Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet, admit,
+    Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant,
+    Wallet, admit,
 };
 use chrono::{DateTime, Utc};
 
@@ -70,10 +75,20 @@ impl Random {
 pub enum What {
     Snapshot(ProviderSnapshot),
     Payment(ProviderPayment),
-    Transfer { transaction: String, amount: i64 },
-    Refund { transaction: String, total: i64, then: AfterRefund },
+    Transfer {
+        transaction: String,
+        amount: i64,
+    },
+    Refund {
+        transaction: String,
+        total: i64,
+        then: AfterRefund,
+    },
     Order(Command),
-    Spend { key: String, credits: i64 },
+    Spend {
+        key: String,
+        credits: i64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -96,12 +111,23 @@ pub fn story(seed: u64, accounts: usize) -> Vec<Happening> {
         let began = random.below(30 * DAY);
         match method(account) {
             PaymentMethod::BankTransfer => by_transfer(&mut random, account, began, &mut events),
-            PaymentMethod::Stripe => by_provider(&mut random, account, Provider::Stripe, began, &mut events),
-            PaymentMethod::Paypal => by_provider(&mut random, account, Provider::Paypal, began, &mut events),
+            PaymentMethod::Stripe => {
+                by_provider(&mut random, account, Provider::Stripe, began, &mut events)
+            }
+            PaymentMethod::Paypal => {
+                by_provider(&mut random, account, Provider::Paypal, began, &mut events)
+            }
         }
         for number in 0..random.below(40) {
-            let what = What::Spend { key: format!("spend-{number}"), credits: 1 + random.below(120) };
-            events.push(Happening { second: random.below(YEAR), account, what });
+            let what = What::Spend {
+                key: format!("spend-{number}"),
+                credits: 1 + random.below(120),
+            };
+            events.push(Happening {
+                second: random.below(YEAR),
+                account,
+                what,
+            });
         }
     }
     events.sort_by_key(|event| (event.second, event.account));
@@ -118,11 +144,21 @@ fn send(random: &mut Random, account: usize, made: i64, what: &What, events: &mu
     let times = if random.chance(20) { 3 } else { 1 };
     for _ in 0..times {
         let again = if times > 1 { random.below(2 * DAY) } else { 0 };
-        events.push(Happening { second: made + delay + again, account, what: what.clone() });
+        events.push(Happening {
+            second: made + delay + again,
+            account,
+            what: what.clone(),
+        });
     }
 }
 
-fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i64, events: &mut Vec<Happening>) {
+fn by_provider(
+    random: &mut Random,
+    account: usize,
+    provider: Provider,
+    began: i64,
+    events: &mut Vec<Happening>,
+) {
     let subscription = format!("sub_{account}");
     let snapshot = |status, made: i64, period: Period, ends| {
         What::Snapshot(ProviderSnapshot {
@@ -139,7 +175,13 @@ fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i
         })
     };
     let first = Interval::MONTHLY.period(at(began), 0).unwrap();
-    send(random, account, began, &snapshot(SubscriptionStatus::Incomplete, began, first, false), events);
+    send(
+        random,
+        account,
+        began,
+        &snapshot(SubscriptionStatus::Incomplete, began, first, false),
+        events,
+    );
     for number in 0..12 {
         let period = Interval::MONTHLY.period(at(began), number).unwrap();
         let start = (period.start - at(0)).num_seconds();
@@ -150,16 +192,34 @@ fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i
         let mut paid_at = start + 1;
         if story < 12 {
             let made = start + random.below(3600);
-            send(random, account, made, &snapshot(SubscriptionStatus::PastDue, made, period, false), events);
+            send(
+                random,
+                account,
+                made,
+                &snapshot(SubscriptionStatus::PastDue, made, period, false),
+                events,
+            );
             paid_at = made + 1 + random.below(8 * DAY);
         }
         if story < 3 {
             let made = paid_at;
-            send(random, account, made, &snapshot(SubscriptionStatus::Canceled, made, period, false), events);
+            send(
+                random,
+                account,
+                made,
+                &snapshot(SubscriptionStatus::Canceled, made, period, false),
+                events,
+            );
             return;
         }
         let ends = story == 99;
-        send(random, account, paid_at, &snapshot(SubscriptionStatus::Active, paid_at, period, ends), events);
+        send(
+            random,
+            account,
+            paid_at,
+            &snapshot(SubscriptionStatus::Active, paid_at, period, ends),
+            events,
+        );
         let payment = What::Payment(ProviderPayment {
             provider,
             subscription: subscription.clone(),
@@ -173,7 +233,13 @@ fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i
         send(random, account, paid_at, &payment, events);
         if ends {
             let made = (period.end - at(0)).num_seconds();
-            send(random, account, made, &snapshot(SubscriptionStatus::Canceled, made, period, false), events);
+            send(
+                random,
+                account,
+                made,
+                &snapshot(SubscriptionStatus::Canceled, made, period, false),
+                events,
+            );
             return;
         }
     }
@@ -181,10 +247,20 @@ fn by_provider(random: &mut Random, account: usize, provider: Provider, began: i
 
 fn by_transfer(random: &mut Random, account: usize, began: i64, events: &mut Vec<Happening>) {
     let mut second = began;
-    let mut order =
-        |second: i64, command: Command| events.push(Happening { second, account, what: What::Order(command) });
+    let mut order = |second: i64, command: Command| {
+        events.push(Happening {
+            second,
+            account,
+            what: What::Order(command),
+        })
+    };
     if random.chance(40) {
-        order(began, Command::StartTrial { until: at(began + 14 * DAY) });
+        order(
+            began,
+            Command::StartTrial {
+                until: at(began + 14 * DAY),
+            },
+        );
     }
     for _ in 0..random.below(4) {
         let command = match random.below(6) {
@@ -201,15 +277,27 @@ fn by_transfer(random: &mut Random, account: usize, began: i64, events: &mut Vec
         if second >= YEAR {
             return;
         }
-        // Two names for one account's transfers never meet; the same name for two accounts is a conflict.
+        // Two names for one account's transfers never meet; the same name for two accounts is a
+        // conflict.
         let transaction = format!("tx-{account}-{number}");
-        let amount =
-            [PRICE, PRICE, PRICE, PRICE, 20, 29, 2 * PRICE, 90, 110][usize::try_from(random.below(9)).unwrap()];
-        let what = What::Transfer { transaction: transaction.clone(), amount };
+        let amount = [PRICE, PRICE, PRICE, PRICE, 20, 29, 2 * PRICE, 90, 110]
+            [usize::try_from(random.below(9)).unwrap()];
+        let what = What::Transfer {
+            transaction: transaction.clone(),
+            amount,
+        };
         send(random, account, second, &what, events);
         if random.chance(6) {
-            let then = if random.chance(50) { AfterRefund::KeepService } else { AfterRefund::EndService };
-            let what = What::Refund { transaction, total: 1 + random.below(amount), then };
+            let then = if random.chance(50) {
+                AfterRefund::KeepService
+            } else {
+                AfterRefund::EndService
+            };
+            let what = What::Refund {
+                transaction,
+                total: 1 + random.below(amount),
+                then,
+            };
             send(random, account, second + 25 * DAY, &what, events);
         }
         second += 20 * DAY + random.below(20 * DAY);
@@ -243,7 +331,10 @@ pub struct Host {
 
 impl Host {
     pub fn new(accounts: usize) -> Self {
-        let grace = GraceSettings { seconds: GRACE.unsigned_abs(), mode: GraceMode::Full };
+        let grace = GraceSettings {
+            seconds: GRACE.unsigned_abs(),
+            mode: GraceMode::Full,
+        };
         let settings = PolicySettings {
             payment_methods: PaymentMethod::ALL.into(),
             renewal_slack_seconds: SLACK.unsigned_abs(),
@@ -276,7 +367,8 @@ impl Host {
                 },
                 plan: 1.into(),
                 subscription: Subscription {
-                    paypal_subscription_id: (payment_method == PaymentMethod::Paypal).then(|| format!("sub_{number}")),
+                    paypal_subscription_id: (payment_method == PaymentMethod::Paypal)
+                        .then(|| format!("sub_{number}")),
                     ..Subscription::new(id.into(), id.into(), 1.into(), payment_method, at(0))
                 },
                 wallet: Wallet::open(id.into(), at(0)),
@@ -298,7 +390,11 @@ impl Host {
     }
 
     fn plan(&self, id: &PlanId) -> Arc<Plan> {
-        self.plans.iter().find(|plan| plan.id == *id).unwrap().clone()
+        self.plans
+            .iter()
+            .find(|plan| plan.id == *id)
+            .unwrap()
+            .clone()
     }
 
     /// The job that a host runs now and then, or never.
@@ -309,7 +405,10 @@ impl Host {
     }
 
     fn advance(&mut self, number: usize, now: i64) {
-        for transition in self.policy.advance_subscription(&self.books[number].subscription, at(now)) {
+        for transition in self
+            .policy
+            .advance_subscription(&self.books[number].subscription, at(now))
+        {
             self.carry_out(number, transition, now);
         }
         let books = &mut self.books[number];
@@ -339,8 +438,15 @@ impl Host {
         match &event.what {
             What::Snapshot(snapshot) => self.adopt(number, snapshot, now),
             What::Payment(payment) => self.pay(number, payment, now),
-            What::Transfer { transaction, amount } => self.confirm(number, transaction, *amount, now),
-            What::Refund { transaction, total, then } => self.refund(number, transaction, *total, *then, now),
+            What::Transfer {
+                transaction,
+                amount,
+            } => self.confirm(number, transaction, *amount, now),
+            What::Refund {
+                transaction,
+                total,
+                then,
+            } => self.refund(number, transaction, *total, *then, now),
             What::Order(command) => self.order(number, command.clone(), now),
             What::Spend { key, credits } => self.spend(number, key, *credits, now),
         }
@@ -349,8 +455,15 @@ impl Host {
     fn adopt(&mut self, number: usize, snapshot: &ProviderSnapshot, now: i64) {
         let books = &self.books[number];
         let (account, subscription) = (books.account.clone(), books.subscription.clone());
-        let facts = AdoptionFacts { account, subscription, plan: self.plans[0].clone() };
-        let adoption = self.policy.adopt_snapshot(snapshot, facts, at(now)).unwrap();
+        let facts = AdoptionFacts {
+            account,
+            subscription,
+            plan: self.plans[0].clone(),
+        };
+        let adoption = self
+            .policy
+            .adopt_snapshot(snapshot, facts, at(now))
+            .unwrap();
         let books = &mut self.books[number];
         if let Some(transition) = adoption.transition() {
             assert_eq!(transition.expected_version(), books.subscription.version);
@@ -372,14 +485,22 @@ impl Host {
             current_plan: self.plan(&books.subscription.plan),
             prior: books.invoices.get(&payment.invoice).cloned(),
         };
-        let answer = self.policy.record_provider_payment(payment, facts, at(now)).unwrap();
+        let answer = self
+            .policy
+            .record_provider_payment(payment, facts, at(now))
+            .unwrap();
         let books = &mut self.books[number];
         if let Answer::Fresh(change) = answer {
             books.set_account(change.account());
-            assert_eq!(change.subscription().expected_version(), books.subscription.version);
+            assert_eq!(
+                change.subscription().expected_version(),
+                books.subscription.version
+            );
             books.subscription = change.subscription().row().clone();
             books.grant(change.grants(), now);
-            books.invoices.insert(payment.invoice.clone(), change.record().clone());
+            books
+                .invoices
+                .insert(payment.invoice.clone(), change.record().clone());
         }
     }
 
@@ -387,11 +508,23 @@ impl Host {
         let books = &self.books[number];
         let receiving = "DE02120300000000202051".parse().unwrap();
         let proof = "https://bank.example/statements/1";
-        let transfer =
-            BankTransfer::new(receiving, transaction.parse().unwrap(), euros(amount), "Somebody", proof).unwrap();
+        let transfer = BankTransfer::new(
+            receiving,
+            transaction.parse().unwrap(),
+            euros(amount),
+            "Somebody",
+            proof,
+        )
+        .unwrap();
         // A host that advances first knows what is due next.
-        let due = self.policy.advance_subscription(&books.subscription, at(now)).pop();
-        let next = due.as_ref().map_or(&books.subscription, Transition::subscription).next_plan();
+        let due = self
+            .policy
+            .advance_subscription(&books.subscription, at(now))
+            .pop();
+        let next = due
+            .as_ref()
+            .map_or(&books.subscription, Transition::subscription)
+            .next_plan();
         let facts = TransferFacts {
             account: books.account.clone(),
             plan: self.plan(next),
@@ -400,7 +533,9 @@ impl Host {
             claim: None,
             prior: books.transfers.get(transaction).cloned(),
         };
-        let answer = self.policy.confirm_bank_transfer(&self.operator, &transfer, facts, at(now));
+        let answer = self
+            .policy
+            .confirm_bank_transfer(&self.operator, &transfer, facts, at(now));
         let books = &mut self.books[number];
         books.answers.push(answer.is_ok());
         if let Ok(Answer::Fresh(change)) = answer {
@@ -412,20 +547,34 @@ impl Host {
             }
             books.set_deposit(change.deposit());
             books.grant(change.grants(), now);
-            books.transfers.insert(transaction.to_owned(), change.record().clone());
+            books
+                .transfers
+                .insert(transaction.to_owned(), change.record().clone());
         }
     }
 
-    fn refund(&mut self, number: usize, transaction: &str, total: i64, then: AfterRefund, now: i64) {
+    fn refund(
+        &mut self,
+        number: usize,
+        transaction: &str,
+        total: i64,
+        then: AfterRefund,
+        now: i64,
+    ) {
         let books = &mut self.books[number];
-        let Some(record) = books.transfers.get(transaction).cloned() else { return };
+        let Some(record) = books.transfers.get(transaction).cloned() else {
+            return;
+        };
         let facts = RefundFacts {
             record,
             subscription: Some(books.subscription.clone()),
             deposit: books.deposit.clone(),
             wallet: books.wallet.clone(),
         };
-        let refund = TransferRefund { total: euros(total), then };
+        let refund = TransferRefund {
+            total: euros(total),
+            then,
+        };
         let answer = ConfirmedTransfer::refund(&self.operator, refund, facts, at(now));
         books.answers.push(answer.is_ok());
         if let Ok(Answer::Fresh(change)) = answer {
@@ -435,18 +584,28 @@ impl Host {
             books.set_deposit(change.deposit());
             for due in change.revocations() {
                 let prior = books.outcomes.get(&due.key());
-                if let Some(change) = books.wallet.clone().revoke_due(due, prior, at(now)).unwrap() {
+                if let Some(change) = books
+                    .wallet
+                    .clone()
+                    .revoke_due(due, prior, at(now))
+                    .unwrap()
+                {
                     books.write(&change);
                 }
             }
-            books.transfers.insert(transaction.to_owned(), change.record().row().clone());
+            books
+                .transfers
+                .insert(transaction.to_owned(), change.record().row().clone());
         }
     }
 
     fn order(&mut self, number: usize, command: Command, now: i64) {
         // What time has made due comes before what anyone else wants.
         self.advance(number, now);
-        let answer = self.books[number].subscription.clone().apply(command, at(now));
+        let answer = self.books[number]
+            .subscription
+            .clone()
+            .apply(command, at(now));
         self.books[number].answers.push(answer.is_ok());
         if let Ok(transition) = answer {
             self.carry_out(number, transition, now);
@@ -462,13 +621,28 @@ impl Host {
             sites: Arc::new([]),
         };
         let principal = Principal::session(1.into()).of_account(books.account.id.clone());
-        let access = self.policy.validate_account_and_plan(&principal, Some(&tenant), at(now));
-        let quote = self.prices.quote("unit", u64::try_from(credits).unwrap()).unwrap();
-        let request = DeductRequest { key: key.parse().unwrap(), quote, fingerprint: None };
+        let access = self
+            .policy
+            .validate_account_and_plan(&principal, Some(&tenant), at(now));
+        let quote = self
+            .prices
+            .quote("unit", u64::try_from(credits).unwrap())
+            .unwrap();
+        let request = DeductRequest {
+            key: key.parse().unwrap(),
+            quote,
+            fingerprint: None,
+        };
         let books = &mut self.books[number];
-        let Ok(access) = access else { return books.answers.push(false) };
+        let Ok(access) = access else {
+            return books.answers.push(false);
+        };
         let prior = books.outcomes.get(&Outcome::spend_key(&request.key));
-        match books.wallet.clone().deduct(&access, &request, prior, at(now)) {
+        match books
+            .wallet
+            .clone()
+            .deduct(&access, &request, prior, at(now))
+        {
             Ok(Answer::Fresh(change)) => {
                 books.write(&change);
                 books.spent = books.spent.checked_add(whole(credits)).unwrap();
@@ -485,7 +659,8 @@ impl Books {
         self.wallet = change.wallet().clone();
         if let Some(write) = change.outcome() {
             let outcome = write.outcome();
-            self.outcomes.insert(outcome.key().to_owned(), outcome.clone());
+            self.outcomes
+                .insert(outcome.key().to_owned(), outcome.clone());
         }
     }
 
@@ -507,7 +682,10 @@ impl Books {
 
     fn set_deposit(&mut self, change: Option<&RowChange<Deposit>>) {
         if let Some(change) = change {
-            assert_eq!(change.expected_version(), self.deposit.as_ref().map_or(0, |deposit| deposit.version));
+            assert_eq!(
+                change.expected_version(),
+                self.deposit.as_ref().map_or(0, |deposit| deposit.version)
+            );
             self.deposit = Some(change.row().clone());
         }
     }
@@ -517,11 +695,22 @@ impl Books {
     pub fn state(
         &self,
         now: i64,
-    ) -> (AccountStatus, PlanId, Subscription, Balance, Option<Money>, BTreeSet<String>, Vec<bool>) {
+    ) -> (
+        AccountStatus,
+        PlanId,
+        Subscription,
+        Balance,
+        Option<Money>,
+        BTreeSet<String>,
+        Vec<bool>,
+    ) {
         (
             self.account.status,
             self.plan.clone(),
-            Subscription { version: 0, ..self.subscription.clone() },
+            Subscription {
+                version: 0,
+                ..self.subscription.clone()
+            },
             self.wallet.balance_at(at(now)).unwrap(),
             self.deposit.as_ref().map(|deposit| deposit.amount),
             self.outcomes.keys().cloned().collect(),
@@ -540,9 +729,21 @@ fn operator() -> Operator {
         version: 1,
         privileges,
     };
-    let tenant = Tenant { account, plan: None, subscription: None, sites: Arc::new([]) };
-    let principal = Principal::session(2.into()).of_account(1.into()).with_privileges(privileges);
-    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&tenant), at(0));
+    let tenant = Tenant {
+        account,
+        plan: None,
+        subscription: None,
+        sites: Arc::new([]),
+    };
+    let principal = Principal::session(2.into())
+        .of_account(1.into())
+        .with_privileges(privileges);
+    let decision = admit(
+        Route::Operator(privilege),
+        &Evidence::Verified(principal),
+        Some(&tenant),
+        at(0),
+    );
     decision.into_result().unwrap().into_operator().unwrap()
 }
 

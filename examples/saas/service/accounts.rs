@@ -47,21 +47,40 @@ pub async fn register(
     Json(application): Json<Application>,
 ) -> Result<Response, AppError> {
     let now = app.now();
-    app.throttle.check_address(address, REGISTER, &app.registrations, now)?;
+    app.throttle
+        .check_address(address, REGISTER, &app.registrations, now)?;
     let email = application.email.trim().to_lowercase();
     if !(3..=254).contains(&email.len()) || !email.contains('@') {
-        return Err(AppError::new(Code::RegistrationInvalid, "email is not an address"));
+        return Err(AppError::new(
+            Code::RegistrationInvalid,
+            "email is not an address",
+        ));
     }
     let newcomer = Newcomer {
         key,
-        // A real service keys this digest with a secret, so that nobody can tell whose it is by trying addresses.
+        // A real service keys this digest with a secret, so that nobody can tell whose it is by
+        // trying addresses.
         subject: Subject::from_digest(Sha256::digest(email.as_bytes()).into()),
         plan: application.plan,
         payment_method: application.payment_method,
     };
-    let Registered { account, owner, site, plan, payment_method, credits, .. } =
-        app.store.register(&app.policy, newcomer, now).await?;
-    let welcome = Welcome { account, owner, site, plan, payment_method, credits };
+    let Registered {
+        account,
+        owner,
+        site,
+        plan,
+        payment_method,
+        credits,
+        ..
+    } = app.store.register(&app.policy, newcomer, now).await?;
+    let welcome = Welcome {
+        account,
+        owner,
+        site,
+        plan,
+        payment_method,
+        credits,
+    };
     Ok((StatusCode::CREATED, axum::Json(welcome)).into_response())
 }
 
@@ -77,7 +96,10 @@ pub struct AccountView {
 }
 
 /// GET /account: a billing route, so that a tenant who owes sees what is owed.
-pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum::Json<AccountView>, AppError> {
+pub async fn show(
+    access: BillingAccess,
+    State(app): State<App>,
+) -> Result<axum::Json<AccountView>, AppError> {
     let (tenant, wallet) = app.store.billing(&access).await?;
     let subscription = tenant.subscription.as_ref();
     Ok(axum::Json(AccountView {
@@ -86,7 +108,9 @@ pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum:
         payment_method: tenant.account.payment_method,
         plan: tenant.plan.map(|plan| plan.id.clone()),
         subscription: subscription.map(|subscription| subscription.status),
-        paid_until: subscription.and_then(|subscription| subscription.current_period).map(|period| period.end),
+        paid_until: subscription
+            .and_then(|subscription| subscription.current_period)
+            .map(|period| period.end),
         balance: wallet.balance_at(app.now())?,
     }))
 }

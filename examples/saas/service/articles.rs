@@ -45,7 +45,11 @@ pub struct Draft {
 impl Draft {
     /// A digest of all that it says; site and number hold no space, so its parts stay apart.
     fn fingerprint(&self) -> [u8; 32] {
-        let Self { site, title: Title(title), words: Words(words) } = self;
+        let Self {
+            site,
+            title: Title(title),
+            words: Words(words),
+        } = self;
         Sha256::digest(format!("{site} {words} {title}")).into()
     }
 }
@@ -75,7 +79,11 @@ impl TryFrom<u64> for Words {
     type Error = String;
 
     fn try_from(words: u64) -> Result<Self, String> {
-        if (1..=2000).contains(&words) { Ok(Self(words)) } else { Err(format!("words is {words}, not 1 to 2000")) }
+        if (1..=2000).contains(&words) {
+            Ok(Self(words))
+        } else {
+            Err(format!("words is {words}, not 1 to 2000"))
+        }
     }
 }
 
@@ -85,7 +93,8 @@ struct Written {
     receipt: Receipt,
 }
 
-/// POST /articles: a call of the writer, paid by its words. The order of the lines is the point of it.
+/// POST /articles: a call of the writer, paid by its words. The order of the lines is the point of
+/// it.
 pub async fn write(
     access: WriteAccess,
     State(app): State<App>,
@@ -103,7 +112,9 @@ pub async fn write(
     };
     let hold = match app.store.hold(&access, &request, now).await? {
         Answer::Fresh(hold) => hold, // only a fresh hold may run the call; without credits there is none: 402
-        Answer::Replayed(earlier) => return answer(&app, &site, earlier.receipt()?, &passage).await, // the same answer
+        Answer::Replayed(earlier) => {
+            return answer(&app, &site, earlier.receipt()?, &passage).await;
+        } // the same answer
     };
     // In a task of its own: a client that hangs up drops its handler, but no call that has begun.
     let receipt = tokio::spawn(write_and_settle(app.clone(), site.clone(), hold, draft)).await??;
@@ -111,7 +122,12 @@ pub async fn write(
 }
 
 /// The expensive call and the one end of its hold.
-async fn write_and_settle(app: App, site: Scope<Site, Write>, hold: Hold, draft: Draft) -> Result<Receipt, AppError> {
+async fn write_and_settle(
+    app: App,
+    site: Scope<Site, Write>,
+    hold: Hold,
+    draft: Draft,
+) -> Result<Receipt, AppError> {
     let text = match app.writer.write(&draft.title.0, draft.words.0).await {
         Ok(text) => text,
         Err(out_of_order) => {
@@ -136,10 +152,22 @@ async fn answer(
     receipt: Receipt,
     passage: &Passage,
 ) -> Result<Response, AppError> {
-    let select = site.select::<Article>().filter(Article::REQUEST.equals(receipt.key.as_str()));
-    let article = app.store.rows(select.build(SQLITE)).await?.pop().ok_or(NotFound)?;
+    let select = site
+        .select::<Article>()
+        .filter(Article::REQUEST.equals(receipt.key.as_str()));
+    let article = app
+        .store
+        .rows(select.build(SQLITE))
+        .await?
+        .pop()
+        .ok_or(NotFound)?;
     let headers = AppendHeaders(passage.headers());
-    Ok((StatusCode::CREATED, headers, axum::Json(Written { article, receipt })).into_response())
+    Ok((
+        StatusCode::CREATED,
+        headers,
+        axum::Json(Written { article, receipt }),
+    )
+        .into_response())
 }
 
 #[derive(Deserialize)]
@@ -156,7 +184,11 @@ pub async fn list(
     Query(place): Query<Where>,
 ) -> Result<axum::Json<Vec<ArticleRow>>, AppError> {
     fn newest<L: Covers<Site>>(scope: &Scope<L, Read>) -> Result<Statement, BuildError> {
-        scope.select::<Article>().order_by(Article::ID.descending()).limit(MAX_ARTICLES).build(SQLITE)
+        scope
+            .select::<Article>()
+            .order_by(Article::ID.descending())
+            .limit(MAX_ARTICLES)
+            .build(SQLITE)
     }
     let entry = access.read();
     let select = match place.site {
@@ -181,7 +213,11 @@ pub async fn edit(
     Query(place): Query<Where>,
     Json(edit): Json<Edit>,
 ) -> Result<StatusCode, AppError> {
-    fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64, edit: Edit) -> Result<Statement, BuildError> {
+    fn one<L: Covers<Site>>(
+        scope: &Scope<L, Write>,
+        id: i64,
+        edit: Edit,
+    ) -> Result<Statement, BuildError> {
         let mut update = scope.update::<Article>().filter(Article::ID.equals(id));
         if let Some(title) = edit.title {
             update = update.set(Article::TITLE, title.0);
@@ -208,7 +244,10 @@ pub async fn delete(
     Query(place): Query<Where>,
 ) -> Result<StatusCode, AppError> {
     fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64) -> Result<Statement, BuildError> {
-        scope.delete::<Article>().filter(Article::ID.equals(id)).build(SQLITE)
+        scope
+            .delete::<Article>()
+            .filter(Article::ID.equals(id))
+            .build(SQLITE)
     }
     let entry = access.write();
     let delete = match place.site {

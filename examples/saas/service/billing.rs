@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bailiwick::account::AccountStatus;
 use bailiwick::bank_transfer::{
-    AfterRefund, BankReference, BankTransfer, Claim, ClaimRequest, ConfirmedTransfer, TransferRefund,
+    AfterRefund, BankReference, BankTransfer, Claim, ClaimRequest, ConfirmedTransfer,
+    TransferRefund,
 };
 use bailiwick::change::Answer;
 use bailiwick::gate::{BillingAccess, Operator};
@@ -44,26 +45,48 @@ pub struct BillingView {
 }
 
 /// GET /billing: open to a tenant who owes.
-pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum::Json<BillingView>, AppError> {
+pub async fn show(
+    access: BillingAccess,
+    State(app): State<App>,
+) -> Result<axum::Json<BillingView>, AppError> {
     let (tenant, _) = app.store.billing(&access).await?;
     let (claims, deposit) = app.store.claims_and_deposit(&access).await?;
     // What a transfer pays for next: another plan where a change is pending.
-    let next = tenant.subscription.as_ref().map(|paid| paid.next_plan().clone());
+    let next = tenant
+        .subscription
+        .as_ref()
+        .map(|paid| paid.next_plan().clone());
     let next = match next {
         Some(plan) => app.store.plan(&plan).await?,
         None => tenant.plan.as_deref().cloned(),
     };
-    let state = |method| if app.policy.is_enabled(method) { "enabled" } else { "coming_soon" };
+    let state = |method| {
+        if app.policy.is_enabled(method) {
+            "enabled"
+        } else {
+            "coming_soon"
+        }
+    };
     let subscription = tenant.subscription.as_ref();
     Ok(axum::Json(BillingView {
         account: tenant.account.status,
         payment_method: tenant.account.payment_method,
-        methods: PaymentMethod::ALL.into_iter().map(|method| MethodView { method, state: state(method) }).collect(),
+        methods: PaymentMethod::ALL
+            .into_iter()
+            .map(|method| MethodView {
+                method,
+                state: state(method),
+            })
+            .collect(),
         plan: tenant.plan.as_ref().map(|plan| plan.id.clone()),
         price: next.map(|plan| plan.price),
-        next_plan: subscription.and_then(|paid| paid.pending_plan.as_ref()).map(|pending| pending.plan.clone()),
+        next_plan: subscription
+            .and_then(|paid| paid.pending_plan.as_ref())
+            .map(|pending| pending.plan.clone()),
         subscription: subscription.map(|paid| paid.status),
-        paid_until: subscription.and_then(|paid| paid.current_period).map(|period| period.end),
+        paid_until: subscription
+            .and_then(|paid| paid.current_period)
+            .map(|period| period.end),
         ends_then: subscription.is_some_and(|paid| paid.cancel_at_period_end),
         deposit: deposit.map(|deposit| deposit.amount),
         claims,
@@ -83,8 +106,14 @@ pub async fn subscribe(
     State(app): State<App>,
     Json(choice): Json<Choice>,
 ) -> Result<Response, AppError> {
-    let Choice { plan, payment_method } = choice;
-    let subscription = app.store.resubscribe(&app.policy, &access, &plan, payment_method, app.now()).await?;
+    let Choice {
+        plan,
+        payment_method,
+    } = choice;
+    let subscription = app
+        .store
+        .resubscribe(&app.policy, &access, &plan, payment_method, app.now())
+        .await?;
     Ok((StatusCode::CREATED, axum::Json(subscription)).into_response())
 }
 
@@ -94,7 +123,10 @@ pub async fn claim(
     State(app): State<App>,
     Json(facts): Json<ClaimRequest>,
 ) -> Result<Response, AppError> {
-    let claim = app.store.claim(&app.policy, &access, &facts, app.now()).await?;
+    let claim = app
+        .store
+        .claim(&app.policy, &access, &facts, app.now())
+        .await?;
     Ok((StatusCode::CREATED, axum::Json(claim)).into_response())
 }
 
@@ -112,8 +144,16 @@ pub async fn reject(
     State(app): State<App>,
     Json(rejection): Json<Rejection>,
 ) -> Result<axum::Json<Claim>, AppError> {
-    let Rejection { account, reference, reason } = rejection;
-    Ok(axum::Json(app.store.reject(&operator, &account, &reference, &reason).await?))
+    let Rejection {
+        account,
+        reference,
+        reason,
+    } = rejection;
+    Ok(axum::Json(
+        app.store
+            .reject(&operator, &account, &reference, &reason)
+            .await?,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -132,8 +172,22 @@ pub async fn confirm_bank_transfer(
     State(app): State<App>,
     Json(confirmation): Json<Confirmation>,
 ) -> Result<axum::Json<ConfirmedTransfer>, AppError> {
-    let Confirmation { account, transfer, claim } = confirmation;
-    let confirmed = app.store.confirm(&app.policy, &operator, &account, &transfer, claim.as_ref(), app.now()).await?;
+    let Confirmation {
+        account,
+        transfer,
+        claim,
+    } = confirmation;
+    let confirmed = app
+        .store
+        .confirm(
+            &app.policy,
+            &operator,
+            &account,
+            &transfer,
+            claim.as_ref(),
+            app.now(),
+        )
+        .await?;
     match confirmed {
         Answer::Fresh(record) => {
             tracing::info!(%account, transaction = %transfer.transaction(), "transfer confirmed");
@@ -159,7 +213,22 @@ pub async fn refund_bank_transfer(
     State(app): State<App>,
     Json(refund): Json<Refund>,
 ) -> Result<axum::Json<ConfirmedTransfer>, AppError> {
-    let Refund { receiving_account, transaction, total, then } = refund;
+    let Refund {
+        receiving_account,
+        transaction,
+        total,
+        then,
+    } = refund;
     let refund = TransferRefund { total, then };
-    Ok(axum::Json(app.store.refund(&operator, &receiving_account, &transaction, refund, app.now()).await?))
+    Ok(axum::Json(
+        app.store
+            .refund(
+                &operator,
+                &receiving_account,
+                &transaction,
+                refund,
+                app.now(),
+            )
+            .await?,
+    ))
 }

@@ -1,4 +1,5 @@
-//! Registration in the store: one change set, whole or not at all; and the rows of an account, inserted and updated.
+//! Registration in the store: one change set, whole or not at all; and the rows of an account,
+//! inserted and updated.
 
 use std::sync::Arc;
 
@@ -43,9 +44,12 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Registered, Failure> {
         let mut transaction = self.begin().await?;
-        let plan = load_plan(&mut transaction, &newcomer.plan).await?.ok_or(NotFound)?;
-        // The transaction is the only writer, so nobody else takes these. A service that deletes accounts must not give
-        // their identifiers out again: use AUTOINCREMENT, or random identifiers.
+        let plan = load_plan(&mut transaction, &newcomer.plan)
+            .await?
+            .ok_or(NotFound)?;
+        // The transaction is the only writer, so nobody else takes these. A service that deletes
+        // accounts must not give their identifiers out again: use AUTOINCREMENT, or random
+        // identifiers.
         let (account, owner, site): (i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT coalesce(max(id), 0) + 1 FROM accounts), (SELECT coalesce(max(id), 0) + 1 FROM users), \
              (SELECT coalesce(max(id), 0) + 1 FROM sites)",
@@ -68,11 +72,15 @@ impl Store {
                 .bind(request.key.as_str())
                 .fetch_optional(&mut *transaction)
                 .await?;
-        let by_subject: Option<(String,)> = sqlx::query_as("SELECT record FROM subjects WHERE subject = ?")
-            .bind(request.subject.to_string())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let facts = RegistrationFacts { by_key: parse(by_key)?, by_subject: parse(by_subject)? };
+        let by_subject: Option<(String,)> =
+            sqlx::query_as("SELECT record FROM subjects WHERE subject = ?")
+                .bind(request.subject.to_string())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let facts = RegistrationFacts {
+            by_key: parse(by_key)?,
+            by_subject: parse(by_subject)?,
+        };
         let change = match policy.register(&request, facts, now)? {
             Answer::Replayed(earlier) => return Ok(earlier),
             Answer::Fresh(change) => change,
@@ -112,7 +120,11 @@ impl Store {
     }
 }
 
-pub async fn insert_account(transaction: &mut Transaction, account: &Account, plan: &PlanId) -> Result<(), Failure> {
+pub async fn insert_account(
+    transaction: &mut Transaction,
+    account: &Account,
+    plan: &PlanId,
+) -> Result<(), Failure> {
     sqlx::query("INSERT INTO accounts (id, plan_id, version, facts) VALUES (?, ?, ?, ?)")
         .bind(account.id.as_integer())
         .bind(plan.as_integer())
@@ -123,7 +135,10 @@ pub async fn insert_account(transaction: &mut Transaction, account: &Account, pl
     Ok(())
 }
 
-pub async fn insert_subscription(transaction: &mut Transaction, subscription: &Subscription) -> Result<(), Failure> {
+pub async fn insert_subscription(
+    transaction: &mut Transaction,
+    subscription: &Subscription,
+) -> Result<(), Failure> {
     write_subscription(transaction, 0, subscription).await
 }
 
@@ -133,14 +148,16 @@ pub async fn update_account(
     account: &RowChange<Account>,
     plan: &PlanId,
 ) -> Result<(), Failure> {
-    let done = sqlx::query("UPDATE accounts SET plan_id = ?, version = ?, facts = ? WHERE id = ? AND version = ?")
-        .bind(plan.as_integer())
-        .bind(signed(account.row().version))
-        .bind(serde_json::to_string(account.row())?)
-        .bind(account.row().id.as_integer())
-        .bind(signed(account.expected_version()))
-        .execute(&mut **transaction)
-        .await?;
+    let done = sqlx::query(
+        "UPDATE accounts SET plan_id = ?, version = ?, facts = ? WHERE id = ? AND version = ?",
+    )
+    .bind(plan.as_integer())
+    .bind(signed(account.row().version))
+    .bind(serde_json::to_string(account.row())?)
+    .bind(account.row().id.as_integer())
+    .bind(signed(account.expected_version()))
+    .execute(&mut **transaction)
+    .await?;
     guard(done.rows_affected())
 }
 
@@ -152,13 +169,19 @@ pub async fn update_subscription(
     write_subscription(transaction, change.expected_version(), change.row()).await
 }
 
-async fn write_subscription(transaction: &mut Transaction, over: u64, row: &Subscription) -> Result<(), Failure> {
+async fn write_subscription(
+    transaction: &mut Transaction,
+    over: u64,
+    row: &Subscription,
+) -> Result<(), Failure> {
     let query = sqlx::query(
         "INSERT INTO subscriptions (account_id, stripe_subscription_id, paypal_subscription_id, version, facts) \
          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account_id) DO UPDATE SET stripe_subscription_id = ?2, \
          paypal_subscription_id = ?3, version = ?4, facts = ?5 WHERE version = ?6",
     );
-    let query =
-        query.bind(row.account.as_integer()).bind(&row.stripe_subscription_id).bind(&row.paypal_subscription_id);
+    let query = query
+        .bind(row.account.as_integer())
+        .bind(&row.stripe_subscription_id)
+        .bind(&row.paypal_subscription_id);
     write_over(transaction, query, (over, row.version), row).await
 }

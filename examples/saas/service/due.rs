@@ -1,4 +1,5 @@
-//! What time alone has made due, carried out now and then. No access waits for it: the gate asks what time it is.
+//! What time alone has made due, carried out now and then. No access waits for it: the gate asks
+//! what time it is.
 
 use std::sync::Arc;
 
@@ -16,11 +17,14 @@ use super::payments::{load_deposit, write_deposit};
 use super::store::{Failure, Transaction, load_plan, load_tenant, retry};
 
 impl Store {
-    /// Ends what is over and renews what a deposit can pay, account by account, each in a transaction of its own.
+    /// Ends what is over and renews what a deposit can pay, account by account, each in a
+    /// transaction of its own.
     pub async fn carry_out_due(&self, policy: &Policy, now: DateTime<Utc>) -> Result<(), AppError> {
         let accounts: Vec<(i64,)> = {
             let mut transaction = self.begin().await?;
-            sqlx::query_as("SELECT account_id FROM subscriptions").fetch_all(&mut *transaction).await?
+            sqlx::query_as("SELECT account_id FROM subscriptions")
+                .fetch_all(&mut *transaction)
+                .await?
         };
         for (account,) in accounts {
             retry(async || {
@@ -42,10 +46,14 @@ async fn carry_out(
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     let tenant = load_tenant(transaction, account).await?.ok_or(NotFound)?;
-    let Some(subscription) = tenant.subscription else { return Ok(()) };
+    let Some(subscription) = tenant.subscription else {
+        return Ok(());
+    };
     // A deposit first: what it can pay for does not end.
     if let Some(deposit) = load_deposit(transaction, account).await? {
-        let plan = load_plan(transaction, subscription.next_plan()).await?.ok_or(NotFound)?;
+        let plan = load_plan(transaction, subscription.next_plan())
+            .await?
+            .ok_or(NotFound)?;
         let facts = DepositFacts {
             account: tenant.account.clone(),
             plan: Arc::new(plan),
@@ -61,7 +69,9 @@ async fn carry_out(
     }
     let mut account = tenant.account;
     for transition in policy.advance_subscription(&subscription, now) {
-        let plan = load_plan(transaction, &transition.subscription().plan).await?.ok_or(NotFound)?;
+        let plan = load_plan(transaction, &transition.subscription().plan)
+            .await?
+            .ok_or(NotFound)?;
         if let Some(change) = account.after(&transition) {
             update_account(transaction, &change, &plan.id).await?;
             account = change.into_row();

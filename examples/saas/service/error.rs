@@ -1,4 +1,5 @@
-//! What a handler returns when it refuses: a problem of RFC 9457, or an error of the service that only the log sees.
+//! What a handler returns when it refuses: a problem of RFC 9457, or an error of the service that
+//! only the log sees.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -40,7 +41,10 @@ impl From<serde_json::Error> for AppError {
 
 impl From<OutOfOrder> for AppError {
     fn from(_: OutOfOrder) -> Self {
-        Self::new(Code::UpstreamUnavailable, "The writer is out of order. Nothing was charged.")
+        Self::new(
+            Code::UpstreamUnavailable,
+            "The writer is out of order. Nothing was charged.",
+        )
     }
 }
 
@@ -64,7 +68,10 @@ impl From<JsonRejection> for AppError {
 impl From<PathRejection> for AppError {
     fn from(rejection: PathRejection) -> Self {
         tracing::debug!(%rejection, "path");
-        Self::new(Code::IdInvalid, "The address does not hold an identifier of this kind.")
+        Self::new(
+            Code::IdInvalid,
+            "The address does not hold an identifier of this kind.",
+        )
     }
 }
 
@@ -83,12 +90,18 @@ impl IntoResponse for AppError {
                 Problem::internal()
             }
         };
-        let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(&problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::CONTENT_TYPE));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(Problem::CONTENT_TYPE),
+        );
         for (name, value) in problem.headers() {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(*name), HeaderValue::try_from(value))
+            {
                 headers.append(name, value);
             }
         }
@@ -101,5 +114,8 @@ pub async fn not_found() -> AppError {
 }
 
 pub async fn method_not_allowed() -> AppError {
-    AppError::new(Code::MethodNotAllowed, "This address does not take that method.")
+    AppError::new(
+        Code::MethodNotAllowed,
+        "This address does not take that method.",
+    )
 }

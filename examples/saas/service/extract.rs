@@ -1,4 +1,5 @@
-//! Extractors: a handler that takes an access has passed the gate, and one that does not cannot reach a row.
+//! Extractors: a handler that takes an access has passed the gate, and one that does not cannot
+//! reach a row.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,7 +15,8 @@ use super::error::AppError;
 use super::{API, App};
 
 impl App {
-    /// Asks the gate about a request, logs and counts its answer, and throttles whoever reaches a tenant's rows.
+    /// Asks the gate about a request, logs and counts its answer, and throttles whoever reaches a
+    /// tenant's rows.
     async fn admit(&self, parts: &Parts, route: Route) -> Result<Admission, AppError> {
         let now = self.now();
         let evidence = self.auth.evidence(&parts.headers, &self.store).await?;
@@ -62,16 +64,21 @@ impl FromRequestParts<App> for BillingAccess {
     }
 }
 
-/// The one route of operators confirms payments; another privilege would be an extractor of its own.
+/// The one route of operators confirms payments; another privilege would be an extractor of its
+/// own.
 impl FromRequestParts<App> for Operator {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
-        Ok(app.admit(parts, Route::Operator(Privilege::ConfirmPayments)).await?.into_operator()?)
+        Ok(app
+            .admit(parts, Route::Operator(Privilege::ConfirmPayments))
+            .await?
+            .into_operator()?)
     }
 }
 
-/// Whoever calls a public route: nobody in particular, at an address. A credential that failed is still logged.
+/// Whoever calls a public route: nobody in particular, at an address. A credential that failed is
+/// still logged.
 pub struct Anyone(pub IpAddr);
 
 impl FromRequestParts<App> for Anyone {
@@ -79,7 +86,8 @@ impl FromRequestParts<App> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
         app.admit(parts, Route::Public).await?;
-        // The socket's own address: a header such as X-Forwarded-For is worth what its sender is worth.
+        // The socket's own address: a header such as X-Forwarded-For is worth what its sender is
+        // worth.
         let ConnectInfo(address) = ConnectInfo::<SocketAddr>::from_request_parts(parts, app)
             .await
             .map_err(|error| AppError::Fault(error.into()))?;
@@ -95,9 +103,15 @@ impl FromRequestParts<App> for RequestKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, AppError> {
         let mut values = parts.headers.get_all("idempotency-key").iter();
-        match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+        match (
+            values.next().and_then(|value| value.to_str().ok()),
+            values.next(),
+        ) {
             (Some(key), None) => Ok(Self(key.parse()?)),
-            _ => Err(AppError::new(Code::KeyInvalid, "This needs one Idempotency-Key header.")),
+            _ => Err(AppError::new(
+                Code::KeyInvalid,
+                "This needs one Idempotency-Key header.",
+            )),
         }
     }
 }
@@ -121,7 +135,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
-        let axum::extract::Path(value) = axum::extract::Path::from_request_parts(parts, app).await?;
+        let axum::extract::Path(value) =
+            axum::extract::Path::from_request_parts(parts, app).await?;
         Ok(Self(value))
     }
 }
@@ -133,7 +148,8 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
-        let axum::extract::Query(value) = axum::extract::Query::from_request_parts(parts, app).await?;
+        let axum::extract::Query(value) =
+            axum::extract::Query::from_request_parts(parts, app).await?;
         Ok(Self(value))
     }
 }

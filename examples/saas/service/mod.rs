@@ -1,4 +1,5 @@
-//! The service: a router whose every tenant route passes the gate, is scoped, throttled, charged and recorded.
+//! The service: a router whose every tenant route passes the gate, is scoped, throttled, charged
+//! and recorded.
 
 mod accounts;
 mod articles;
@@ -72,13 +73,22 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The service over a store, under the policy of `policy.json`: by bank transfer, with the providers coming soon.
+    /// The service over a store, under the policy of `policy.json`: by bank transfer, with the
+    /// providers coming soon.
     pub fn new(store: Store) -> anyhow::Result<Self> {
-        Self::under(store, serde_json::from_str(include_str!("../policy.json"))?, Webhooks::default())
+        Self::under(
+            store,
+            serde_json::from_str(include_str!("../policy.json"))?,
+            Webhooks::default(),
+        )
     }
 
     /// The service over a store, under a policy, with what its webhooks are checked with.
-    pub fn under(store: Store, settings: PolicySettings, webhooks: Webhooks) -> anyhow::Result<Self> {
+    pub fn under(
+        store: Store,
+        settings: PolicySettings,
+        webhooks: Webhooks,
+    ) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Shared {
             store,
             auth: Auth::new()?,
@@ -87,7 +97,10 @@ impl App {
             policy: Policy::load(settings)?,
             webhooks,
             prices: serde_json::from_str(include_str!("../prices.json"))?,
-            throttle: Throttle::new(ThrottleCapacity { accounts: 100_000, addresses: 100_000 }),
+            throttle: Throttle::new(ThrottleCapacity {
+                accounts: 100_000,
+                addresses: 100_000,
+            }),
             registrations: Quota::new(60, 60)?.with_burst(20)?.into(),
         })))
     }
@@ -98,13 +111,22 @@ impl App {
             .route("/register", post(accounts::register))
             .route("/account", get(accounts::show))
             .route("/articles", get(articles::list).post(articles::write))
-            .route("/articles/{id}", patch(articles::edit).delete(articles::delete))
+            .route(
+                "/articles/{id}",
+                patch(articles::edit).delete(articles::delete),
+            )
             .route("/billing", get(billing::show))
             .route("/billing/subscribe", post(billing::subscribe))
             .route("/billing/claims", post(billing::claim))
             .route("/billing/reject-claim", post(billing::reject))
-            .route("/billing/confirm-bank-transfer", post(billing::confirm_bank_transfer))
-            .route("/billing/refund-bank-transfer", post(billing::refund_bank_transfer))
+            .route(
+                "/billing/confirm-bank-transfer",
+                post(billing::confirm_bank_transfer),
+            )
+            .route(
+                "/billing/refund-bank-transfer",
+                post(billing::refund_bank_transfer),
+            )
             .route("/webhooks/stripe", post(webhooks::from_stripe))
             .route("/webhooks/paypal", post(webhooks::from_paypal))
             .route("/metrics", get(metrics::show))
@@ -131,14 +153,21 @@ impl App {
         listener: tokio::net::TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, router).with_graceful_shutdown(stop).await
+        let router = self
+            .router()
+            .into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stop)
+            .await
     }
 }
 
 impl Shared {
     /// The one place in which the service reads a clock; everything below takes `now`.
-    #[allow(clippy::disallowed_methods, reason = "the edge of the service is where time comes in")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the edge of the service is where time comes in"
+    )]
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

@@ -1,17 +1,19 @@
-//! Payments in the store: claims, confirmed transfers and their refunds, and what providers report. Each is one change
-//! set, whole or not at all.
+//! Payments in the store: claims, confirmed transfers and their refunds, and what providers report.
+//! Each is one change set, whole or not at all.
 
 use std::sync::Arc;
 
 use bailiwick::bank_transfer::{
-    BankReference, BankTransfer, Claim, ClaimRequest, ConfirmedTransfer, Deposit, RefundFacts, TransferFacts,
-    TransferRefund,
+    BankReference, BankTransfer, Claim, ClaimRequest, ConfirmedTransfer, Deposit, RefundFacts,
+    TransferFacts, TransferRefund,
 };
 use bailiwick::change::{Answer, RowChange};
 use bailiwick::gate::{BillingAccess, Operator};
 use bailiwick::id::PlanId;
 use bailiwick::payment_method::{PaymentMethod, Provider};
-use bailiwick::provider::{AdoptError, AdoptionFacts, Freshness, PaymentFacts, ProviderPayment, ProviderSnapshot};
+use bailiwick::provider::{
+    AdoptError, AdoptionFacts, Freshness, PaymentFacts, ProviderPayment, ProviderSnapshot,
+};
 use bailiwick::scope::NotFound;
 use bailiwick::{AccountId, Plan, Policy, Subscription};
 use chrono::{DateTime, Utc};
@@ -35,14 +37,24 @@ pub enum Reported {
 
 impl Store {
     /// The claims of a payer's account, the latest first, and its deposit.
-    pub async fn claims_and_deposit(&self, access: &BillingAccess) -> Result<(Vec<Claim>, Option<Deposit>), AppError> {
+    pub async fn claims_and_deposit(
+        &self,
+        access: &BillingAccess,
+    ) -> Result<(Vec<Claim>, Option<Deposit>), AppError> {
         let mut transaction = self.begin().await?;
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT record FROM claims WHERE account_id = ? ORDER BY rowid DESC")
-            .bind(access.account_id().as_integer())
-            .fetch_all(&mut *transaction)
-            .await?;
-        let claims = rows.iter().map(|(record,)| serde_json::from_str(record)).collect::<Result<_, _>>()?;
-        Ok((claims, load_deposit(&mut transaction, access.account_id()).await?))
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT record FROM claims WHERE account_id = ? ORDER BY rowid DESC")
+                .bind(access.account_id().as_integer())
+                .fetch_all(&mut *transaction)
+                .await?;
+        let claims = rows
+            .iter()
+            .map(|(record,)| serde_json::from_str(record))
+            .collect::<Result<_, _>>()?;
+        Ok((
+            claims,
+            load_deposit(&mut transaction, access.account_id()).await?,
+        ))
     }
 
     /// Takes a tenant's claim.
@@ -55,8 +67,13 @@ impl Store {
     ) -> Result<Claim, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let prior = load_claim(&mut transaction, access.account_id(), facts.reference()).await?;
-            keep_claim(transaction, policy.submit_claim(access, facts.clone(), prior, now)?).await
+            let prior =
+                load_claim(&mut transaction, access.account_id(), facts.reference()).await?;
+            keep_claim(
+                transaction,
+                policy.submit_claim(access, facts.clone(), prior, now)?,
+            )
+            .await
         })
         .await
     }
@@ -71,7 +88,9 @@ impl Store {
     ) -> Result<Claim, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let claim = load_claim(&mut transaction, account, reference).await?.ok_or(NotFound)?;
+            let claim = load_claim(&mut transaction, account, reference)
+                .await?
+                .ok_or(NotFound)?;
             keep_claim(transaction, claim.reject(operator, reason)?).await
         })
         .await
@@ -89,8 +108,13 @@ impl Store {
     ) -> Result<Answer<ConfirmedTransfer>, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let tenant = load_tenant(&mut transaction, account).await?.ok_or(NotFound)?;
-            let due = tenant.subscription.as_ref().map(|subscription| subscription.next_plan().clone());
+            let tenant = load_tenant(&mut transaction, account)
+                .await?
+                .ok_or(NotFound)?;
+            let due = tenant
+                .subscription
+                .as_ref()
+                .map(|subscription| subscription.next_plan().clone());
             let plan = match due {
                 Some(due) => Arc::new(load_plan(&mut transaction, &due).await?.ok_or(NotFound)?),
                 None => tenant.plan.ok_or(NotFound)?,
@@ -101,10 +125,19 @@ impl Store {
                 subscription: tenant.subscription,
                 deposit: load_deposit(&mut transaction, account).await?,
                 claim: match claim {
-                    Some(reference) => Some(load_claim(&mut transaction, account, reference).await?.ok_or(NotFound)?),
+                    Some(reference) => Some(
+                        load_claim(&mut transaction, account, reference)
+                            .await?
+                            .ok_or(NotFound)?,
+                    ),
                     None => None,
                 },
-                prior: load_transfer(&mut transaction, transfer.receiving_account(), transfer.transaction()).await?,
+                prior: load_transfer(
+                    &mut transaction,
+                    transfer.receiving_account(),
+                    transfer.transaction(),
+                )
+                .await?,
             };
             let change = match policy.confirm_bank_transfer(operator, transfer, facts, now)? {
                 Answer::Replayed(record) => return Ok(Answer::Replayed(record)),
@@ -116,7 +149,11 @@ impl Store {
             }
             if let Some((provider, id)) = &change.record().ends_at_provider {
                 // A real service ends it there now, so that nothing more is charged.
-                tracing::warn!(?provider, id, "paid by bank transfer now: end it at the provider");
+                tracing::warn!(
+                    ?provider,
+                    id,
+                    "paid by bank transfer now: end it at the provider"
+                );
             }
             if let Some(deposit) = change.deposit() {
                 write_deposit(&mut transaction, deposit).await?;
@@ -143,12 +180,15 @@ impl Store {
     ) -> Result<Subscription, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let tenant = load_tenant(&mut transaction, access.account_id()).await?.ok_or(NotFound)?;
+            let tenant = load_tenant(&mut transaction, access.account_id())
+                .await?
+                .ok_or(NotFound)?;
             let plan = load_plan(&mut transaction, plan).await?.ok_or(NotFound)?;
             let former = tenant.subscription.ok_or(NotFound)?;
             // A subscription's months are granted under its identifier, so each has one of its own.
             let id = format!("{}-{}", access.account_id(), former.version);
-            let next = policy.resubscribe(&tenant.account, &former, id.parse()?, &plan, method, now)?;
+            let next =
+                policy.resubscribe(&tenant.account, &former, id.parse()?, &plan, method, now)?;
             update_account(&mut transaction, next.account(), &plan.id).await?;
             update_subscription(&mut transaction, next.subscription()).await?;
             transaction.commit().await?;
@@ -168,12 +208,21 @@ impl Store {
     ) -> Result<ConfirmedTransfer, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let record = load_transfer(&mut transaction, receiving_account, transaction_id).await?.ok_or(NotFound)?;
+            let record = load_transfer(&mut transaction, receiving_account, transaction_id)
+                .await?
+                .ok_or(NotFound)?;
             let account = record.account.clone();
-            let tenant = load_tenant(&mut transaction, &account).await?.ok_or(NotFound)?;
+            let tenant = load_tenant(&mut transaction, &account)
+                .await?
+                .ok_or(NotFound)?;
             let deposit = load_deposit(&mut transaction, &account).await?;
             let wallet = load_wallet(&mut transaction, &account).await?;
-            let facts = RefundFacts { record, subscription: tenant.subscription, deposit, wallet };
+            let facts = RefundFacts {
+                record,
+                subscription: tenant.subscription,
+                deposit,
+                wallet,
+            };
             let change = match ConfirmedTransfer::refund(operator, refund, facts, now)? {
                 Answer::Replayed(record) => return Ok(record),
                 Answer::Fresh(change) => change,
@@ -245,8 +294,16 @@ impl Store {
         retry(async || {
             let mut transaction = self.begin().await?;
             let reference = payment.reference.as_deref();
-            let account = find(&mut transaction, payment.provider, &payment.subscription, reference).await?;
-            let tenant = load_tenant(&mut transaction, &account).await?.ok_or(NotFound)?;
+            let account = find(
+                &mut transaction,
+                payment.provider,
+                &payment.subscription,
+                reference,
+            )
+            .await?;
+            let tenant = load_tenant(&mut transaction, &account)
+                .await?
+                .ok_or(NotFound)?;
             let current_plan = tenant.plan.ok_or(NotFound)?;
             let plan = match &payment.price {
                 Some(price) => Arc::new(plan_of_price(&mut transaction, price).await?),
@@ -269,13 +326,15 @@ impl Store {
                 update_account(&mut transaction, account, &current).await?;
             }
             grant_all(&mut transaction, change.grants(), now).await?;
-            sqlx::query("INSERT INTO invoices (account_id, provider, invoice, record) VALUES (?, ?, ?, ?)")
-                .bind(account.as_integer())
-                .bind(payment.provider.payment_method().as_str())
-                .bind(&payment.invoice)
-                .bind(serde_json::to_string(change.record())?)
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(
+                "INSERT INTO invoices (account_id, provider, invoice, record) VALUES (?, ?, ?, ?)",
+            )
+            .bind(account.as_integer())
+            .bind(payment.provider.payment_method().as_str())
+            .bind(&payment.invoice)
+            .bind(serde_json::to_string(change.record())?)
+            .execute(&mut *transaction)
+            .await?;
             transaction.commit().await?;
             Ok(Reported::Adopted)
         })
@@ -283,8 +342,9 @@ impl Store {
     }
 }
 
-/// The account of a provider's subscription: by the provider's identifier, or, the first time, by the subscription that
-/// this service's own server wrote beside it at Stripe. PayPal's reports have no such reference.
+/// The account of a provider's subscription: by the provider's identifier, or, the first time, by
+/// the subscription that this service's own server wrote beside it at Stripe. PayPal's reports have
+/// no such reference.
 async fn find(
     transaction: &mut Transaction,
     provider: Provider,
@@ -295,9 +355,14 @@ async fn find(
         Provider::Stripe => "SELECT account_id FROM subscriptions WHERE stripe_subscription_id = ?",
         Provider::Paypal => "SELECT account_id FROM subscriptions WHERE paypal_subscription_id = ?",
     };
-    let row: Option<(i64,)> = sqlx::query_as(text).bind(subscription).fetch_optional(&mut **transaction).await?;
+    let row: Option<(i64,)> = sqlx::query_as(text)
+        .bind(subscription)
+        .fetch_optional(&mut **transaction)
+        .await?;
     // Identifiers of subscriptions begin with their account's here.
-    let account = reference.and_then(|reference| reference.split('-').next()).and_then(|account| account.parse().ok());
+    let account = reference
+        .and_then(|reference| reference.split('-').next())
+        .and_then(|account| account.parse().ok());
     match (row, account) {
         (Some((account,)), _) => Ok(account.into()),
         (None, Some(account)) => Ok(account),
@@ -305,10 +370,13 @@ async fn find(
     }
 }
 
-/// The plan that a provider's price stands for: here prices are named `price_1` and so on, after the plans.
+/// The plan that a provider's price stands for: here prices are named `price_1` and so on, after
+/// the plans.
 async fn plan_of_price(transaction: &mut Transaction, price: &str) -> Result<Plan, Failure> {
     let id: Option<PlanId> = price.strip_prefix("price_").and_then(|id| id.parse().ok());
-    Ok(load_plan(transaction, &id.ok_or(NotFound)?).await?.ok_or(NotFound)?)
+    Ok(load_plan(transaction, &id.ok_or(NotFound)?)
+        .await?
+        .ok_or(NotFound)?)
 }
 
 async fn load_invoice(
@@ -316,13 +384,14 @@ async fn load_invoice(
     account: &AccountId,
     payment: &ProviderPayment,
 ) -> Result<Option<bailiwick::provider::PaidInvoice>, Failure> {
-    let row: Option<(String,)> =
-        sqlx::query_as("SELECT record FROM invoices WHERE account_id = ? AND provider = ? AND invoice = ?")
-            .bind(account.as_integer())
-            .bind(payment.provider.payment_method().as_str())
-            .bind(&payment.invoice)
-            .fetch_optional(&mut **transaction)
-            .await?;
+    let row: Option<(String,)> = sqlx::query_as(
+        "SELECT record FROM invoices WHERE account_id = ? AND provider = ? AND invoice = ?",
+    )
+    .bind(account.as_integer())
+    .bind(payment.provider.payment_method().as_str())
+    .bind(&payment.invoice)
+    .fetch_optional(&mut **transaction)
+    .await?;
     Ok(parse(row)?)
 }
 
@@ -331,16 +400,20 @@ async fn load_claim(
     account: &AccountId,
     reference: &BankReference,
 ) -> Result<Option<Claim>, Failure> {
-    let row: Option<(String,)> = sqlx::query_as("SELECT record FROM claims WHERE account_id = ? AND reference = ?")
-        .bind(account.as_integer())
-        .bind(reference.as_str())
-        .fetch_optional(&mut **transaction)
-        .await?;
+    let row: Option<(String,)> =
+        sqlx::query_as("SELECT record FROM claims WHERE account_id = ? AND reference = ?")
+            .bind(account.as_integer())
+            .bind(reference.as_str())
+            .fetch_optional(&mut **transaction)
+            .await?;
     Ok(parse(row)?)
 }
 
 /// Writes what is new of a claim, and answers the claim.
-async fn keep_claim(mut transaction: Transaction, answer: Answer<RowChange<Claim>, Claim>) -> Result<Claim, Failure> {
+async fn keep_claim(
+    mut transaction: Transaction,
+    answer: Answer<RowChange<Claim>, Claim>,
+) -> Result<Claim, Failure> {
     match answer {
         Answer::Replayed(claim) => Ok(claim),
         Answer::Fresh(change) => {
@@ -351,17 +424,31 @@ async fn keep_claim(mut transaction: Transaction, answer: Answer<RowChange<Claim
     }
 }
 
-async fn write_claim(transaction: &mut Transaction, change: &RowChange<Claim>) -> Result<(), Failure> {
+async fn write_claim(
+    transaction: &mut Transaction,
+    change: &RowChange<Claim>,
+) -> Result<(), Failure> {
     let claim = change.row();
     let query = sqlx::query(
         "INSERT INTO claims (account_id, reference, version, record) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (account_id, reference) DO UPDATE SET version = ?3, record = ?4 WHERE version = ?5",
     );
-    let query = query.bind(claim.account.as_integer()).bind(claim.facts.reference().as_str());
-    write_over(transaction, query, (change.expected_version(), claim.version), claim).await
+    let query = query
+        .bind(claim.account.as_integer())
+        .bind(claim.facts.reference().as_str());
+    write_over(
+        transaction,
+        query,
+        (change.expected_version(), claim.version),
+        claim,
+    )
+    .await
 }
 
-pub async fn load_deposit(transaction: &mut Transaction, account: &AccountId) -> Result<Option<Deposit>, AppError> {
+pub async fn load_deposit(
+    transaction: &mut Transaction,
+    account: &AccountId,
+) -> Result<Option<Deposit>, AppError> {
     let row: Option<(String,)> = sqlx::query_as("SELECT record FROM deposits WHERE account_id = ?")
         .bind(account.as_integer())
         .fetch_optional(&mut **transaction)
@@ -369,13 +456,22 @@ pub async fn load_deposit(transaction: &mut Transaction, account: &AccountId) ->
     Ok(parse(row)?)
 }
 
-pub async fn write_deposit(transaction: &mut Transaction, change: &RowChange<Deposit>) -> Result<(), Failure> {
+pub async fn write_deposit(
+    transaction: &mut Transaction,
+    change: &RowChange<Deposit>,
+) -> Result<(), Failure> {
     let query = sqlx::query(
         "INSERT INTO deposits (account_id, version, record) VALUES (?1, ?2, ?3) \
          ON CONFLICT (account_id) DO UPDATE SET version = ?2, record = ?3 WHERE version = ?4",
     );
     let query = query.bind(change.row().account.as_integer());
-    write_over(transaction, query, (change.expected_version(), change.row().version), change.row()).await
+    write_over(
+        transaction,
+        query,
+        (change.expected_version(), change.row().version),
+        change.row(),
+    )
+    .await
 }
 
 async fn load_transfer(
@@ -383,22 +479,29 @@ async fn load_transfer(
     receiving_account: &BankReference,
     transaction_id: &BankReference,
 ) -> Result<Option<ConfirmedTransfer>, Failure> {
-    let row: Option<(String,)> =
-        sqlx::query_as("SELECT record FROM transfers WHERE receiving_account = ? AND transaction_id = ?")
-            .bind(receiving_account.as_str())
-            .bind(transaction_id.as_str())
-            .fetch_optional(&mut **transaction)
-            .await?;
+    let row: Option<(String,)> = sqlx::query_as(
+        "SELECT record FROM transfers WHERE receiving_account = ? AND transaction_id = ?",
+    )
+    .bind(receiving_account.as_str())
+    .bind(transaction_id.as_str())
+    .fetch_optional(&mut **transaction)
+    .await?;
     Ok(parse(row)?)
 }
 
 /// Inserts a line of the registry, or updates it over a version.
-async fn write_transfer(transaction: &mut Transaction, over: u64, record: &ConfirmedTransfer) -> Result<(), Failure> {
+async fn write_transfer(
+    transaction: &mut Transaction,
+    over: u64,
+    record: &ConfirmedTransfer,
+) -> Result<(), Failure> {
     let query = sqlx::query(
         "INSERT INTO transfers (receiving_account, transaction_id, version, record) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (receiving_account, transaction_id) DO UPDATE SET version = ?3, record = ?4 WHERE version = ?5",
     );
     let transfer = &record.transfer;
-    let query = query.bind(transfer.receiving_account().as_str()).bind(transfer.transaction().as_str());
+    let query = query
+        .bind(transfer.receiving_account().as_str())
+        .bind(transfer.transaction().as_str());
     write_over(transaction, query, (over, record.version), record).await
 }

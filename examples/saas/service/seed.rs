@@ -10,7 +10,9 @@ use bailiwick::period::{Interval, Period};
 use bailiwick::quota::QuotaSet;
 use bailiwick::right::{Privilege, Privileges};
 use bailiwick::subscription::SubscriptionStatus;
-use bailiwick::{Account, Credits, Evidence, Money, Plan, Principal, Quota, Route, Subscription, Tenant, Wallet};
+use bailiwick::{
+    Account, Credits, Evidence, Money, Plan, Principal, Quota, Route, Subscription, Tenant, Wallet,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::change_sets::{insert_account, insert_subscription};
@@ -23,7 +25,8 @@ const DAY: TimeDelta = TimeDelta::new(86_400, 0).unwrap();
 
 /// The service's own staff.
 pub const STAFF: i64 = 1;
-/// What its members may hold. Each holds what is stored for the person, too, and customers' accounts hold nothing.
+/// What its members may hold. Each holds what is stored for the person, too, and customers'
+/// accounts hold nothing.
 const STAFF_PRIVILEGES: [Privilege; 2] = [Privilege::ConfirmPayments, Privilege::GrantCredits];
 /// Paid up, with credits and an API key.
 pub const ACME: i64 = 2;
@@ -51,7 +54,11 @@ const RETIRED: i64 = 3;
 
 /// Names for people.
 pub const TENANTS: [(i64, &str, &str); 9] = [
-    (STAFF, "staff", "the service's own operator, who may confirm payments"),
+    (
+        STAFF,
+        "staff",
+        "the service's own operator, who may confirm payments",
+    ),
     (ACME, "acme", "paid up, 1000 credits"),
     (GLOBEX, "globex", "paid up, 1000 credits: acme's neighbour"),
     (INITECH, "initech", "suspended for abuse"),
@@ -67,7 +74,8 @@ pub const fn site(account: i64) -> i64 {
     account * 10 + 1
 }
 
-/// The API key of an account, bound to its one site. A real service makes secrets at random and shows them once.
+/// The API key of an account, bound to its one site. A real service makes secrets at random and
+/// shows them once.
 pub fn api_key(account: i64) -> String {
     format!("bw_{account}_{}", secret(account))
 }
@@ -85,11 +93,17 @@ pub fn user(account: i64) -> UserId {
 pub async fn plant(app: &App) -> anyhow::Result<()> {
     let now = app.now();
     let mut transaction = app.store.begin().await?;
-    let (plans,): (i64,) = sqlx::query_as("SELECT count(*) FROM plans").fetch_one(&mut *transaction).await?;
+    let (plans,): (i64,) = sqlx::query_as("SELECT count(*) FROM plans")
+        .fetch_one(&mut *transaction)
+        .await?;
     if plans > 0 {
         return Ok(());
     }
-    for plan in [plan(PRO, true, true)?, plan(FREE, true, false)?, plan(RETIRED, false, true)?] {
+    for plan in [
+        plan(PRO, true, true)?,
+        plan(FREE, true, false)?,
+        plan(RETIRED, false, true)?,
+    ] {
         sqlx::query("INSERT INTO plans (id, facts) VALUES (?, ?)")
             .bind(plan.id.as_integer())
             .bind(serde_json::to_string(&plan)?)
@@ -99,11 +113,31 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
     for (id, _, _) in TENANTS {
         let (plan, status, subscription) = match id {
             STAFF => (FREE, AccountStatus::Active, None),
-            INITECH => (PRO, AccountStatus::Suspended(SuspensionCause::Abuse), Some(SubscriptionStatus::Active)),
-            HOOLI => (PRO, AccountStatus::Active, Some(SubscriptionStatus::PastDue)),
-            WAYNE => (PRO, AccountStatus::PendingPayment, Some(SubscriptionStatus::Incomplete)),
-            STARK => (RETIRED, AccountStatus::Active, Some(SubscriptionStatus::Active)),
-            CYBERDYNE => (PRO, AccountStatus::Active, Some(SubscriptionStatus::Canceled)),
+            INITECH => (
+                PRO,
+                AccountStatus::Suspended(SuspensionCause::Abuse),
+                Some(SubscriptionStatus::Active),
+            ),
+            HOOLI => (
+                PRO,
+                AccountStatus::Active,
+                Some(SubscriptionStatus::PastDue),
+            ),
+            WAYNE => (
+                PRO,
+                AccountStatus::PendingPayment,
+                Some(SubscriptionStatus::Incomplete),
+            ),
+            STARK => (
+                RETIRED,
+                AccountStatus::Active,
+                Some(SubscriptionStatus::Active),
+            ),
+            CYBERDYNE => (
+                PRO,
+                AccountStatus::Active,
+                Some(SubscriptionStatus::Canceled),
+            ),
             _ => (PRO, AccountStatus::Active, Some(SubscriptionStatus::Active)),
         };
         let account = Account {
@@ -111,13 +145,23 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
             status,
             payment_method: PaymentMethod::BankTransfer,
             version: 1,
-            privileges: if id == STAFF { STAFF_PRIVILEGES.into_iter().collect() } else { Privileges::NONE },
+            privileges: if id == STAFF {
+                STAFF_PRIVILEGES.into_iter().collect()
+            } else {
+                Privileges::NONE
+            },
         };
-        insert_account(&mut transaction, &account, &plan.into()).await.map_err(planting)?;
+        insert_account(&mut transaction, &account, &plan.into())
+            .await
+            .map_err(planting)?;
         sqlx::query("INSERT INTO users (id, account_id, privileges) VALUES (?, ?, ?)")
             .bind(user(id).as_integer())
             .bind(id)
-            .bind(if id == STAFF { Privilege::ConfirmPayments.as_str() } else { "" })
+            .bind(if id == STAFF {
+                Privilege::ConfirmPayments.as_str()
+            } else {
+                ""
+            })
             .execute(&mut *transaction)
             .await?;
         sqlx::query("INSERT INTO sites (id, account_id, name) VALUES (?, ?, 'First site')")
@@ -125,16 +169,20 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
             .bind(id)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("INSERT INTO api_keys (id, account_id, secret_digest, sites) VALUES (?, ?, ?, ?)")
-            .bind(id)
-            .bind(id)
-            .bind(digest_of(&secret(id)))
-            .bind(format!("[{}]", site(id)))
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "INSERT INTO api_keys (id, account_id, secret_digest, sites) VALUES (?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(id)
+        .bind(digest_of(&secret(id)))
+        .bind(format!("[{}]", site(id)))
+        .execute(&mut *transaction)
+        .await?;
         if let Some(status) = subscription {
             let subscription = subscribed(id, plan, status, now);
-            insert_subscription(&mut transaction, &subscription).await.map_err(planting)?;
+            insert_subscription(&mut transaction, &subscription)
+                .await
+                .map_err(planting)?;
         }
         let credits = match id {
             UMBRELLA => Credits::whole(1),
@@ -147,13 +195,17 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
         } else {
             match wallet.grant(&gift(id, now)?, GrantTerms::forever(credits), None, now)? {
                 Answer::Fresh(change) => {
-                    write_wallet(&mut transaction, &change).await.map_err(planting)?;
+                    write_wallet(&mut transaction, &change)
+                        .await
+                        .map_err(planting)?;
                     continue;
                 }
                 Answer::Replayed(_) => continue,
             }
         };
-        write_wallet(&mut transaction, &change).await.map_err(planting)?;
+        write_wallet(&mut transaction, &change)
+            .await
+            .map_err(planting)?;
     }
     transaction.commit().await?;
     Ok(())
@@ -164,12 +216,22 @@ fn planting(_: Failure) -> anyhow::Error {
 }
 
 fn plan(id: i64, active: bool, needs_subscription: bool) -> anyhow::Result<Plan> {
-    let quota =
-        |cells, burst| Ok::<QuotaSet, bailiwick::quota::QuotaError>(Quota::new(cells, 60)?.with_burst(burst)?.into());
+    let quota = |cells, burst| {
+        Ok::<QuotaSet, bailiwick::quota::QuotaError>(
+            Quota::new(cells, 60)?.with_burst(burst)?.into(),
+        )
+    };
     Ok(Plan {
         id: id.into(),
         active,
-        price: Money::new(if needs_subscription { 49.into() } else { 0.into() }, Currency::EUR)?,
+        price: Money::new(
+            if needs_subscription {
+                49.into()
+            } else {
+                0.into()
+            },
+            Currency::EUR,
+        )?,
         interval: Interval::MONTHLY,
         credits_per_month: Credits::whole(if needs_subscription { 500 } else { 0 }),
         needs_subscription,
@@ -178,13 +240,27 @@ fn plan(id: i64, active: bool, needs_subscription: bool) -> anyhow::Result<Plan>
     })
 }
 
-fn subscribed(account: i64, plan: i64, status: SubscriptionStatus, now: DateTime<Utc>) -> Subscription {
+fn subscribed(
+    account: i64,
+    plan: i64,
+    status: SubscriptionStatus,
+    now: DateTime<Utc>,
+) -> Subscription {
     let start = now - DAY * 10;
     Subscription {
         status,
-        current_period: (status != SubscriptionStatus::Incomplete).then_some(Period { start, end: now + DAY * 20 }),
+        current_period: (status != SubscriptionStatus::Incomplete).then_some(Period {
+            start,
+            end: now + DAY * 20,
+        }),
         past_due_since: (status == SubscriptionStatus::PastDue).then_some(now),
-        ..Subscription::new(account.into(), account.into(), plan.into(), PaymentMethod::BankTransfer, start)
+        ..Subscription::new(
+            account.into(),
+            account.into(),
+            plan.into(),
+            PaymentMethod::BankTransfer,
+            start,
+        )
     }
 }
 
@@ -200,8 +276,18 @@ fn gift(account: i64, now: DateTime<Utc>) -> anyhow::Result<Cause> {
         version: 1,
         privileges: STAFF_PRIVILEGES.into_iter().collect(),
     };
-    let tenant = Tenant { account: own, plan: None, subscription: None, sites: [].into() };
+    let tenant = Tenant {
+        account: own,
+        plan: None,
+        subscription: None,
+        sites: [].into(),
+    };
     let route = Route::Operator(Privilege::GrantCredits);
-    let admission = bailiwick::admit(route, &Evidence::Verified(staff), Some(&tenant), now).into_result()?;
-    Ok(Cause::promotion(&admission.into_operator()?, &account.into(), &format!("seed-{account}").parse()?)?)
+    let admission =
+        bailiwick::admit(route, &Evidence::Verified(staff), Some(&tenant), now).into_result()?;
+    Ok(Cause::promotion(
+        &admission.into_operator()?,
+        &account.into(),
+        &format!("seed-{account}").parse()?,
+    )?)
 }

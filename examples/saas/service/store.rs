@@ -1,5 +1,5 @@
-//! The store: SQLite. Each change is written in one transaction, under the guards that it names; if a guard misses, the
-//! rows are loaded again and the question is asked again.
+//! The store: SQLite. Each change is written in one transaction, under the guards that it names; if
+//! a guard misses, the rows are loaded again and the question is asked again.
 
 use std::path::Path;
 
@@ -13,13 +13,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+};
 use sqlx::{AssertSqlSafe, FromRow, Sqlite, SqlitePool};
 
 use super::error::AppError;
 use super::ledger::load_wallet;
 
-/// How often a transaction is tried before the service gives up. SQLite has one writer at a time, so a miss is rare.
+/// How often a transaction is tried before the service gives up. SQLite has one writer at a time,
+/// so a miss is rare.
 const ATTEMPTS: usize = 8;
 
 /// The database that this store speaks to.
@@ -70,7 +73,9 @@ where
             Err(Failure::Refused(error)) => return Err(error),
         }
     }
-    Err(AppError::Fault(anyhow::anyhow!("a guard missed {ATTEMPTS} times")))
+    Err(AppError::Fault(anyhow::anyhow!(
+        "a guard missed {ATTEMPTS} times"
+    )))
 }
 
 /// The service's database.
@@ -83,13 +88,21 @@ impl Store {
     pub async fn open(file: Option<&Path>) -> anyhow::Result<Self> {
         let pool = match file {
             Some(file) => {
-                let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).foreign_keys(true);
-                SqlitePoolOptions::new().connect_with(options.journal_mode(SqliteJournalMode::Wal)).await?
+                let options = SqliteConnectOptions::new()
+                    .filename(file)
+                    .create_if_missing(true)
+                    .foreign_keys(true);
+                SqlitePoolOptions::new()
+                    .connect_with(options.journal_mode(SqliteJournalMode::Wal))
+                    .await?
             }
             None => {
-                // A database in memory lives as long as its one connection. It is not pinged before use: a request that is
-                // dropped in mid-ping, since its client hung up, would take the connection with it.
-                let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+                // A database in memory lives as long as its one connection. It is not pinged before
+                // use: a request that is dropped in mid-ping, since its client hung up, would take
+                // the connection with it.
+                let options = SqliteConnectOptions::new()
+                    .in_memory(true)
+                    .foreign_keys(true);
                 let pool = SqlitePoolOptions::new()
                     .max_connections(1)
                     .idle_timeout(None)
@@ -98,7 +111,9 @@ impl Store {
                 pool.connect_with(options).await?
             }
         };
-        sqlx::raw_sql(include_str!("../schema.sql")).execute(&pool).await?;
+        sqlx::raw_sql(include_str!("../schema.sql"))
+            .execute(&pool)
+            .await?;
         Ok(Self { pool })
     }
 
@@ -110,35 +125,49 @@ impl Store {
     // What the gate asks for.
 
     /// The principal behind a session, or why there is none.
-    pub async fn principal_of_user(&self, user: &UserId) -> Result<Result<Principal, CredentialFailure>, sqlx::Error> {
+    pub async fn principal_of_user(
+        &self,
+        user: &UserId,
+    ) -> Result<Result<Principal, CredentialFailure>, sqlx::Error> {
         let row: Option<(Option<i64>, String)> =
             sqlx::query_as("SELECT account_id, privileges FROM users WHERE id = ?")
                 .bind(user.as_integer())
                 .fetch_optional(&self.pool)
                 .await?;
-        Ok(row.ok_or(CredentialFailure::Unknown).map(|(account, privileges)| {
-            let privileges: Privileges = privileges.split(' ').filter_map(Privilege::from_text).collect();
-            let principal = Principal::jwt(user.clone()).with_privileges(privileges);
-            match account {
-                Some(account) => principal.of_account(account.into()),
-                None => principal,
-            }
-        }))
+        Ok(row
+            .ok_or(CredentialFailure::Unknown)
+            .map(|(account, privileges)| {
+                let privileges: Privileges = privileges
+                    .split(' ')
+                    .filter_map(Privilege::from_text)
+                    .collect();
+                let principal = Principal::jwt(user.clone()).with_privileges(privileges);
+                match account {
+                    Some(account) => principal.of_account(account.into()),
+                    None => principal,
+                }
+            }))
     }
 
-    /// The principal behind an API key, or why there is none. Only a digest of the secret is stored.
+    /// The principal behind an API key, or why there is none. Only a digest of the secret is
+    /// stored.
     pub async fn principal_of_key(
         &self,
         id: &str,
         secret: &str,
     ) -> Result<Result<Principal, CredentialFailure>, sqlx::Error> {
-        let Ok(id) = id.parse::<ApiKeyId>() else { return Ok(Err(CredentialFailure::Malformed)) };
-        let row: Option<(i64, String, String, bool)> =
-            sqlx::query_as("SELECT account_id, secret_digest, sites, revoked FROM api_keys WHERE id = ?")
-                .bind(id.as_integer())
-                .fetch_optional(&self.pool)
-                .await?;
-        let Some((account, digest, sites, revoked)) = row else { return Ok(Err(CredentialFailure::Unknown)) };
+        let Ok(id) = id.parse::<ApiKeyId>() else {
+            return Ok(Err(CredentialFailure::Malformed));
+        };
+        let row: Option<(i64, String, String, bool)> = sqlx::query_as(
+            "SELECT account_id, secret_digest, sites, revoked FROM api_keys WHERE id = ?",
+        )
+        .bind(id.as_integer())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((account, digest, sites, revoked)) = row else {
+            return Ok(Err(CredentialFailure::Unknown));
+        };
         // Digests are compared, not secrets: what the comparison's time tells is of no use.
         if digest != digest_of(secret) {
             return Ok(Err(CredentialFailure::Unknown));
@@ -148,12 +177,16 @@ impl Store {
         }
         // A list that cannot be read is an empty one, which reaches nothing.
         let sites: Vec<SiteId> = serde_json::from_str(&sites).unwrap_or_default();
-        Ok(Ok(Principal::api_key(id).of_account(account.into()).bound_to_sites(sites)))
+        Ok(Ok(Principal::api_key(id)
+            .of_account(account.into())
+            .bound_to_sites(sites)))
     }
 
     /// The tenant of a principal's own account.
     pub async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, AppError> {
-        let Some(account) = principal.account_id() else { return Ok(None) };
+        let Some(account) = principal.account_id() else {
+            return Ok(None);
+        };
         let mut connection = self.pool.acquire().await?;
         load_tenant(&mut connection, account).await
     }
@@ -167,7 +200,9 @@ impl Store {
     /// What a payer sees: the tenant and its wallet.
     pub async fn billing(&self, access: &BillingAccess) -> Result<(Tenant, Wallet), AppError> {
         let mut transaction = self.pool.begin().await?;
-        let tenant = load_tenant(&mut transaction, access.account_id()).await?.ok_or(NotFound)?;
+        let tenant = load_tenant(&mut transaction, access.account_id())
+            .await?
+            .ok_or(NotFound)?;
         let wallet = load_wallet(&mut transaction, access.account_id()).await?;
         Ok((tenant, wallet))
     }
@@ -175,41 +210,63 @@ impl Store {
     // Scoped statements.
 
     /// Runs a scoped SELECT.
-    pub async fn rows<R>(&self, statement: Result<Statement, BuildError>) -> Result<Vec<R>, AppError>
+    pub async fn rows<R>(
+        &self,
+        statement: Result<Statement, BuildError>,
+    ) -> Result<Vec<R>, AppError>
     where
         R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     {
         let (sql, values) = statement?.into_parts();
-        Ok(sqlx::query_as_with(AssertSqlSafe(sql), SqlxValues(values)).fetch_all(&self.pool).await?)
+        Ok(sqlx::query_as_with(AssertSqlSafe(sql), SqlxValues(values))
+            .fetch_all(&self.pool)
+            .await?)
     }
 
-    /// Runs a scoped UPDATE or DELETE of one row. A row of another tenant is as absent as one that never was.
+    /// Runs a scoped UPDATE or DELETE of one row. A row of another tenant is as absent as one that
+    /// never was.
     pub async fn touch(&self, statement: Result<Statement, BuildError>) -> Result<(), AppError> {
         let (sql, values) = statement?.into_parts();
-        let done = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values)).execute(&self.pool).await?;
-        if done.rows_affected() == 0 { Err(NotFound.into()) } else { Ok(()) }
+        let done = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))
+            .execute(&self.pool)
+            .await?;
+        if done.rows_affected() == 0 {
+            Err(NotFound.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// The digest under which the secret of an API key is stored.
 pub fn digest_of(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(secret.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A guard holds when exactly one row was written.
 pub fn guard(rows: u64) -> Result<(), Failure> {
-    if rows == 1 { Ok(()) } else { Err(Failure::Missed) }
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(Failure::Missed)
+    }
 }
 
-/// Writes a versioned record over the version that it was made from; 0 means that there must be none yet. The query has its
-/// keys bound, and takes version, record and that version next.
+/// Writes a versioned record over the version that it was made from; 0 means that there must be
+/// none yet. The query has its keys bound, and takes version, record and that version next.
 pub async fn write_over<T: Serialize>(
     transaction: &mut Transaction,
     query: Query<'_, Sqlite, SqliteArguments>,
     (over, version): (u64, u64),
     record: &T,
 ) -> Result<(), Failure> {
-    let query = query.bind(signed(version)).bind(serde_json::to_string(record)?).bind(signed(over));
+    let query = query
+        .bind(signed(version))
+        .bind(serde_json::to_string(record)?)
+        .bind(signed(over));
     guard(query.execute(&mut **transaction).await?.rows_affected())
 }
 
@@ -222,7 +279,10 @@ pub fn parse<T: DeserializeOwned>(row: Option<(String,)>) -> Result<Option<T>, s
     row.map(|(json,)| serde_json::from_str(&json)).transpose()
 }
 
-pub async fn load_plan(connection: &mut sqlx::SqliteConnection, plan: &PlanId) -> Result<Option<Plan>, AppError> {
+pub async fn load_plan(
+    connection: &mut sqlx::SqliteConnection,
+    plan: &PlanId,
+) -> Result<Option<Plan>, AppError> {
     let row: Option<(String,)> = sqlx::query_as("SELECT facts FROM plans WHERE id = ?")
         .bind(plan.as_integer())
         .fetch_optional(connection)
@@ -242,9 +302,13 @@ pub async fn load_tenant(
     .bind(id)
     .fetch_optional(&mut *connection)
     .await?;
-    let Some((account, plan, subscription)) = row else { return Ok(None) };
-    let sites: Vec<(i64,)> =
-        sqlx::query_as("SELECT id FROM sites WHERE account_id = ?").bind(id).fetch_all(&mut *connection).await?;
+    let Some((account, plan, subscription)) = row else {
+        return Ok(None);
+    };
+    let sites: Vec<(i64,)> = sqlx::query_as("SELECT id FROM sites WHERE account_id = ?")
+        .bind(id)
+        .fetch_all(&mut *connection)
+        .await?;
     Ok(Some(Tenant {
         account: serde_json::from_str(&account)?,
         plan: Some(serde_json::from_str(&plan)?),

@@ -1,4 +1,5 @@
-//! The tables that handlers reach, declared once. Whatever is not declared here is out of their reach.
+//! The tables that handlers reach, declared once. Whatever is not declared here is out of their
+//! reach.
 
 use chrono::{DateTime, Utc};
 

@@ -1,5 +1,5 @@
-//! Webhooks: what Stripe and PayPal report. A provider that the policy does not enable is "coming soon", and nothing of
-//! its event is read.
+//! Webhooks: what Stripe and PayPal report. A provider that the policy does not enable is "coming
+//! soon", and nothing of its event is read.
 
 use std::sync::Arc;
 
@@ -20,22 +20,39 @@ use super::payments::Reported;
 pub struct Webhooks {
     /// Stripe's signing secrets.
     pub stripe: Vec<SigningSecret>,
-    /// PayPal's webhook, and the certificates that its events name. A real service fetches these from
-    /// `Endpoint::certificate_url` and keeps them by that address.
+    /// PayPal's webhook, and the certificates that its events name. A real service fetches these
+    /// from `Endpoint::certificate_url` and keeps them by that address.
     pub paypal: Option<(Endpoint, Arc<[u8]>)>,
 }
 
 /// POST /webhooks/stripe
-pub async fn from_stripe(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, AppError> {
+pub async fn from_stripe(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, AppError> {
     check_enabled(&app, PaymentMethod::Stripe)?;
-    let event = stripe::verify(&app.webhooks.stripe, header(&headers, "stripe-signature"), &body, app.now())?;
+    let event = stripe::verify(
+        &app.webhooks.stripe,
+        header(&headers, "stripe-signature"),
+        &body,
+        app.now(),
+    )?;
     carry_out(&app, &event).await
 }
 
 /// POST /webhooks/paypal
-pub async fn from_paypal(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, AppError> {
+pub async fn from_paypal(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, AppError> {
     check_enabled(&app, PaymentMethod::Paypal)?;
-    let (endpoint, certificates) = app.webhooks.paypal.as_ref().ok_or(WebhookError::CertificateUntrusted)?;
+    let (endpoint, certificates) = app
+        .webhooks
+        .paypal
+        .as_ref()
+        .ok_or(WebhookError::CertificateUntrusted)?;
     let transmission = Transmission {
         id: header(&headers, "paypal-transmission-id"),
         time: header(&headers, "paypal-transmission-time"),
@@ -48,30 +65,52 @@ pub async fn from_paypal(State(app): State<App>, headers: HeaderMap, body: Bytes
 }
 
 fn check_enabled(app: &App, method: PaymentMethod) -> Result<(), AppError> {
-    if app.policy.is_enabled(method) { Ok(()) } else { Err(AdoptError::ComingSoon(method).into()) }
+    if app.policy.is_enabled(method) {
+        Ok(())
+    } else {
+        Err(AdoptError::ComingSoon(method).into())
+    }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 /// Success tells the provider that the event need not come again.
 async fn carry_out(app: &App, event: &ProviderEvent) -> Result<StatusCode, AppError> {
     let reported = match event.report() {
-        ProviderReport::Snapshot(snapshot) => app.store.adopt(&app.policy, snapshot, app.now()).await?,
-        ProviderReport::Payment(payment) => app.store.record_payment(&app.policy, payment, app.now()).await?,
+        ProviderReport::Snapshot(snapshot) => {
+            app.store.adopt(&app.policy, snapshot, app.now()).await?
+        }
+        ProviderReport::Payment(payment) => {
+            app.store
+                .record_payment(&app.policy, payment, app.now())
+                .await?
+        }
         _ => {
             tracing::info!(event = event.id(), kind = event.kind(), "not mapped");
             return Ok(StatusCode::NO_CONTENT);
         }
     };
-    tracing::info!(event = event.id(), kind = event.kind(), ?reported, "reported");
+    tracing::info!(
+        event = event.id(),
+        kind = event.kind(),
+        ?reported,
+        "reported"
+    );
     match reported {
         Reported::Adopted => Ok(StatusCode::OK),
         Reported::Known => Ok(StatusCode::NO_CONTENT),
-        // A real service fetches the subscription from the provider here, and adopts `stripe::snapshot` of it.
+        // A real service fetches the subscription from the provider here, and adopts
+        // `stripe::snapshot` of it.
         Reported::Disputed => {
-            tracing::warn!(event = event.id(), "two reports of one time disagree: fetch the subscription");
+            tracing::warn!(
+                event = event.id(),
+                "two reports of one time disagree: fetch the subscription"
+            );
             Ok(StatusCode::ACCEPTED)
         }
     }

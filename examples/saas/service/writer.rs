@@ -1,5 +1,5 @@
-//! The "AI": a small deterministic writer that stands for a model. It counts its calls, so that a test can tell that it
-//! was not called.
+//! The "AI": a small deterministic writer that stands for a model. It counts its calls, so that a
+//! test can tell that it was not called.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,7 +27,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes about a title in at most so many words, in whole sentences. It is out of order for the title "outage".
+    /// Writes about a title in at most so many words, in whole sentences. It is out of order for
+    /// the title "outage".
     pub async fn write(&self, title: &str, most_words: u64) -> Result<Text, OutOfOrder> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         if title == "outage" {
@@ -43,7 +44,10 @@ impl Writer {
             body.push_str(sentence);
             body.push(' ');
         }
-        Ok(Text { body: body.trim_end().to_owned(), words })
+        Ok(Text {
+            body: body.trim_end().to_owned(),
+            words,
+        })
     }
 
     /// How often it was called.

@@ -69,9 +69,15 @@ struct Total {
     currency: Currency,
 }
 
-/// Reads an event whose signature was checked. `None` where an event of a known kind is not of a known shape.
+/// Reads an event whose signature was checked. `None` where an event of a known kind is not of a
+/// known shape.
 pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
-    let Event { id, event_type, create_time, resource } = serde_json::from_slice(body).ok()?;
+    let Event {
+        id,
+        event_type,
+        create_time,
+        resource,
+    } = serde_json::from_slice(body).ok()?;
     let report = match event_type.as_str() {
         "BILLING.SUBSCRIPTION.CREATED"
         | "BILLING.SUBSCRIPTION.ACTIVATED"
@@ -86,21 +92,32 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
         "PAYMENT.SALE.COMPLETED" => payment(serde_json::from_str(resource.get()).ok()?)?,
         _ => ProviderReport::Unmapped,
     };
-    Some(ProviderEvent { provider: Provider::Paypal, id, kind: event_type, at: create_time, report })
+    Some(ProviderEvent {
+        provider: Provider::Paypal,
+        id,
+        kind: event_type,
+        at: create_time,
+        report,
+    })
 }
 
-/// Reads a subscription as PayPal's API answers it, for a host that fetches one when two reports disagree. `at` is when it
-/// was fetched, by PayPal's clock: the answer's `Date` header. `None` where it is not of a known shape.
+/// Reads a subscription as PayPal's API answers it, for a host that fetches one when two reports
+/// disagree. `at` is when it was fetched, by PayPal's clock: the answer's `Date` header. `None`
+/// where it is not of a known shape.
 ///
-/// PayPal's status stays *active* while it tries again for a payment that failed, so what failed, or is outstanding, is
-/// past due here, and a suspension with it is unpaid. A subscription whose plan was overridden is of unknown status, which
-/// is denied everywhere: its price is not the plan's.
+/// PayPal's status stays *active* while it tries again for a payment that failed, so what failed,
+/// or is outstanding, is past due here, and a suspension with it is unpaid. A subscription whose
+/// plan was overridden is of unknown status, which is denied everywhere: its price is not the
+/// plan's.
 pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let subscription: Subscription = serde_json::from_slice(body).ok()?;
     let billing = subscription.billing_info;
     let owes = billing.as_ref().is_some_and(|billing| {
         billing.failed_payments_count > 0
-            || billing.outstanding_balance.as_ref().is_some_and(|amount| amount.value > Decimal::ZERO)
+            || billing
+                .outstanding_balance
+                .as_ref()
+                .is_some_and(|amount| amount.value > Decimal::ZERO)
     });
     let status = match subscription.status.as_str() {
         "APPROVAL_PENDING" | "APPROVED" => SubscriptionStatus::Incomplete,
@@ -111,12 +128,22 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         "CANCELLED" | "EXPIRED" => SubscriptionStatus::Canceled,
         _ => SubscriptionStatus::Unknown,
     };
-    // A plan whose price or cycles were changed for this one subscription is not the plan that it is named after.
+    // A plan whose price or cycles were changed for this one subscription is not the plan that it
+    // is named after.
     let is_other = subscription.plan_overridden && status != SubscriptionStatus::Canceled;
-    let status = if is_other { SubscriptionStatus::Unknown } else { status };
+    let status = if is_other {
+        SubscriptionStatus::Unknown
+    } else {
+        status
+    };
     let began = subscription.start_time.or(subscription.create_time)?;
-    let paid = billing.as_ref().and_then(|billing| billing.last_payment.as_ref()).and_then(|payment| payment.time);
-    let next = billing.as_ref().and_then(|billing| billing.next_billing_time);
+    let paid = billing
+        .as_ref()
+        .and_then(|billing| billing.last_payment.as_ref())
+        .and_then(|payment| payment.time);
+    let next = billing
+        .as_ref()
+        .and_then(|billing| billing.next_billing_time);
     let start = paid.unwrap_or(began);
     Some(ProviderSnapshot {
         provider: Provider::Paypal,
@@ -127,7 +154,9 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         status,
         anchor: began,
         // While it owes, what comes next says nothing of what is paid.
-        current_period: next.filter(|end| start < *end && !owes).map(|end| Period { start, end }),
+        current_period: next
+            .filter(|end| start < *end && !owes)
+            .map(|end| Period { start, end }),
         trial: None,
         cancel_at_period_end: false,
     })
@@ -135,7 +164,9 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
 
 fn payment(sale: Sale) -> Option<ProviderReport> {
     // A sale outside a subscription pays for something that is not known here.
-    let Some(subscription) = sale.billing_agreement_id else { return Some(ProviderReport::Unmapped) };
+    let Some(subscription) = sale.billing_agreement_id else {
+        return Some(ProviderReport::Unmapped);
+    };
     if sale.state.as_deref() != Some("completed") {
         return None;
     }

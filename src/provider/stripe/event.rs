@@ -160,54 +160,83 @@ struct PriceDetails {
 }
 
 impl Line {
-    /// Whether this is the price of a subscription's period: not a part of one, and not a trial, which costs nothing.
+    /// Whether this is the price of a subscription's period: not a part of one, and not a trial,
+    /// which costs nothing.
     fn is_period(&self) -> bool {
         if self.amount <= 0 {
             return false;
         }
         match &self.parent {
-            Some(parent) => parent.subscription_item_details.as_ref().is_some_and(|details| !details.proration),
+            Some(parent) => parent
+                .subscription_item_details
+                .as_ref()
+                .is_some_and(|details| !details.proration),
             None => self.kind.as_deref() == Some("subscription") && !self.proration,
         }
     }
 
     /// What it came to.
     fn paid(&self) -> i64 {
-        let discounts = self.discount_amounts.iter().flatten().map(|discount| discount.amount);
+        let discounts = self
+            .discount_amounts
+            .iter()
+            .flatten()
+            .map(|discount| discount.amount);
         discounts.fold(self.amount, i64::saturating_sub).max(0)
     }
 
     fn price(self) -> Option<String> {
-        let details = self.pricing.and_then(|pricing| pricing.price_details).and_then(|details| details.price);
+        let details = self
+            .pricing
+            .and_then(|pricing| pricing.price_details)
+            .and_then(|details| details.price);
         details.or(self.price).map(Reference::into_id)
     }
 }
 
-/// Reads an event whose signature was checked. `None` where an event of a known kind is not of a known shape.
+/// Reads an event whose signature was checked. `None` where an event of a known kind is not of a
+/// known shape.
 pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
-    let Event { id, kind, created, data } = serde_json::from_slice(body).ok()?;
+    let Event {
+        id,
+        kind,
+        created,
+        data,
+    } = serde_json::from_slice(body).ok()?;
     let at = instant(created)?;
     let report = match kind.as_str() {
         "customer.subscription.created"
         | "customer.subscription.updated"
         | "customer.subscription.deleted"
         | "customer.subscription.paused"
-        | "customer.subscription.resumed" => ProviderReport::Snapshot(snapshot(data.object.get().as_bytes(), at)?),
+        | "customer.subscription.resumed" => {
+            ProviderReport::Snapshot(snapshot(data.object.get().as_bytes(), at)?)
+        }
         "invoice.paid" => payment(serde_json::from_str(data.object.get()).ok()?)?,
         _ => ProviderReport::Unmapped,
     };
-    Some(ProviderEvent { provider: Provider::Stripe, id, kind, at, report })
+    Some(ProviderEvent {
+        provider: Provider::Stripe,
+        id,
+        kind,
+        at,
+        report,
+    })
 }
 
-/// Reads a subscription as Stripe's API answers it, for a host that fetches one when two reports disagree. `at` is when
-/// it was fetched, by Stripe's clock: the answer's `Date` header. `None` where it is not of a known shape.
+/// Reads a subscription as Stripe's API answers it, for a host that fetches one when two reports
+/// disagree. `at` is when it was fetched, by Stripe's clock: the answer's `Date` header. `None`
+/// where it is not of a known shape.
 pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let subscription: Subscription = serde_json::from_slice(body).ok()?;
     let item = subscription.items.data.into_iter().next()?;
-    let start = subscription.current_period_start.or(item.current_period_start);
+    let start = subscription
+        .current_period_start
+        .or(item.current_period_start);
     let end = subscription.current_period_end.or(item.current_period_end);
     let current_period = period(start, end);
-    let ends = |at| current_period.is_some_and(|period| instant(at).is_some_and(|at| at <= period.end));
+    let ends =
+        |at| current_period.is_some_and(|period| instant(at).is_some_and(|at| at <= period.end));
     Some(ProviderSnapshot {
         provider: Provider::Stripe,
         subscription: subscription.id,
@@ -218,25 +247,47 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         anchor: instant(subscription.billing_cycle_anchor)?,
         current_period,
         trial: period(subscription.trial_start, subscription.trial_end),
-        cancel_at_period_end: subscription.cancel_at_period_end || subscription.cancel_at.is_some_and(ends),
+        cancel_at_period_end: subscription.cancel_at_period_end
+            || subscription.cancel_at.is_some_and(ends),
     })
 }
 
 fn payment(invoice: Invoice) -> Option<ProviderReport> {
-    let Invoice { id, status, currency, amount_paid, total, subscription, subscription_details, parent, lines } =
-        invoice;
-    let details = parent.and_then(|parent| parent.subscription_details).or(subscription_details);
-    let (named, metadata) = details.map_or((None, None), |details| (details.subscription, details.metadata));
+    let Invoice {
+        id,
+        status,
+        currency,
+        amount_paid,
+        total,
+        subscription,
+        subscription_details,
+        parent,
+        lines,
+    } = invoice;
+    let details = parent
+        .and_then(|parent| parent.subscription_details)
+        .or(subscription_details);
+    let (named, metadata) = details.map_or((None, None), |details| {
+        (details.subscription, details.metadata)
+    });
     // An invoice of no subscription pays for something that is not known here.
-    let Some(subscription) = named.or(subscription) else { return Some(ProviderReport::Unmapped) };
+    let Some(subscription) = named.or(subscription) else {
+        return Some(ProviderReport::Unmapped);
+    };
     if status.as_deref() != Some("paid") {
         return None;
     }
     let line = lines.data.into_iter().find(Line::is_period);
-    let paid = line.as_ref().and_then(|line| period(Some(line.period.start), Some(line.period.end)));
+    let paid = line
+        .as_ref()
+        .and_then(|line| period(Some(line.period.start), Some(line.period.end)));
     let for_period = line.as_ref().map_or(0, Line::paid);
     // Paid elsewhere, older versions of the API say that nothing was paid here.
-    let minor = if amount_paid == 0 { total.max(0) } else { amount_paid };
+    let minor = if amount_paid == 0 {
+        total.max(0)
+    } else {
+        amount_paid
+    };
     Some(ProviderReport::Payment(ProviderPayment {
         provider: Provider::Stripe,
         subscription: subscription.into_id(),
@@ -249,17 +300,22 @@ fn payment(invoice: Invoice) -> Option<ProviderReport> {
     }))
 }
 
-/// An amount in the smallest unit in which Stripe counts a currency, which is not always the currency's own:
+/// An amount in the smallest unit in which Stripe counts a currency, which is not always the
+/// currency's own:
 /// <https://docs.stripe.com/currencies>.
 fn money(minor: i64, currency: &str) -> Option<Money> {
     let currency: Currency = currency.to_ascii_uppercase().parse().ok()?;
     let places = match currency.as_str() {
-        "BIF" | "CLP" | "DJF" | "GNF" | "JPY" | "KMF" | "KRW" | "MGA" | "PYG" | "RWF" | "VND" | "VUV" | "XAF"
-        | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "JPY" | "KMF" | "KRW" | "MGA" | "PYG" | "RWF" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "JOD" | "KWD" | "OMR" | "TND" => 3,
         _ => 2,
     };
-    Money::new(Decimal::try_from_i128_with_scale(minor.into(), places).ok()?, currency).ok()
+    Money::new(
+        Decimal::try_from_i128_with_scale(minor.into(), places).ok()?,
+        currency,
+    )
+    .ok()
 }
 
 fn instant(seconds: i64) -> Option<DateTime<Utc>> {
@@ -268,6 +324,9 @@ fn instant(seconds: i64) -> Option<DateTime<Utc>> {
 
 /// A period, if both ends are there and it is of more than no time.
 fn period(start: Option<i64>, end: Option<i64>) -> Option<Period> {
-    let period = Period { start: instant(start?)?, end: instant(end?)? };
+    let period = Period {
+        start: instant(start?)?,
+        end: instant(end?)?,
+    };
     (period.start < period.end).then_some(period)
 }

@@ -29,7 +29,8 @@ impl DerefMut for Inline {
     }
 }
 
-/// What is told of a key's quotas in process. It is moved from hand to hand, so it is no larger than most need.
+/// What is told of a key's quotas in process. It is moved from hand to hand, so it is no larger
+/// than most need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::throttle) enum Brief {
     One([Told; 1]),
@@ -39,7 +40,11 @@ pub(in crate::throttle) enum Brief {
 impl Brief {
     #[inline]
     pub(in crate::throttle) fn of(quotas: &[Quota]) -> Self {
-        if quotas.len() > 1 { Self::More(Box::default()) } else { Self::One([None]) }
+        if quotas.len() > 1 {
+            Self::More(Box::default())
+        } else {
+            Self::One([None])
+        }
     }
 }
 
@@ -85,10 +90,19 @@ impl Answers {
         backlogs: &[i64],
     ) -> Self {
         let mut told = Brief::of(quotas);
-        for (place, own) in told.iter_mut().zip(quotas.iter().copied().zip(backlogs.iter().copied())) {
+        for (place, own) in told
+            .iter_mut()
+            .zip(quotas.iter().copied().zip(backlogs.iter().copied()))
+        {
             *place = Some(own);
         }
-        Self { now, cost, verdict, must_store: false, told }
+        Self {
+            now,
+            cost,
+            verdict,
+            must_store: false,
+            told,
+        }
     }
 }
 
@@ -109,7 +123,8 @@ impl<B: Deref<Target = [Told]>> Answers<B> {
     pub(in crate::throttle) fn slots(&self) -> Vec<Option<Slot>> {
         let told = self.told.iter().flatten();
         told.map(|(quota, backlog)| {
-            let state = GcraState::from_parts(self.now.saturating_add(*backlog), quota.interval_nanos());
+            let state =
+                GcraState::from_parts(self.now.saturating_add(*backlog), quota.interval_nanos());
             Slot::new(quota.seconds(), state)
         })
         .collect()
@@ -125,20 +140,35 @@ impl<B: Deref<Target = [Told]>> Answers<B> {
     }
 
     pub(in crate::throttle) fn retry_after_seconds(&self) -> Option<u64> {
-        let waits = self.iter().filter_map(|decision| decision.retry_after_seconds());
-        if self.verdict == Verdict::Exceeded { waits.max() } else { None }
+        let waits = self
+            .iter()
+            .filter_map(|decision| decision.retry_after_seconds());
+        if self.verdict == Verdict::Exceeded {
+            waits.max()
+        } else {
+            None
+        }
     }
 
     pub(in crate::throttle) fn retry_at(&self) -> Option<DateTime<Utc>> {
         let times = self.iter().filter_map(|decision| decision.retry_at());
-        if self.verdict == Verdict::Exceeded { times.max() } else { None }
+        if self.verdict == Verdict::Exceeded {
+            times.max()
+        } else {
+            None
+        }
     }
 }
 
 impl<B: DerefMut<Target = [Told]>> Answers<B> {
     /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
     #[inline]
-    pub(in crate::throttle) fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
+    pub(in crate::throttle) fn take(
+        &mut self,
+        place: usize,
+        own: Asked<'_>,
+        slot: &mut Option<Slot>,
+    ) {
         let answer = own.answer(self.verdict == Verdict::Allowed);
         if answer.must_store() {
             *slot = Slot::new(answer.quota().seconds(), answer.state());

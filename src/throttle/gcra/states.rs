@@ -21,7 +21,11 @@ pub(in crate::throttle) struct Slot {
 
 impl Slot {
     pub(in crate::throttle) fn new(seconds: u32, state: GcraState) -> Option<Self> {
-        Some(Self { seconds: NonZeroU32::new(seconds)?, tat: state.tat_nanos(), t: state.interval_nanos() })
+        Some(Self {
+            seconds: NonZeroU32::new(seconds)?,
+            tat: state.tat_nanos(),
+            t: state.interval_nanos(),
+        })
     }
 
     pub(in crate::throttle) fn state(self) -> GcraState {
@@ -31,25 +35,37 @@ impl Slot {
 
 /// The states of all quotas of one key. They are stored together, under the one key and one guard.
 ///
-/// A state belongs to the quota of the same period. Where a plan change leaves a quota without one, it takes over the
-/// state of the shortest period that no quota of the new plan claims; so usage is carried from plan to plan whatever
-/// their periods. A state that the new plan has no use for is kept and goes on draining, so that changing back does not
-/// refill it.
+/// A state belongs to the quota of the same period. Where a plan change leaves a quota without one,
+/// it takes over the state of the shortest period that no quota of the new plan claims; so usage is
+/// carried from plan to plan whatever their periods. A state that the new plan has no use for is
+/// kept and goes on draining, so that changing back does not refill it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Slot>", into = "Vec<Slot>")]
 pub struct GcraStates([Option<Slot>; QuotaSet::MAX]);
 
 impl GcraStates {
-    /// States as they were stored, each with the period of its quota in seconds. Fails with [`QuotaError::Set`] if they
-    /// are more than [`QuotaSet::MAX`], or a period is zero or comes twice.
-    pub fn from_parts(parts: impl IntoIterator<Item = (u32, GcraState)>) -> Result<Self, QuotaError> {
-        let slots = parts.into_iter().map(|(seconds, state)| Slot::new(seconds, state).ok_or(QuotaError::Set));
-        Self::try_from(slots.take(QuotaSet::MAX.saturating_add(1)).collect::<Result<Vec<Slot>, QuotaError>>()?)
+    /// States as they were stored, each with the period of its quota in seconds. Fails with
+    /// [`QuotaError::Set`] if they are more than [`QuotaSet::MAX`], or a period is zero or comes
+    /// twice.
+    pub fn from_parts(
+        parts: impl IntoIterator<Item = (u32, GcraState)>,
+    ) -> Result<Self, QuotaError> {
+        let slots = parts
+            .into_iter()
+            .map(|(seconds, state)| Slot::new(seconds, state).ok_or(QuotaError::Set));
+        Self::try_from(
+            slots
+                .take(QuotaSet::MAX.saturating_add(1))
+                .collect::<Result<Vec<Slot>, QuotaError>>()?,
+        )
     }
 
     /// Each period in seconds, with its state.
     pub fn iter(&self) -> impl Iterator<Item = (u32, GcraState)> {
-        self.0.iter().flatten().map(|slot| (slot.seconds.get(), slot.state()))
+        self.0
+            .iter()
+            .flatten()
+            .map(|slot| (slot.seconds.get(), slot.state()))
     }
 
     /// Whether nothing is left to drain at `now`, so that a store may drop the states: see
@@ -62,7 +78,11 @@ impl GcraStates {
 /// Moves each quota's state to the quota's own place; what no quota claims comes after them.
 #[inline]
 fn align(slots: &mut [Option<Slot>], quotas: &[Quota]) {
-    if !slots.iter().zip(quotas).all(|(slot, quota)| is_own(slot, quota)) {
+    if !slots
+        .iter()
+        .zip(quotas)
+        .all(|(slot, quota)| is_own(slot, quota))
+    {
         move_slots(slots, quotas);
     }
 }
@@ -78,13 +98,20 @@ fn move_slots(slots: &mut [Option<Slot>], quotas: &[Quota]) {
             slots.swap(place, found);
         }
     }
-    let is_claimed = |place: usize, slot: &Option<Slot>| quotas.get(place).is_some_and(|quota| is_own(slot, quota));
+    let is_claimed = |place: usize, slot: &Option<Slot>| {
+        quotas.get(place).is_some_and(|quota| is_own(slot, quota))
+    };
     for (place, quota) in quotas.iter().enumerate() {
         if slots.get(place).is_some_and(|slot| is_claimed(place, slot)) {
             continue;
         }
-        let free = slots.iter().enumerate().filter(|(place, slot)| !is_claimed(*place, slot));
-        let shortest = free.filter_map(|(place, slot)| slot.map(|slot| (slot.seconds, place))).min();
+        let free = slots
+            .iter()
+            .enumerate()
+            .filter(|(place, slot)| !is_claimed(*place, slot));
+        let shortest = free
+            .filter_map(|(place, slot)| slot.map(|slot| (slot.seconds, place)))
+            .min();
         if let (Some((_, found)), Some(seconds)) = (shortest, NonZeroU32::new(quota.seconds())) {
             slots.swap(place, found);
             if let Some(Some(slot)) = slots.get_mut(place) {
@@ -99,7 +126,10 @@ impl TryFrom<Vec<Slot>> for GcraStates {
 
     fn try_from(mut stored: Vec<Slot>) -> Result<Self, QuotaError> {
         stored.sort_by_key(|slot| slot.seconds);
-        let distinct = stored.iter().zip(stored.iter().skip(1)).all(|(a, b)| a.seconds != b.seconds);
+        let distinct = stored
+            .iter()
+            .zip(stored.iter().skip(1))
+            .all(|(a, b)| a.seconds != b.seconds);
         if stored.len() > QuotaSet::MAX || !distinct {
             return Err(QuotaError::Set);
         }
@@ -126,7 +156,8 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// `Allowed` if every quota allows it, `CostExceedsBurst` if the cells are more than one of them can ever allow.
+    /// `Allowed` if every quota allows it, `CostExceedsBurst` if the cells are more than one of
+    /// them can ever allow.
     pub fn verdict(&self) -> Verdict {
         self.answers.verdict
     }
@@ -151,7 +182,8 @@ impl Decisions {
         self.answers.must_store
     }
 
-    /// The earliest instant at which the same cells pass if no others come between. `None` if they pass now or never.
+    /// The earliest instant at which the same cells pass if no others come between. `None` if they
+    /// pass now or never.
     pub fn retry_at(&self) -> Option<DateTime<Utc>> {
         self.answers.retry_at()
     }
@@ -162,9 +194,9 @@ impl Decisions {
     }
 }
 
-/// Decides whether `cost` cells pass all the quotas of a set, from the states that are stored (`None` if there are
-/// none). They are charged to all of the quotas, or to none. Each quota is decided as
-/// [`decide_within`](super::gcra::decide_within) does, without allocating.
+/// Decides whether `cost` cells pass all the quotas of a set, from the states that are stored
+/// (`None` if there are none). They are charged to all of the quotas, or to none. Each quota is
+/// decided as [`decide_within`](super::gcra::decide_within) does, without allocating.
 ///
 /// ```
 /// use bailiwick::Quota;
@@ -187,11 +219,19 @@ pub fn decide_all(
     cost: u32,
 ) -> Decisions {
     let mut states = stored.copied().unwrap_or_default();
-    let answers = decide_slots(*limits, quotas.as_slice(), &mut states.0, nanos(now), cost, Inline::default());
+    let answers = decide_slots(
+        *limits,
+        quotas.as_slice(),
+        &mut states.0,
+        nanos(now),
+        cost,
+        Inline::default(),
+    );
     Decisions { answers, states }
 }
 
-/// Decides, and writes into the slots what is to be stored. There are at least as many slots as quotas.
+/// Decides, and writes into the slots what is to be stored. There are at least as many slots as
+/// quotas.
 #[inline]
 pub(in crate::throttle) fn decide_slots<B: DerefMut<Target = [Told]>>(
     limits: Limits,
@@ -202,8 +242,15 @@ pub(in crate::throttle) fn decide_slots<B: DerefMut<Target = [Told]>>(
     told: B,
 ) -> Answers<B> {
     align(slots, quotas);
-    let ask = |quota, slot: &Option<Slot>| Asked::new(limits, quota, slot.map(Slot::state), now, cost);
-    let mut answers = Answers { now, cost, verdict: Verdict::Allowed, must_store: false, told };
+    let ask =
+        |quota, slot: &Option<Slot>| Asked::new(limits, quota, slot.map(Slot::state), now, cost);
+    let mut answers = Answers {
+        now,
+        cost,
+        verdict: Verdict::Allowed,
+        must_store: false,
+        told,
+    };
     // Most scopes have one quota, which need not be asked twice.
     if let ([quota], [slot, ..]) = (quotas, &mut *slots) {
         let own = ask(quota, slot);
@@ -223,8 +270,8 @@ pub(in crate::throttle) fn decide_slots<B: DerefMut<Target = [Told]>>(
     answers
 }
 
-/// Gives cells back to every quota, and writes into the slots what is left. `charged` are the slots as the charge left
-/// them; a quota that was not charged then is given nothing back.
+/// Gives cells back to every quota, and writes into the slots what is left. `charged` are the slots
+/// as the charge left them; a quota that was not charged then is given nothing back.
 pub(in crate::throttle) fn refund_slots(
     limits: Limits,
     quotas: &[Quota],
@@ -235,17 +282,26 @@ pub(in crate::throttle) fn refund_slots(
 ) -> Answers {
     align(slots, quotas);
     for (quota, slot) in quotas.iter().zip(&mut *slots) {
-        let then = charged.iter().find(|then| is_own(then, quota)).copied().flatten();
+        let then = charged
+            .iter()
+            .find(|then| is_own(then, quota))
+            .copied()
+            .flatten();
         if let (Some(held), Some(then)) = (&slot, then) {
-            let state = Asked::new(limits, quota, Some(held.state()), now, cost).refunded(then.state());
+            let state =
+                Asked::new(limits, quota, Some(held.state()), now, cost).refunded(then.state());
             *slot = Slot::new(quota.seconds(), state);
         }
     }
-    Answers { must_store: true, ..decide_slots(limits, quotas, slots, now, 0, Brief::of(quotas)) }
+    Answers {
+        must_store: true,
+        ..decide_slots(limits, quotas, slots, now, 0, Brief::of(quotas))
+    }
 }
 
-/// Gives back what `cost` cells have left to drain, to all the quotas of a set: see [`refund`](super::gcra::refund).
-/// `charged` are the states as their charge left them. The result is to be written, in place of what was read.
+/// Gives back what `cost` cells have left to drain, to all the quotas of a set: see
+/// [`refund`](super::gcra::refund). `charged` are the states as their charge left them. The result
+/// is to be written, in place of what was read.
 pub fn refund_all(
     limits: &Limits,
     quotas: &QuotaSet,
@@ -255,6 +311,13 @@ pub fn refund_all(
     cost: u32,
 ) -> GcraStates {
     let mut states = *stored;
-    let _ = refund_slots(*limits, quotas.as_slice(), &mut states.0, &charged.0, nanos(now), cost);
+    let _ = refund_slots(
+        *limits,
+        quotas.as_slice(),
+        &mut states.0,
+        &charged.0,
+        nanos(now),
+        cost,
+    );
     states
 }

@@ -1,4 +1,5 @@
-//! A provider's event is one whose signature was checked: it is neither made up nor read from a text.
+//! A provider's event is one whose signature was checked: it is neither made up nor read from a
+//! text.
 
 fn main() {
     let at = chrono::DateTime::UNIX_EPOCH;

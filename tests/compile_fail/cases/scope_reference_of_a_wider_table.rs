@@ -1,4 +1,5 @@
-//! A row of an account does not refer to a row of one of its sites, nor to a table without a key of its own.
+//! A row of an account does not refer to a row of one of its sites, nor to a table without a key of
+//! its own.
 
 use bailiwick::{Account, Scope};
 use bailiwick::scope::state::Write;

@@ -1,4 +1,5 @@
-//! A row belongs to one site: a scope over several does not insert, and reaches no account-wide table.
+//! A row belongs to one site: a scope over several does not insert, and reaches no account-wide
+//! table.
 
 use bailiwick::Scope;
 use bailiwick::scope::state::{SeveralSites, Write};

@@ -1,4 +1,5 @@
-//! A unique key names columns of the table that are not null, by their types; an upsert has a value for each.
+//! A unique key names columns of the table that are not null, by their types; an upsert has a value
+//! for each.
 
 use bailiwick::Scope;
 use bailiwick::scope::state::Write;

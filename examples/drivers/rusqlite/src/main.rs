@@ -1,21 +1,24 @@
-//! How a host on rusqlite runs bailiwick's statements: a prepared one, its values bound one by one as they are lent, so
-//! that nothing is copied on the way.
+//! How a host on rusqlite runs bailiwick's statements: a prepared one, its values bound one by one
+//! as they are lent, so that nothing is copied on the way.
 //!
 //! `cargo run --manifest-path examples/drivers/rusqlite/Cargo.toml`
 
 use std::error::Error;
 use std::sync::LazyLock;
 
-use bailiwick::{Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table, validate_account_and_plan};
 use bailiwick::account::AccountStatus;
 use bailiwick::money::Currency;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::Interval;
 use bailiwick::right::Privileges;
-use bailiwick::scope::{BoundValues, Dialect, NotFound, Prepared, ValueRef, create_table};
 use bailiwick::scope::state::{Read, Write};
 use bailiwick::scope::traits::Parameters;
+use bailiwick::scope::{BoundValues, Dialect, NotFound, Prepared, ValueRef, create_table};
 use bailiwick::tenant::Site;
+use bailiwick::{
+    Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table,
+    validate_account_and_plan,
+};
 use rusqlite::types::{ToSqlOutput, ValueRef as Lent};
 use rusqlite::{Connection, Statement as Cached};
 
@@ -36,19 +39,28 @@ bailiwick::table! {
 }
 
 static INSERT: LazyLock<Prepared<Site, Write, (String,)>> = LazyLock::new(|| {
-    Prepared::new(Dialect::Sqlite, |site, (title,)| site.insert::<Article>().set(Article::TITLE, title)).expect("sound")
+    Prepared::new(Dialect::Sqlite, |site, (title,)| {
+        site.insert::<Article>().set(Article::TITLE, title)
+    })
+    .expect("sound")
 });
 
 static BY_TITLE: LazyLock<Prepared<Site, Read, (String, u32)>> = LazyLock::new(|| {
     Prepared::new(Dialect::Sqlite, |site, (title, rows)| {
-        let select = site.select::<Article>().column(Article::TITLE).filter(Article::TITLE.starts_with(title));
+        let select = site
+            .select::<Article>()
+            .column(Article::TITLE)
+            .filter(Article::TITLE.starts_with(title));
         select.order_by(Article::TITLE.ascending()).limit(rows)
     })
     .expect("sound")
 });
 
 /// Binds what a prepared statement lends.
-fn bind<P: Parameters>(statement: &mut Cached<'_>, values: &BoundValues<'_, P>) -> Result<(), Box<dyn Error>> {
+fn bind<P: Parameters>(
+    statement: &mut Cached<'_>,
+    values: &BoundValues<'_, P>,
+) -> Result<(), Box<dyn Error>> {
     for (place, value) in (1..).zip(values.iter()) {
         let lent = match value {
             ValueRef::Null(_) => Lent::Null,
@@ -63,13 +75,21 @@ fn bind<P: Parameters>(statement: &mut Cached<'_>, values: &BoundValues<'_, P>) 
     Ok(())
 }
 
-fn insert(database: &Connection, site: &Scope<Site, Write>, title: &str) -> Result<(), Box<dyn Error>> {
+fn insert(
+    database: &Connection,
+    site: &Scope<Site, Write>,
+    title: &str,
+) -> Result<(), Box<dyn Error>> {
     let mut statement = database.prepare_cached(INSERT.sql())?;
     bind(&mut statement, &INSERT.values(site, (title,))?)?;
     Ok(NotFound::unless(statement.raw_execute()? > 0)?)
 }
 
-fn find(database: &Connection, site: &Scope<Site, Read>, title: &str) -> Result<Vec<String>, Box<dyn Error>> {
+fn find(
+    database: &Connection,
+    site: &Scope<Site, Read>,
+    title: &str,
+) -> Result<Vec<String>, Box<dyn Error>> {
     let mut statement = database.prepare_cached(BY_TITLE.sql())?;
     bind(&mut statement, &BY_TITLE.values(site, (title, 20))?)?;
     let mut rows = statement.raw_query();
@@ -98,7 +118,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the gate says of a member of the account; see the saas example for where the facts come from.
+/// What the gate says of a member of the account; see the saas example for where the facts come
+/// from.
 fn access(account: i64, site: i64) -> Result<WriteAccess, Box<dyn Error>> {
     let plan = Plan {
         id: 1.into(),
@@ -117,7 +138,12 @@ fn access(account: i64, site: i64) -> Result<WriteAccess, Box<dyn Error>> {
         version: 1,
         privileges: Privileges::NONE,
     };
-    let tenant = Tenant { account: facts, plan: Some(plan.into()), subscription: None, sites: [site.into()].into() };
+    let tenant = Tenant {
+        account: facts,
+        plan: Some(plan.into()),
+        subscription: None,
+        sites: [site.into()].into(),
+    };
     let person = Principal::session(1.into()).of_account(account.into());
     let now = "2026-01-01T00:00:00Z".parse()?;
     Ok(validate_account_and_plan(&person, Some(&tenant), now)?.into_write()?)
