@@ -117,6 +117,31 @@ pub struct Account {
 }
 
 impl Account {
+    /// Describes an account by what must be said of every one: version 1, and no privileges. The
+    /// rest is told by struct update.
+    ///
+    /// ```
+    /// use bailiwick::Account;
+    /// use bailiwick::account::AccountStatus;
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::right::Privileges;
+    ///
+    /// let account = Account {
+    ///     version: 3,
+    ///     ..Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer)
+    /// };
+    /// assert_eq!(account.privileges, Privileges::NONE);
+    /// ```
+    pub fn new(id: AccountId, status: AccountStatus, payment_method: PaymentMethod) -> Self {
+        Self {
+            id,
+            status,
+            payment_method,
+            version: 1,
+            privileges: Privileges::NONE,
+        }
+    }
+
     /// The account in another standing, if it is another.
     pub(crate) fn with_status(&self, status: AccountStatus) -> Option<RowChange<Self>> {
         if status == self.status {

@@ -128,6 +128,7 @@
 #![cfg_attr(not(feature = "sql"), allow(rustdoc::broken_intra_doc_links))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,

@@ -31,3 +31,34 @@ pub struct Plan {
     #[serde(default)]
     pub concurrency: BTreeMap<ThrottleScope, ConcurrencyLimit>,
 }
+
+impl Plan {
+    /// Describes an active plan that brings nothing yet: no credits, no quotas, no leases. It needs
+    /// a subscription if it has a price. The rest is told by struct update.
+    ///
+    /// ```
+    /// use bailiwick::money::Currency;
+    /// use bailiwick::period::Interval;
+    /// use bailiwick::{Credits, Money, Plan};
+    ///
+    /// let price = Money::new("19".parse()?, Currency::EUR)?;
+    /// let basic = Plan {
+    ///     credits_per_month: Credits::whole(500),
+    ///     ..Plan::new(1.into(), price, Interval::MONTHLY)
+    /// };
+    /// assert!(basic.needs_subscription);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(id: PlanId, price: Money, interval: Interval) -> Self {
+        Self {
+            id,
+            active: true,
+            price,
+            interval,
+            credits_per_month: Credits::ZERO,
+            needs_subscription: !price.is_zero(),
+            quotas: BTreeMap::new(),
+            concurrency: BTreeMap::new(),
+        }
+    }
+}

@@ -44,6 +44,27 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// Describes an account that has neither plan nor subscription nor sites. The rest is told by
+    /// struct update.
+    ///
+    /// ```
+    /// use bailiwick::account::AccountStatus;
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::{Account, Tenant};
+    ///
+    /// let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+    /// let tenant = Tenant { sites: [12.into()].into(), ..Tenant::new(account) };
+    /// assert_eq!(tenant.plan, None);
+    /// ```
+    pub fn new(account: Account) -> Self {
+        Self {
+            account,
+            plan: None,
+            subscription: None,
+            sites: Arc::from([]),
+        }
+    }
+
     /// Whether the subscription is another account's: then the rows were loaded by mistake.
     pub(crate) fn mixes_accounts(&self) -> bool {
         self.subscription
