@@ -1,36 +1,13 @@
-//! A wallet explained: when there will be enough, and where its credits went in a period.
+//! Statements: where credits went in a period.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
 use super::balance::Balance;
-use super::draft::Draft;
-use super::ledger::{Event, LedgerEntry, LedgerError, LedgerFault};
-use super::wallet::{Wallet, WalletError};
+use super::ledger::{LedgerEntry, LedgerError, LedgerFault};
 use crate::money::Credits;
 use crate::period::Period;
-
-impl Wallet {
-    /// The first instant, from `now` on, at which an amount is available by time alone: because
-    /// scheduled credits take effect, or holds run out. `None` if that never happens without
-    /// another grant.
-    pub fn covered_at(
-        &self,
-        amount: Credits,
-        now: DateTime<Utc>,
-    ) -> Result<Option<DateTime<Utc>>, WalletError> {
-        let mut wallet = Draft::begin(self.clone(), now)?.wallet;
-        while !wallet.balance().covers(amount) {
-            // Every boundary ends a hold, or changes a grant for good, so there are only so many.
-            let Some(at) = wallet.next_boundary() else {
-                return Ok(None);
-            };
-            wallet = Draft::begin(wallet, at)?.wallet;
-        }
-        Ok(Some(wallet.as_of()))
-    }
-}
 
 /// Where an account's credits went in a period: the balance at its beginning, every line, the
 /// balance at its end. It adds up: each line's balance is the one before with the line's own
@@ -57,7 +34,7 @@ impl LedgerStatement {
     /// The statement of a period, from the last entry that took effect before it (`None` if there
     /// is none) and all the entries that took effect in it, in the order of their numbers. What
     /// time has decided since the last entry and no command has recorded yet is not in the ledger,
-    /// and not here: [`Wallet::advance`] records it.
+    /// and not here: [`Wallet::advance`](crate::credit::Wallet::advance) records it.
     ///
     /// # Errors
     /// The first entry that is not of the account, out of order, or not of the period.
@@ -183,29 +160,5 @@ impl fmt::Display for LedgerStatement {
             )?;
         }
         Ok(())
-    }
-}
-
-/// What happened, in a few words.
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Granted { grant } => write!(f, "granted {} ({})", grant.amount, grant.id),
-            Self::TookEffect { grant } => write!(f, "took effect ({grant})"),
-            Self::Held { hold } => write!(f, "held for {} ({})", hold.key, hold.operation),
-            Self::Drawn { hold, amount } => write!(f, "drew {amount} of {hold}"),
-            Self::Settled { hold, cost, .. } => write!(f, "settled {hold}: {cost}"),
-            Self::SettledLate { hold, cost, .. } => write!(f, "settled {hold} late: {cost}"),
-            Self::Released { hold } => write!(f, "released {hold}"),
-            Self::HoldExpired { hold } => write!(f, "hold expired: {hold}"),
-            Self::GrantExpired { grant, amount } => write!(f, "expired {amount} ({grant})"),
-            Self::Revoked { grant, amount } => write!(f, "revoked {amount} ({grant})"),
-            Self::RolledOver {
-                grant,
-                left,
-                amount,
-            } => write!(f, "rolled over {amount} of {left} ({grant})"),
-            Self::DebtRepaid { .. } => f.write_str("debt repaid"),
-        }
     }
 }
