@@ -9,11 +9,12 @@ use sea_query::Value;
 use thiserror::Error;
 
 use super::column::Column;
+use super::error::BuildError;
 use super::filter::{Node, Relation, Sort};
 use super::marker::Of;
-use super::statement::BuildError;
+use super::operand::{Operand, Term};
 use super::table::{KeyColumn, Table};
-use super::value::{ColumnValue, Comparable, Operand, Term, ValueKind, ValueRef};
+use super::value::{ColumnValue, Comparable, ValueKind, ValueRef};
 use crate::problem::{Code, Explained};
 
 /// The most characters of a cursor that is read.
