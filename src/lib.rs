@@ -179,7 +179,7 @@ pub mod danger;
 mod digest;
 pub mod gate;
 #[cfg(feature = "governor")]
-mod governor;
+pub mod governor;
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub mod http;
 pub mod id;
