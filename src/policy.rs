@@ -1,5 +1,4 @@
-//! The policy decides nothing by itself: it holds the choices of a host, under which the other
-//! rooms of the crate (its public modules) decide.
+//! The policy holds the choices of a host, under which the other modules of this crate decide.
 //!
 //! The choices are checked once, when they are loaded. The default is the strictest, and a host
 //! loosens it in the open.
@@ -41,10 +40,11 @@
 //! | [`FailureMode`] | a throttle scope whose rate state cannot be known |
 //! | [`ThrottleBypass`] | the one way past the throttle, in development only |
 //!
-//! # The methods of `Policy`, by room
-//! Most of the crate's decisions are methods of [`Policy`]. Each is defined in its own room.
+//! # The methods of `Policy`, by module
+//! Most of the crate's decisions are methods of [`Policy`]. Each is defined in the module that it
+//! belongs to.
 //!
-//! | room | method | purpose |
+//! | module | method | purpose |
 //! |---|---|---|
 //! | policy | [`load`](Policy::load) | Checks settings, and makes the policy. |
 //! | | [`renewal_slack`](Policy::renewal_slack) | Returns the time for which a tenant is still admitted after a paid period. |

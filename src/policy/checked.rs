@@ -30,8 +30,8 @@ const MAX_OPEN_HOLDS: u16 = 4096;
 /// The default is the strictest: no slack, no grace, the bank transfer only. A host loosens it in
 /// the open, by [`PolicySettings`] and [`load`](Self::load).
 ///
-/// Each room of the crate adds its own methods to this type. The [page of this room](super) lists
-/// all of them, room by room.
+/// The modules of this crate add their own methods to this type. The [page of this module](super)
+/// lists all of them, module by module.
 ///
 /// ```
 /// use bailiwick::Policy;
