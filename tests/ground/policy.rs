@@ -235,7 +235,7 @@ fn every_fault_is_named_by_its_path_in_both_formats() {
     assert!(
         problem
             .detail()
-            .contains("past_due_grace.mode: neither `full` nor `read_only`"),
+            .contains("past_due_grace.mode: must be `full` or `read_only`"),
         "{}",
         problem.detail()
     );
