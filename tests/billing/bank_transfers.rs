@@ -10,7 +10,7 @@ use bailiwick::bank_transfer::{
     ConfirmError, ConfirmedTransfer, Deposit, DepositFacts, RefundFacts, TransferChange,
     TransferError, TransferFacts, TransferRefund, TransferRefundChange, TransferRefundError,
 };
-use bailiwick::change::{Answer, RowChange};
+use bailiwick::change::{Answer, RowChange, RowError};
 use bailiwick::credit::{DueGrant, GrantError, RevokeError, WalletError};
 use bailiwick::gate::{BillingAccess, Denial};
 use bailiwick::id::{PlanId, UserId};
@@ -1807,7 +1807,10 @@ fn b2_what_has_ended_is_followed_by_a_new_one() {
     };
     assert_eq!(
         refused(&foreign, 10, &plan, method),
-        SuccessionError::Mismatch
+        SuccessionError::Row(RowError::Mismatch {
+            left: "subscription",
+            right: "account"
+        })
     );
     // The account pays as was chosen, what ran at a provider is to be ended there, and no job must
     // have ended it first.

@@ -1019,7 +1019,7 @@ fn refusals_explain_themselves() {
             }
             assert_eq!(
                 Problem::from(refusal).detail(),
-                format!("A{}.", &message[1..])
+                format!("C{}.", &message[1..])
             );
         }
     }
@@ -1028,15 +1028,16 @@ fn refusals_explain_themselves() {
         Command::Resume,
         on("2026-02-14"),
     );
-    let message = "a subscription that is canceled refuses the command resume: \
-        it has ended for good, and a new one must be made";
+    let message = "cannot apply resume to a subscription that is canceled: \
+        it has ended for good, and a new one is needed";
     assert_eq!(refused.to_string(), message);
     let early = refusal(
         &in_status(Status::Active),
         Command::EndPeriod { slack: days(1) },
         on("2026-02-14"),
     );
-    let message = "a subscription that is active refuses the command end_period: it is too early until 2026-03-01T00:00:00Z";
+    let message = "cannot apply end_period to a subscription that is active: \
+        it is too early until 2026-03-01T00:00:00Z";
     assert_eq!(early.to_string(), message);
 }
 
