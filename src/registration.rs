@@ -16,7 +16,7 @@ use crate::account::{Account, AccountStatus};
 use crate::change::Answer;
 use crate::change::RowChange;
 use crate::credit::{Cause, Change, GrantError, IdempotencyKey, Wallet, WalletError};
-use crate::digest::read_digest;
+use crate::digest::{Hex, read_digest};
 use crate::id::{AccountId, PlanId, SiteId, SubscriptionId, UserId};
 use crate::money::Credits;
 use crate::payment_method::PaymentMethod;
@@ -78,7 +78,7 @@ impl From<Subject> for String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

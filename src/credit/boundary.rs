@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::event::Event;
 use super::funds::Funds;
-use super::ledger::Event;
 use super::wallet::Wallet;
 use crate::money::Credits;
 

@@ -2,10 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Change;
-use super::ledger::{Event, LedgerEntry};
+use super::balance::Balance;
+use super::change::Change;
+use super::error::WalletError;
+use super::event::Event;
+use super::ledger::LedgerEntry;
 use super::outcome::OutcomeWrite;
-use super::wallet::{Wallet, WalletError};
+use super::wallet::Wallet;
+use crate::money::Credits;
 
 /// A change in the making: the wallet after each event, and the entries that say how it came there.
 pub(super) struct Draft {
@@ -110,5 +114,38 @@ impl Draft {
             outcome,
             result,
         })
+    }
+}
+
+impl Wallet {
+    /// Applies what time alone has decided up to `now`: holds and grants that ran out, grants that
+    /// took effect, debt that could be repaid. No host needs to call it, since every command begins
+    /// with it.
+    pub fn advance(self, now: DateTime<Utc>) -> Result<Change, WalletError> {
+        Draft::begin(self, now)?.finish(None, ())
+    }
+
+    /// The balance at `now`, without writing anything.
+    pub fn balance_at(&self, now: DateTime<Utc>) -> Result<Balance, WalletError> {
+        Ok(Draft::begin(self.clone(), now)?.wallet.balance)
+    }
+
+    /// The first instant, from `now` on, at which an amount is available by time alone: because
+    /// scheduled credits take effect, or holds run out. `None` if that never happens without
+    /// another grant.
+    pub fn covered_at(
+        &self,
+        amount: Credits,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, WalletError> {
+        let mut wallet = Draft::begin(self.clone(), now)?.wallet;
+        while !wallet.balance().covers(amount) {
+            // Every boundary ends a hold, or changes a grant for good, so there are only so many.
+            let Some(at) = wallet.next_boundary() else {
+                return Ok(None);
+            };
+            wallet = Draft::begin(wallet, at)?.wallet;
+        }
+        Ok(Some(wallet.as_of()))
     }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
 
-use super::Change;
+use super::change::Change;
+use super::error::WalletError;
 use super::grant::{Cause, Grant, GrantTerms};
-use super::granting::{GrantError, RevokeError};
+use super::granting::GrantError;
 use super::outcome::{Outcome, Revocation};
-use super::wallet::{Wallet, WalletError};
+use super::revocation::RevokeError;
+use super::wallet::Wallet;
 use crate::change::Answer;
 use crate::id::AccountId;
 use crate::money::Credits;

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::error::WalletError;
 use super::grant::{CauseKind, Grant};
 use super::key::IdempotencyKey;
-use super::spending::{DeductRequest, HoldRequest};
-use super::wallet::WalletError;
+use super::life::Life;
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::policy::LateSettle;
@@ -41,26 +41,9 @@ pub(super) enum Intent {
 }
 
 impl Intent {
-    pub(super) fn hold(request: &HoldRequest) -> Self {
-        Self::Hold {
-            operation: request.quote.operation_name().clone(),
-            quantity: request.quote.quantity(),
-            time_to_live_micros: request.time_to_live.num_microseconds(),
-            fingerprint: request.fingerprint,
-        }
-    }
-
     /// The same grant, whatever its amount.
     pub(super) fn is_of_grant(&self, kind: CauseKind, by: u8) -> bool {
         matches!(self, Self::Grant { cause, priority, .. } if (*cause, *priority) == (kind, by))
-    }
-
-    pub(super) fn deduct(request: &DeductRequest) -> Self {
-        Self::Deduct {
-            operation: request.quote.operation_name().clone(),
-            quantity: request.quote.quantity(),
-            fingerprint: request.fingerprint,
-        }
     }
 }
 
@@ -98,18 +81,6 @@ pub(super) struct Pending {
     /// What a late settlement may do, and the first instant at which it comes too late.
     pub(super) late: LateSettle,
     pub(super) late_until: DateTime<Utc>,
-}
-
-/// How long credits live; of several, the longest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Life {
-    /// No credits, or a debt.
-    None,
-    /// To this instant, exclusively.
-    Until(DateTime<Utc>),
-    /// For ever.
-    Forever,
 }
 
 /// What a command answered, to be stored under UNIQUE (account, key) for as long as the ledger.

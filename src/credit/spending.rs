@@ -5,15 +5,18 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
-use super::Change;
+use super::change::Change;
 use super::draft::Draft;
-use super::ending::SettleError;
+use super::error::WalletError;
+use super::event::Event;
 use super::hold::{Hold, HoldRecord};
 use super::key::IdempotencyKey;
-use super::ledger::Event;
-use super::outcome::{Intent, Life, Outcome, OutcomeWrite, Pending, Receipt, Replayed, State};
+use super::life::Life;
+use super::outcome::{Outcome, OutcomeWrite, Pending, Receipt, Replayed, State};
 use super::price::Quote;
-use super::wallet::{Wallet, WalletError};
+use super::request::{DeductRequest, HoldRequest};
+use super::settlement::SettleError;
+use super::wallet::Wallet;
 use crate::change::Answer;
 use crate::gate::Access;
 use crate::money::Credits;
@@ -21,32 +24,6 @@ use crate::problem::{Code, Explained};
 
 /// The longest that a hold may last.
 const MAX_HOLD_DAYS: i64 = 366;
-
-/// What to hold: how much, for what, for how long, under which key.
-#[derive(Clone, Debug)]
-pub struct HoldRequest {
-    /// The client's name for the request.
-    pub key: IdempotencyKey,
-    /// What it will cost at most.
-    pub quote: Quote,
-    /// How long the credits are kept aside: more than nothing, at most 366 days.
-    pub time_to_live: TimeDelta,
-    /// A digest of what else the request says, such as its body. The same key with another digest
-    /// is another request.
-    pub fingerprint: Option<[u8; 32]>,
-}
-
-/// What to charge at once: for what, under which key.
-#[derive(Clone, Debug)]
-pub struct DeductRequest {
-    /// The client's name for the request.
-    pub key: IdempotencyKey,
-    /// What it costs.
-    pub quote: Quote,
-    /// A digest of what else the request says, such as its body. The same key with another digest
-    /// is another request.
-    pub fingerprint: Option<[u8; 32]>,
-}
 
 /// Why credits cannot be held.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -143,7 +120,7 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Hold>, Replayed>, HoldError> {
         self.check_access(access, now)?;
-        let intent = Intent::hold(request);
+        let intent = request.intent();
         let key = Outcome::spend_key(&request.key);
         if let Some(prior) = prior {
             prior.check(self.account(), &key)?;
@@ -214,7 +191,7 @@ impl Wallet {
     ) -> Result<Answer<Change<Receipt>, Receipt>, HoldError> {
         self.check_access(access, now)?;
         let DeductRequest { key, quote, .. } = request;
-        let intent = Intent::deduct(request);
+        let intent = request.intent();
         let outcome_key = Outcome::spend_key(key);
         if let Some(prior) = prior {
             prior.check(self.account(), &outcome_key)?;

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::balance::Balance;
+use super::error::WalletError;
 use super::funds::{Funds, Lapse};
 use super::hold::HoldRecord;
 use super::key::IdempotencyKey;
-use super::wallet::{Wallet, WalletError};
+use super::wallet::Wallet;
 use crate::id::AccountId;
 use crate::money::Credits;
 
@@ -69,7 +71,7 @@ fn total(mut parts: impl Iterator<Item = Credits>) -> Option<Credits> {
 /// A wallet as it is read, before it is believed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Stored {
+struct Stored {
     account: AccountId,
     version: u64,
     as_of: DateTime<Utc>,
@@ -109,5 +111,12 @@ impl TryFrom<Stored> for Wallet {
         } else {
             Err(WalletError::Inexact)
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Wallet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        Self::try_from(stored).map_err(D::Error::custom)
     }
 }
