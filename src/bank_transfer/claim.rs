@@ -167,6 +167,7 @@ impl Claim {
                 prior.check_key(account, facts.reference())?;
 
                 match prior.state {
+                    // A claim that was turned down gives its reference free.
                     ClaimState::Rejected { .. } => prior.version,
                     _ if prior.facts == facts => return Ok(Answer::Replayed(prior)),
                     _ => return Err(ClaimError::Conflict(facts.reference().clone())),

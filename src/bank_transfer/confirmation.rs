@@ -176,6 +176,7 @@ impl Policy {
 
         check_rows(&account, subscription, deposit.as_ref(), claim.as_ref())?;
         check_top_up(&plan, subscription)?;
+        // After the replay: a transfer that was confirmed stays so, whatever is enabled now.
         if !self.is_enabled(PaymentMethod::BankTransfer) {
             return Err(ConfirmError::ComingSoon);
         }
@@ -218,6 +219,7 @@ impl Policy {
         periods: u32,
         now: DateTime<Utc>,
     ) -> Result<Paid, ConfirmError> {
+        // No payment depends on whether a job ran in time: its last transition is as good as all.
         let due = self.advance_subscription(subscription, now).pop();
         let last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
         let payment = self.recorded_payment(plan, Some(transfer.transaction().to_string()));

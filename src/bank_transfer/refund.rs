@@ -197,6 +197,7 @@ impl ConfirmedTransfer {
         }
         record.check_own(deposit.as_ref(), &wallet)?;
 
+        // First the money that has paid for nothing, so that service ends only if it must.
         let noted = record.noted.lesser(more).ok_or(OVERFLOW)?;
         let rest = more.checked_sub(noted).ok_or(OVERFLOW)?;
         // A deposit in another currency has nothing of this transfer.

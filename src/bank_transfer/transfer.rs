@@ -44,6 +44,7 @@ impl FromStr for BankReference {
     type Err = TransferError;
 
     fn from_str(text: &str) -> Result<Self, TransferError> {
+        // Statements print an account in groups of four.
         let text: String = text.split(' ').collect();
         if text.is_empty()
             || text.len() > MAX_REFERENCE
@@ -145,6 +146,7 @@ impl BankTransfer {
     /// Returns whether both are the same transfer with the same amount, whatever their payers and
     /// proofs.
     pub(super) fn is_of(&self, other: &Self) -> bool {
+        // Two operators may write a payer's name in two ways, and link two proofs.
         self.receiving_account == other.receiving_account
             && self.transaction == other.transaction
             && self.amount == other.amount

@@ -157,6 +157,7 @@ impl Policy {
             return Err(AdoptError::OtherMethod(subscription.payment_method));
         }
 
+        // The candidate is made whether it wins or not, so that both are compared in one form.
         let candidate = snapshot.onto(&subscription, &plan.id)?;
         let content = compare_content(&candidate, &subscription);
         let freshness = Freshness::of(snapshot.at, subscription.provider_at, content);
@@ -184,6 +185,7 @@ impl Policy {
             grants.extend(raise(&subscription, &plan, now));
         }
         let account = if changes_plan {
+            // The plan stands in the account's row, so its version must rise with it.
             account.rewritten(lifted)
         } else {
             account.with_status(lifted)

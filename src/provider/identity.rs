@@ -36,6 +36,7 @@ fn is_own_at_stripe(id: &str, reference: Option<&str>, subscription: &Subscripti
         .as_deref()
         .filter(|stored| is_stripe_id(stored));
 
+    // A stored identifier binds for good: no reference moves a row to another subscription.
     match stored {
         Some(stored) => stored == id,
         None => is_stripe_id(id) && reference == Some(subscription.id.to_string().as_str()),

@@ -167,6 +167,7 @@ impl Policy {
         let grants = period.map_or_else(Vec::new, |period| {
             paid_grants(&subscription, &plan, &current_plan, period, now)
         });
+        // A part of a price lifts nothing.
         let status = if period.is_some() {
             account.status.after_payment()
         } else {
@@ -265,6 +266,7 @@ fn paid_subscription(
             version,
             ..before.clone()
         };
+        // Of a subscription that moved on, its own commands say since when it is past due.
         if is_own {
             after.past_due_since = past_due_since(&after);
         }

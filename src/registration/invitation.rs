@@ -199,6 +199,7 @@ impl Invitation {
             account,
             by_subject,
         } = facts;
+        // First, so that a stranger with the link learns nothing of the account.
         if self.subject != *subject {
             return Err(JoinError::NotInvited);
         }

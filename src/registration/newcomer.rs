@@ -184,6 +184,8 @@ impl Policy {
         now: DateTime<Utc>,
     ) -> Result<Answer<RegistrationChange, Registered>, RegistrationError> {
         let RegistrationFacts { by_key, by_subject } = facts;
+
+        // First, so that a request that is repeated does not find its own account in the way.
         if let Some(earlier) = by_key {
             return if earlier.answers(request, by_subject.as_ref()) {
                 Ok(Answer::Replayed(earlier))

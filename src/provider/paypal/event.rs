@@ -150,6 +150,7 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let next = billing
         .as_ref()
         .and_then(|billing| billing.next_billing_time);
+    // PayPal reports no start of a period: the last payment opened it.
     let start = paid.unwrap_or(began);
 
     Some(ProviderSnapshot {

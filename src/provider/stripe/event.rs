@@ -243,6 +243,7 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         .or(item.current_period_start);
     let end = subscription.current_period_end.or(item.current_period_end);
     let current_period = period(start, end);
+    // A cancellation at a time within the period is one at its end.
     let ends =
         |at| current_period.is_some_and(|period| instant(at).is_some_and(|at| at <= period.end));
 
@@ -282,6 +283,7 @@ fn payment(invoice: Invoice) -> Option<ProviderReport> {
     let Some(subscription) = details.subscription.or(subscription) else {
         return Some(ProviderReport::Unmapped);
     };
+    // Refused and not skipped: Stripe documents no such event.
     if status.as_deref() != Some("paid") {
         return None;
     }
