@@ -31,6 +31,10 @@ use proptest::prelude::*;
 const TENANT: i64 = 7;
 const PROOF: &str = "https://bank.example/statement/1";
 
+fn mismatch(left: &'static str, right: &'static str) -> RowError {
+    RowError::Mismatch { left, right }
+}
+
 fn transfer(transaction: &str, amount: i64) -> BankTransfer {
     let receiving = "DE02120300000000202051".parse().unwrap();
     BankTransfer::new(
@@ -349,7 +353,7 @@ fn b5_what_cannot_be_paid_is_refused_and_changes_nothing() {
     foreign.subscription.as_mut().unwrap().account = 8.into();
     assert_eq!(
         confirm(&transfer("tx", 49), foreign),
-        Err(ConfirmError::Wallet(WalletError::Mismatch))
+        Err(ConfirmError::Row(mismatch("subscription", "account")))
     );
     let deposit = Deposit {
         account: 8.into(),
@@ -363,7 +367,7 @@ fn b5_what_cannot_be_paid_is_refused_and_changes_nothing() {
     };
     assert_eq!(
         confirm(&transfer("tx", 49), foreign),
-        Err(ConfirmError::Wallet(WalletError::Mismatch))
+        Err(ConfirmError::Row(mismatch("deposit", "account")))
     );
     let dollars = |amount: i64| Money::new(amount.into(), Currency::USD).unwrap();
     let with = |amount| {
@@ -548,6 +552,26 @@ fn b5_parts_are_kept_until_they_reach_the_price() {
     );
     assert_eq!(change.deposit().unwrap().row().amount, euros(0));
     assert_eq!(change.grants().len(), 1);
+}
+
+#[test]
+fn b5_a_deposit_that_cannot_be_written_loses_no_money() {
+    let deposit = Deposit {
+        account: TENANT.into(),
+        amount: euros(1),
+        applied: euros(0),
+        version: u64::MAX,
+    };
+    let facts = TransferFacts {
+        deposit: Some(deposit),
+        ..facts(AccountStatus::Active, SubscriptionStatus::Active)
+    };
+    let refused = confirm(&transfer("tx", 1), facts).unwrap_err();
+    assert_eq!(
+        refused,
+        ConfirmError::Row(RowError::VersionExhausted { row: "deposit" })
+    );
+    assert_eq!(refused.code(), Code::AmountOverflow);
 }
 
 #[test]
@@ -765,7 +789,7 @@ fn b5_a_claim_is_made_once_and_answered_once() {
         Some(claim.clone()),
         at(9),
     );
-    assert_eq!(foreign, Err(ClaimError::Row(WalletError::Mismatch)));
+    assert_eq!(foreign, Err(ClaimError::Row(mismatch("claim", "account"))));
     assert_eq!(
         policy.submit_claim(&access, claim_facts("x", 0), None, at(1)),
         Err(ClaimError::Nothing)
@@ -1476,10 +1500,12 @@ fn b5_a_refund_takes_back_all_that_the_subscription_brought() {
     // Rows of another account.
     let mut foreign = facts(0);
     foreign.deposit.as_mut().unwrap().account = 8.into();
-    let mismatch = Err(TransferRefundError::Row(WalletError::Mismatch));
     assert_eq!(
         ConfirmedTransfer::refund(&desk, total, foreign, late),
-        mismatch
+        Err(TransferRefundError::Row(mismatch(
+            "deposit",
+            "confirmed transfer"
+        )))
     );
     let foreign = RefundFacts {
         wallet: Wallet::open(8.into(), at(0)),
@@ -1487,7 +1513,10 @@ fn b5_a_refund_takes_back_all_that_the_subscription_brought() {
     };
     assert_eq!(
         ConfirmedTransfer::refund(&desk, total, foreign, late),
-        mismatch
+        Err(TransferRefundError::Row(mismatch(
+            "wallet",
+            "confirmed transfer"
+        )))
     );
 }
 
@@ -1656,7 +1685,7 @@ fn b5_a_deposit_pays_for_the_next_period() {
     foreign.deposit.account = 8.into();
     assert_eq!(
         policy.apply_deposit(foreign, at(2_000)),
-        Err(ConfirmError::Wallet(WalletError::Mismatch))
+        Err(ConfirmError::Row(mismatch("deposit", "account")))
     );
     // What a provider runs, it renews.
     let mut by_stripe = paid(SubscriptionStatus::Active);

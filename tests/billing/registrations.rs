@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::support::*;
 use bailiwick::account::AccountStatus;
-use bailiwick::change::Answer;
-use bailiwick::credit::{IdempotencyKey, WalletError};
+use bailiwick::change::{Answer, RowError};
+use bailiwick::credit::IdempotencyKey;
 use bailiwick::gate::Denial;
 use bailiwick::id::UserId;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::policy::PolicySettings;
+use bailiwick::problem::Explained;
 use bailiwick::registration::{
     Invitation, JoinError, JoinFacts, Registered, Registration, RegistrationError,
     RegistrationFacts, Subject, SubjectError, SubjectRecord,
@@ -18,7 +19,7 @@ use bailiwick::registration::{
 use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::tenant::Site;
 use bailiwick::{
-    Account, AccountId, Plan, Policy, Principal, Tenant, Wallet, WriteAccess,
+    Account, AccountId, Code, Plan, Policy, Principal, Tenant, Wallet, WriteAccess,
     validate_account_and_plan,
 };
 use proptest::prelude::*;
@@ -33,6 +34,24 @@ fn policy() -> Policy {
 
 fn subject(number: u8) -> Subject {
     Subject::from_digest([number; 32])
+}
+
+fn mismatch(left: &'static str, right: &'static str) -> RowError {
+    RowError::Mismatch { left, right }
+}
+
+/// A request of the first subject for account 7.
+fn newcomer(payment_method: PaymentMethod) -> Registration {
+    Registration {
+        key: "first".parse().unwrap(),
+        subject: subject(1),
+        plan: Arc::new(plan(49, true)),
+        payment_method,
+        account: 7.into(),
+        owner: 8.into(),
+        site: 9.into(),
+        subscription: 10.into(),
+    }
 }
 
 /// The rows of a host, under the unique keys that a change set names.
@@ -356,7 +375,7 @@ fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
     foreign.account.id = 8.into();
     assert_eq!(
         accept(subject(1), foreign, 1),
-        Err(JoinError::Row(WalletError::Mismatch))
+        Err(JoinError::Row(mismatch("invitation", "account to join")))
     );
     let record = |account: Option<i64>| SubjectRecord {
         subject: subject(1),
@@ -378,7 +397,10 @@ fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
     };
     assert_eq!(
         accept(subject(1), with(other), 1),
-        Err(JoinError::Row(WalletError::Mismatch))
+        Err(JoinError::Row(mismatch(
+            "record of the subject",
+            "person who accepts"
+        )))
     );
 
     // Renewed; accepted, it stays accepted, however late and by whom it is asked again.
@@ -434,10 +456,16 @@ fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
     );
     let other =
         Invitation::new(&member(&7.into()), subject(2), at(200), Some(&invitation)).unwrap_err();
-    assert_eq!(other, JoinError::Row(WalletError::Mismatch));
+    assert_eq!(
+        other,
+        JoinError::Row(mismatch("invitation", "person who is invited"))
+    );
     let other =
         Invitation::new(&member(&8.into()), subject(1), at(200), Some(&invitation)).unwrap_err();
-    assert_eq!(other, JoinError::Row(WalletError::Mismatch));
+    assert_eq!(
+        other,
+        JoinError::Row(mismatch("invitation", "account that invites"))
+    );
 
     // A credential that is bound to sites cannot hand out more than it has.
     let own = Tenant {
@@ -460,18 +488,107 @@ fn b6_an_invitation_is_for_one_identity_and_for_a_time() {
 }
 
 #[test]
+fn an_invitation_of_another_person_is_reported_as_what_it_is() {
+    let member = member(&7.into());
+    let invitation = Invitation::new(&member, subject(1), at(100), None)
+        .unwrap()
+        .into_row();
+    let refused = Invitation::new(&member, subject(2), at(100), Some(&invitation)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the invitation and the person who is invited do not belong together"
+    );
+    assert_eq!(refused.code(), Code::WalletMismatch);
+
+    let facts = JoinFacts {
+        account: support::account(7, AccountStatus::Active),
+        by_subject: Some(SubjectRecord {
+            subject: subject(2),
+            account: None,
+            version: 1,
+        }),
+    };
+    let refused = invitation
+        .accept(&subject(1), 5.into(), facts, at(1))
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the record of the subject and the person who accepts do not belong together"
+    );
+    assert_eq!(refused.code(), Code::WalletMismatch);
+
+    let facts = RegistrationFacts {
+        by_key: None,
+        by_subject: Some(SubjectRecord {
+            subject: subject(2),
+            account: None,
+            version: 1,
+        }),
+    };
+    let refused = policy()
+        .register(&newcomer(PaymentMethod::BankTransfer), facts, at(0))
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the record of the subject and the person who registers do not belong together"
+    );
+    assert_eq!(refused.code(), Code::WalletMismatch);
+}
+
+#[test]
+fn an_exhausted_row_version_is_reported_as_what_it_is() {
+    let member = member(&7.into());
+    let mut invitation = Invitation::new(&member, subject(1), at(100), None)
+        .unwrap()
+        .into_row();
+    let exhausted = |row| RowError::VersionExhausted { row };
+    let facts = |version| JoinFacts {
+        account: support::account(7, AccountStatus::Active),
+        by_subject: Some(SubjectRecord {
+            subject: subject(1),
+            account: None,
+            version,
+        }),
+    };
+
+    let refused = invitation
+        .clone()
+        .accept(&subject(1), 5.into(), facts(u64::MAX), at(1))
+        .unwrap_err();
+    assert_eq!(refused, JoinError::Row(exhausted("record of the subject")));
+
+    let registration = RegistrationFacts {
+        by_key: None,
+        by_subject: facts(u64::MAX).by_subject,
+    };
+    let refused = policy()
+        .register(&newcomer(PaymentMethod::BankTransfer), registration, at(0))
+        .unwrap_err();
+    assert_eq!(
+        refused,
+        RegistrationError::Row(exhausted("record of the subject"))
+    );
+    assert_eq!(refused.code(), Code::AmountOverflow);
+
+    invitation.version = u64::MAX;
+    let renewed = Invitation::new(&member, subject(1), at(200), Some(&invitation)).unwrap_err();
+    let accepted = invitation
+        .accept(&subject(1), 5.into(), facts(1), at(1))
+        .unwrap_err();
+    for refused in [renewed, accepted] {
+        assert_eq!(refused, JoinError::Row(exhausted("invitation")));
+        assert_eq!(
+            refused.to_string(),
+            "the invitation has reached its last version, 18446744073709551615"
+        );
+        assert_eq!(refused.code(), Code::AmountOverflow);
+    }
+}
+
+#[test]
 fn b7_a_payment_method_that_is_not_enabled_is_coming_soon() {
     for method in [PaymentMethod::Stripe, PaymentMethod::Paypal] {
-        let request = Registration {
-            key: "first".parse().unwrap(),
-            subject: subject(1),
-            plan: Arc::new(plan(49, true)),
-            payment_method: method,
-            account: 7.into(),
-            owner: 8.into(),
-            site: 9.into(),
-            subscription: 10.into(),
-        };
+        let request = newcomer(method);
         let refused = policy()
             .register(&request, RegistrationFacts::default(), at(0))
             .unwrap_err();
