@@ -10,6 +10,7 @@ impl Definition<'_> {
     /// Returns the column's name; `None` for a constraint of the table.
     pub(super) fn column(&self) -> Option<String> {
         let first = self.0.first()?;
+        // The words with which a constraint of the table begins; a column of such a name is quoted.
         let constraint = ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"];
         if constraint.iter().any(|word| first.is(word)) {
             None

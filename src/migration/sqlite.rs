@@ -83,6 +83,7 @@ impl LegacySchema {
                 }
             }
             Step::UndoExpand => {
+                // Placeholders are written only if there is a rebuild that demands them.
                 let rebuilt =
                     tables.rebuild(subscriptions, STRIPE_ID, |column| column.not_nullable())?;
                 if !rebuilt.is_empty() {

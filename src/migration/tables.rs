@@ -20,6 +20,8 @@ fn read(sql: &str) -> Option<Created<'_>> {
     let tokens = tokens(sql)?;
     let open = tokens.iter().position(|token| *token == Token::Open)?;
     let head = tokens.get(..open)?;
+
+    // A virtual table has no columns to rewrite, and neither has `CREATE TABLE ... AS SELECT`.
     if !head.first()?.is("CREATE")
         || !head.get(1)?.is("TABLE")
         || head.iter().any(|token| token.is("AS"))
@@ -125,6 +127,7 @@ impl<'a> Tables<'a> {
         ways: &[&str],
     ) -> Result<(), MigrationError> {
         self.demand(table, column)?;
+        // A column of the same name that the host made itself may mean something else.
         let own = self
             .definition(table, column)?
             .is_some_and(|definition| ways.contains(&definition.text().as_str()));
