@@ -133,8 +133,8 @@ impl CrossTenant {
         &self.account
     }
 
-    /// Opens the account's rows for reading, as [`Access::read`](crate::Access::read) does for one's
-    /// own.
+    /// Opens the account's rows for reading, as [`Access::read`](crate::Access::read) does for
+    /// one's own.
     pub fn read(&self) -> Entry<Read> {
         Entry::of(&self.account, &self.reach)
     }

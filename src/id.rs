@@ -137,6 +137,7 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
         return None;
     }
 
+    // Upper-case digits are refused: they would be a second text for the same identifier.
     read_hex(&groups.concat())
 }
 

@@ -83,6 +83,7 @@ impl PaymentMethod {
         stripe_subscription_id: Option<&str>,
     ) -> Option<Self> {
         match (payment_method, stripe_subscription_id) {
+            // A text that is not known must not be taken for Stripe: it was written by new code.
             (Some(text), _) => Self::from_text(text),
             (None, Some(id)) if is_stripe_id(id) => Some(Self::Stripe),
             (None, _) => None,

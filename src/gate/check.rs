@@ -128,7 +128,7 @@ impl Policy {
             (Route::Public, Evidence::Verified(principal)) => {
                 return Ok(Admission::Public(Some(principal.clone())));
             }
-            // A failed credential opens a public route as none does; `admit` reports it.
+            // With a failed credential a public route is open as without one; `admit` reports it.
             (Route::Public, _) => return Ok(Admission::Public(None)),
             (_, Evidence::Failed(failure)) => {
                 return Err(Denial::CredentialRejected(*failure).into());
@@ -202,6 +202,7 @@ impl Policy {
         plan: &'a Arc<Plan>,
         now: DateTime<Utc>,
     ) -> Result<Standing<'a>, Denial> {
+        // Nothing was paid for, so nothing runs out.
         if !plan.needs_subscription {
             return Ok(Standing {
                 tenant,
@@ -325,6 +326,7 @@ fn admit_operator(
 /// so none of them is believed.
 fn own_tenant<'a>(principal: &Principal, tenant: Option<&'a Tenant>) -> Result<&'a Tenant, Denial> {
     let own = principal.account_id().ok_or(Denial::AccountMissing)?;
+    // An account that was not found is answered like none, so nobody can probe which ones exist.
     let tenant = tenant.ok_or(Denial::AccountMissing)?;
     if tenant.account.id != *own || tenant.mixes_accounts() {
         Err(Denial::AccountMismatch)

@@ -138,6 +138,7 @@ impl Denial {
             Self::PlanInactive => Code::PlanInactive,
             Self::SubscriptionMissing => Code::SubscriptionMissing,
             Self::PlanMismatch => Code::PlanMismatch,
+
             Self::SubscriptionIncomplete => Code::SubscriptionIncomplete,
             Self::SubscriptionIncompleteExpired => Code::SubscriptionIncompleteExpired,
             Self::SubscriptionUnpaid => Code::SubscriptionUnpaid,
@@ -147,6 +148,7 @@ impl Denial {
             Self::TrialEnded => Code::TrialEnded,
             Self::PeriodEnded => Code::PeriodEnded,
             Self::PaymentPastDue => Code::PaymentPastDue,
+
             Self::SiteNotInAccount => Code::SiteNotInAccount,
             Self::AccountWideForbidden => Code::AccountWideForbidden,
             Self::AccessExpired => Code::AccessExpired,
@@ -179,11 +181,13 @@ impl Denial {
     pub fn severity(&self) -> Severity {
         match self {
             Self::CredentialRejected(failure) => failure.severity(),
+            // Each of these may be an attempt to reach what belongs to others.
             Self::PrivilegeMissing(_)
             | Self::AccountMismatch
             | Self::SiteNotInAccount
             | Self::AccountWideForbidden
             | Self::OwnAccount => Severity::Warning,
+            // The host's own data or code is at fault.
             Self::AccountStatusUnknown | Self::SubscriptionStatusUnknown | Self::RouteMismatch => {
                 Severity::Error
             }

@@ -123,6 +123,7 @@ impl JobTenant {
         now: DateTime<Utc>,
     ) -> Result<Access, Denial> {
         let mut access = policy.validate_account_and_plan(&self.principal(), tenant, now)?;
+        // A payment since then must not widen what the job was accepted for.
         access.writable &= self.may_write;
 
         Ok(access)

@@ -36,6 +36,7 @@ pub(super) fn parse_decimal(text: &str) -> Result<Decimal, AmountError> {
     if !are_digits(whole) || !are_digits(fraction) {
         return Err(AmountError::NotANumber);
     }
+    // The plain `from_str` would round what it cannot hold.
     Decimal::from_str_exact(text).map_err(|_| AmountError::NotANumber)
 }
 

@@ -38,7 +38,8 @@ const MAX_OPEN_HOLDS: u16 = 4096;
 /// use bailiwick::policy::PolicySettings;
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     let settings: PolicySettings = serde_json::from_str(r#"{ "renewal_slack_seconds": 3600 }"#)?;
+///     let text = r#"{ "renewal_slack_seconds": 3600 }"#;
+///     let settings: PolicySettings = serde_json::from_str(text)?;
 ///     let policy = Policy::load(settings)?;
 ///
 ///     assert_eq!(policy.renewal_slack().num_hours(), 1);
