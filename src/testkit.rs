@@ -192,6 +192,7 @@
 //! - [`transact`], [`TransactError`]: the loop around every command.
 //! - [`strategies`], and [`proptest`] in the version that they are made for.
 
+mod attempts;
 mod auditor;
 mod book;
 mod check;
@@ -209,14 +210,13 @@ mod run;
 mod store;
 pub mod strategies;
 mod tell;
-mod transact;
 
 #[doc(no_inline)]
 pub use proptest;
 
+pub use attempts::{TransactError, transact};
 pub use check::Check;
 pub use fault::Fault;
 pub use report::{Checked, Report};
 pub use run::{audit, check_pair, check_store};
 pub use store::{CreditStore, Loaded, Written};
-pub use transact::{TransactError, transact};

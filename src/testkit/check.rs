@@ -28,7 +28,7 @@ macro_rules! checks {
 checks! {
     /// A new account has neither wallet, outcomes nor entries.
     StartsEmpty = "a new account is empty";
-    /// What was committed is read at once.
+    /// A committed change is read at once.
     ReadsBack = "what was committed is read at once";
     /// A change is written only over the version that it was made from.
     GuardsVersion = "a stale version is refused";

@@ -20,12 +20,12 @@ lessons! {
     STORE: "the store failed",
         "a clash of a unique key, a deadlock and a serialisation failure are `Written::Missed`, not errors; and let \
          transactions wait for one another's locks";
-    REFUSED: "a command was refused that what was written before allows",
-        "what was loaded is not what was committed: read the wallet and the outcome as they were written";
+    REFUSED: "a command was refused that the committed rows allow",
+        "the rows that were loaded are not those that were committed: read wallet and outcome as they were written";
     NOT_EMPTY: "a new account is not empty",
         "make an account that has neither wallet, outcomes nor entries, and name the account in every WHERE";
     UNGUARDED: "the version is not guarded: a change was written over a wallet that it was not made from",
-        "UPDATE … WHERE account = ? AND version = the change's expected version; no row written is `Written::Missed`";
+        "UPDATE … WHERE account = ? AND version = the change's expected version; zero rows written are `Written::Missed`";
     SECOND_INSERT: "a second wallet was inserted for one account",
         "expected version 0 is a plain INSERT under UNIQUE (account): no upsert; a clash is `Written::Missed`";
     NOTHING_UPDATED: "a wallet that is not there was updated",

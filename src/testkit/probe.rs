@@ -7,10 +7,10 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use super::attempts::{TransactError, transact};
 use super::facts::{Broken, at};
 use super::fault::{self, Fault, Lesson};
 use super::store::{CreditStore, Loaded, Written};
-use super::transact::{TransactError, transact};
 use crate::change::Answer;
 use crate::credit::{Change, LedgerEntry, Outcome, Wallet};
 use crate::id::AccountId;

@@ -1,4 +1,4 @@
-//! How the checks are run, and the audit of one account.
+//! Runs the checks, and audits one account.
 
 use super::check::Check;
 use super::fault::Fault;
@@ -34,6 +34,7 @@ impl Check {
 
     fn carry_out<S: CreditStore>(self, probe: &Probe<'_, S>) -> Result<(), Fault> {
         match self {
+            // From the simplest to the hardest.
             Self::StartsEmpty => guards::starts_empty(probe),
             Self::ReadsBack => keeping::reads_back(probe),
             Self::GuardsVersion => guards::guards_version(probe),

@@ -29,7 +29,7 @@
 //! | policies of credit | [`credit_policy`], [`overage`], [`late_settle`] |
 
 mod credit;
-mod plan;
+mod facts;
 mod standing;
 mod value;
 
@@ -37,7 +37,7 @@ pub use credit::{
     credit_policy, deduct_request, grant_terms, hold_request, late_settle, overage, price_list,
     quote, rollover, settle_cost, total_of,
 };
-pub use plan::{account, plan};
+pub use facts::{account, plan};
 pub use standing::{tenant, tenant_in_good_standing, tenant_out_of_good_standing};
 pub use value::{
     account_id, clock_step, credits, credits_up_to, idempotency_key, instant, site_id,

@@ -7,7 +7,7 @@ use proptest::collection::btree_set;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::plan::{account, payment_method, plan};
+use super::facts::{account, payment_method, plan};
 use super::value::{DAY, later, site_id};
 use crate::account::{AccountStatus, SuspensionCause};
 use crate::id::{AccountId, PlanId};
