@@ -21,8 +21,8 @@
 //! use bailiwick::quota::ThrottleScope;
 //! use bailiwick::throttle::ThrottleCapacity;
 //! use bailiwick::{
-//!     Access, Account, AccountId, Evidence, Money, Plan, Policy, Principal, Problem, Quota, Tenant,
-//!     Throttle, WriteAccess, throttle_scope,
+//!     Access, Account, AccountId, Evidence, Money, Plan, Policy, Principal, Problem, Quota,
+//!     Tenant, Throttle, WriteAccess, throttle_scope,
 //! };
 //! use chrono::{DateTime, Utc};
 //!
@@ -160,10 +160,10 @@ impl<G: Gatekeeper> Admit for G {
     }
 }
 
-/// Installs a gatekeeper for all routes, by [`App::configure`](::actix_web::App::configure). It also
-/// makes problems of actix-web's own refusals: of a JSON body, a path, a query, and an address that
-/// does not exist. Settings that the host makes afterwards, such as a `JsonConfig` with another
-/// limit, replace these; see [`body_problem`].
+/// Installs a gatekeeper for all routes, by [`App::configure`](::actix_web::App::configure). It
+/// also makes problems of actix-web's own refusals: of a JSON body, a path, a query, and an address
+/// that does not exist. Settings that the host makes afterwards, such as a `JsonConfig` with
+/// another limit, replace these; see [`body_problem`].
 pub fn install<G: Gatekeeper>(keeper: Arc<G>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         let bodies = JsonConfig::default().error_handler(|error, _| body_problem(&error).into());

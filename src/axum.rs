@@ -22,8 +22,8 @@
 //! use bailiwick::quota::ThrottleScope;
 //! use bailiwick::throttle::{Passage, ThrottleCapacity};
 //! use bailiwick::{
-//!     Access, Account, AccountId, Evidence, Money, Plan, Policy, Principal, Problem, Quota, Tenant,
-//!     Throttle, WriteAccess, throttle_scope,
+//!     Access, Account, AccountId, Evidence, Money, Plan, Policy, Principal, Problem, Quota,
+//!     Tenant, Throttle, WriteAccess, throttle_scope,
 //! };
 //! use chrono::{DateTime, Utc};
 //!
@@ -108,13 +108,14 @@
 //! ```
 //!
 //! Without a credential, `GET /notes` is answered with 401; with `Authorization: Bearer ada` it is
-//! answered with 200. `examples/axum_minimal.rs` is the same service, to be run, and `examples/saas`
-//! is one with a database.
+//! answered with 200. `examples/axum_minimal.rs` is the same service, to be run, and
+//! `examples/saas` is one with a database.
 //!
 //! # Errors of the host's own
-//! In a handler, `?` turns every refusal into a [`Problem`]. A host that has errors of its own makes
-//! a type for them with [`from_refusals!`](crate::from_refusals), whose `IntoResponse` converts into
-//! a `Problem` and responds with that. The same type can be its [`Gatekeeper::Error`].
+//! In a handler, `?` turns every refusal into a [`Problem`]. A host that has errors of its own
+//! makes a type for them with [`from_refusals!`](crate::from_refusals), whose `IntoResponse`
+//! converts into a `Problem` and responds with that. The same type can be its
+//! [`Gatekeeper::Error`].
 //!
 //! # Mistakes that do not compile
 //! A proof that grants less does not open more:

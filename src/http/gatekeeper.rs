@@ -15,7 +15,7 @@ use crate::throttle::Throttled;
 /// it is about, under which policy and at what time. None of these methods can admit a request: the
 /// gate decides.
 ///
-/// The same host serves on axum and on actix-web. The [module's page](self) shows one in full.
+/// The same host serves on axum and on actix-web. The [module's page](super) shows one in full.
 pub trait Gatekeeper: Send + Sync + 'static {
     /// A fault of the host's own, such as a lost database. Log it where it becomes a [`Problem`],
     /// and tell the client nothing of it: [`Problem::internal`]. A host without such faults names

@@ -1,4 +1,4 @@
-//! How a command is carried out: the table first, then time and the subscription's own data.
+//! Carries out a command: the table decides first, then time and the subscription's own data.
 
 use std::mem;
 

@@ -22,7 +22,7 @@ pub struct RecordedPayment {
     /// a subscription that is paused or unpaid, since its tenant was shut out. A negative slack
     /// counts as zero.
     pub slack: TimeDelta,
-    /// How it was paid. It becomes the subscription's payment method.
+    /// The way it was paid, which becomes the subscription's payment method.
     pub method: PaymentMethod,
     /// The payment's identifier outside Stripe, such as a bank's transaction. `None` leaves the
     /// stored one as it is.
@@ -45,14 +45,14 @@ pub enum Command {
     FailFirstPayment,
     /// Gives up waiting for the first payment.
     ExpireIncomplete {
-        /// How long a subscription may wait for its first payment, counted from when it was made.
-        /// Stripe waits 23 hours; a bank transfer takes days.
+        /// The time that a subscription may wait for its first payment, counted from when it was
+        /// made. Stripe waits 23 hours; a bank transfer takes days.
         window: TimeDelta,
     },
     /// Ends a trial that is over and was not followed by a payment. A subscription that was to end
     /// with its trial is canceled.
     EndTrial {
-        /// What becomes of it.
+        /// The policy's choice for a trial that ends without a payment.
         then: AfterTrial,
     },
     /// Records a payment after the first: the next period follows the current one, or starts now if
@@ -62,7 +62,7 @@ pub enum Command {
     FailPayment,
     /// Records that the last retry of a payment failed.
     ExhaustRetries {
-        /// What becomes of it.
+        /// The policy's choice for a payment that stays past due.
         then: AfterRetries,
     },
     /// Gives up waiting for a payment that is past due, before its retries are exhausted.
@@ -81,7 +81,7 @@ pub enum Command {
     /// Ends a period that is over. The subscription is canceled if it was to end with that period;
     /// otherwise its payment is past due.
     EndPeriod {
-        /// How long to wait for a renewal after the period's end. It does not apply where the
+        /// The time to wait for a renewal after the period's end. It does not apply where the
         /// subscription was to end with the period.
         slack: TimeDelta,
     },

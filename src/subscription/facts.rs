@@ -68,7 +68,7 @@ pub struct Subscription {
     pub current_period: Option<Period>,
     /// The end of the trial, if there is or was one.
     pub trial_end: Option<DateTime<Utc>>,
-    /// Whether it ends with the current period.
+    /// True if it ends with the current period.
     pub cancel_at_period_end: bool,
     /// The plan that follows with the next period, if a change waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +77,7 @@ pub struct Subscription {
     /// it once, when the subscription becomes past due. Where a provider runs the subscription,
     /// each report sets it anew, to the end of the time that was paid at the latest.
     pub past_due_since: Option<DateTime<Utc>>,
-    /// How it is paid.
+    /// The way it is paid.
     pub payment_method: PaymentMethod,
     /// Stripe's identifier, byte for byte; unique where present.
     pub stripe_subscription_id: Option<String>,

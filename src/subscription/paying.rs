@@ -1,4 +1,4 @@
-//! How a trial and a payment open a period.
+//! Trials and payments, which open a period.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -1,4 +1,4 @@
-//! How a subscription changes to another plan, at once or with its next period.
+//! Changes to another plan, at once or with the next period.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
