@@ -106,7 +106,7 @@ impl Answers {
     }
 
     /// Returns the same answer with nothing to store, as a peek tells it.
-    pub(super) fn as_peek(mut self) -> Self {
+    pub(super) fn into_peek(mut self) -> Self {
         self.outcome.must_store = false;
         self
     }

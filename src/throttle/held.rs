@@ -110,7 +110,7 @@ impl Held {
 
         let answers = Answers::decide(limits, quotas, &mut slots, now, 0);
         self.keep(slots, largest_burst);
-        answers.as_peek()
+        answers.into_peek()
     }
 
     /// Unpacks the slots, with the greatest burst that they were charged under or would be now.
