@@ -1,5 +1,5 @@
-//! Quotas and keys for [governor](https://docs.rs/governor) 0.10, for hosts that run its limiters or
-//! a middleware that is built on them.
+//! Quotas and keys for [governor](https://docs.rs/governor) 0.10, for hosts that run its limiters
+//! or a middleware that is built on them.
 //!
 //! A [`Quota`] converts into a `governor::Quota` of the same emission interval and the same burst:
 //! under one quota and one clock, both make the same decisions. A

@@ -3,7 +3,7 @@
 //! A plan allows quotas in a [`ThrottleScope`](crate::quota::ThrottleScope), a named group of
 //! operations such as `api` or `ai`. A quota counts *cells*: one for a request, or more for an
 //! expensive one. Everything that is counted together is a *key*: an account in a scope, or one
-//! user of it, or an address. Keys never share what they count.
+//! user of it, or an address. No two keys count together.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -54,7 +54,7 @@
 //!
 //! | counts in | made by | use it if |
 //! |---|---|---|
-//! | the memory of one process | [`Throttle`] | one process serves an account, or each may count on its own |
+//! | the memory of one process | [`Throttle`] | each process may count on its own |
 //! | Redis or PostgreSQL | [`SharedCheck`] | several processes share a quota |
 //! | a store of the host's own | [`gcra`], [`leases`] | nothing else fits |
 //!
@@ -64,15 +64,15 @@
 //!
 //! - [`Throttle`] and its [`ThrottleCapacity`]: the throttle of one process.
 //! - [`Passage`]: a request that passed. [`Throttled`], [`Exceeded`]: one that did not, and why.
-//! - [`QuotaReport`]: what is left of a key's quotas. [`HeaderDialect`]: the headers that tell a
-//!   client of it.
+//! - [`QuotaReport`]: the rest of a key's quotas. [`HeaderDialect`]: the headers that tell a client
+//!   of it.
 //! - [`ThrottleKey`], [`ThrottleSubject`], [`ThrottleKeyError`]: keys of users, API keys, sites and
 //!   addresses.
 //! - [`TrustedHops`], [`ForwardedError`]: the client's address behind proxies.
 //! - [`Lease`]: one of the requests that may run at once.
 //! - [`SharedCheck`], [`SharedError`]: a check in a store that several processes share.
 //!
-//! The [`Policy`](crate::Policy) says what passes while the counts are not available:
+//! The [`Policy`](crate::Policy) says which scopes pass uncounted while the counts are unavailable:
 //! [`Policy::pass_uncounted`](crate::Policy::pass_uncounted), [`Throttle::with_failure_modes`]. A
 //! policy for development gives leave to bypass the throttle: [`Throttle::bypass`].
 //!

@@ -23,7 +23,8 @@ pub enum QuotaError {
     /// A concurrency limit is zero or more than 1000, or its leases last no time or longer than a
     /// day.
     #[error(
-        "the concurrency limit is out of range: it must be 1 to 1000 at once, for 1 to 86400 seconds each"
+        "the concurrency limit is out of range: \
+         it must be 1 to 1000 at once, for 1 to 86400 seconds each"
     )]
     Concurrency,
     /// A set of quotas is empty, has more than four, or has two of one period.

@@ -57,7 +57,7 @@ impl ThrottleScope {
         let mut free: &mut [u8] = &mut bytes;
         let mut length: u8 = 0;
 
-        // By hand, since a constant function knows neither iterators nor indices that cannot panic.
+        // By hand, because a constant function can use neither iterators nor `get_mut`.
         while let [character, tail @ ..] = rest {
             let [next, others @ ..] = free else {
                 return Err(QuotaError::ScopeName);

@@ -1,6 +1,6 @@
 //! One decision about the quotas of a key, in the shapes that it takes on its way.
 //!
-//! A decision reads states and leaves two facts: the states to keep, and what to tell the client.
+//! A decision reads states and leaves two facts: the states to keep, and the answer to the client.
 //! Each is held in more than one shape, because it is kept in more than one place:
 //!
 //! | the states | held by | why this shape |
@@ -8,15 +8,17 @@
 //! | `GcraState` | a host | one quota's two numbers |
 //! | `Slot` | an element of the next two | a `GcraState`, and which quota of a set it belongs to |
 //! | `GcraStates` | a host's store | up to four slots, with a stored form |
-//! | `Held` | the map in process | the same slots in fewer bytes, and the greatest burst that they were charged under |
+//! | `Held` | the map in process | the slots in fewer bytes, and their greatest burst |
 //!
 //! | the answer | held by | why this shape |
 //! |---|---|---|
 //! | `Usage` | an element of the next three | one quota, and the time left to drain |
-//! | `Outcome` | the next two | the verdict on all quotas together; with the usages it gives each `Decision` |
-//! | `Decisions` | a host | an outcome, four usages and the states to write: `Copy`, and nothing is allocated |
-//! | `Answers` | a passage or a refusal | an outcome and its usages without the states; small, since it is moved from hand to hand |
-//! | `Report` | a passage or a refusal | the answers, with the scope and the dialect that headers need |
+//! | `Outcome` | the next two | the verdict on all quotas together |
+//! | `Decisions` | a host | an outcome, its usages and the states to write; never allocates |
+//! | `Answers` | the next | an outcome and its usages without states: small, since often moved |
+//! | `Report` | a passage or a refusal | the answers, and the scope and dialect for the headers |
+//!
+//! An outcome and one usage together give back the public `Decision` about that quota.
 
 use chrono::{DateTime, Utc};
 
@@ -66,7 +68,7 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Decides, and writes into the slots what is to be stored.
+    /// Decides, and writes the new states into the slots if they have to be stored.
     #[inline]
     pub(super) fn decide(
         limits: Limits,
@@ -89,8 +91,8 @@ impl Answers {
         }
     }
 
-    /// Puts together what a shared store decided and wrote: the outcome, and the time left to drain
-    /// of each quota.
+    /// Puts together the decision of a shared store: its outcome, and the time left to drain of
+    /// each quota.
     pub(super) fn of_store(outcome: Outcome, quotas: &[Quota], backlogs: &[i64]) -> Self {
         debug_assert_eq!(quotas.len(), backlogs.len(), "each quota has a backlog");
 
@@ -106,7 +108,7 @@ impl Answers {
     }
 
     /// Returns the same answer with nothing to store, as a peek tells it.
-    pub(super) fn as_peek(mut self) -> Self {
+    pub(super) fn into_peek(mut self) -> Self {
         self.outcome.must_store = false;
         self
     }

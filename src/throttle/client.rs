@@ -110,6 +110,7 @@ impl TrustedHops {
             .rev()
             .flat_map(|value| value.rsplit(|byte| *byte == b','));
 
+        // Each trusted entry is checked, since a malformed one may hide where the others begin.
         let mut last = None;
         for _ in 0..self.0 {
             let entry = entries.next().ok_or(ForwardedError::HopMissing)?;
@@ -141,6 +142,7 @@ fn parse_element(element: &str) -> Option<IpAddr> {
         return None;
     }
 
+    // Two nodes in one element would leave open which of them the proxy saw.
     let mut nodes = element.split(';').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         trim(name).eq_ignore_ascii_case("for").then(|| trim(value))
@@ -159,8 +161,8 @@ fn parse_element(element: &str) -> Option<IpAddr> {
     parse_node(node)
 }
 
-/// Reads an address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`,
-/// `[2001:db8::1]:80`.
+/// Reads an address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`,
+/// `[2001:db8::1]`, `[2001:db8::1]:80`.
 fn parse_node(node: &str) -> Option<IpAddr> {
     if let Some(rest) = node.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
@@ -173,6 +175,7 @@ fn parse_node(node: &str) -> Option<IpAddr> {
     }
 
     match node.split_once(':') {
+        // One colon only, so it is no IPv6 address.
         Some((address, port)) if !port.contains(':') => {
             if is_port(port) {
                 address.parse().ok().map(IpAddr::V4)

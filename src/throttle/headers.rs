@@ -135,6 +135,7 @@ impl Report {
         let seconds = decision.quota().seconds();
         Name {
             scope: self.scope,
+            // A scope's only quota is named by the scope alone, so its name outlives a new period.
             seconds: self.answers.iter().nth(1).is_some().then_some(seconds),
         }
     }

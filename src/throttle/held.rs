@@ -43,13 +43,14 @@ fn largest(quotas: &[Quota]) -> u32 {
 }
 
 impl Held {
-    /// Returns the answer to a key that is new, and what is to be held of it, if anything is.
+    /// Returns the answer to a key that is new, and the states to hold, if there are any.
     #[inline]
     pub(super) fn first(quotas: &[Quota], now: i64, cost: u32) -> (Answers, Option<Self>) {
         let mut slots = [None; QuotaSet::MAX];
         let largest_burst = largest(quotas);
 
         let answers = Answers::decide(limits(largest_burst), quotas, &mut slots, now, cost);
+        // A refused key has no state: holding it would only take memory.
         let held = if answers.must_store() {
             Self::of(slots, largest_burst)
         } else {
@@ -75,7 +76,7 @@ impl Held {
         }
     }
 
-    /// Decides, and keeps what is to be stored.
+    /// Decides, and keeps the new states if they have to be stored.
     #[inline]
     pub(super) fn decide(&mut self, quotas: &[Quota], now: i64, cost: u32) -> Answers {
         if let (Self::One(held), [quota]) = (&mut *self, quotas) {
@@ -94,23 +95,24 @@ impl Held {
         answers
     }
 
-    /// Returns what is left, and keeps everything as it is.
+    /// Decides about no cells, and changes nothing.
     pub(super) fn peek(&self, quotas: &[Quota], now: i64) -> Answers {
         let (mut slots, largest_burst) = self.slots_under(quotas);
         Answers::decide(limits(largest_burst), quotas, &mut slots, now, 0)
     }
 
-    /// Gives cells back, and returns what is left then, as a peek tells it.
+    /// Gives cells back, and returns the answer of a peek after that.
     pub(super) fn refund(&mut self, quotas: &[Quota], charged: &Answers, now: i64) -> Answers {
         let (mut slots, largest_burst) = self.slots_under(quotas);
         let limits = limits(largest_burst);
 
+        // The answer to the charge tells of the states that it left, so no one has to keep them.
         let then = charged.slots();
         refund_slots(limits, quotas, &mut slots, &then, now, charged.cost());
 
         let answers = Answers::decide(limits, quotas, &mut slots, now, 0);
         self.keep(slots, largest_burst);
-        answers.as_peek()
+        answers.into_peek()
     }
 
     /// Unpacks the slots, with the greatest burst that they were charged under or would be now.
@@ -148,6 +150,7 @@ impl Held {
     /// that ran ahead does not keep a key for good.
     pub(super) fn is_drained(&mut self, now: i64) -> bool {
         let cut = |tat: &mut i64, t: i64, largest_burst: u32| {
+            // No quota is at hand here, but its burst is among those that were charged.
             let limits = limits(largest_burst);
             let longest = now.saturating_add(limits.longest_backlog(0, t));
             if *tat > longest.saturating_add(limits.max_skew()) {
@@ -194,6 +197,7 @@ impl HeldOne {
         let must_store = answer.must_store();
         if must_store {
             let state = answer.state();
+            // The only state goes to the only quota, whatever period it was charged under.
             let seconds = NonZeroU32::new(quota.seconds()).unwrap_or(self.seconds);
             *self = Self {
                 seconds,

@@ -223,6 +223,7 @@ impl fmt::Display for ThrottleKey {
             } => (account, member, place),
         };
 
+        // The account's braces come first: they are the hash tag of Redis Cluster.
         write!(f, "throttle:{{{account}}}:{scope}")?;
         match member {
             None => {}

@@ -21,7 +21,7 @@ pub(super) struct LeaseRoom {
     next: AtomicI64,
 }
 
-/// Why a lease was not granted.
+/// A reason for which a lease was not granted.
 pub(super) enum Refused {
     Full,
     Exceeded(Acquisition),
@@ -45,6 +45,7 @@ impl LeaseRoom {
         now: DateTime<Utc>,
     ) -> Result<Lease, Refused> {
         let key = (account.clone(), scope);
+        // Unique in this process, which is as far as these leases reach.
         let id = LeaseId::from(self.next.fetch_add(1, Ordering::Relaxed));
         let mut keys = self.lock();
 
@@ -58,6 +59,7 @@ impl LeaseRoom {
 
         let leases = keys.entry(key.clone()).or_default();
         let acquisition = acquire(limit, leases, &id, now);
+        // A refusal too is written: it leaves out the leases that have ended.
         leases.clone_from(acquisition.leases());
 
         match acquisition.held_until() {
@@ -75,6 +77,7 @@ impl LeaseRoom {
         let mut keys = self.lock();
         if let Some(leases) = keys.get_mut(key) {
             *leases = std::mem::take(leases).release(id);
+            // A key takes memory only while it holds a lease.
             if leases.is_empty() {
                 keys.remove(key);
             }

@@ -1,7 +1,7 @@
 //! Concurrency limits as pure functions, for hosts that keep leases in a store of their own.
 //!
 //! A *lease* is the right to be one of the requests that run at once. A host reads the leases of a
-//! key, asks for one more, and writes the result in place of what it read:
+//! key, asks for one more, and writes the result in their place:
 //!
 //! ```
 //! use bailiwick::quota::ConcurrencyLimit;
@@ -105,6 +105,7 @@ impl HeldLease {
     /// A lease that begins later than the clocks of nodes can differ comes from a clock that was
     /// set back, and begins anew. None lasts longer than a lease can.
     fn at(self, now: i64) -> Option<Self> {
+        // A stored lease may say anything, so its length is cut to one that a lease can have.
         let longest = i64::from(ConcurrencyLimit::MAX_SECONDS).saturating_mul(SECOND);
         let length = self.until.saturating_sub(self.since).clamp(0, longest);
 

@@ -1,4 +1,4 @@
-//! Requests that passed the throttle, and reports of what is left.
+//! Requests that passed the throttle, and reports of a key's quotas.
 
 use super::answers::Answers;
 use super::gcra::Verdict;
@@ -8,7 +8,7 @@ use super::room::Ticket;
 use crate::policy::{FailureMode, Policy, ThrottleBypass};
 use crate::quota::{QuotaSet, ThrottleScope};
 
-/// Turns the answer about a request's quotas into what the host is told.
+/// Turns the answer about a request's quotas into a passage or a refusal.
 #[inline(always)]
 pub(super) fn explain(
     report: Report,
@@ -100,7 +100,7 @@ impl Passage {
         self.report().map(|report| report.scope)
     }
 
-    /// Returns what was charged in process, and the bucket that it was charged to.
+    /// Returns the answer to a charge in process, and the bucket that was charged.
     pub(super) fn charged(&self) -> Option<(&Answers, Ticket)> {
         if let Passed::Charged(report, ticket) = &self.0 {
             ticket.map(|ticket| (&report.answers, ticket))
@@ -118,7 +118,7 @@ impl Passage {
     }
 }
 
-/// A report of what is left of a key's quotas.
+/// A report of the rest of a key's quotas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct QuotaReport(pub(super) Report);

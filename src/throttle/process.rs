@@ -67,6 +67,7 @@ impl Throttle {
     pub fn new(capacity: ThrottleCapacity) -> Self {
         Self {
             scopes: Scopes::default(),
+            // Four rooms, so that none can be crowded out by keys that others choose.
             accounts: Room::new(capacity.accounts),
             members: Room::new(capacity.accounts),
             addresses: Room::new(capacity.addresses),
@@ -179,6 +180,8 @@ impl Throttle {
         let at = nanos(now);
         let own = quotas.as_slice();
 
+        // An account as a whole and an address alone have rooms of smaller keys, and count together
+        // with the checks that need no key.
         let answers = match key.subject() {
             Subject::Address(address) => self.addresses.charge(number, *address, own, at, cost),
             Subject::Account {
@@ -193,7 +196,7 @@ impl Throttle {
         self.explain(key.scope(), quotas, cost, answers)
     }
 
-    /// Returns what is left of the account's quotas for a scope, and charges nothing.
+    /// Reports the rest of the account's quotas for a scope, and charges nothing.
     ///
     /// # Errors
     /// [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`], [`Throttled::Full`] for the
@@ -209,7 +212,7 @@ impl Throttle {
         self.peek_key(&key, quotas, now)
     }
 
-    /// Returns what is left of a key's quotas, and charges nothing.
+    /// Reports the rest of a key's quotas, and charges nothing.
     ///
     /// # Errors
     /// [`Throttled::Full`] for the 65,537th throttle scope.
@@ -237,12 +240,12 @@ impl Throttle {
         Ok(QuotaReport(self.report(key.scope(), answers)))
     }
 
-    /// Gives back what a passage of this account was charged, for work that was not done: a call
-    /// that failed, for example.
+    /// Gives back the cells that a passage of this account was charged, for work that was not done:
+    /// a call that failed, for example.
     ///
     /// Cells that have drained since are not given back again. A passage is given back at most
-    /// once, because this takes it. Whatever passes in a window, less what is given back in it,
-    /// keeps the quota's bound.
+    /// once, because this takes it. All that passes in a window, less all that is given back in
+    /// it, keeps the quota's bound.
     ///
     /// Returns `None` if nothing can be given back: the passage was not charged here or not to this
     /// account, or all of it has drained.
@@ -252,13 +255,14 @@ impl Throttle {
         passage: Passage,
         now: DateTime<Utc>,
     ) -> Option<QuotaReport> {
+        // A passage that was not charged has no scope, and gives nothing back.
         let scope = passage.scope()?;
         let quotas = access.plan().quotas.get(&scope)?;
         let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account_id()));
         self.refund_key(&key, quotas, passage, now)
     }
 
-    /// Gives back what a passage of this key was charged: see [`refund`](Self::refund).
+    /// Gives back the cells that a passage of this key was charged: see [`refund`](Self::refund).
     pub fn refund_key(
         &self,
         key: &ThrottleKey,
@@ -357,7 +361,7 @@ impl Throttle {
         }
     }
 
-    // Inlined, as what it calls is, so that the passage is made where the caller wants it.
+    // Inlined, as are its callees, so that the passage is made where the caller wants it.
     #[inline(always)]
     fn explain(
         &self,

@@ -19,7 +19,8 @@ pub enum Throttled {
     QuotaExceeded(Box<Exceeded>),
     /// 429: as many requests as the plan allows are running already.
     #[error(
-        "too many requests for {scope} are running at once: the limit is {at_once}; try again when one has ended, in {seconds} seconds at the latest"
+        "{at_once} requests for {scope} are running, which is the limit; \
+         try again when one ends, in at most {seconds} seconds"
     )]
     TooManyAtOnce {
         /// The scope.
@@ -94,6 +95,7 @@ impl Explained for Throttled {
     fn decorate(&self, problem: Problem) -> Problem {
         match self {
             Self::QuotaExceeded(exceeded) => {
+                // The policies' names stand in the body too, for clients that read no headers.
                 let problem = exceeded
                     .violated_policies()
                     .fold(problem, Problem::with_violated_policy);

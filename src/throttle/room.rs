@@ -56,7 +56,7 @@ impl<S: Hash + Eq> Room<S> {
         }
     }
 
-    /// Decides, and writes what was decided. `None` if the key is new and there is no room for it.
+    /// Decides, and writes the states. `None` if the key is new and there is no room for it.
     #[inline]
     pub(super) fn charge(
         &self,
@@ -96,7 +96,7 @@ impl<S: Hash + Eq> Room<S> {
         Some((answers, Ticket(hash)))
     }
 
-    /// Returns what is left of the quotas at `now`, and writes nothing.
+    /// Decides about no cells, and writes nothing.
     pub(super) fn peek(
         &self,
         scope: ScopeNumber,
@@ -110,14 +110,16 @@ impl<S: Hash + Eq> Room<S> {
             bucket.scope == scope && bucket.subject == *subject
         });
 
+        // A key that is not held decides as a new one.
         Some(bucket.map_or_else(
             || Held::first(quotas, now, 0).0,
             |bucket| bucket.held.peek(quotas, now),
         ))
     }
 
-    /// Gives back what a charge took and has not drained, and returns what is left then. `None` if
-    /// the charge was another key's, or the key is held no more: then all of it has drained.
+    /// Gives back the cells of a charge that have not drained, and returns the answer of a peek
+    /// after that. `None` if the charge was another key's, or the key is no longer held: then all
+    /// of it has drained.
     pub(super) fn refund(
         &self,
         scope: ScopeNumber,
@@ -127,6 +129,7 @@ impl<S: Hash + Eq> Room<S> {
         now: i64,
     ) -> Option<Answers> {
         let hash = self.hash(scope, subject);
+        // The seed differs between rooms, so a ticket from another throttle fits no key here.
         if Ticket(hash) != ticket {
             return None;
         }

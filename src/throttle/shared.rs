@@ -65,7 +65,7 @@ macro_rules! server_time {
 ///     Ok(check.read_redis(&reply)?)
 /// }
 ///
-/// fn on_postgres(host: &impl Host, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
+/// fn on_sql(host: &impl Host, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
 ///     let limits = Limits::of_plans(host.plans(), AI);
 ///     let check = SharedCheck::new(access, AI, 1, limits, now)?;
 ///
@@ -249,6 +249,7 @@ impl SharedCheck {
     }
 
     fn read(&self, now: i64, verdict: i64, backlogs: &[i64]) -> Result<Passage, SharedError> {
+        // The numbers of the texts that decide there.
         let verdict = match verdict {
             0 => Verdict::Allowed,
             1 => Verdict::Exceeded,

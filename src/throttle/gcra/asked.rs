@@ -13,7 +13,7 @@ pub(in crate::throttle) struct Asked<'a> {
     now: i64,
     /// The time left to drain before the cells are charged; never negative.
     backlog: i64,
-    /// Whether the backlog differs from the one that was stored, so that it has to be written.
+    /// Set if the backlog differs from the one that was stored, so that it has to be written.
     is_changed: bool,
     cost: u32,
 }
@@ -54,8 +54,8 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Returns the state once the cells were given back: of those that were charged, only what has
-    /// not drained since. `charged` is the state as that charge left it.
+    /// Returns the state once the cells were given back: those of the charged cells that have not
+    /// drained since. `charged` is the state as that charge left it.
     pub(in crate::throttle) fn refunded(&self, charged: GcraState) -> GcraState {
         let t = self.quota.interval_nanos();
         let charged_t = charged.interval_nanos();
@@ -131,10 +131,12 @@ impl<'a> Asked<'a> {
 fn carried_over(limits: Limits, quota: &Quota, state: GcraState, now: i64) -> (i64, bool) {
     let t = state.interval_nanos();
     let backlog = state.tat_nanos().saturating_sub(now);
+    // The usual case: the same quota wrote the state, and its burst explains it.
     if t == quota.interval_nanos() && backlog <= quota.window_nanos() {
         return (backlog, false);
     }
 
+    // Cut once more, so that another burst can be charged without leaving 64 bits.
     let (backlog, is_changed) = mended(limits, quota, backlog, t);
     (backlog.min(LAST.saturating_sub(now)), is_changed)
 }
@@ -165,6 +167,7 @@ fn mended(limits: Limits, quota: &Quota, backlog: i64, t_old: i64) -> (i64, bool
         return (cells.saturating_add(skew), is_corrupt);
     }
 
+    // Cell by cell, rounded up, so that a change of plan and back refills nothing.
     let repriced = scale_up(cells, t_new, t_old).min(limits.longest_backlog(burst, t_new));
     (repriced.saturating_add(skew), true)
 }

@@ -71,6 +71,7 @@ impl Decision {
     pub fn remaining(&self) -> u32 {
         debug_assert!(self.backlog >= 0, "a backlog is a span of time to come");
 
+        // A backlog may be longer than the burst, where it was charged under a larger plan.
         let free = self
             .quota
             .window_nanos()
@@ -115,6 +116,7 @@ impl Decision {
     }
 
     pub(in crate::throttle) fn until_next(&self) -> Option<i64> {
+        // That many cells fit once the backlog is short enough to leave them room in the window.
         let cells = i64::from(self.remaining()).saturating_add(1);
         let needed = cells.saturating_mul(self.quota.interval_nanos());
 

@@ -49,6 +49,7 @@ impl Limits {
             .filter_map(|plan| plan.quotas.get(&scope))
             .flat_map(QuotaSet::as_slice);
 
+        // Without any such plan the burst is zero, and that of the quota at hand takes its place.
         Self::default().with_largest_burst(quotas.map(Quota::burst).max().unwrap_or_default())
     }
 

@@ -25,7 +25,7 @@ impl Usage {
 }
 
 /// The outcome of one decision about a set of quotas. The usage of each quota is kept beside it, in
-/// an array or a list: whatever holds it as long as it is needed.
+/// an array or a list, as suits the holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::throttle) struct Outcome {
     pub(in crate::throttle) now: i64,
@@ -54,6 +54,7 @@ impl Outcome {
 
     /// Returns the seconds until all quotas allow the cells. `None` if they pass now or never.
     pub(in crate::throttle) fn retry_after_seconds(self, usages: &[Option<Usage>]) -> Option<u64> {
+        // The cells are charged to all quotas or to none, so the longest wait decides.
         let waits = self
             .decisions(usages)
             .filter_map(|decision| decision.retry_after_seconds());

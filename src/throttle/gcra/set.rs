@@ -108,8 +108,8 @@ pub fn decide_all(
     }
 }
 
-/// Decides, writes into the slots what is to be stored, and into `usages` the usage of each quota.
-/// Of both there are at least as many as quotas.
+/// Decides, writes each quota's usage into `usages`, and its new state into its slot if that has to
+/// be stored. There are at least as many slots and usages as quotas.
 // Inlined, so that each caller's slots and usages are written where it wants them.
 #[inline(always)]
 pub(in crate::throttle) fn decide_slots(
@@ -174,11 +174,11 @@ fn charge(
     });
 }
 
-/// Gives back what `cost` cells have left to drain, to all the quotas of a set: see
+/// Gives `cost` cells back to all the quotas of a set, unless they have drained since: see
 /// [`refund`](super::gcra::refund).
 ///
-/// `charged` are the states as their charge left them. The result is to be written, in place of
-/// what was read.
+/// `charged` are the states as their charge left them. The result is to be written in place of the
+/// states that were read.
 pub fn refund_all(
     limits: &Limits,
     quotas: &QuotaSet,
@@ -193,13 +193,13 @@ pub fn refund_all(
     let now = nanos(now);
 
     refund_slots(*limits, quotas, &mut states.0, &charged.0, now, cost);
-    // A decision about no cells puts right what a refund does not touch.
+    // A refund touches no state that was not charged; a decision about no cells mends those too.
     decide_slots(*limits, quotas, &mut states.0, &mut usages, now, 0);
     states
 }
 
-/// Gives cells back to every quota, and writes into the slots what is left. `charged` are the slots
-/// as the charge left them; a quota that was not charged then is given nothing back.
+/// Gives cells back to every quota, and writes the new states into the slots. `charged` are the
+/// slots as the charge left them; a quota that was not charged then gets nothing back.
 pub(in crate::throttle) fn refund_slots(
     limits: Limits,
     quotas: &[Quota],
@@ -211,6 +211,7 @@ pub(in crate::throttle) fn refund_slots(
     align(slots, quotas);
 
     for (quota, slot) in quotas.iter().zip(&mut *slots) {
+        // By the period, since the plan may have changed in between.
         let then = charged
             .iter()
             .find(|then| is_own(then, quota))

@@ -60,16 +60,17 @@ pub fn decide_within(
 /// decision does this by itself. A host that lets its tenants change plans at will calls it at each
 /// change, and writes the state.
 pub fn reprice(limits: &Limits, quota: &Quota, stored: GcraState, now: DateTime<Utc>) -> GcraState {
+    // Asked for no cells, a decision only carries the state over.
     Asked::new(*limits, quota, Some(stored), nanos(now), 0)
         .answer(false)
         .state()
 }
 
-/// Gives back `cost` cells that were charged and not used, except for what has drained since.
+/// Gives back `cost` cells that were charged and not used, unless they have drained since.
 ///
-/// `charged` is the state as their charge left it. Whatever passes in a window, less what is given
-/// back in it, keeps the quota's bound. The host must give back only what it charged, and only
-/// once.
+/// `charged` is the state as their charge left it. All that passes in a window, less all that is
+/// given back in it, keeps the quota's bound. The host must give back only cells that it charged,
+/// and only once.
 ///
 /// ```
 /// use bailiwick::Quota;

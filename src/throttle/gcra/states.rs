@@ -11,8 +11,8 @@ use crate::quota::{QuotaError, QuotaSet};
 ///
 /// A state belongs to the quota of the same period. Where a plan change leaves a quota without a
 /// state, the quota takes over the state of the shortest period that no quota of the new plan
-/// claims. So usage is carried from plan to plan whatever their periods. A state that the new plan
-/// has no use for is kept and goes on draining, so that changing back does not refill it.
+/// claims. So usage is carried from plan to plan even if their periods differ. A state that the new
+/// plan has no use for is kept and goes on draining, so that changing back does not refill it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Slot>", into = "Vec<Slot>")]
 pub struct GcraStates(pub(super) [Option<Slot>; QuotaSet::MAX]);
@@ -63,6 +63,7 @@ impl TryFrom<Vec<Slot>> for GcraStates {
             return Err(QuotaError::Set);
         }
 
+        // In ascending order of period, as quotas are, so that a decision rarely moves one.
         let mut states = Self::default();
         for (place, slot) in states.0.iter_mut().zip(stored) {
             *place = Some(slot);

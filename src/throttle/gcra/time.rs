@@ -17,6 +17,7 @@ pub(super) const LAST: i64 = i64::MAX - MAX_WINDOW;
 /// Returns an instant as nanoseconds since the epoch, cut to the years 1682 to 2257.
 #[inline]
 pub(in crate::throttle) fn nanos(now: DateTime<Utc>) -> i64 {
+    // chrono's years reach further than nanoseconds in 64 bits do.
     let beyond = || {
         if now.timestamp() < 0 {
             EARLIEST
