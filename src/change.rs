@@ -11,7 +11,7 @@
 //! ```
 //! use bailiwick::change::RowChange;
 //!
-//! /// Writes a row, or returns `false` if the stored one is no longer what the change was made from.
+//! /// Writes a row, or returns `false` if the stored one has changed meanwhile.
 //! fn write<T>(stored: &mut T, stored_version: u64, change: RowChange<T>) -> bool {
 //!     if stored_version != change.expected_version() {
 //!         return false;

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use bailiwick::change::Answer;
+use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
     Allowance, AllowanceError, Balance, Cause, CauseKind, DeductRequest, Event, GrantError,
     GrantTerms, HoldError, HoldRequest, LedgerEntry, LedgerError, LedgerFault, LedgerStatement,
@@ -241,7 +241,10 @@ fn c9_refunds_state_their_total_and_never_exceed_the_charge() {
     let foreign = Wallet::open(8.into(), at(0)).refund(&host.policy, credits(1), &granted, at(2));
     assert_eq!(
         foreign.unwrap_err(),
-        RefundError::Wallet(WalletError::Mismatch)
+        RefundError::Wallet(WalletError::Row(RowError::Mismatch {
+            left: "wallet",
+            right: "outcome"
+        }))
     );
 }
 

@@ -11,7 +11,7 @@ use bailiwick::bank_transfer::{
     ConfirmError, ConfirmedTransfer, Deposit, DepositFacts, RefundFacts, TransferChange,
     TransferError, TransferFacts, TransferRefund, TransferRefundChange, TransferRefundError,
 };
-use bailiwick::change::{Answer, RowChange};
+use bailiwick::change::{Answer, RowChange, RowError};
 use bailiwick::credit::{DueGrant, GrantError, RevokeError, WalletError};
 use bailiwick::gate::{BillingAccess, Denial};
 use bailiwick::id::{PlanId, UserId};
@@ -1883,7 +1883,10 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
     let foreign = Wallet::open(8.into(), at(0));
     assert_eq!(
         foreign.clone().grant_due(due, None, at(0)),
-        Err(GrantError::Wallet(WalletError::Mismatch))
+        Err(GrantError::Wallet(WalletError::Row(RowError::Mismatch {
+            left: "wallet",
+            right: "cause"
+        })))
     );
     let facts = facts(
         AccountStatus::PendingPayment,
@@ -1907,7 +1910,10 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
     };
     assert_eq!(
         foreign.revoke_due(revocation, None, at(20)),
-        Err(RevokeError::Wallet(WalletError::Mismatch))
+        Err(RevokeError::Wallet(WalletError::Row(RowError::Mismatch {
+            left: "wallet",
+            right: "revocation"
+        })))
     );
 
     // A wallet's time never goes back, so what is over by its time is over.

@@ -13,10 +13,10 @@ use crate::problem::{Code, Explained};
 /// A hold that is drawn down in memory, from many threads at once, without asking the store.
 ///
 /// From time to time the node writes a checkpoint, by [`Wallet::draw`](crate::credit::Wallet::draw)
-/// with [`drawn`](Self::drawn); at shutdown it settles with what [`end`](Self::end) returns. After a
-/// crash the hold expires: the amount of the last checkpoint is spent and the rest goes back, so at
-/// most the charges since that checkpoint are lost. Drawing stops a skew before the hold's end, so
-/// that clocks that differ by less cannot draw from a hold that has expired.
+/// with [`drawn`](Self::drawn); at shutdown it settles with what [`end`](Self::end) returns. After
+/// a crash the hold expires: the amount of the last checkpoint is spent and the rest goes back, so
+/// at most the charges since that checkpoint are lost. Drawing stops a skew before the hold's end,
+/// so that clocks that differ by less cannot draw from a hold that has expired.
 ///
 /// An allowance knows no keys: the node itself must see to it that a charge happens once.
 ///
@@ -69,8 +69,8 @@ impl Explained for AllowanceError {
 }
 
 impl Allowance {
-    /// Creates an allowance of a hold, less what was drawn of it before. `skew` is the most by which
-    /// clocks differ; a negative one counts as zero.
+    /// Creates an allowance of a hold, less what was drawn of it before. `skew` is the most by
+    /// which clocks differ; a negative one counts as zero.
     pub fn of(hold: Hold, drawn: Credits, skew: TimeDelta) -> Self {
         let stops_at = hold
             .expires_at()
@@ -94,6 +94,7 @@ impl Allowance {
         }
 
         let most = self.hold.amount().micros();
+        // Checked within the exchange itself, so that two threads cannot overdraw together.
         let more = |drawn: i64| {
             drawn
                 .checked_add(amount.micros())

@@ -34,6 +34,7 @@ impl Wallet {
             }
             Event::SettledLate { slices, debt, .. } => self.charge(slices, *debt),
             Event::Released { hold } | Event::HoldExpired { hold } => {
+                // The draws are spent already, so they are all that is captured.
                 let drawn = self
                     .open_hold(hold)
                     .map_or(Credits::ZERO, |hold| hold.drawn);
@@ -114,6 +115,7 @@ impl Wallet {
             take(&mut missing, part)?;
             take(&mut find(&mut self.grants, &slice.grant)?.held, part)?;
         }
+        // An empty slice would name a grant that may be dropped below.
         hold.slices.retain(|slice| !slice.amount.is_zero());
         add(&mut hold.drawn, amount)?;
 
@@ -175,6 +177,7 @@ impl Wallet {
             add(&mut self.balance.spent, slice.amount)?;
         }
 
+        // Debt counts as spent too, so that the parts of the balance add up.
         add(&mut self.balance.spent, debt)?;
         add(&mut self.balance.debt, debt)
     }
@@ -216,6 +219,7 @@ impl Wallet {
             take(&mut self.balance.free, amount)?;
         }
 
+        // The mark stays until all that holds pin has come back through `end_hold`.
         funds.scheduled = false;
         funds.revoked = true;
         funds.rolls_over = false;
@@ -239,6 +243,7 @@ impl Wallet {
             .rollover
             .as_ref()
             .ok_or(WalletError::inexact("a grant has no rollover"))?;
+        // No rest is granted twice, even if another period names the same one.
         self.lapses.retain(|lapse| lapse.grant != rollover.from);
 
         let grant = Grant {

@@ -24,6 +24,7 @@ impl Draft {
     /// Advances the wallet to `now`, boundary by boundary. A `now` before the wallet's time is the
     /// wallet's time.
     pub(super) fn begin(wallet: Wallet, now: DateTime<Utc>) -> Result<Self, WalletError> {
+        // The caller's clock may be behind the one by which the wallet was written.
         let now = now.max(wallet.as_of);
         let mut draft = Self {
             expected_version: wallet.version,

@@ -1,5 +1,5 @@
-//! Credits that a change elsewhere makes due or takes back: a paid month, a transfer, a refund. That
-//! change lists them, and the host grants each in the same transaction.
+//! Credits that a change elsewhere makes due or takes back: a paid month, a transfer, a refund.
+//! That change lists them, and the host grants each in the same transaction.
 
 use std::sync::Arc;
 
@@ -139,8 +139,8 @@ impl Wallet {
         }
     }
 
-    /// Takes back what is left of a grant, as [`revoke`](Self::revoke) does. Returns `None` if there
-    /// is nothing to write: it was taken back before, or nothing of it is left.
+    /// Takes back what is left of a grant, as [`revoke`](Self::revoke) does. Returns `None` if
+    /// there is nothing to write: it was taken back before, or nothing of it is left.
     ///
     /// `prior` is the stored outcome of [`DueRevocation::key`], read after the wallet in the same
     /// transaction.
@@ -159,6 +159,7 @@ impl Wallet {
 
         match self.take_back(&due.grant, prior, now) {
             Ok(Answer::Fresh(change)) => Ok(Some(change)),
+            // Credits that are spent by now stay spent: that is no reason to refuse the refund.
             Ok(Answer::Replayed(_)) | Err(RevokeError::NothingLeft) => Ok(None),
             Err(error) => Err(error),
         }
@@ -167,9 +168,9 @@ impl Wallet {
 
 impl Transition {
     /// Returns the credits that this transition makes due on a plan: those of each month that the
-    /// period opened, and the difference that a larger plan brings for the month that runs. The plan
-    /// is the one that was paid for, or changed to. The credits live for their month; those of a
-    /// trial end with it.
+    /// period opened, and the difference that a larger plan brings for the month that runs. The
+    /// plan is the one that was paid for, or changed to. The credits live for their month; those of
+    /// a trial end with it.
     ///
     /// A host with other terms, such as a rollover, builds them itself with [`Cause::month`].
     ///

@@ -73,6 +73,7 @@ impl Wallet {
             .cloned()
             .ok_or(SettleError::Expired)?;
 
+        // By the wallet's own record, since the version guards it.
         let amount = total.saturating_sub(record.drawn);
         if amount.is_zero() {
             return Ok(Answer::Replayed(record.drawn));
@@ -137,6 +138,7 @@ impl Wallet {
         }
 
         let pending = pending(prior)?;
+        // A draw is spent for good, and only a refund gives it back.
         if cost < pending.drawn {
             return Err(SettleError::LessThanDrawn {
                 total: cost,
@@ -145,6 +147,7 @@ impl Wallet {
         }
 
         let mut draft = Draft::begin(self, now)?;
+        // The hold may have run out just now, by advancing.
         let (receipt, paid_with) = match draft.wallet.open_hold(&hold.key).cloned() {
             Some(record) => draft.settle(&record, cost)?,
             None => draft.settle_late(&hold.key, pending, cost)?,

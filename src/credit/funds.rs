@@ -16,9 +16,9 @@ use crate::money::Credits;
 pub(super) struct Funds {
     pub(super) grant: Grant,
     pub(super) scheduled: bool,
-    /// Whether it was taken back: credits that holds return to it are revoked.
+    /// Set once it was taken back: credits that holds return to it are revoked.
     pub(super) revoked: bool,
-    /// Whether its rollover is still to come.
+    /// Set while its rollover is still to come.
     pub(super) rolls_over: bool,
     pub(super) free: Credits,
     pub(super) held: Credits,

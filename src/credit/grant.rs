@@ -44,13 +44,13 @@ pub struct Cause {
     pub(super) account: AccountId,
     pub(super) kind: CauseKind,
     pub(super) key: Arc<str>,
-    /// Whether it only adds to a grant that was made under its key before.
+    /// Set if it only adds to a grant that was made under its key before.
     pub(super) is_raise: bool,
 }
 
 impl Cause {
-    /// Creates the cause of credits that nobody paid for. The operator must have been admitted under
-    /// [`Privilege::GrantCredits`], and belong to another account.
+    /// Creates the cause of credits that nobody paid for. The operator must have been admitted
+    /// under [`Privilege::GrantCredits`], and belong to another account.
     ///
     /// # Errors
     /// [`CauseError::Denied`].
@@ -131,15 +131,15 @@ impl Cause {
         format!("grant/period/{subscription}/")
     }
 
-    /// Creates the cause of a verified identity's first credits: one key for each identity, whatever
-    /// becomes of its accounts.
+    /// Creates the cause of a verified identity's first credits: one key for each identity,
+    /// whatever becomes of its accounts.
     pub(crate) fn registration(account: &AccountId, subject: &dyn fmt::Display) -> Self {
         let key = format!("grant/registration/{subject}");
         Self::new(account, CauseKind::Registration, key)
     }
 
-    /// Creates the cause of a confirmed transfer's credits. The length in the key keeps two pairs of
-    /// references from sharing one.
+    /// Creates the cause of a confirmed transfer's credits. The length in the key keeps two pairs
+    /// of references from sharing one.
     pub(crate) fn bank_transfer(
         account: &AccountId,
         receiving_account: &str,
@@ -290,7 +290,8 @@ impl Grant {
     }
 
     /// Compares two grants by the order in which they are spent: priority, expiry (never comes
-    /// last), effective time, identifier. It follows OpenMeter's order, which ends in creation time and identifier.
+    /// last), effective time, identifier. It follows OpenMeter's order, which ends in creation time
+    /// and identifier.
     pub(super) fn burn_order(&self, other: &Self) -> Ordering {
         // `None` sorts before every instant, so whether there is one comes first.
         let expiry = |grant: &Self| (grant.expires_at.is_none(), grant.expires_at);

@@ -81,6 +81,7 @@ impl Wallet {
 
         let mut draft = Draft::begin(self, now)?;
         let intent = intent(cause, &terms);
+        // No grant takes effect in the past, since the balance of that time may have been told.
         let grant = Grant {
             id: cause.key.clone(),
             cause: cause.kind,
@@ -119,6 +120,7 @@ impl Wallet {
         };
 
         let intent = intent(cause, terms);
+        // A month's amount may grow; every other cause is for one amount.
         let is_month =
             cause.kind == CauseKind::Period && prior.intent.is_of_grant(cause.kind, terms.priority);
 

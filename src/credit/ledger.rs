@@ -101,6 +101,7 @@ impl Wallet {
         account: &AccountId,
         entries: impl IntoIterator<Item = LedgerEntry>,
     ) -> Result<Self, LedgerError> {
+        // Before all time, so that the first entry may be of any time.
         let mut wallet = Self::open(account.clone(), DateTime::<Utc>::MIN_UTC);
 
         for entry in entries {

@@ -141,8 +141,8 @@ impl Outcome {
         format!("revoke/{grant}")
     }
 
-    /// Returns the key under which the outcome of a hold or a deduction with this idempotency key is
-    /// stored. Clients' keys and the crate's own never meet.
+    /// Returns the key under which the outcome of a hold or a deduction with this idempotency key
+    /// is stored. Clients' keys and the crate's own never meet.
     pub fn spend_key(key: &IdempotencyKey) -> String {
         format!("spend/{key}")
     }

@@ -97,6 +97,7 @@ impl Price {
         ends().zip(ends().skip(1)).all(|(end, next)| end < next)
             && ends().all(|end| end > 0)
             && prices.into_iter().all(|price| {
+                // Trailing zeros say nothing, so they are not counted.
                 price >= Decimal::ZERO
                     && price.normalize().scale() <= MAX_PLACES
                     && price <= Decimal::from(MAX_PRICE)
@@ -106,6 +107,7 @@ impl Price {
     /// Returns the numbers of units and the price that each is charged at, in order. A tier that
     /// the quantity does not reach is left out.
     fn parts(&self, quantity: u64) -> impl Iterator<Item = (u64, Decimal)> {
+        // What is beyond the last tier has no end.
         let last = std::iter::once((u64::MAX, self.per_unit));
         let mut counted = 0_u64;
 
@@ -147,10 +149,10 @@ pub enum PriceError {
     /// The list has no such operation: its name, and the names that the list has.
     #[error("the price list has no operation {0:?}; it has {1}")]
     OperationUnknown(String, String),
-    /// The price of this operation is negative, too large or has more than 12 decimal places, or its
-    /// tiers are not in ascending order.
+    /// The price of this operation is negative, too large or has more than 12 decimal places, or
+    /// its tiers are not in ascending order.
     #[error(
-        "a price of {0:?} is out of range, or its tiers are out of order: prices are from 0 to 10^12 with at most {MAX_PLACES} decimal places, and tiers ascend"
+        "the prices of {0:?} must be from 0 to 10^12 with at most {MAX_PLACES} decimal places, and its tiers must ascend"
     )]
     PriceInvalid(String),
     /// The price of so many units of this operation is beyond 10^12 credits.
@@ -173,7 +175,8 @@ impl Explained for PriceError {
 /// ```
 /// use bailiwick::credit::PriceList;
 ///
-/// let prices: PriceList = serde_json::from_str(r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#)?;
+/// let json = r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#;
+/// let prices: PriceList = serde_json::from_str(json)?;
 /// let quote = prices.quote("article", 150)?;
 /// assert_eq!(quote.price().to_string(), "4");
 /// assert_eq!(quote.to_string(), "article: 1 + 150 * 0.02 = 4 credits");

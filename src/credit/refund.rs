@@ -79,6 +79,7 @@ impl Wallet {
             return Err(WalletError::mismatch("wallet", "outcome").into());
         }
 
+        // Only an advanced wallet knows whether the hold has run out meanwhile.
         let mut draft = Draft::begin(self, now)?;
         if matches!(settled.state, State::Pending(_)) && draft.wallet.is_open(&settled.key) {
             return Err(RefundError::NotSettled);
@@ -93,6 +94,7 @@ impl Wallet {
             });
         }
 
+        // Requests may arrive out of order: a sum that was reached before adds nothing.
         let amount = total.saturating_sub(*charge.refunded);
         if amount.is_zero() {
             return Ok(Answer::Replayed(*charge.refunded));

@@ -123,6 +123,7 @@ impl Draft {
             held: hold.amount,
         };
 
+        // By the policy under which the hold was made, whatever it is by now.
         let Beyond { from_free, debt } = match hold.overage {
             _ if excess.is_zero() => Beyond::NOTHING,
             Overage::Cap => Beyond::NOTHING,
@@ -132,6 +133,7 @@ impl Draft {
         };
 
         let beyond = self.wallet.slices(from_free);
+        // The draws before this have told their life to the outcome already.
         let drawn_now = captured.saturating_sub(hold.drawn);
         let life = self
             .wallet

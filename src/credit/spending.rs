@@ -136,6 +136,7 @@ impl Wallet {
 
         let intent = request.intent();
         let key = Outcome::spend_key(&request.key);
+        // A repeated request is answered even if the credits have run out since.
         if let Some(prior) = prior {
             prior.check(self.account(), &key)?;
             if prior.intent != intent {
@@ -154,6 +155,7 @@ impl Wallet {
             amount: request.quote.price(),
             expires_at,
         };
+        // Kept with the hold: a late settlement is judged by the policy of today.
         let grace = TimeDelta::try_seconds(access.credit.late_settle_seconds.into());
         let outcome = Outcome {
             account: access.account.clone(),
@@ -201,6 +203,7 @@ impl Wallet {
         let outcome_key = Outcome::spend_key(key);
         if let Some(prior) = prior {
             prior.check(self.account(), &outcome_key)?;
+            // A hold under this key is another command, even if it was settled.
             return match &prior.state {
                 State::Settled { receipt, .. } if prior.intent == intent => {
                     Ok(Answer::Replayed(receipt.clone()))

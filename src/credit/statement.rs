@@ -52,6 +52,7 @@ impl LedgerStatement {
             let sequence = last.map_or(line.sequence, |last| last.sequence.saturating_add(1));
             let wrong = |fault| Err(LedgerError { sequence, fault });
 
+            // Without an entry before it, the first line must be the first of all.
             if line.sequence != sequence || (last.is_none() && sequence != 1) {
                 return wrong(LedgerFault::Sequence);
             }

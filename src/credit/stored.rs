@@ -66,6 +66,7 @@ impl Wallet {
     fn check_parts(&self) -> Result<(), WalletError> {
         self.balance.check()?;
         self.grants.iter().try_for_each(Funds::check)?;
+        // Names before sums, since two holds of one key could make up for each other.
         self.check_names()?;
         self.check_sums()
     }
