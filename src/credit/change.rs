@@ -3,58 +3,60 @@
 use super::ledger::LedgerEntry;
 use super::outcome::OutcomeWrite;
 use super::wallet::Wallet;
+use crate::change::RowChange;
 
-/// The change that a command makes to one wallet, to be written whole or not at all.
+/// The change that a command makes to one wallet: the row, ledger entries and often an outcome, to
+/// be written in one transaction or not at all. The [room's page](super) says in which order.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a change takes effect only when it is written"]
 pub struct Change<T = ()> {
-    pub(super) expected_version: u64,
-    pub(super) wallet: Wallet,
+    pub(super) row: RowChange<Wallet>,
     pub(super) entries: Vec<LedgerEntry>,
     pub(super) outcome: Option<OutcomeWrite>,
     pub(super) result: T,
 }
 
 impl<T> Change<T> {
-    /// The version that the stored wallet must still have; 0 means that there must be none yet.
+    /// Returns the version that the stored wallet must still have; 0 means that there must be no
+    /// wallet yet.
     pub fn expected_version(&self) -> u64 {
-        self.expected_version
+        self.row.expected_version()
     }
 
-    /// The wallet to store.
+    /// Returns the wallet to store.
     pub fn wallet(&self) -> &Wallet {
-        &self.wallet
+        self.row.row()
     }
 
-    /// The entries to append to the ledger, under UNIQUE (account, sequence).
+    /// Returns the entries to append to the ledger, under UNIQUE (account, sequence).
     pub fn entries(&self) -> &[LedgerEntry] {
         &self.entries
     }
 
-    /// The outcome to store, under UNIQUE (account, key).
+    /// Returns the outcome to store, under UNIQUE (account, key), if there is one.
     pub fn outcome(&self) -> Option<&OutcomeWrite> {
         self.outcome.as_ref()
     }
 
-    /// The same change for a caller that needs no result.
+    /// Returns the same change for a caller that needs no result.
     pub fn without_result(self) -> Change {
         let Self {
-            expected_version,
-            wallet,
+            row,
             entries,
             outcome,
-            ..
+            result: _,
         } = self;
+
         Change {
-            expected_version,
-            wallet,
+            row,
             entries,
             outcome,
             result: (),
         }
     }
 
-    /// What the command was for, to be taken once the change is committed.
+    /// Returns what the command was for, such as the [`Hold`](super::Hold). Take it only once the
+    /// change is committed.
     pub fn into_result(self) -> T {
         self.result
     }

@@ -1,4 +1,4 @@
-//! What can happen to a wallet.
+//! The events that can happen to a wallet.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::hold::{HoldRecord, Slice};
 use super::key::IdempotencyKey;
 use crate::money::Credits;
 
-/// What happened to a wallet.
+/// An event in the life of a wallet. Displayed, it is told in a few words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -34,34 +34,34 @@ pub enum Event {
     Drawn {
         /// The hold's key.
         hold: IdempotencyKey,
-        /// What was charged to the hold now.
+        /// The amount that was charged to the hold now.
         amount: Credits,
     },
-    /// A hold ended with a charge; what was not charged went back to its grants.
+    /// A hold ended with a charge; the rest went back to its grants.
     Settled {
         /// The hold's key.
         hold: IdempotencyKey,
-        /// What the operation cost.
+        /// The cost of the operation.
         cost: Credits,
-        /// What was charged to the hold, what had been drawn before included.
+        /// The amount that was charged to the hold, earlier draws included.
         captured: Credits,
-        /// What was charged beyond the hold, from free credits.
+        /// The amounts that were charged beyond the hold, from free credits.
         beyond: Vec<Slice>,
-        /// What was charged beyond that, as a debt.
+        /// The amount that was charged beyond that, as a debt.
         debt: Credits,
     },
     /// An expired hold's operation was charged after all, from free credits.
     SettledLate {
         /// The hold's key.
         hold: IdempotencyKey,
-        /// What the operation cost.
+        /// The cost of the operation.
         cost: Credits,
-        /// What was charged, from free credits.
+        /// The amounts that were charged, from free credits.
         slices: Vec<Slice>,
-        /// What was charged beyond that, as a debt.
+        /// The amount that was charged beyond that, as a debt.
         debt: Credits,
     },
-    /// A hold ended; what had not been drawn of it went back to its grants.
+    /// A hold ended; all of it that had not been drawn went back to its grants.
     Released {
         /// The hold's key.
         hold: IdempotencyKey,
@@ -71,39 +71,38 @@ pub enum Event {
         /// The hold's key.
         hold: IdempotencyKey,
     },
-    /// What was free of a grant ran out.
+    /// The free part of a grant ran out.
     GrantExpired {
         /// The grant's identifier.
         grant: Arc<str>,
-        /// What was free of it.
+        /// The free part.
         amount: Credits,
     },
-    /// A grant was taken back: what was free or scheduled of it, now; what holds pin of it, when
+    /// A grant was taken back: the free or scheduled part at once, the part that holds pin when
     /// they return it.
     Revoked {
         /// The grant's identifier.
         grant: Arc<str>,
-        /// What was free or scheduled of it.
+        /// The free or scheduled part.
         amount: Credits,
     },
-    /// What the period before had left was granted again, within the bounds of the new period's
+    /// The rest of the period before was granted again, within the bounds of the new period's
     /// grant.
     RolledOver {
         /// The new period's grant.
         grant: Arc<str>,
-        /// What had been left.
+        /// The rest of the period before.
         left: Credits,
-        /// What was granted of it.
+        /// The part of it that was granted.
         amount: Credits,
     },
     /// Free credits repaid debt.
     DebtRepaid {
-        /// Which grants paid how much.
+        /// The grants that paid, and how much each.
         slices: Vec<Slice>,
     },
 }
 
-/// What happened, in a few words.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

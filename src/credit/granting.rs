@@ -1,5 +1,4 @@
-//! The commands that give credits and take them back: grants, refunds, revocations. Each is carried
-//! out once, by a key of its own.
+//! The command that gives credits: each grant is made once, by the key of its cause.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
@@ -15,27 +14,27 @@ use crate::change::Answer;
 use crate::money::Credits;
 use crate::problem::{Code, Explained};
 
-/// The most grants that a wallet holds at once: every command looks at all of them, so nobody may
+/// The most grants that a wallet holds at once. Every command looks at all of them, so nobody may
 /// grow them without end.
 pub(super) const MAX_GRANTS: usize = 4096;
 
-/// Why a grant is refused.
+/// The error of a grant that is refused. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GrantError {
     /// The amount is zero, or the grant would never live.
-    #[error("a grant is more than nothing, and takes effect before it expires")]
+    #[error("a grant's amount must be positive, and it must take effect before it expires")]
     TermsInvalid,
     /// The cause was used for a grant with other terms.
     #[error("this grant was made before with other terms")]
     KeyReused,
     /// A change of plan adds to a month's grant, and there is none under the month's own key.
-    #[error("the month was not granted under its own key, so a change of plan adds nothing to it")]
+    #[error("a change of plan adds to a month's grant, and this month has none under its own key")]
     MonthNotGranted,
     /// The wallet has as many grants as it can hold.
     #[error("the wallet has {MAX_GRANTS} grants, which is the most that it can hold")]
     TooManyGrants,
-    /// The wallet itself refuses.
+    /// The wallet cannot take part.
     #[error(transparent)]
     Wallet(#[from] WalletError),
 }
@@ -54,9 +53,8 @@ impl Explained for GrantError {
 impl Wallet {
     /// Adds credits that are due for a cause, once for each cause.
     ///
-    /// The credits of a month are due up to the greatest amount that was asked for it: a larger
-    /// plan in mid-month adds the difference, a smaller one takes nothing and the larger one again
-    /// adds nothing.
+    /// A month is due the greatest amount that was asked for it: a larger plan in mid-month adds
+    /// the difference, a smaller one takes nothing away, and the larger one again adds nothing.
     ///
     /// `prior` is the stored outcome of [`Cause::key`], read after the wallet in the same
     /// transaction.
@@ -72,34 +70,18 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Grant>, Grant>, GrantError> {
         if cause.account != *self.account() {
-            return Err(WalletError::Mismatch.into());
+            return Err(WalletError::mismatch("wallet", "cause").into());
         }
-        let intent = Intent::Grant {
-            cause: cause.kind,
-            amount: terms.amount,
-            priority: terms.priority,
-        };
         if let Some(prior) = prior {
-            prior.check(self.account(), cause.key())?;
-            let State::Granted(granted) = &prior.state else {
-                return Err(WalletError::Mismatch.into());
-            };
-            let is_due = cause.kind == CauseKind::Period
-                && prior.intent.is_of_grant(cause.kind, terms.priority);
-            return match terms
-                .amount
-                .checked_sub(granted.amount)
-                .filter(|more| is_due && !more.is_zero())
-            {
-                Some(more) => self.raise(granted, more, terms.amount, intent, prior, now),
-                None if is_due || prior.intent == intent => Ok(Answer::Replayed(granted.clone())),
-                None => Err(GrantError::KeyReused),
-            };
+            return self.grant_again(cause, &terms, prior, now);
         }
         if cause.is_raise {
             return Err(GrantError::MonthNotGranted);
         }
+
         let mut draft = Draft::begin(self, now)?;
+        let intent = intent(cause, &terms);
+        // No grant takes effect in the past, since the balance of that time may have been told.
         let grant = Grant {
             id: cause.key.clone(),
             cause: cause.kind,
@@ -111,23 +93,51 @@ impl Wallet {
             raises: None,
         };
         draft.grant(&grant)?;
-        let account = draft.wallet.account().clone();
+
         let outcome = Outcome {
-            account,
+            account: draft.wallet.account().clone(),
             key: cause.key().to_owned(),
             intent,
             state: State::Granted(grant.clone()),
         };
-        Ok(Answer::Fresh(
-            draft.finish(Some(OutcomeWrite::Insert(outcome)), grant)?,
-        ))
+
+        let outcome = OutcomeWrite::Insert(outcome);
+        Ok(Answer::Fresh(draft.finish(Some(outcome), grant)?))
     }
 
-    /// Grants what a month's credits have become more by, for as long as the month's own live.
+    /// Answers a grant whose key was used before: as then, or with the difference if a month is due
+    /// more by now.
+    fn grant_again(
+        self,
+        cause: &Cause,
+        terms: &GrantTerms,
+        prior: &Outcome,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<Change<Grant>, Grant>, GrantError> {
+        prior.check(self.account(), cause.key())?;
+        let State::Granted(granted) = &prior.state else {
+            return Err(WalletError::mismatch("cause", "outcome").into());
+        };
+
+        let intent = intent(cause, terms);
+        // A month's amount may grow; every other cause is for one amount.
+        let is_month =
+            cause.kind == CauseKind::Period && prior.intent.is_of_grant(cause.kind, terms.priority);
+
+        if is_month && terms.amount > granted.amount {
+            self.raise(granted, terms.amount, intent, prior, now)
+        } else if is_month || prior.intent == intent {
+            Ok(Answer::Replayed(granted.clone()))
+        } else {
+            Err(GrantError::KeyReused)
+        }
+    }
+
+    /// Grants the difference between what a month was granted and the total that it is due now. It
+    /// lives as long as the month's own credits.
     fn raise(
         self,
         granted: &Grant,
-        more: Credits,
         total: Credits,
         intent: Intent,
         prior: &Outcome,
@@ -137,13 +147,14 @@ impl Wallet {
         draft.grant(&Grant {
             // No key has a space, so no other grant has this identifier.
             id: format!("{} to {}", granted.id, total.micros()).into(),
-            amount: more,
+            amount: total.saturating_sub(granted.amount),
             effective_at: granted.effective_at.max(draft.now),
             rollover: None,
             raises: Some(granted.id.clone()),
             ..granted.clone()
         })?;
-        // The month's grant as it stands now: what a repeated command is answered, too.
+
+        // The month's grant as it stands now: a repeated command is answered with it, too.
         let month = Grant {
             amount: total,
             ..granted.clone()
@@ -153,13 +164,13 @@ impl Wallet {
             state: State::Granted(month.clone()),
             ..prior.clone()
         };
-        Ok(Answer::Fresh(
-            draft.finish(Some(OutcomeWrite::Update(outcome)), month)?,
-        ))
+
+        let outcome = OutcomeWrite::Update(outcome);
+        Ok(Answer::Fresh(draft.finish(Some(outcome), month)?))
     }
 
-    /// Adds credits for ever, within a change set that happens once by a key of its own. Without
-    /// any credits, the wallet only advances.
+    /// Adds credits that live for ever, within a change set that happens once by a key of its own.
+    /// Without any credits, the wallet only advances.
     pub(crate) fn top_up(
         self,
         cause: &Cause,
@@ -169,30 +180,45 @@ impl Wallet {
         if credits.is_zero() {
             return Ok(self.advance(now)?);
         }
+
         match self.grant(cause, GrantTerms::forever(credits), None, now)? {
             Answer::Fresh(change) => Ok(change.without_result()),
             // Without a prior outcome, a grant is always fresh.
-            Answer::Replayed(_) => Err(WalletError::Mismatch.into()),
+            Answer::Replayed(_) => Err(WalletError::mismatch("cause", "outcome").into()),
         }
     }
 }
 
+/// Returns what a repeated grant must match.
+fn intent(cause: &Cause, terms: &GrantTerms) -> Intent {
+    Intent::Grant {
+        cause: cause.kind,
+        amount: terms.amount,
+        priority: terms.priority,
+    }
+}
+
 impl Draft {
-    pub(super) fn check_room(&self) -> Option<()> {
-        (self.wallet.grants.len() < MAX_GRANTS).then_some(())
+    /// Returns whether the wallet has room for one more grant.
+    pub(super) fn has_room(&self) -> bool {
+        self.wallet.grants.len() < MAX_GRANTS
     }
 
     fn grant(&mut self, grant: &Grant) -> Result<(), GrantError> {
         if grant.amount.is_zero() || grant.is_expired_at(grant.effective_at) {
             return Err(GrantError::TermsInvalid);
         }
-        self.check_room().ok_or(GrantError::TooManyGrants)?;
+        if !self.has_room() {
+            return Err(GrantError::TooManyGrants);
+        }
+
         self.record(
             self.now,
             Event::Granted {
                 grant: grant.clone(),
             },
         )?;
+
         Ok(())
     }
 }

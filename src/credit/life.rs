@@ -1,9 +1,9 @@
-//! How long the credits live that paid for something.
+//! The life of the credits that paid for something.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// How long credits live; of several, the longest.
+/// The life of credits; of several, the longest. The order of the variants is the order of lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Life {

@@ -17,28 +17,25 @@ use crate::money::Credits;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
 
-/// The shortest time there is for a grant to live.
-const TINY: TimeDelta = TimeDelta::nanoseconds(1);
-
-/// Why a charge cannot be given back.
+/// The error of a charge that cannot be given back. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RefundError {
     /// The outcome is not that of a charge, or its hold is still open.
-    #[error("only what was charged can be given back, once its hold has ended")]
+    #[error("only a charge can be given back, once its hold has ended")]
     NotSettled,
     /// All refunds together would be more than the charge.
     #[error("{total} credits are more than the {charged} that were charged")]
     ExceedsCharge {
-        /// What all refunds would come to.
+        /// The sum of all refunds.
         total: Credits,
-        /// What was charged.
+        /// The amount that was charged.
         charged: Credits,
     },
     /// The wallet has as many grants as it can hold.
     #[error("the wallet has {MAX_GRANTS} grants, which is the most that it can hold")]
     TooManyGrants,
-    /// The wallet itself refuses.
+    /// The wallet cannot take part.
     #[error(transparent)]
     Wallet(#[from] WalletError),
 }
@@ -53,12 +50,17 @@ impl Explained for RefundError {
     }
 }
 
+/// The shortest life that a grant can have.
+const SHORTEST_LIFE: TimeDelta = TimeDelta::nanoseconds(1);
+
 impl Wallet {
-    /// Gives back what was charged by a settlement, a deduction, or the draws on a hold that has
-    /// ended; or a part of it. `total` is what all refunds of this charge come to, so a repeated
-    /// refund adds nothing, and they never add up to more than the charge. What is given back is a
-    /// new grant, which repays debt first; it lives as long as the longest of the credits that had
-    /// paid, and at least for the policy's `refund_life_seconds`. What was spent stays spent.
+    /// Gives back the charge of a settlement, of a deduction, or of the draws on a hold that has
+    /// ended; or a part of it.
+    ///
+    /// `total` is the sum of all refunds of this charge, so a repeated refund adds nothing, and
+    /// together they never exceed the charge. The credits come back as a new grant, which repays
+    /// debt first. It lives as long as the longest of the credits that had paid, and at least for
+    /// the policy's `refund_life_seconds`. The balance still counts the charge as spent.
     ///
     /// `settled` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same
     /// transaction.
@@ -74,68 +76,75 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Grant>, Credits>, RefundError> {
         if settled.account != *self.account() {
-            return Err(WalletError::Mismatch.into());
+            return Err(WalletError::mismatch("wallet", "outcome").into());
         }
+
+        // Only an advanced wallet knows whether the hold has run out meanwhile.
         let mut draft = Draft::begin(self, now)?;
-        let (charged, paid_with, refunded) = match &settled.state {
-            State::Settled {
-                receipt,
-                paid_with,
-                refunded,
-            } => (receipt.charged, *paid_with, *refunded),
-            State::Released(ended) => (ended.drawn, ended.paid_with, ended.refunded),
-            State::Pending(ended) if !draft.wallet.is_open(&settled.key) => {
-                (ended.drawn, ended.paid_with, ended.refunded)
-            }
-            _ => return Err(RefundError::NotSettled),
-        };
-        if total > charged {
-            return Err(RefundError::ExceedsCharge { total, charged });
+        if matches!(settled.state, State::Pending(_)) && draft.wallet.is_open(&settled.key) {
+            return Err(RefundError::NotSettled);
         }
-        let Some(amount) = total
-            .checked_sub(refunded)
-            .filter(|amount| !amount.is_zero())
-        else {
-            return Ok(Answer::Replayed(refunded));
-        };
-        let life = TimeDelta::try_seconds(policy.credit.refund_life_seconds.into());
-        let least = life.and_then(|life| draft.now.checked_add_signed(life));
-        let expires_at = match paid_with {
-            Life::Forever => None,
-            Life::Until(end) => least.map(|least| least.max(end)),
-            Life::None => least,
-        };
+
+        let mut state = settled.state.clone();
+        let charge = state.charge_mut().ok_or(RefundError::NotSettled)?;
+        if total > charge.charged {
+            return Err(RefundError::ExceedsCharge {
+                total,
+                charged: charge.charged,
+            });
+        }
+
+        // Requests may arrive out of order: a sum that was reached before adds nothing.
+        let amount = total.saturating_sub(*charge.refunded);
+        if amount.is_zero() {
+            return Ok(Answer::Replayed(*charge.refunded));
+        }
+        *charge.refunded = total;
+
         let grant = Grant {
+            // No key has a space, so no other grant has this identifier.
             id: format!("{} refund {}", settled.key, total.micros()).into(),
             cause: CauseKind::Refund,
             amount,
             priority: GrantTerms::PRIORITY,
             effective_at: draft.now,
-            // A policy of no time at all still lets debt be repaid.
-            expires_at: expires_at
-                .map(|end| end.max(draft.now.checked_add_signed(TINY).unwrap_or(end))),
+            expires_at: expiry(policy, charge.paid_with, draft.now),
             rollover: None,
             raises: None,
         };
-        draft.check_room().ok_or(RefundError::TooManyGrants)?;
+        if !draft.has_room() {
+            return Err(RefundError::TooManyGrants);
+        }
         draft.record(
             draft.now,
             Event::Granted {
                 grant: grant.clone(),
             },
         )?;
-        let mut state = settled.state.clone();
-        match &mut state {
-            State::Settled { refunded, .. } => *refunded = total,
-            State::Released(ended) | State::Pending(ended) => ended.refunded = total,
-            State::Granted(_) | State::Revoked(_) => return Err(RefundError::NotSettled),
-        }
+
         let outcome = Outcome {
             state,
             ..settled.clone()
         };
-        Ok(Answer::Fresh(
-            draft.finish(Some(OutcomeWrite::Update(outcome)), grant)?,
-        ))
+
+        let outcome = OutcomeWrite::Update(outcome);
+        Ok(Answer::Fresh(draft.finish(Some(outcome), grant)?))
     }
+}
+
+/// Returns the end of a refund that is granted now, for credits that would have had this life;
+/// `None` for ever.
+fn expiry(policy: &Policy, paid_with: Life, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // A date that cannot be written is as good as never.
+    let life = TimeDelta::try_seconds(policy.credit.refund_life_seconds.into());
+    let least = life.and_then(|life| now.checked_add_signed(life));
+
+    let end = match paid_with {
+        Life::Forever => None,
+        Life::Until(end) => least.map(|least| least.max(end)),
+        Life::None => least,
+    };
+
+    // Under a policy of no time at all, the refund still lives long enough to repay debt.
+    end.map(|end| end.max(now.checked_add_signed(SHORTEST_LIFE).unwrap_or(end)))
 }

@@ -1,4 +1,4 @@
-//! What a host asks for: a hold, or a deduction.
+//! The requests of a host: a hold, or a deduction.
 
 use chrono::TimeDelta;
 
@@ -6,33 +6,35 @@ use super::key::IdempotencyKey;
 use super::outcome::Intent;
 use super::price::Quote;
 
-/// What to hold: how much, for what, for how long, under which key.
+/// A request to hold credits: how many, for which operation, for how long, under which key.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a request: a host writes it, by struct update"
+)]
 pub struct HoldRequest {
     /// The client's name for the request.
     pub key: IdempotencyKey,
-    /// What it will cost at most.
+    /// The most that it will cost.
     pub quote: Quote,
-    /// How long the credits are kept aside: more than nothing, at most 366 days.
+    /// The time for which the credits are kept aside: positive, and at most 366 days.
     pub time_to_live: TimeDelta,
-    /// A digest of what else the request says, such as its body. The same key with another digest
-    /// is another request.
-    pub fingerprint: Option<[u8; 32]>,
-}
-
-/// What to charge at once: for what, under which key.
-#[derive(Clone, Debug)]
-pub struct DeductRequest {
-    /// The client's name for the request.
-    pub key: IdempotencyKey,
-    /// What it costs.
-    pub quote: Quote,
-    /// A digest of what else the request says, such as its body. The same key with another digest
-    /// is another request.
+    /// A digest of the rest of the request, such as its body. The same key with another digest is
+    /// another request.
     pub fingerprint: Option<[u8; 32]>,
 }
 
 impl HoldRequest {
+    /// Creates a request without a fingerprint.
+    pub fn new(key: IdempotencyKey, quote: Quote, time_to_live: TimeDelta) -> Self {
+        Self {
+            key,
+            quote,
+            time_to_live,
+            fingerprint: None,
+        }
+    }
+
     pub(super) fn intent(&self) -> Intent {
         Intent::Hold {
             operation: self.quote.operation_name().clone(),
@@ -43,7 +45,32 @@ impl HoldRequest {
     }
 }
 
+/// A request to charge credits at once: for which operation, under which key.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a request: a host writes it, by struct update"
+)]
+pub struct DeductRequest {
+    /// The client's name for the request.
+    pub key: IdempotencyKey,
+    /// The cost.
+    pub quote: Quote,
+    /// A digest of the rest of the request, such as its body. The same key with another digest is
+    /// another request.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
 impl DeductRequest {
+    /// Creates a request without a fingerprint.
+    pub fn new(key: IdempotencyKey, quote: Quote) -> Self {
+        Self {
+            key,
+            quote,
+            fingerprint: None,
+        }
+    }
+
     pub(super) fn intent(&self) -> Intent {
         Intent::Deduct {
             operation: self.quote.operation_name().clone(),

@@ -14,7 +14,7 @@ use crate::gate::{Denial, Operator};
 use crate::problem::{Code, Explained};
 use crate::right::Privilege;
 
-/// Why a grant cannot be taken back.
+/// The error of a grant that cannot be taken back. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RevokeError {
@@ -22,9 +22,9 @@ pub enum RevokeError {
     #[error(transparent)]
     Denied(#[from] Denial),
     /// The wallet has nothing left of such a grant.
-    #[error("there is nothing left of such a grant")]
+    #[error("the wallet has nothing left of such a grant")]
     NothingLeft,
-    /// The wallet itself refuses.
+    /// The wallet cannot take part.
     #[error(transparent)]
     Wallet(#[from] WalletError),
 }
@@ -40,13 +40,12 @@ impl Explained for RevokeError {
 }
 
 impl Wallet {
-    /// Takes back what is left of a grant: what is free or scheduled of it now, and what open holds
-    /// pin of it when they return it, even if the grant has expired by then. What was spent of it
-    /// stays spent, and no debt comes of it: the wallet never goes below zero by a revocation. The
-    /// operator was admitted under [`Privilege::GrantCredits`].
+    /// Takes back what is left of a grant. The free or scheduled part goes now; the part that open
+    /// holds pin goes when they return it, even if the grant has expired by then. The part that was
+    /// spent stays spent, and no debt comes of it: a revocation never takes a wallet below zero.
     ///
-    /// `prior` is the stored outcome of [`Outcome::revoke_key`], read after the wallet in the same
-    /// transaction.
+    /// The operator was admitted under [`Privilege::GrantCredits`]. `prior` is the stored outcome
+    /// of [`Outcome::revoke_key`], read after the wallet in the same transaction.
     ///
     /// # Errors
     /// In this order: [`RevokeError::Denied`], [`RevokeError::NothingLeft`],
@@ -62,7 +61,7 @@ impl Wallet {
         self.take_back(grant, prior, now)
     }
 
-    /// Takes back what is left of a grant, whoever decided it.
+    /// Takes back what is left of a grant, without asking who decided it.
     pub(super) fn take_back(
         self,
         grant: &str,
@@ -73,36 +72,32 @@ impl Wallet {
         if let Some(prior) = prior {
             prior.check(self.account(), &key)?;
             let State::Revoked(revocation) = &prior.state else {
-                return Err(WalletError::Mismatch.into());
+                return Err(WalletError::mismatch("command", "outcome").into());
             };
             return Ok(Answer::Replayed(revocation.clone()));
         }
+
         let mut draft = Draft::begin(self, now)?;
-        let (id, revoked, pinned) = draft
+        let revocation = draft
             .wallet
             .left_of(grant)
             .ok_or(RevokeError::NothingLeft)?;
         draft.record(
             draft.now,
             Event::Revoked {
-                grant: id.clone(),
-                amount: revoked,
+                grant: revocation.grant.clone(),
+                amount: revocation.revoked,
             },
         )?;
-        let revocation = Revocation {
-            grant: id,
-            revoked,
-            pinned,
-        };
-        let account = draft.wallet.account().clone();
+
         let outcome = Outcome {
-            account,
+            account: draft.wallet.account().clone(),
             key,
             intent: Intent::Revoke,
             state: State::Revoked(revocation.clone()),
         };
-        Ok(Answer::Fresh(
-            draft.finish(Some(OutcomeWrite::Insert(outcome)), revocation)?,
-        ))
+
+        let outcome = OutcomeWrite::Insert(outcome);
+        Ok(Answer::Fresh(draft.finish(Some(outcome), revocation)?))
     }
 }

@@ -1,4 +1,4 @@
-//! What a settlement charges: in time, or late.
+//! The charge of a settlement: in time, or late.
 
 use std::sync::Arc;
 
@@ -12,11 +12,12 @@ use super::hold::HoldRecord;
 use super::key::IdempotencyKey;
 use super::life::Life;
 use super::outcome::{Pending, Receipt};
+use super::sums::total;
 use crate::money::Credits;
 use crate::policy::{LateSettle, Overage};
 use crate::problem::{Code, Explained};
 
-/// Why a hold cannot be settled.
+/// The error of a hold that cannot be drawn on or settled. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SettleError {
@@ -26,23 +27,23 @@ pub enum SettleError {
     CostExceedsHold {
         /// The cost.
         cost: Credits,
-        /// What was held.
+        /// The amount that was held.
         held: Credits,
     },
-    /// The total is less than what was drawn already; what was drawn is spent.
+    /// The total is less than what was drawn already, which is spent.
     #[error("the total is {total} credits, and {drawn} were drawn already")]
     LessThanDrawn {
         /// The total that was stated.
         total: Credits,
-        /// What was drawn.
+        /// The amount that was drawn.
         drawn: Credits,
     },
-    /// The hold has expired, and what the late settlement may charge does not cover the cost.
+    /// The hold has expired, and a late settlement may not charge enough to cover the cost.
     #[error("the hold expired, and {available} credits are available for a cost of {cost}")]
     LateInsufficient {
-        /// What there is to be charged.
+        /// The amount that is still to be charged.
         cost: Credits,
-        /// What is available.
+        /// The credits that are available.
         available: Credits,
     },
     /// The hold was settled before with another cost.
@@ -57,7 +58,7 @@ pub enum SettleError {
     /// The hold ran out.
     #[error("the hold expired before it was settled")]
     Expired,
-    /// The wallet itself refuses.
+    /// The wallet cannot take part.
     #[error(transparent)]
     Wallet(#[from] WalletError),
 }
@@ -76,7 +77,39 @@ impl Explained for SettleError {
     }
 }
 
+/// The part of a charge that no hold covers.
+struct Beyond {
+    from_free: Credits,
+    debt: Credits,
+}
+
+impl Beyond {
+    const NOTHING: Self = Self {
+        from_free: Credits::ZERO,
+        debt: Credits::ZERO,
+    };
+
+    /// Takes as much as is free, and leaves the rest uncharged.
+    fn available(balance: &Balance, amount: Credits) -> Self {
+        Self {
+            from_free: amount.min(balance.free),
+            debt: Credits::ZERO,
+        }
+    }
+
+    /// Takes what is free, and makes the rest a debt; `None` if all debt together would be beyond
+    /// the limit.
+    fn within(balance: &Balance, amount: Credits, limit: Credits) -> Option<Self> {
+        let from_free = amount.min(balance.free);
+        let debt = amount.saturating_sub(from_free);
+        let total = balance.debt.checked_add(debt)?;
+
+        (total <= limit).then_some(Self { from_free, debt })
+    }
+}
+
 impl Draft {
+    /// Settles an open hold, and returns the receipt and the life of the credits that paid.
     pub(super) fn settle(
         &mut self,
         hold: &HoldRecord,
@@ -85,37 +118,30 @@ impl Draft {
         let captured = cost.min(hold.amount);
         let excess = cost.saturating_sub(hold.amount);
         let balance = self.wallet.balance();
-        let (from_free, debt) = match hold.overage {
-            _ if excess.is_zero() => (Credits::ZERO, Credits::ZERO),
-            Overage::Cap => (Credits::ZERO, Credits::ZERO),
-            Overage::Available => (excess.min(balance.free), Credits::ZERO),
-            Overage::Debt(limit) => match beyond(&balance, excess, limit) {
-                Some(parts) => parts,
-                None => {
-                    return Err(SettleError::CostExceedsHold {
-                        cost,
-                        held: hold.amount,
-                    });
-                }
-            },
-            Overage::Reject => {
-                return Err(SettleError::CostExceedsHold {
-                    cost,
-                    held: hold.amount,
-                });
-            }
-        };
-        let beyond = self.wallet.slices(from_free);
-        let life = (self
-            .wallet
-            .life_of(&hold.slices, captured.saturating_sub(hold.drawn)))
-        .max(self.wallet.life_of(&beyond, from_free));
-        let receipt = self.receipt(
-            &hold.key,
-            &hold.operation,
+        let refused = SettleError::CostExceedsHold {
             cost,
-            [captured, from_free, debt],
-        )?;
+            held: hold.amount,
+        };
+
+        // By the policy under which the hold was made, whatever it is by now.
+        let Beyond { from_free, debt } = match hold.overage {
+            _ if excess.is_zero() => Beyond::NOTHING,
+            Overage::Cap => Beyond::NOTHING,
+            Overage::Available => Beyond::available(&balance, excess),
+            Overage::Debt(limit) => Beyond::within(&balance, excess, limit).ok_or(refused)?,
+            Overage::Reject => return Err(refused),
+        };
+
+        let beyond = self.wallet.slices(from_free);
+        // The draws before this have told their life to the outcome already.
+        let drawn_now = captured.saturating_sub(hold.drawn);
+        let life = self
+            .wallet
+            .life_of(&hold.slices, drawn_now)
+            .max(self.wallet.life_of(&beyond, from_free));
+
+        let charged = [captured, from_free, debt];
+        let receipt = self.receipt(&hold.key, &hold.operation, cost, charged)?;
         self.record(
             self.now,
             Event::Settled {
@@ -126,45 +152,44 @@ impl Draft {
                 debt,
             },
         )?;
+
         Ok((receipt, life))
     }
 
-    /// A new charge for an operation whose hold has expired, of what was not drawn before.
+    /// Charges anew for an operation whose hold has expired: all that was not drawn before.
     pub(super) fn settle_late(
         &mut self,
         key: &IdempotencyKey,
         pending: &Pending,
         cost: Credits,
     ) -> Result<(Receipt, Life), SettleError> {
-        let (due, balance) = (cost.saturating_sub(pending.drawn), self.wallet.balance());
-        // What was drawn in time covers it all: nothing new is charged, so nothing can come too
+        let due = cost.saturating_sub(pending.drawn);
+        let balance = self.wallet.balance();
+
+        // The draws were in time and cover it all: nothing new is charged, so nothing can come too
         // late.
         let is_covered = due.is_zero() && !pending.drawn.is_zero();
         if self.now >= pending.late_until && !is_covered {
             return Err(SettleError::Expired);
         }
-        let (from_free, debt) = match pending.late {
-            _ if is_covered => (Credits::ZERO, Credits::ZERO),
+
+        let Beyond { from_free, debt } = match pending.late {
+            _ if is_covered => Beyond::NOTHING,
             LateSettle::Refuse => return Err(SettleError::Expired),
-            LateSettle::Available => (due.min(balance.free), Credits::ZERO),
-            LateSettle::Debt(limit) => match beyond(&balance, due, limit) {
-                Some(parts) => parts,
-                None => {
-                    return Err(SettleError::LateInsufficient {
-                        cost: due,
-                        available: balance.available(),
-                    });
-                }
-            },
+            LateSettle::Available => Beyond::available(&balance, due),
+            LateSettle::Debt(limit) => {
+                Beyond::within(&balance, due, limit).ok_or(SettleError::LateInsufficient {
+                    cost: due,
+                    available: balance.available(),
+                })?
+            }
         };
+
         let slices = self.wallet.slices(from_free);
         let life = self.wallet.life_of(&slices, from_free);
-        let receipt = self.receipt(
-            key,
-            &pending.operation,
-            cost,
-            [pending.drawn, from_free, debt],
-        )?;
+
+        let charged = [pending.drawn, from_free, debt];
+        let receipt = self.receipt(key, &pending.operation, cost, charged)?;
         self.record(
             self.now,
             Event::SettledLate {
@@ -174,6 +199,7 @@ impl Draft {
                 debt,
             },
         )?;
+
         Ok((receipt, life))
     }
 
@@ -184,28 +210,12 @@ impl Draft {
         cost: Credits,
         charged: [Credits; 3],
     ) -> Result<Receipt, WalletError> {
-        let charged = charged
-            .into_iter()
-            .try_fold(Credits::ZERO, Credits::checked_add);
-        let charged = charged.ok_or(WalletError::AmountOverflow)?;
         Ok(Receipt {
             key: key.clone(),
             operation: operation.clone(),
             cost,
-            charged,
+            charged: total(charged).ok_or(WalletError::AmountOverflow)?,
             settled_at: self.now,
         })
     }
-}
-
-/// What free credits and a debt within its limit contribute to an amount; `None` if they do not
-/// cover it.
-fn beyond(balance: &Balance, amount: Credits, limit: Credits) -> Option<(Credits, Credits)> {
-    let from_free = amount.min(balance.free);
-    let debt = amount.saturating_sub(from_free);
-    balance
-        .debt
-        .checked_add(debt)
-        .filter(|total| *total <= limit)
-        .map(|_| (from_free, debt))
 }

@@ -1,6 +1,7 @@
-//! Statements: where credits went in a period.
+//! Statements: where an account's credits went in a period.
 
 use std::fmt;
+use std::iter;
 
 use chrono::{DateTime, Utc};
 
@@ -9,11 +10,11 @@ use super::ledger::{LedgerEntry, LedgerError, LedgerFault};
 use crate::money::Credits;
 use crate::period::Period;
 
-/// Where an account's credits went in a period: the balance at its beginning, every line, the
-/// balance at its end. It adds up: each line's balance is the one before with the line's own
-/// change.
+/// A statement of an account's credits in a period: the balance at its beginning, every entry, the
+/// balance at its end. Each line shows what its entry changed of what is available, so the lines
+/// lead from the first balance to the last.
 ///
-/// As a text it is a table:
+/// Displayed, it is a table:
 ///
 /// ```text
 /// 2026-01-01 00:00:00  opening                                       100
@@ -31,10 +32,12 @@ pub struct LedgerStatement {
 }
 
 impl LedgerStatement {
-    /// The statement of a period, from the last entry that took effect before it (`None` if there
-    /// is none) and all the entries that took effect in it, in the order of their numbers. What
-    /// time has decided since the last entry and no command has recorded yet is not in the ledger,
-    /// and not here: [`Wallet::advance`](crate::credit::Wallet::advance) records it.
+    /// Creates the statement of a period, from the last entry that took effect before it (`None` if
+    /// there is none) and all the entries that took effect in it, in the order of their numbers.
+    ///
+    /// An event that time has decided since the last entry, and that no command has recorded yet,
+    /// is not in the ledger and so not here: [`Wallet::advance`](crate::credit::Wallet::advance)
+    /// records it.
     ///
     /// # Errors
     /// The first entry that is not of the account, out of order, or not of the period.
@@ -44,9 +47,12 @@ impl LedgerStatement {
         period: Period,
     ) -> Result<Self, LedgerError> {
         let mut last = before;
+
         for line in &lines {
             let sequence = last.map_or(line.sequence, |last| last.sequence.saturating_add(1));
             let wrong = |fault| Err(LedgerError { sequence, fault });
+
+            // Without an entry before it, the first line must be the first of all.
             if line.sequence != sequence || (last.is_none() && sequence != 1) {
                 return wrong(LedgerFault::Sequence);
             }
@@ -59,8 +65,10 @@ impl LedgerStatement {
             if !line.balance.adds_up() {
                 return wrong(LedgerFault::Balance);
             }
+
             last = Some(line);
         }
+
         Ok(Self {
             period,
             opening: before.map(|entry| entry.balance),
@@ -68,27 +76,27 @@ impl LedgerStatement {
         })
     }
 
-    /// The period.
+    /// Returns the period.
     pub fn period(&self) -> Period {
         self.period
     }
 
-    /// The balance at its beginning.
+    /// Returns the balance at its beginning.
     pub fn opening(&self) -> Balance {
         self.opening.unwrap_or(Balance::ZERO)
     }
 
-    /// The balance at its end.
+    /// Returns the balance at its end.
     pub fn closing(&self) -> Balance {
         self.lines
             .last()
             .map_or_else(|| self.opening(), |line| line.balance)
     }
 
-    /// Every line, each with what it changed of what is available, in micro-credits.
+    /// Returns every entry with the change that it made to what is available, in micro-credits.
     pub fn lines(&self) -> impl Iterator<Item = (&LedgerEntry, i64)> {
-        let befores =
-            std::iter::once(self.opening()).chain(self.lines.iter().map(|line| line.balance));
+        let befores = iter::once(self.opening()).chain(self.lines.iter().map(|line| line.balance));
+
         self.lines
             .iter()
             .zip(befores)
@@ -96,12 +104,13 @@ impl LedgerStatement {
     }
 }
 
-/// Free credits less debt, in micro-credits.
+/// Returns free credits less debt, in micro-credits. Both are within 10^18, so neither this nor the
+/// difference of two of these saturates.
 fn net(balance: &Balance) -> i64 {
     balance.free.micros().saturating_sub(balance.debt.micros())
 }
 
-/// Micro-credits as credits, with their sign.
+/// Writes micro-credits as credits, with a minus sign where they are negative.
 fn signed(micros: i64) -> String {
     let amount = Credits::from_micros(micros.saturating_abs()).unwrap_or(Credits::ZERO);
     if micros < 0 {
@@ -111,54 +120,68 @@ fn signed(micros: i64) -> String {
     }
 }
 
-/// A row of the table: when, what, its change, and what is available after it.
-type Row = (DateTime<Utc>, String, String, String);
+/// A row of the table.
+struct Row {
+    at: DateTime<Utc>,
+    event: String,
+    change: String,
+    available: String,
+}
+
+impl Row {
+    /// Creates the first or the last row, which changes nothing.
+    fn edge(at: DateTime<Utc>, name: &str, balance: &Balance) -> Self {
+        Self {
+            at,
+            event: name.to_owned(),
+            change: String::new(),
+            available: signed(net(balance)),
+        }
+    }
+
+    fn of(line: &LedgerEntry, change: i64) -> Self {
+        Self {
+            at: line.at,
+            event: line.event.to_string(),
+            change: match change {
+                0 => String::new(),
+                1.. => format!("+{}", signed(change)),
+                _ => signed(change),
+            },
+            available: signed(net(&line.balance)),
+        }
+    }
+}
 
 impl fmt::Display for LedgerStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let edge = |at, name: &str, balance: &Balance| {
-            (at, name.to_owned(), String::new(), signed(net(balance)))
-        };
-        let lines = self.lines().map(|(line, change)| {
-            let plus = if change > 0 { "+" } else { "" };
-            let change = if change == 0 {
-                String::new()
-            } else {
-                format!("{plus}{}", signed(change))
-            };
-            (
-                line.at,
-                line.event.to_string(),
-                change,
-                signed(net(&line.balance)),
-            )
-        });
-        let rows: Vec<Row> = std::iter::once(edge(self.period.start, "opening", &self.opening()))
-            .chain(lines)
-            .chain(std::iter::once(edge(
-                self.period.end,
-                "closing",
-                &self.closing(),
-            )))
+        let first = Row::edge(self.period.start, "opening", &self.opening());
+        let last = Row::edge(self.period.end, "closing", &self.closing());
+        let rows: Vec<Row> = iter::once(first)
+            .chain(self.lines().map(|(line, change)| Row::of(line, change)))
+            .chain(iter::once(last))
             .collect();
-        let width = |text: fn(&Row) -> &String| {
-            rows.iter()
-                .map(|row| text(row).len())
-                .max()
-                .unwrap_or_default()
-        };
-        let (what, changed, left) = (
-            width(|row| &row.1),
-            width(|row| &row.2),
-            width(|row| &row.3),
-        );
-        for (at, event, change, net) in &rows {
+
+        // Each column is as wide as its widest cell.
+        let width = |cell: fn(&Row) -> &str| rows.iter().map(|row| cell(row).len()).max();
+        let event_width = width(|row| &row.event).unwrap_or_default();
+        let change_width = width(|row| &row.change).unwrap_or_default();
+        let available_width = width(|row| &row.available).unwrap_or_default();
+
+        for Row {
+            at,
+            event,
+            change,
+            available,
+        } in &rows
+        {
             writeln!(
                 f,
-                "{}  {event:<what$}  {change:>changed$}  {net:>left$}",
+                "{}  {event:<event_width$}  {change:>change_width$}  {available:>available_width$}",
                 at.format("%Y-%m-%d %H:%M:%S")
             )?;
         }
+
         Ok(())
     }
 }

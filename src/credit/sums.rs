@@ -3,7 +3,7 @@
 use super::error::WalletError;
 use crate::money::Credits;
 
-/// Adds, within what amounts can hold.
+/// Adds an amount to a total.
 pub(super) fn add(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
     *total = total
         .checked_add(amount)
@@ -11,10 +11,17 @@ pub(super) fn add(total: &mut Credits, amount: Credits) -> Result<(), WalletErro
     Ok(())
 }
 
-/// Takes away what is there.
+/// Takes an amount away from a total, which must be at least as large.
 pub(super) fn take(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
     *total = total
         .checked_sub(amount)
         .ok_or(WalletError::AmountOverflow)?;
     Ok(())
+}
+
+/// Returns the sum of several amounts; `None` beyond the range of amounts.
+pub(super) fn total(parts: impl IntoIterator<Item = Credits>) -> Option<Credits> {
+    parts
+        .into_iter()
+        .try_fold(Credits::ZERO, Credits::checked_add)
 }

@@ -1913,7 +1913,10 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
     let foreign = Wallet::open(8.into(), at(0));
     assert_eq!(
         foreign.clone().grant_due(due, None, at(0)),
-        Err(GrantError::Wallet(WalletError::Mismatch))
+        Err(GrantError::Wallet(WalletError::Row(RowError::Mismatch {
+            left: "wallet",
+            right: "cause"
+        })))
     );
     let facts = facts(
         AccountStatus::PendingPayment,
@@ -1937,7 +1940,10 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
     };
     assert_eq!(
         foreign.revoke_due(revocation, None, at(20)),
-        Err(RevokeError::Wallet(WalletError::Mismatch))
+        Err(RevokeError::Wallet(WalletError::Row(RowError::Mismatch {
+            left: "wallet",
+            right: "revocation"
+        })))
     );
 
     // A wallet's time never goes back, so what is over by its time is over.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::support::host::{ACCOUNT, Host, cause, credit_policy, key, month, prices};
 use crate::support::{at, credits, operator, operator_of};
-use bailiwick::change::Answer;
+use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
     Allowance, AllowanceError, Balance, Cause, CauseKind, DeductRequest, Event, GrantError,
     GrantTerms, HoldError, HoldRequest, LedgerEntry, LedgerError, LedgerFault, LedgerStatement,
@@ -239,7 +239,10 @@ fn c9_refunds_state_their_total_and_never_exceed_the_charge() {
     let foreign = Wallet::open(8.into(), at(0)).refund(&host.policy, credits(1), &granted, at(2));
     assert_eq!(
         foreign.unwrap_err(),
-        RefundError::Wallet(WalletError::Mismatch)
+        RefundError::Wallet(WalletError::Row(RowError::Mismatch {
+            left: "wallet",
+            right: "outcome"
+        }))
     );
 }
 

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::support::host::{ACCOUNT, Host, credit_policy, key, month};
 use crate::support::{at, credits, operator, operator_of, tenant};
-use bailiwick::change::Answer;
+use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
     Allowance, AllowanceError, Cause, CauseError, Change, DeductRequest, Ended, GrantError,
     GrantTerms, HoldError, HoldRequest, IdempotencyKey, IdempotencyKeyError, LedgerError,
@@ -768,7 +768,10 @@ fn c4_every_row_of_every_script_answers_as_it_says() {
 fn refusals() -> BTreeSet<(&'static str, &'static str)> {
     let (some, mismatch, overflow) = (
         credits(1),
-        WalletError::Mismatch,
+        WalletError::Row(RowError::Mismatch {
+            left: "wallet",
+            right: "outcome",
+        }),
         WalletError::AmountOverflow,
     );
     let denied = Denial::PrivilegeMissing(Privilege::GrantCredits);

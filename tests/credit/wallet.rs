@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::{Model, Totals};
 use crate::support::host::{ACCOUNT, Host, cause, credit_policy, key, prices};
 use crate::support::{at, credits, operator, tenant};
-use bailiwick::change::Answer;
+use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
     Cause, CauseError, Event, GrantError, GrantTerms, HoldError, HoldRequest, IdempotencyKey,
     Outcome, PriceError, PriceList, SettleError, WalletError,
@@ -16,11 +16,17 @@ use bailiwick::gate::Denial;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
+use bailiwick::problem::Explained;
 use bailiwick::right::Privilege;
 use bailiwick::subscription::{RecordedPayment, SubscriptionStatus};
-use bailiwick::{Credits, Plan, Principal, Subscription, Wallet, validate_account_and_plan};
+use bailiwick::{Code, Credits, Plan, Principal, Subscription, Wallet, validate_account_and_plan};
 use chrono::TimeDelta;
 use proptest::prelude::*;
+
+/// Two things of a command do not belong together.
+fn mismatch(left: &'static str, right: &'static str) -> WalletError {
+    WalletError::Row(RowError::Mismatch { left, right })
+}
 
 fn totals(host: &Host, now: i64) -> Totals {
     crate::credit_facts::totals(&host.wallet.balance_at(at(now)).unwrap())
@@ -508,14 +514,17 @@ fn c8_a_hold_is_good_for_its_own_wallet_only() {
     let prior = host.prior(&Outcome::spend_key(&key(1)));
     let other = Wallet::open(8.into(), at(0));
     let refused = other.settle(&host.holds[&1], credits(5), prior.as_ref(), at(1));
-    assert_eq!(refused, Err(SettleError::Wallet(WalletError::Mismatch)));
+    assert_eq!(
+        refused,
+        Err(SettleError::Wallet(mismatch("wallet", "outcome")))
+    );
     let without = host
         .wallet
         .clone()
         .settle(&host.holds[&1], credits(5), None, at(1));
     assert_eq!(
         without,
-        Err(SettleError::Wallet(WalletError::Mismatch)),
+        Err(SettleError::Wallet(mismatch("hold", "outcome"))),
         "a hold that was never written"
     );
     let foreign = Wallet::open(8.into(), at(0));
@@ -526,7 +535,10 @@ fn c8_a_hold_is_good_for_its_own_wallet_only() {
         fingerprint: None,
     };
     let refused = foreign.hold(&host.access, &request, None, at(1));
-    assert_eq!(refused, Err(HoldError::Wallet(WalletError::Mismatch)));
+    assert_eq!(
+        refused,
+        Err(HoldError::Wallet(mismatch("wallet", "access")))
+    );
 }
 
 #[test]
@@ -544,14 +556,17 @@ fn c4_a_host_that_forgets_the_prior_outcome_is_refused() {
         .wallet
         .clone()
         .hold(&host.access, &request, None, at(1));
-    assert_eq!(twice, Err(HoldError::Wallet(WalletError::Mismatch)));
+    assert_eq!(twice, Err(HoldError::Wallet(mismatch("wallet", "outcome"))));
     let twice = host.wallet.clone().grant(
         &cause("first"),
         GrantTerms::forever(credits(10)),
         None,
         at(1),
     );
-    assert_eq!(twice, Err(GrantError::Wallet(WalletError::Mismatch)));
+    assert_eq!(
+        twice,
+        Err(GrantError::Wallet(mismatch("wallet", "outcome")))
+    );
 }
 
 #[test]
@@ -590,28 +605,43 @@ fn a_month_is_a_cause_only_where_a_transition_opened_it() {
 }
 
 #[test]
+fn an_exhausted_version_is_not_told_as_a_sum_of_credits() {
+    let wallet = Wallet::open(ACCOUNT.into(), at(0));
+    let mut stored = serde_json::to_value(&wallet).unwrap();
+    stored["version"] = u64::MAX.into();
+    let wallet: Wallet = serde_json::from_value(stored).unwrap();
+    let error = wallet.advance(at(1)).unwrap_err();
+    assert_eq!(error.to_string(), "the version of the wallet is exhausted");
+    assert_eq!(error.code(), Code::AmountOverflow);
+}
+
+#[test]
 fn a_stored_wallet_that_does_not_add_up_is_not_loaded() {
     let mut host = Host::new(Overage::Reject);
     host.grant("first", GrantTerms::forever(credits(10)), 0);
     host.hold(1, 5, 100, 0);
     let sound = serde_json::to_value(&host.wallet).unwrap();
     assert!(serde_json::from_value::<Wallet>(sound.clone()).is_ok());
-    for (pointer, value) in [
-        ("/balance/free", "6"),
-        ("/balance/granted", "11"),
-        ("/grants/0/free", "6"),
-        ("/grants/0/held", "4"),
-        ("/holds/0/amount", "4"),
-        ("/balance/debt", "1"),
-        ("/grants/0/grant/amount", "9"),
-        ("/holds/0/slices/0/amount", "4"),
-        ("/holds/0/slices/0/grant", "grant/promotion/unknown"),
+    for (pointer, value, part) in [
+        ("/balance/free", "6", "the balance"),
+        ("/balance/granted", "11", "the balance"),
+        ("/grants/0/free", "6", "of a grant"),
+        ("/grants/0/held", "4", "of a grant"),
+        ("/holds/0/amount", "4", "of a hold"),
+        ("/balance/debt", "1", "the balance"),
+        ("/grants/0/grant/amount", "9", "of a grant"),
+        ("/holds/0/slices/0/amount", "4", "of a hold"),
+        (
+            "/holds/0/slices/0/grant",
+            "grant/promotion/unknown",
+            "a grant that is not there",
+        ),
     ] {
         let mut damaged = sound.clone();
         *damaged.pointer_mut(pointer).unwrap() = value.into();
         let error = serde_json::from_value::<Wallet>(damaged).unwrap_err();
         assert!(
-            error.to_string().contains("does not add up"),
+            error.to_string().contains("does not add up") && error.to_string().contains(part),
             "{pointer}: {error}"
         );
     }
@@ -729,7 +759,7 @@ fn a_refusal_says_what_is_missing() {
     );
     assert_eq!(
         other,
-        Err(GrantError::Wallet(WalletError::Mismatch)),
+        Err(GrantError::Wallet(mismatch("wallet", "cause"))),
         "a cause is good for one account"
     );
 }
