@@ -13,6 +13,7 @@ mod column;
 mod condition;
 mod conversion;
 mod cursor;
+mod cursor_text;
 mod ddl;
 #[cfg(feature = "decimal")]
 mod decimal;
@@ -26,6 +27,7 @@ mod insert;
 mod insert_many;
 mod level;
 mod marker;
+mod name;
 mod operand;
 mod parameters;
 mod path;

@@ -49,19 +49,16 @@ impl Bounds {
         )
     }
 
-    /// One level further down.
+    /// The bounds one level further down, by the identifier there.
     pub(super) fn below(&self, id: &Identifier) -> Self {
-        match self {
-            Self::One(ids) => Self::One(
-                ids.iter()
-                    .map(|outer| &outer.id)
-                    .chain([id])
-                    .map(ScopeId::from)
-                    .collect(),
-            ),
-            // There is none: a scope that knows no account builds no statement.
-            _ => Self::Sites([].into()),
-        }
+        let Self::One(outer) = self else {
+            debug_assert!(false, "only a scope of one site has sectors");
+            // Without an account in it this is nobody's scope, and no statement is built from it.
+            return Self::Sites([].into());
+        };
+
+        let outer = outer.iter().map(|outer| &outer.id);
+        Self::One(outer.chain([id]).map(ScopeId::from).collect())
     }
 
     pub(super) fn at(&self, level: usize) -> Known {

@@ -159,9 +159,7 @@ fn list(columns: &[&str]) -> String {
 /// The tenant columns that both tables share, and the column that holds the other's key. None where
 /// they are of different kinds, which no database compares.
 fn foreign_key(schema: &Schema, target: &Schema, column: &str) -> Option<String> {
-    let KeyColumn::Own { column: key, .. } = &target.key else {
-        return None;
-    };
+    let key = target.key.own()?;
     let of_site = schema.tenant.iter().find(|own| own.name == column);
     if !schema.can_refer_to(target) || of_site.is_some_and(|own| own.kind != key.kind) {
         return None;

@@ -11,7 +11,7 @@ use super::level::{ScopeLevel, TenantLevel};
 use super::marker::Mode;
 use super::render::postgres_type;
 use super::statement::Statement;
-use super::table::{IdColumn, KeyColumn, Schema, Table, schema_of};
+use super::table::{IdColumn, Schema, Table, schema_of};
 use super::value::ValueKind;
 
 /// The settings that the policies read, and the prelude writes, outermost first. A setting of the
@@ -93,7 +93,7 @@ where
     // The scope's own site, and its own sector, are looked up by what is inserted below them.
     let mut child = schema;
     while let Some(parent) = child.parent {
-        let KeyColumn::Own { column: key, .. } = &parent.key else {
+        let Some(key) = parent.key.own() else {
             break;
         };
         let (level, names) = (
