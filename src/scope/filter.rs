@@ -97,11 +97,11 @@ pub(super) struct Inner {
 /// }
 ///
 /// let old = Prepared::<Account, Read, ()>::new(Dialect::Sqlite, |account, ()| {
-///     account.count::<Author>().filter(!Author::NAME.contains("?").or(Author::BORN.at_most(1900)))
+///     account.count::<Author>().filter(Author::NAME.contains("?").or(!Author::BORN.at_most(1900)))
 /// });
 /// assert_eq!(
 ///     old.unwrap().sql().as_ref(),
-///     r#"SELECT COUNT(*) FROM "authors" WHERE "authors"."account_id" = ? AND (NOT instr("authors"."name", ?) > 0 OR "authors"."born" <= ?)"#,
+///     r#"SELECT COUNT(*) FROM "authors" WHERE "authors"."account_id" = ? AND (instr("authors"."name", ?) > 0 OR (NOT "authors"."born" <= ?))"#,
 /// );
 /// ```
 #[derive(Debug)]

@@ -1,5 +1,9 @@
 //! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts
 //! themselves, [`Account`], [`Site`] and [`Sector`].
+#![allow(
+    clippy::exhaustive_enums,
+    reason = "markers have no values, and grow none"
+)]
 
 use crate::account::Account;
 use crate::tenant::{Sector, Site};

@@ -1,4 +1,8 @@
 //! Markers: types without values that say what a scope may do, and what a statement still lacks.
+#![allow(
+    clippy::exhaustive_enums,
+    reason = "markers have no values, and grow none"
+)]
 
 use std::marker::PhantomData;
 

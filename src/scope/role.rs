@@ -1,4 +1,8 @@
 //! Roles: what a column is for, and therefore what a scope may do with it.
+#![allow(
+    clippy::exhaustive_enums,
+    reason = "markers have no values, and grow none"
+)]
 
 use std::fmt;
 
