@@ -151,8 +151,8 @@ async fn main() -> anyhow::Result<()> {
     .await?;
     // What the client was given with the first page, and gives back.
     let cursor = Cursor::new()
-        .at(Article::WORDS, 500)
-        .at(Article::ID, 3)
+        .at(Article::WORDS, 500)?
+        .at(Article::ID, 3)?
         .to_string();
     let next = longest(&read, "recipes", Some(cursor.parse()?)).build(Dialect::Sqlite)?;
     run(&mut database, "the next page", next).await?;

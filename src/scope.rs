@@ -1,10 +1,94 @@
-//! The scope: on which rows a request may act. An [`Access`] opens an [`Entry`], which knows the
-//! tenant and has no statements; an entry opens a [`Scope`] of one level, and only a scope makes
-//! statements.
+//! Scopes: the rows that a request may act on, and the statements that keep to them.
 //!
-//! Every statement carries the tenant predicate of each table that it names. It is added when the
-//! statement is built, so nothing that was set earlier can undo it, and there is no door for SQL
-//! text or for a statement from elsewhere.
+//! An [`Access`](crate::gate::Access) from the gate opens an [`Entry`]. The entry knows the tenant,
+//! but makes no statements. It opens a [`Scope`]: a whole account, one site, several sites, or a
+//! sector of a site. Only a scope makes statements, and the host's driver runs them.
+//!
+//! Every statement carries the tenant predicate of each table that it names: each tenant column
+//! equals the scope's identifier. It is added when the statement is built, so nothing that was set
+//! earlier can undo it. No function takes SQL text, or a statement from elsewhere.
+//!
+//! ```
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::scope::Dialect;
+//! use bailiwick::{Account, Money, Plan, Principal, Tenant, table, validate_account_and_plan};
+//!
+//! table! {
+//!     /// The sites of an account.
+//!     pub struct Sites: Account in "sites" {
+//!         tenant "account_id" Int;
+//!         key ID = "id" i64 generated;
+//!     }
+//! }
+//! table! {
+//!     /// The articles of a site.
+//!     pub struct Article: Site in "articles" {
+//!         tenant "account_id" Int, "site_id" Int of Sites;
+//!         key ID = "id" i64 generated;
+//!         column TITLE = "title" String;
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // The facts, as the host has loaded them.
+//!     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+//!     let plan = Plan::new(1.into(), Money::new(0.into(), Currency::EUR)?, Interval::MONTHLY);
+//!     let tenant = Tenant {
+//!         plan: Some(plan.into()),
+//!         sites: [12.into()].into(),
+//!         ..Tenant::new(account)
+//!     };
+//!     let person = Principal::session(1.into()).of_account(7.into());
+//!     let now = "2026-01-01T00:00:00Z".parse()?;
+//!
+//!     // The gate's access opens an entry, the entry a scope, and the scope makes statements.
+//!     let access = validate_account_and_plan(&person, Some(&tenant), now)?.into_write()?;
+//!     let site = access.write().site(12.into())?;
+//!     let rename = site
+//!         .update::<Article>()
+//!         .set(Article::TITLE, "A new title")
+//!         .filter(Article::ID.equals(3))
+//!         .build(Dialect::Sqlite)?;
+//!
+//!     assert_eq!(rename.sql(), concat!(
+//!         r#"UPDATE "articles" SET "title" = ? WHERE "articles"."account_id" = ? "#,
+//!         r#"AND "articles"."site_id" = ? AND "articles"."id" = ?"#,
+//!     ));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The types, in the order in which one meets them
+//!
+//! | | |
+//! |---|---|
+//! | [`table!`](crate::table), [`Table`] | declares a table: whose rows they are, its key, its columns |
+//! | [`create_table`], [`row_level_security`] | the DDL that belongs to a declaration |
+//! | [`Entry`] | the way into a tenant's rows, from the gate |
+//! | [`Scope`] | the rows that a request may act on; it makes the statements |
+//! | [`Select`], [`Count`], [`Exists`], [`Aggregate`] | statements that read |
+//! | [`Insert`], [`InsertMany`], [`Upsert`], [`Update`], [`Delete`] | statements that write |
+//! | [`Column`], [`Filter`], [`OrderBy`], [`Subquery`], [`Unique`] | the conditions, orders and keys of a statement |
+//! | [`Cursor`] | the position in a list where its next page begins |
+//! | [`Operand`], [`Parameter`], `Fixed` | the values of a statement; decimals need the feature `decimal` |
+//! | [`Dialect`], [`BuildError`], [`Statement`] | building a statement for a database: its text and values, or why not |
+//! | [`Prepared`], [`BoundValues`], [`ValueRef`], [`ValueKind`] | a statement whose text is made only once |
+//! | [`NotFound`] | the answer for a row that is not there, or is another tenant's |
+//!
+//! [`state`] has the marker types in these signatures, and [`traits`] the bounds.
+//!
+//! # What a host must keep
+//! - Load the facts, ask the gate, and run the statements in the same request. A scope is as old as
+//!   the facts that it was made of.
+//! - Run the statements as they are. A statement that the host writes itself is outside all this;
+//!   on PostgreSQL [`row_level_security`] is a second line behind such statements.
+//! - Answer [`NotFound`] if a statement touched no row, and nothing more precise: a row of another
+//!   tenant and a row that does not exist must look the same.
+//! - Put the unique keys and the foreign keys that the declarations speak of into the database, as
+//!   [`create_table`] writes them.
 
 mod aggregate;
 mod assignment;
@@ -13,6 +97,7 @@ mod column;
 mod condition;
 mod conversion;
 mod cursor;
+mod cursor_text;
 mod ddl;
 #[cfg(feature = "decimal")]
 mod decimal;
@@ -26,6 +111,7 @@ mod insert;
 mod insert_many;
 mod level;
 mod marker;
+mod name;
 mod operand;
 mod parameters;
 mod path;
@@ -77,15 +163,108 @@ pub use update::{Delete, Update};
 pub use upsert::Upsert;
 pub use value::{ValueKind, ValueRef};
 
-/// The types that only mark a state: what a scope may do, whose rows a table holds, what a
-/// statement still lacks, what a column is for.
+/// Markers: types without values that stand in the signatures of scopes, statements and columns.
+///
+/// A host writes four of them, in the signatures of its own functions:
+///
+/// | marker | where a host writes it | what it says |
+/// |---|---|---|
+/// | [`Read`] | `&Scope<Site, Read>` | the function only reads |
+/// | [`Write`] | `&Scope<Site, Write>` | the function reads and writes |
+/// | [`SeveralSites`] | `&Scope<SeveralSites, Read>` | the function reads rows of several sites at once |
+/// | [`Ready`] | `Update<Article, Site, Ready>`, in short `Update<Article, Site>` | the statement can be built |
+///
+/// The levels of scopes and tables are the facts themselves: [`Account`](crate::Account),
+/// [`Site`](crate::tenant::Site) and [`Sector`](crate::tenant::Sector); [`Global`] is the level of
+/// tables that belong to no tenant. The others appear only in error messages:
+///
+/// | marker | read it as |
+/// |---|---|
+/// | [`NoFilter`] | an update or a delete that needs `.filter(…)` or `.all_in_scope()` |
+/// | [`NoKey`] | an insert that needs `.key(…)` |
+/// | [`NoOutput`] | an aggregate that needs an output such as `.count()`, or a group |
+/// | [`Bound`], [`Unbound`] | a scope of a known tenant, and the template of a prepared statement |
+/// | [`Data`], [`Key`], [`ReferenceTo`], [`Joined`] | the role of a column: data, a key, a reference, or a column of another table |
+///
+/// # The compile errors
+/// A statement that still lacks something has no `build`. The error is `no method named build found
+/// for struct Delete<Article, Account, NoFilter>`:
+///
+/// ```compile_fail,E0599
+/// use bailiwick::scope::state::Write;
+/// use bailiwick::scope::{BuildError, Dialect, Statement};
+/// use bailiwick::{Account, Scope, table};
+///
+/// table! {
+///     pub struct Article: Account in "articles" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///     }
+/// }
+///
+/// fn delete(account: &Scope<Account, Write>) -> Result<Statement, BuildError> {
+///     account.delete::<Article>().build(Dialect::Sqlite)
+/// }
+/// ```
+///
+/// A scope that reads has no methods that write: `no method named delete found for reference
+/// &Scope<Account, Read>`. Take the scope from
+/// [`into_write`](crate::gate::Access::into_write)`()?.write()`.
 pub mod state {
     pub use super::level::{Global, SeveralSites};
     pub use super::marker::{Bound, NoFilter, NoKey, NoOutput, Read, Ready, Unbound, Write};
     pub use super::role::{Data, Joined, Key, ReferenceTo};
 }
 
-/// The sealed bounds of statements.
+/// Bounds: the traits in the signatures of scopes, statements and columns.
+///
+/// All of them are implemented by this crate and by [`table!`](crate::table), never by a host. A
+/// host writes them only in functions of its own that are generic:
+///
+/// | bound | where a host writes it | read it as |
+/// |---|---|---|
+/// | [`Covers<Site>`](Covers) | `fn count<L: ScopeLevel + Covers<Site>>(scope: &Scope<L, Read>)` | a scope that reaches tables of sites |
+/// | [`ScopeLevel`], [`Mode`] | `impl<L: ScopeLevel, M: Mode>` | any scope, any mode |
+/// | [`Stamps<Site>`](Stamps) | `fn add<L: Stamps<Site>>(scope: &Scope<L, Write>)` | a scope that inserts into tables of sites |
+/// | [`ColumnValue`], [`Comparable`], [`ParameterValue`] | `fn f<V: ColumnValue>(column: Column<Article, V>)` | a value that columns hold, that compares, that is bound |
+///
+/// The others appear only in error messages:
+///
+/// | bound | the error says |
+/// |---|---|
+/// | [`Covers`], [`Reachable`] | a scope of this level does not reach the table, or a column's table |
+/// | [`Stamps`] | a scope of this level cannot insert into the table |
+/// | [`TenantLevel`] | the table is global, and so read only |
+/// | [`SettableIn`] | the column is a key, or a reference that this scope cannot set |
+/// | [`Refers`], [`Within`] | the column is not a reference, or refers to a table further down |
+/// | [`Keyed`], [`KeyedIn`], [`TenantKeyed`] | the table has no key of its own, or none that identifies a row in this scope |
+/// | [`Columns`], [`Operands`] | a tuple of columns or of values does not fit |
+/// | [`KeyValue`], [`Summable`], [`Rankable`] | a key, a sum or a least value of such a type does not exist |
+/// | [`Permits`], [`Parameters`], [`Shape`] | a prepared statement does not fit the scope, or is not ready |
+/// | [`Level`] | the type is not a level of tables |
+///
+/// # The compile errors
+/// They name the missing step. A site's scope and an account's table give `a scope of level Site
+/// does not reach tables of level Account`, with the note `an account-wide table needs the
+/// account's scope, .account()?, and a site's table that of the site`:
+///
+/// ```compile_fail,E0277
+/// use bailiwick::scope::Select;
+/// use bailiwick::scope::state::Read;
+/// use bailiwick::tenant::Site;
+/// use bailiwick::{Scope, table};
+///
+/// table! {
+///     pub struct Sites: Account in "sites" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///     }
+/// }
+///
+/// fn all(site: &Scope<Site, Read>) -> Select<Sites, Site> {
+///     site.select::<Sites>()
+/// }
+/// ```
 pub mod traits {
     pub use super::level::{Covers, Level, ScopeLevel, Stamps, TenantLevel, Within};
     pub use super::marker::{Mode, Permits};
@@ -97,12 +276,15 @@ pub mod traits {
     pub use super::value::{ColumnValue, Comparable, KeyValue, ParameterValue, Rankable, Summable};
 }
 
-/// What a host answers when a statement touched no row. A row that does not exist and a row of
-/// another tenant are the same, so that nobody learns what others have.
+/// The answer of a host when a statement touched no row.
+///
+/// A row that does not exist and a row of another tenant give the same answer, so that nobody
+/// learns what others have.
 ///
 /// ```
 /// use bailiwick::Problem;
 /// use bailiwick::scope::NotFound;
+///
 /// fn updated(rows_affected: u64) -> Result<(), Problem> {
 ///     Ok(NotFound::unless(rows_affected > 0)?)
 /// }
@@ -110,10 +292,14 @@ pub mod traits {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no such thing here")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a host answers with it, and it says nothing more"
+)]
 pub struct NotFound;
 
 impl NotFound {
-    /// Fails if nothing was found.
+    /// Fails unless something was found.
     pub fn unless(found: bool) -> Result<(), Self> {
         if found { Ok(()) } else { Err(Self) }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::change::{RowChange, RowError};
-use crate::digest::read_digest;
+use crate::digest::{Hex, read_digest};
 use crate::id::AccountId;
 use crate::problem::{Code, Explained};
 
@@ -61,7 +61,7 @@ impl From<Subject> for String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

@@ -1,5 +1,4 @@
-//! What bounds the rows of a statement: the identifiers of its scope, or those that it will be
-//! bound to.
+//! Bounds: the identifiers that a statement's rows are held to, or those that it will be bound to.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -16,22 +15,32 @@ pub(super) enum Bounds {
     One(Arc<[ScopeId]>),
     /// The account, and then any number of its sites.
     Sites(Arc<[ScopeId]>),
-    /// So many levels, to be known when the statement is bound.
+    /// This number of levels, whose identifiers are known when the statement is bound.
     Later(usize),
 }
 
-/// What is known of the scope's identifier at a level.
+/// What is known of a scope's identifiers at a level.
 pub(super) enum Known {
+    /// One identifier.
     One,
+    /// A list of identifiers, which may be empty.
     Several,
+    /// One identifier, but not yet which.
     Later,
-    /// The scope leaves the level open: it has all of it.
+    /// Nothing: the scope reaches everything at this level.
     Absent,
 }
 
 impl Bounds {
     /// One identifier at each level.
     pub(super) fn one<const LEVELS: usize>(ids: [&Identifier; LEVELS]) -> Self {
+        const {
+            assert!(
+                LEVELS > 0,
+                "a scope without an account would reach everything"
+            )
+        };
+
         Self::One(ids.map(ScopeId::from).into())
     }
 
@@ -40,30 +49,23 @@ impl Bounds {
         account: &'a Identifier,
         sites: impl Iterator<Item = &'a Identifier>,
     ) -> Self {
-        Self::Sites(
-            [account]
-                .into_iter()
-                .chain(sites)
-                .map(ScopeId::from)
-                .collect(),
-        )
+        let ids = [account].into_iter().chain(sites);
+        Self::Sites(ids.map(ScopeId::from).collect())
     }
 
-    /// One level further down.
+    /// The bounds one level further down, by the identifier there.
     pub(super) fn below(&self, id: &Identifier) -> Self {
-        match self {
-            Self::One(ids) => Self::One(
-                ids.iter()
-                    .map(|outer| &outer.id)
-                    .chain([id])
-                    .map(ScopeId::from)
-                    .collect(),
-            ),
-            // There is none: a scope that knows no account builds no statement.
-            _ => Self::Sites([].into()),
-        }
+        let Self::One(outer) = self else {
+            debug_assert!(false, "only a scope of one site has sectors");
+            // Without an account in it this is nobody's scope, and no statement is built from it.
+            return Self::Sites([].into());
+        };
+
+        let outer = outer.iter().map(|outer| &outer.id);
+        Self::One(outer.chain([id]).map(ScopeId::from).collect())
     }
 
+    /// What is known at a level, of which the account's is 0.
     pub(super) fn at(&self, level: usize) -> Known {
         match self {
             Self::One(ids) if level < ids.len() => Known::One,
@@ -74,6 +76,7 @@ impl Bounds {
         }
     }
 
+    /// The one identifier at a level. Of several sites it is asked for the account only.
     pub(super) fn id(&self, level: usize) -> Option<&ScopeId> {
         match self {
             Self::One(ids) | Self::Sites(ids) => ids.get(level),
@@ -102,9 +105,10 @@ impl fmt::Debug for Bounds {
     }
 }
 
-/// An identifier of a scope, and its text, for those tables that hold it as one.
+/// An identifier of a scope, and its text, for the tables that hold it as a text.
 pub(super) struct ScopeId {
     id: Identifier,
+    /// Made when a statement first needs it, and then shared by all statements of the scope.
     text: OnceLock<IdText>,
 }
 
@@ -118,8 +122,9 @@ impl From<&Identifier> for ScopeId {
 }
 
 impl ScopeId {
-    /// As a column of that kind holds it. A text and an identifier are a bijection, so every
-    /// identifier has one text; the other kinds hold their own identifiers alone.
+    /// The identifier as a column of this kind holds it; `None` if such a column cannot. A text
+    /// column holds every identifier, since each has one text and no two have the same; the other
+    /// columns hold only identifiers of their own kind.
     #[inline]
     pub(super) fn lend(&self, kind: IdKind) -> Option<ValueRef<'_>> {
         match (kind, &self.id) {
@@ -141,12 +146,12 @@ impl ScopeId {
     }
 }
 
-/// No identifier has a brace.
+/// A text that is nobody's identifier, since none has a brace.
 const NOBODY: &str = "{}";
 
 /// The text of an integer or a UUID, without an allocation.
 struct IdText {
-    /// A hyphenated UUID has 36; an integer has 20 at the most.
+    /// A hyphenated UUID has 36 bytes, an integer at most 20.
     bytes: [u8; 36],
     length: usize,
 }
@@ -157,11 +162,20 @@ impl IdText {
             bytes: [0; 36],
             length: 0,
         };
-        // It has room for both; were it not so, a text that is cut short is nobody's.
-        let _ = fmt::write(&mut text, format_args!("{id}"));
+
+        let written = fmt::write(&mut text, format_args!("{id}"));
+        // A text that is cut short would be another identifier's, perhaps another tenant's.
+        debug_assert!(
+            written.is_ok(),
+            "there is room for an integer and for a UUID"
+        );
+        if written.is_err() {
+            text.length = usize::MAX;
+        }
         text
     }
 
+    /// The text, or nobody's if it had no room.
     fn as_str(&self) -> &str {
         self.bytes
             .get(..self.length)
@@ -182,7 +196,7 @@ impl fmt::Write for IdText {
     }
 }
 
-/// A table, and what bounds its rows. The tenant predicate is made of these two alone.
+/// A table and the bounds of its rows. The tenant predicate is made of these two and nothing else.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) schema: &'static Schema,

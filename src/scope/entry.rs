@@ -11,10 +11,10 @@ use crate::gate::{Access, Denial, Reach, WriteAccess};
 use crate::id::{AccountId, SectorId, SiteId};
 use crate::tenant::{Sector, Site};
 
-/// The way into a tenant's rows. It has no statements: open the account or a site first.
+/// The way into a tenant's rows. It makes no statements: open the account or a site first.
 ///
-/// It comes from [`Access::read`], [`WriteAccess::write`] and, audited, from
-/// [`CrossTenant::read`](crate::danger::CrossTenant::read) alone, and is owned and `'static`.
+/// It comes only from [`Access::read`], from [`WriteAccess::write`] and, audited, from
+/// [`CrossTenant::read`](crate::danger::CrossTenant::read). It is owned and `'static`.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Entry<M> {
@@ -24,14 +24,14 @@ pub struct Entry<M> {
 }
 
 impl Access {
-    /// The way into the tenant's rows, for reading.
+    /// Opens the way into the tenant's rows, for reading.
     pub fn read(&self) -> Entry<Read> {
         Entry::of(&self.account, &self.reach)
     }
 }
 
 impl WriteAccess {
-    /// The way into the tenant's rows, for reading and writing.
+    /// Opens the way into the tenant's rows, for reading and writing.
     pub fn write(&self) -> Entry<Write> {
         Entry::of(&self.account, &self.reach)
     }
@@ -46,37 +46,44 @@ impl<M: Mode> Entry<M> {
         }
     }
 
-    /// The whole account: its account-level tables, and the tables of all its sites and their
-    /// sectors.
+    /// Opens the whole account: its account-level tables, and the tables of all its sites and of
+    /// their sectors.
     ///
-    /// Fails with [`Denial::AccountWideForbidden`] for a principal that is bound to sites,
-    /// whichever they are.
+    /// # Errors
+    /// [`Denial::AccountWideForbidden`] for a principal that is bound to sites, even if it is bound
+    /// to all of them.
     pub fn account(&self) -> Result<Scope<Account, M>, Denial> {
         if self.reach.is_bound() {
             return Err(Denial::AccountWideForbidden);
         }
+
         Ok(Scope::within(Bounds::one([self.account.identifier()])))
     }
 
-    /// One site of the account.
+    /// Opens one site of the account.
     ///
-    /// Fails with [`Denial::SiteNotInAccount`] if the account has no such site, or the principal is
-    /// bound to others. An empty list of sites means none.
+    /// # Errors
+    /// [`Denial::SiteNotInAccount`] if the account has no such site, or the principal is bound to
+    /// other sites. A principal that is bound to an empty list of sites reaches none.
     pub fn site(&self, site: SiteId) -> Result<Scope<Site, M>, Denial> {
         if !self.reach.contains(&site) {
             return Err(Denial::SiteNotInAccount);
         }
+
         Ok(Scope::within(Bounds::one([
             self.account.identifier(),
             site.identifier(),
         ])))
     }
 
-    /// Several sites of the account at once: rows of all of them are read, updated and deleted, and
-    /// none are inserted, since a row belongs to one. No sites at all means no rows.
+    /// Opens several sites of the account at once.
     ///
-    /// Fails with [`Denial::SiteNotInAccount`] if one of them is not the account's, or not the
-    /// principal's.
+    /// Rows of all of them are read, updated and deleted. None are inserted, since a row belongs to
+    /// one site. If the list is empty, there are no rows.
+    ///
+    /// # Errors
+    /// [`Denial::SiteNotInAccount`] if one of the sites is not the account's, or the principal does
+    /// not reach it.
     pub fn sites(
         &self,
         sites: impl IntoIterator<Item = SiteId>,
@@ -85,13 +92,15 @@ impl<M: Mode> Entry<M> {
         if !sites.iter().all(|site| self.reach.contains(site)) {
             return Err(Denial::SiteNotInAccount);
         }
+
         Ok(Scope::within(Bounds::sites(
             self.account.identifier(),
             sites.iter().map(SiteId::identifier),
         )))
     }
 
-    /// Every site that the principal reaches: those that it is bound to, or all of the account's.
+    /// Opens every site that the principal reaches: the sites that it is bound to, or all sites of
+    /// the account.
     pub fn every_site(&self) -> Scope<SeveralSites, M> {
         Scope::within(Bounds::sites(
             self.account.identifier(),
@@ -100,62 +109,42 @@ impl<M: Mode> Entry<M> {
     }
 }
 
-/// The rows that a request may act on: all of one account, of one site, of several sites, or of one
-/// sector of a site.
+/// The rows that a request may act on: those of a whole account, of one site, of several sites, or
+/// of one sector of a site.
 ///
-/// A scope covers the tables of its own level and of the levels below it. Rows can be inserted at
-/// its own level only, since only there every tenant column is known. It comes from an [`Entry`]
-/// alone, and is owned and `'static`.
+/// A scope reaches the tables of its own level and of the levels below it, and reads the global
+/// ones. It inserts only at its own level, because only there every tenant column is known. It
+/// comes only from an [`Entry`], and is owned and `'static`.
+///
+/// Handlers take it as an argument, and the signature says what they may do:
 ///
 /// ```
-/// use bailiwick::Scope;
-/// use bailiwick::scope::Dialect;
 /// use bailiwick::scope::state::Write;
-/// use bailiwick::tenant::Site;
+/// use bailiwick::scope::{BuildError, Dialect, Statement};
+/// use bailiwick::{Account, Scope, table};
 ///
-/// bailiwick::table! {
-///     /// The sites of an account.
-///     pub struct Sites: Account in "sites" {
+/// table! {
+///     pub struct Author: Account in "authors" {
 ///         tenant "account_id" Int;
 ///         key ID = "id" i64 generated;
-///     }
-/// }
-/// bailiwick::table! {
-///     /// The articles of a site.
-///     pub struct Article: Site in "articles" {
-///         tenant "account_id" Int, "site_id" Int of Sites;
-///         key ID = "id" i64 generated;
-///         column TITLE = "title" String;
+///         column NAME = "name" String;
 ///     }
 /// }
 ///
-/// fn rename(site: &Scope<Site, Write>, id: i64, title: &str) -> Result<(), bailiwick::scope::BuildError> {
-///     let update = site.update::<Article>().set(Article::TITLE, title).filter(Article::ID.equals(id));
-///     assert_eq!(
-///         update.build(Dialect::Sqlite)?.sql(),
-///         r#"UPDATE "articles" SET "title" = ? WHERE "articles"."account_id" = ? AND "articles"."site_id" = ? AND "articles"."id" = ?"#,
-///     );
-///     Ok(())
+/// fn rename(
+///     account: &Scope<Account, Write>,
+///     id: i64,
+///     name: &str,
+/// ) -> Result<Statement, BuildError> {
+///     account
+///         .update::<Author>()
+///         .set(Author::NAME, name)
+///         .filter(Author::ID.equals(id))
+///         .build(Dialect::Postgres)
 /// }
-/// # use bailiwick::{Account, Plan, Principal, Tenant, validate_account_and_plan};
-/// # use bailiwick::account::AccountStatus;
-/// # use bailiwick::payment_method::PaymentMethod;
-/// # use bailiwick::right::Privileges;
-/// # let plan = Plan {
-/// #     id: 1.into(), active: true, price: bailiwick::Money::new(0.into(), bailiwick::money::Currency::EUR)?, interval: bailiwick::period::Interval::MONTHLY,
-/// #     credits_per_month: bailiwick::Credits::ZERO, needs_subscription: false, quotas: Default::default(),
-/// #     concurrency: Default::default(),
-/// # };
-/// # let account = Account {
-/// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
-/// #     privileges: Privileges::NONE,
-/// # };
-/// # let tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
-/// # let person = Principal::session(1.into()).of_account(7.into());
-/// # let access = validate_account_and_plan(&person, Some(&tenant), "2026-01-01T00:00:00Z".parse()?)?.into_write()?;
-/// rename(&access.write().site(12.into())?, 7, "A new title")?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The [page of this module](crate::scope) has the way from the gate to here.
 #[must_use]
 pub struct Scope<L, M, B = Bound> {
     pub(super) bounds: Bounds,
@@ -178,10 +167,10 @@ impl<L, M, B> fmt::Debug for Scope<L, M, B> {
 }
 
 impl<M: Mode> Scope<Site, M> {
-    /// One sector of the site.
+    /// Opens one sector of the site.
     ///
-    /// The gate is not told which sectors there are: one that the site does not have has no rows,
-    /// and none can be inserted into it.
+    /// The gate is not told which sectors there are. A sector that the site does not have has no
+    /// rows, and none can be inserted into it.
     pub fn sector(&self, sector: SectorId) -> Scope<Sector, M> {
         Scope::within(self.bounds.below(sector.identifier()))
     }

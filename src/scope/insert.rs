@@ -1,4 +1,4 @@
-//! Statements that insert: one row, many rows, or one that may be there already.
+//! The statement that inserts one row.
 
 use std::marker::PhantomData;
 
@@ -16,8 +16,32 @@ use super::role::SettableIn;
 use super::table::{Keyed, Table};
 use super::value::ColumnValue;
 
-/// An `INSERT` of one row, stamped with the tenant columns. A table whose key is supplied needs
-/// [`key`](Self::key) before the statement builds.
+/// An `INSERT` of one row, stamped with the tenant columns, made by
+/// [`Scope::insert`](super::Scope::insert).
+///
+/// If the host supplies the table's key, the statement needs [`key`](Self::key) before it builds.
+///
+/// ```
+/// use bailiwick::scope::state::Write;
+/// use bailiwick::scope::{Dialect, Prepared};
+/// use bailiwick::{Account, table};
+///
+/// table! {
+///     pub struct Author: Account in "authors" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///         column NAME = "name" String;
+///     }
+/// }
+///
+/// let insert = Prepared::<Account, Write, (String,)>::new(Dialect::Sqlite, |account, (name,)| {
+///     account.insert::<Author>().set(Author::NAME, name).returning_key()
+/// });
+/// assert_eq!(
+///     insert.unwrap().sql().as_ref(),
+///     r#"INSERT INTO "authors" ("account_id", "name") SELECT ?, ? RETURNING "id""#,
+/// );
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Insert<T, L, S = Ready, B = Bound> {
@@ -39,7 +63,8 @@ impl<T: Table, L, S, B> Insert<T, L, S, B> {
         }
     }
 
-    /// Sets a column. What is not set takes the database's default.
+    /// Sets a column. A column that is not set takes the database's default.
+    #[doc(alias = "values")]
     pub fn set<V: ColumnValue, R>(
         mut self,
         column: Column<T, V, R>,
@@ -52,8 +77,9 @@ impl<T: Table, L, S, B> Insert<T, L, S, B> {
         self
     }
 
-    /// Returns the new row's key. No row returned means [`NotFound`](crate::scope::NotFound), as no
-    /// row inserted does.
+    /// Returns the new row's key. If no row is returned, none was inserted: the host answers
+    /// [`NotFound`](crate::scope::NotFound).
+    #[doc(alias = "returning")]
     pub fn returning_key(self) -> Self {
         Self {
             returning: Returning::Key,
@@ -61,8 +87,9 @@ impl<T: Table, L, S, B> Insert<T, L, S, B> {
         }
     }
 
-    /// Returns the new row, all its columns. No row returned means
-    /// [`NotFound`](crate::scope::NotFound), as no row inserted does.
+    /// Returns all columns of the new row. If no row is returned, none was inserted: the host
+    /// answers [`NotFound`](crate::scope::NotFound).
+    #[doc(alias = "returning")]
     pub fn returning_row(self) -> Self {
         Self {
             returning: Returning::Row,
@@ -71,42 +98,33 @@ impl<T: Table, L, S, B> Insert<T, L, S, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let Self {
-            target,
-            key,
-            values,
-            returning,
-            ..
-        } = self;
+        let target = self.target;
         let mut renderer = Renderer::new(dialect, target.bounds.clone());
-        let (columns, row) = row(&mut renderer, &target, key, values)?;
+        let (columns, row) = row(&mut renderer, &target, self.key, self.values)?;
+
+        // A row from SELECT, not VALUES: its WHERE can leave out the row.
         let mut insert = Query::insert();
         insert
             .into_table(target.schema.name)
             .columns(columns)
             .select_from(row)
             .map_err(|_| BuildError::Rendering)?;
-        if let Some(returning) = returning.clause(target.schema) {
+        if let Some(returning) = self.returning.clause(target.schema) {
             insert.returning(returning);
         }
+
         renderer.finish(&insert)
     }
 }
 
 impl<T: Keyed, L, B> Insert<T, L, NoKey, B> {
-    /// The new row's key. It is given once, and never changes.
+    /// Supplies the new row's key. It never changes afterwards.
     pub fn key(self, key: impl Into<Operand<T::Key>>) -> Insert<T, L, Ready, B> {
-        let Self {
-            target,
-            values,
-            returning,
-            ..
-        } = self;
         Insert {
-            target,
+            target: self.target,
             key: Some(key.into().term),
-            values,
-            returning,
+            values: self.values,
+            returning: self.returning,
             state: PhantomData,
         }
     }

@@ -7,8 +7,35 @@ use sea_query::Value;
 use super::marker::Of;
 use super::value::{ColumnValue, ParameterValue, ValueKind};
 
-/// What stands for a `V` in a statement: a value of its own, or a [`Parameter`] of a prepared one.
-/// It is made of whatever converts into it: a `&str` serves for a `String`, an `i32` for an `i64`.
+/// A value in a statement: one that is known, or a [`Parameter`] of a prepared statement.
+///
+/// A host seldom names it. Methods take an `impl Into<Operand<V>>`, so a `&str` serves for a
+/// `String` and an `i32` for an `i64`. A host's own types serve as well, once they convert:
+///
+/// ```
+/// use bailiwick::scope::{Filter, Operand};
+/// use bailiwick::{Account, table};
+///
+/// struct Slug(String);
+///
+/// impl From<Slug> for Operand<String> {
+///     fn from(slug: Slug) -> Self {
+///         Self::value(slug.0)
+///     }
+/// }
+///
+/// table! {
+///     pub struct Page: Account in "pages" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///         column SLUG = "slug" String;
+///     }
+/// }
+///
+/// fn by_slug(slug: Slug) -> Filter<Page, Account> {
+///     Page::SLUG.equals(slug)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Operand<V> {
     pub(super) term: Term,
@@ -17,13 +44,14 @@ pub struct Operand<V> {
 
 /// A value, or the number of the parameter that will be given.
 #[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "no host can name it")]
 pub enum Term {
     Value(Value),
     Parameter { index: usize, kind: ValueKind },
 }
 
 impl<V: ColumnValue> Operand<V> {
-    /// A value, for hosts that convert types of their own: `impl From<Slug> for Operand<String>`.
+    /// Creates an operand from a value, for hosts that convert types of their own.
     pub fn value(value: V) -> Self {
         Self {
             term: Term::Value(value.into()),
@@ -65,6 +93,8 @@ impl<V: ParameterValue> Parameter<V> {
         }
     }
 
+    /// The parameter as an operand of another type, such as `Option<V>` for a `V`. The callers see
+    /// to it that the types belong together.
     pub(super) fn operand<W>(self) -> Operand<W> {
         Operand {
             term: Term::Parameter {

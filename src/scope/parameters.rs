@@ -9,12 +9,14 @@ mod sealed {
     pub trait Parameters {}
 }
 
-/// The types of a prepared statement's parameters: a tuple of up to eight [`ParameterValue`]s.
-/// Sealed.
+/// The types of a prepared statement's parameters: a tuple of up to eight [`ParameterValue`]s, of
+/// one as `(String,)`.
+///
+/// Sealed: there are no others.
 pub trait Parameters: sealed::Parameters + 'static {
-    /// A [`Parameter`] for each.
+    /// A [`Parameter`] for each of them, which the statement's closure is given.
     type Placeholders;
-    /// A borrowed value for each.
+    /// A borrowed value for each of them, which binding the statement takes.
     type Arguments<'a>: Copy;
     #[doc(hidden)]
     type Lent<'a>: AsRef<[ValueRef<'a>]> + Copy;
@@ -30,6 +32,8 @@ pub trait Parameters: sealed::Parameters + 'static {
     -> Result<Self::Lent<'_>, BuildError>;
 }
 
+/// Implements [`Parameters`] for tuples. A line has the length, and for each type a name and its
+/// position in the tuple: `2: A 0, B 1;` stands for `(A, B)`.
 macro_rules! parameters {
     ($($count:literal: $($type:ident $number:tt),*;)*) => {$(
         impl<$($type: ParameterValue),*> sealed::Parameters for ($($type,)*) {}
@@ -39,7 +43,7 @@ macro_rules! parameters {
             type Lent<'a> = [ValueRef<'a>; $count];
             const KINDS: &'static [ValueKind] = &[$($type::KIND),*];
 
-            #[allow(clippy::unused_unit, reason = "of no parameters")]
+            #[allow(clippy::unused_unit, reason = "the tuple may be empty")]
             fn placeholders() -> Self::Placeholders {
                 ($(Parameter::<$type>::new($number),)*)
             }

@@ -1,63 +1,122 @@
-//! Paths: the references that lead from one table to a column of another.
+//! Places and paths: which column is meant, and which references lead to its table.
 
+use std::num::NonZeroU8;
+
+use super::error::BuildError;
 use super::table::{Reference, Schema};
 
-/// The most references that a column can be away.
+/// The largest number of references between a table and a column that its statement names.
 pub(super) const MAX_PATH: usize = 3;
 
-/// Where a column is: its name, and the way to its table.
+/// A column, as a statement's table sees it: its name, and the path to the table that it is in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// Empty for a column that was not made by `table!` and says of a reference that it leads to
-    /// another table, of another level maybe, than it does: no statement is built from that.
     pub(super) name: &'static str,
     pub(super) path: Path,
+    /// Whether a reference on the path leads to another table than the column's type says.
+    forged: bool,
 }
 
-/// References, one after the other, each by its number in its table, from 1; 0 where the way ends.
+impl Place {
+    /// A column of the statement's own table.
+    pub(super) const fn here(name: &'static str) -> Self {
+        Self::at(Path::HERE, name)
+    }
+
+    /// A column of the table at the end of a path.
+    pub(super) const fn at(path: Path, name: &'static str) -> Self {
+        Self {
+            name,
+            path,
+            forged: false,
+        }
+    }
+
+    /// The same place, but no statement is built from it.
+    ///
+    /// The macro `table!` declares no reference whose type is wrong, but a call of the hidden
+    /// functions that it expands to can. Its target, and so the tenant predicate, would be another
+    /// than the one that the type system has checked against the level of the scope.
+    pub(super) const fn forged(self) -> Self {
+        Self {
+            forged: true,
+            ..self
+        }
+    }
+
+    pub(super) const fn is_forged(self) -> bool {
+        self.forged
+    }
+
+    /// Whether this is the column of that name in the statement's own table.
+    pub(super) fn is_own(self, name: &str) -> bool {
+        self.path.is_here() && self.name == name
+    }
+
+    /// Fails for a forged place.
+    pub(super) fn check(self) -> Result<(), BuildError> {
+        if self.forged {
+            return Err(BuildError::Rendering);
+        }
+        Ok(())
+    }
+
+    /// The name of a column of another table among a statement's results: its path and its own
+    /// name, as in `folder_id.name`.
+    pub(super) fn label(self, table: &'static Schema) -> String {
+        let steps = self.path.steps(table).map(|step| step.column);
+        let parts: Vec<_> = steps.chain([self.name]).collect();
+        parts.join(".")
+    }
+}
+
+/// The references from one table to another, one after the other, each by its number in its table.
+/// What follows the last one is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Path([u8; MAX_PATH]);
+pub(super) struct Path([Option<NonZeroU8>; MAX_PATH]);
 
 impl Path {
-    const HERE: Self = Self([0; MAX_PATH]);
+    /// The path that stays at the table.
+    pub(super) const HERE: Self = Self([None; MAX_PATH]);
 
     pub(super) fn is_here(self) -> bool {
         self == Self::HERE
     }
 
-    /// This way, then a reference of the table that it leads to, then another way from there.
-    pub(super) fn then(self, reference: u8, further: Self) -> Self {
-        let mut path = Self::HERE;
-        let steps = self.numbers().chain([reference]).chain(further.numbers());
-        path.0
-            .iter_mut()
-            .zip(steps)
-            .for_each(|(place, step)| *place = step);
+    /// This path, then a reference of the table that it leads to, then another path from there.
+    pub(super) fn then(self, reference: Option<NonZeroU8>, further: Self) -> Self {
+        debug_assert!(reference.is_some(), "only a reference leads anywhere");
+
+        let mut steps = self.numbers().chain(reference).chain(further.numbers());
+        let path = Self(std::array::from_fn(|_| steps.next()));
+
+        // The types count the references, and do not compile beyond the limit.
+        debug_assert!(
+            steps.next().is_none(),
+            "a path has at most {MAX_PATH} references"
+        );
         path
     }
 
-    /// The first reference, and the way from there.
-    pub(super) fn split(self) -> (u8, Self) {
-        let mut rest = Self::HERE;
-        rest.0
-            .iter_mut()
-            .zip(self.numbers().skip(1))
-            .for_each(|(place, step)| *place = step);
-        (self.numbers().next().unwrap_or_default(), rest)
+    /// The first reference, and the path from there; `None` for a path that stays at the table.
+    pub(super) fn split(self) -> Option<(NonZeroU8, Self)> {
+        let mut steps = self.numbers();
+        let first = steps.next()?;
+        Some((first, Self(std::array::from_fn(|_| steps.next()))))
     }
 
-    /// Whether a longer way, or this very one, begins with this one.
-    pub(super) fn starts(self, longer: Self) -> bool {
+    /// Whether another path begins with this one, or is the same.
+    pub(super) fn starts(self, other: Self) -> bool {
         self.numbers()
-            .zip(longer.0)
-            .all(|(step, other)| step == other)
+            .zip(other.0)
+            .all(|(step, others)| others == Some(step))
     }
 
-    fn numbers(self) -> impl Iterator<Item = u8> {
-        self.0.into_iter().take_while(|number| *number != 0)
+    fn numbers(self) -> impl Iterator<Item = NonZeroU8> {
+        self.0.into_iter().map_while(|number| number)
     }
 
-    /// The references on the way from a table.
+    /// The references on the path from a table.
     pub(super) fn steps(self, from: &'static Schema) -> impl Iterator<Item = &'static Reference> {
         self.numbers().scan(from, |table, number| {
             let step = table.reference_at(number)?;
@@ -66,24 +125,8 @@ impl Path {
         })
     }
 
-    /// The table at the end of the way.
+    /// The table at the end of the path.
     pub(super) fn end(self, from: &'static Schema) -> &'static Schema {
         self.steps(from).last().map_or(from, |step| (step.target)())
-    }
-}
-
-impl Place {
-    pub(super) const fn here(name: &'static str) -> Self {
-        Self {
-            name,
-            path: Path::HERE,
-        }
-    }
-
-    /// What a column that references lead to is called among a statement's results: its way, and
-    /// its name.
-    pub(super) fn label(self, table: &'static Schema) -> String {
-        let way = self.path.steps(table).map(|step| step.column);
-        way.chain([self.name]).collect::<Vec<_>>().join(".")
     }
 }

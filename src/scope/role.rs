@@ -1,4 +1,8 @@
-//! Roles: what a column is for, and what a scope may do with it therefore.
+//! Roles: what a column is for, and therefore what a scope may do with it.
+#![allow(
+    clippy::exhaustive_enums,
+    reason = "markers have no values, and grow none"
+)]
 
 use std::fmt;
 
@@ -7,16 +11,16 @@ use super::marker::Of;
 use super::table::{Keyed, Table};
 use super::value::ColumnValue;
 
-/// The role of a column that can be set and updated.
+/// The role of a column that holds data. It can be read, compared, set and updated.
 #[derive(Clone, Copy, Debug)]
 pub enum Data {}
 
-/// The role of a key column: it can be read and compared, but neither set nor updated.
+/// The role of a key column. It can be read and compared, but neither set nor updated.
 #[derive(Clone, Copy, Debug)]
 pub enum Key {}
 
 /// The role of a column that holds the key of a row of `P`. An insert or update that sets it
-/// checks, in the same statement, that the row is there and in scope.
+/// checks, in the same statement, that the row exists and is in scope.
 pub struct ReferenceTo<P>(Of<P>);
 
 impl<P> fmt::Debug for ReferenceTo<P> {
@@ -25,7 +29,8 @@ impl<P> fmt::Debug for ReferenceTo<P> {
     }
 }
 
-/// The role of a column `S` of the table that a column `R` leads to.
+/// The role of a column of another table: it has the role `S` there, and a column of the role `R`
+/// leads to that table.
 pub struct Joined<R, S>(Of<(R, S)>);
 
 impl<R, S> fmt::Debug for Joined<R, S> {
@@ -34,7 +39,7 @@ impl<R, S> fmt::Debug for Joined<R, S> {
     }
 }
 
-/// The role of a column that a scope of level `L` may look at: one of the table itself, or one of a
+/// A role whose column a scope of level `L` may look at: one of the table itself, or one of another
 /// table that the level covers as well.
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{L}` does not reach the table that this column is in",
@@ -53,8 +58,8 @@ where
 {
 }
 
-/// The role of a column that leads to a table: [`ReferenceTo`], or one that is reached through
-/// another.
+/// A role whose column leads to another table: [`ReferenceTo`], or a [`Joined`] one that ends in
+/// it.
 #[diagnostic::on_unimplemented(
     message = "this column is no reference",
     note = "only a `reference` of the table's declaration leads to another table"
@@ -71,9 +76,11 @@ impl<R, S: Refers> Refers for Joined<R, S> {
     type Target = S::Target;
 }
 
-/// The role of a column that an insert or update of a scope of level `L` may set, in a table of
-/// level `T`. A reference is set through a scope of the table's own level only, since only there
-/// the row that it leads to is one and the same for all rows.
+/// A role whose column an insert or update may set, through a scope of level `L`, in a table of
+/// level `T`.
+///
+/// A reference is set through a scope of the table's own level only. A wider scope writes rows of
+/// several sites at once, and the row that they would refer to belongs to one of them.
 #[diagnostic::on_unimplemented(
     message = "this column cannot be set here",
     note = "a key is never set or updated; a reference is set through a scope of the table's own level"
@@ -83,7 +90,7 @@ pub trait SettableIn<L, T> {}
 impl<L, T> SettableIn<L, T> for Data {}
 impl<L: Stamps<T>, T, P> SettableIn<L, T> for ReferenceTo<P> {}
 
-/// How many references a role has on its way.
+/// The number of references on the path to a column of this role.
 #[doc(hidden)]
 pub trait Steps {
     const STEPS: usize;

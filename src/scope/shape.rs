@@ -1,4 +1,5 @@
-//! The two things that a statement which is ready can do: be built, and be prepared.
+//! The two things that can be done with a statement that is ready: a scope's is built, a template's
+//! is prepared.
 
 use super::aggregate::Aggregate;
 use super::dialect::Dialect;
@@ -21,20 +22,28 @@ mod sealed {
     }
 }
 
-/// A statement that can be prepared for scopes of level `L` and mode `M`: what the methods of a
-/// [`Scope`] that is [`Unbound`] give, once it is ready. Sealed.
+/// A statement that can be prepared for scopes of level `L` and mode `M`. The methods of a
+/// [`Scope`](super::Scope) that is [`Unbound`] make it, and it must be ready: with a filter or
+/// `.all_in_scope()`, and with its key.
+///
+/// Sealed: there are no others.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be prepared for a scope of level `{L}` and mode `{M}`",
     note = "it is made by the methods of the template, and is ready: with a filter or `.all_in_scope()`, with its key"
 )]
 pub trait Shape<L, M>: sealed::Shape {}
 
-/// What a statement has once it is ready: `build`, if it is a scope's, and a shape, if it is a
-/// template's.
+/// Gives each statement, in its state `Ready`, a public `build` if it is a scope's, and a [`Shape`]
+/// if it is a template's.
+///
+/// A line has the type, its state in brackets, if it has one, and the mode that it needs:
+/// `Insert [Ready] Write;` gives `build` to `Insert<T, L, Ready, Bound>`, in short `Insert<T, L>`,
+/// and makes `Insert<T, L, Ready, Unbound>` a `Shape<L, Write>`. There is no `build` for a
+/// statement that is not ready, or whose tenant is not known.
 macro_rules! statements {
     ($($statement:ident [$($state:ident)?] $mode:ident;)*) => {$(
         impl<T: Table, L: ScopeLevel> $statement<T, L> {
-            /// The statement's text and values.
+            /// Builds the statement's text and values.
             ///
             /// # Errors
             /// [`BuildError`] says which, and when.

@@ -1,4 +1,4 @@
-//! A statement: its text and its values, and why there may be none.
+//! A built statement: its text and its values.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use sea_query::{Value, Values};
 use super::error::BuildError;
 use super::render::{Rendered, Slot, take};
 
-/// The text of a statement and the values to bind, ready for a driver. With sea-query-sqlx:
-/// `sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))`; the [manual](crate::manual::drivers)
-/// has the others.
+/// The text of a statement and the values to bind, ready for a driver.
+///
+/// With sea-query-sqlx: `sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))`. The
+/// [manual](crate::manual::drivers) has the other drivers.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a statement does nothing until it is run"]
 pub struct Statement {
@@ -25,13 +26,15 @@ impl Statement {
         }
     }
 
-    /// The statement of a scope: every value is at hand.
+    /// The statement of a scope, whose values are all at hand.
     pub(super) fn of(rendered: Rendered) -> Result<Self, BuildError> {
         let Rendered {
             sql,
             mut numbers,
             mut slots,
         } = rendered;
+
+        // sea-query has numbered the slots in the order of their placeholders.
         for number in &mut numbers {
             match take(&mut slots, number)? {
                 Slot::Value(value) => *number = value,
@@ -40,6 +43,7 @@ impl Statement {
                 }
             }
         }
+
         Ok(Self::new(sql.into(), numbers))
     }
 
@@ -49,11 +53,12 @@ impl Statement {
     }
 
     /// The values, in the order of their placeholders.
+    #[doc(alias = "params")]
     pub fn values(&self) -> &Values {
         &self.values
     }
 
-    /// Text and values.
+    /// Takes the statement apart into its text and its values.
     pub fn into_parts(self) -> (Arc<str>, Values) {
         (self.sql, self.values)
     }

@@ -1,4 +1,5 @@
-//! The statements that a scope makes.
+//! The statements that a scope makes. They stand apart from the scope, which they need, so that it
+//! needs none of them.
 
 use super::aggregate::Aggregate;
 use super::column::Column;
@@ -14,6 +15,7 @@ use super::tuple::{Columns, Operands, Unique};
 use super::update::{Delete, Update};
 use super::upsert::Upsert;
 
+/// Statements that read.
 impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
     /// Reads rows.
     pub fn select<T: Table>(&self) -> Select<T, L, B>
@@ -23,7 +25,9 @@ impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
         Select::new(&self.bounds)
     }
 
-    /// Reads the row with this key. No row means [`NotFound`].
+    /// Reads the row with this key. If there is none, the host answers
+    /// [`NotFound`](super::NotFound).
+    #[doc(alias = "find")]
     pub fn get<T: KeyedIn<L>>(&self, key: impl Into<Operand<T::Key>>) -> Select<T, L, B>
     where
         L: Covers<T::Level>,
@@ -39,7 +43,7 @@ impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
         Count::new(&self.bounds)
     }
 
-    /// Whether there is a row.
+    /// Finds out whether there is a row.
     pub fn exists<T: Table>(&self) -> Exists<T, L, B>
     where
         L: Covers<T::Level>,
@@ -47,7 +51,9 @@ impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
         Exists::new(&self.bounds)
     }
 
-    /// Sums, extremes and averages, whole or by groups; distinct values.
+    /// Reads sums, extremes and averages, of all rows or by groups; or distinct values.
+    #[doc(alias = "distinct")]
+    #[doc(alias = "sum")]
     pub fn aggregate<T: Table>(&self) -> Aggregate<T, L, NoOutput, B>
     where
         L: Covers<T::Level>,
@@ -56,12 +62,13 @@ impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
     }
 }
 
+/// Statements that write.
 impl<L: ScopeLevel, B> Scope<L, Write, B> {
     /// Inserts one row, stamped with the tenant columns.
     ///
-    /// A row of a site is inserted only if the account has that site at that very moment, and one
-    /// that refers to others only if these are in scope, as checked in the same statement. Zero
-    /// rows inserted means [`NotFound`].
+    /// A row of a site is inserted only if the account has that site at that very moment, and a row
+    /// that refers to others only if these are in scope. The same statement checks both. If no row
+    /// was inserted, the host answers [`NotFound`](super::NotFound).
     pub fn insert<T: Table>(&self) -> Insert<T, L, T::Insertion, B>
     where
         L: Stamps<T::Level>,
@@ -100,7 +107,7 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
         Upsert::new(&self.bounds, None)
     }
 
-    /// Updates rows. It builds once it has a filter, or says
+    /// Updates rows. The statement builds once it has a filter or says
     /// [`all_in_scope`](Update::all_in_scope).
     pub fn update<T: Table>(&self) -> Update<T, L, NoFilter, B>
     where
@@ -110,7 +117,7 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
         Update::new(&self.bounds)
     }
 
-    /// Deletes rows. It builds once it has a filter, or says
+    /// Deletes rows. The statement builds once it has a filter or says
     /// [`all_in_scope`](Delete::all_in_scope).
     pub fn delete<T: Table>(&self) -> Delete<T, L, NoFilter, B>
     where
@@ -122,10 +129,12 @@ impl<L: ScopeLevel, B> Scope<L, Write, B> {
 }
 
 impl<L: ScopeLevel> Scope<L, Write> {
-    /// Inserts many rows, each a tuple of values of these columns; all of them, or none.
+    /// Inserts many rows, each a tuple of values of these columns: all of them or none.
     ///
-    /// `site.insert_many((Article::TITLE, Article::NOTE)).row(("Bread",
-    /// None::<String>)).row(("Cake", "nut"))`
+    /// [`InsertMany`] has an example. There is no template for this statement, since its text
+    /// depends on the number of rows.
+    #[doc(alias = "bulk")]
+    #[doc(alias = "batch")]
     pub fn insert_many<T: Table, C: Columns<T, L>>(&self, columns: C) -> InsertMany<T, L, C>
     where
         L: Stamps<T::Level>,

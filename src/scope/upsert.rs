@@ -1,4 +1,4 @@
-//! The statement that inserts a row, or updates the one that is there already.
+//! The statement that inserts a row, or updates the one that exists already.
 
 use std::marker::PhantomData;
 
@@ -14,51 +14,79 @@ use super::marker::{Bound, NoKey, Of, Ready};
 use super::operand::{Operand, Term};
 use super::render::{Rendered, Renderer};
 use super::role::SettableIn;
-use super::table::{KeyColumn, Keyed, Table};
+use super::table::{Keyed, Schema, Table};
 use super::tuple::{Operands, Unique};
 use super::value::ColumnValue;
 
-/// An `INSERT` of one row, or an update of the one that has the same unique key in the tenant: `ON
-/// CONFLICT … DO UPDATE`.
+/// An `INSERT … ON CONFLICT … DO UPDATE` of one row, made by
+/// [`Scope::upsert`](super::Scope::upsert) and its kin: it inserts the row, or updates the one of
+/// the tenant that has the same unique key.
 ///
-/// It conflicts on a declared unique key only, which begins with the tenant columns, and updates
-/// within the tenant only; so it can neither take, change nor reveal another's row. The columns of
-/// the unique key and the row's own key stay as they are; where nothing is [`set`](Self::set), so
-/// does the row.
+/// It conflicts only on a declared unique key, which begins with the tenant columns, and updates
+/// only within the tenant. So it can neither take, nor change, nor reveal another tenant's row. The
+/// columns of the unique key and the row's own key stay as they are. If nothing is
+/// [`set`](Self::set), an existing row stays as it is.
+///
+/// ```
+/// use bailiwick::scope::state::Write;
+/// use bailiwick::scope::{Dialect, Prepared};
+/// use bailiwick::{Account, table};
+///
+/// table! {
+///     pub struct Setting: Account in "settings" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///         column NAME = "name" String;
+///         column TEXT = "text" String;
+///         unique BY_NAME = ("name" String);
+///     }
+/// }
+///
+/// let set = Prepared::<Account, Write, (String, String)>::new(Dialect::Sqlite, |account, (name, text)| {
+///     account.upsert(Setting::BY_NAME, (name,)).set(Setting::TEXT, text)
+/// });
+/// assert_eq!(set.unwrap().sql().as_ref(), concat!(
+///     r#"INSERT INTO "settings" ("account_id", "name", "text") SELECT ?, ?, ? WHERE TRUE "#,
+///     r#"ON CONFLICT ("account_id", "name") DO UPDATE SET "text" = "excluded"."text" "#,
+///     r#"WHERE "settings"."account_id" = ?"#,
+/// ));
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Upsert<T, L, S = Ready, B = Bound> {
     target: Target,
     key: Option<Term>,
-    /// The columns of the unique key, without the tenant's.
+    /// The columns of the unique key, without the tenant's; empty for the table's own key.
     unique: &'static [&'static str],
-    /// What the row has if it is new.
+    /// The values of a new row.
     values: Assignments,
-    /// What is updated if it is not.
+    /// The columns of an existing row that are updated.
     updated: Vec<&'static str>,
     returning: Returning,
     state: Of<(T, L, S, B)>,
 }
 
 impl<T: Table, L, S, B> Upsert<T, L, S, B> {
+    /// On a unique key, which the row has these values of.
     pub(super) fn on<U: 'static>(
         bounds: &Bounds,
         unique: Unique<T, U>,
         key: impl Operands<U>,
     ) -> Self {
+        let terms = key.terms();
+        debug_assert_eq!(unique.columns.len(), terms.len(), "the types say so");
+
         let mut values = Assignments::default();
-        for (name, (term, kind)) in unique.columns.iter().zip(key.terms()) {
-            let reference = T::SCHEMA.reference(name);
-            values.put(
-                Settable {
-                    name,
-                    kind,
-                    nullable: false,
-                    reference,
-                },
-                term,
-            );
+        for (name, (term, kind)) in unique.columns.iter().zip(terms) {
+            let column = Settable {
+                name,
+                kind,
+                nullable: false,
+                reference: T::SCHEMA.reference(name),
+            };
+            values.put(column, term);
         }
+
         Self {
             unique: unique.columns,
             values,
@@ -66,7 +94,7 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
         }
     }
 
-    /// On the key itself, or the tenant, if that is the key.
+    /// On the table's own key, or on the tenant, if that is the key.
     pub(super) fn new(bounds: &Bounds, key: Option<Term>) -> Self {
         Self {
             target: Target::of::<T>(bounds),
@@ -79,7 +107,7 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
         }
     }
 
-    /// Sets a column, of a new row and of one that is there. A column of the unique key itself is
+    /// Sets a column of the row, whether it is new or exists. A column of the unique key itself is
     /// left alone.
     pub fn set<V: ColumnValue, R>(
         mut self,
@@ -90,15 +118,17 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
         R: SettableIn<L, T::Level>,
     {
         let name = column.place.name;
-        if !self.unique.contains(&name) {
-            self.values.set(column, value);
-            self.updated.retain(|other| *other != name);
-            self.updated.push(name);
+        if self.unique.contains(&name) {
+            return self;
         }
+
+        self.values.set(column, value);
+        self.updated.retain(|other| *other != name);
+        self.updated.push(name);
         self
     }
 
-    /// Sets a column of a new row only.
+    /// Sets a column of the row only if it is new. A column of the unique key itself is left alone.
     pub fn set_if_new<V: ColumnValue, R>(
         mut self,
         column: Column<T, V, R>,
@@ -108,14 +138,18 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
         R: SettableIn<L, T::Level>,
     {
         let name = column.place.name;
-        if !self.unique.contains(&name) {
-            self.values.set(column, value);
-            self.updated.retain(|other| *other != name);
+        if self.unique.contains(&name) {
+            return self;
         }
+
+        self.values.set(column, value);
+        self.updated.retain(|other| *other != name);
         self
     }
 
-    /// Returns the row's key, of a new row or an updated one; nothing of one that stayed as it was.
+    /// Returns the key of the row that was inserted or updated. If a row exists and nothing is
+    /// [`set`](Self::set), none is returned.
+    #[doc(alias = "returning")]
     pub fn returning_key(self) -> Self {
         Self {
             returning: Returning::Key,
@@ -123,7 +157,9 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
         }
     }
 
-    /// Returns the row, a new one or an updated one; nothing of one that stayed as it was.
+    /// Returns the row that was inserted or updated. If a row exists and nothing is
+    /// [`set`](Self::set), none is returned.
+    #[doc(alias = "returning")]
     pub fn returning_row(self) -> Self {
         Self {
             returning: Returning::Row,
@@ -132,34 +168,26 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let Self {
-            target,
-            key,
-            unique,
-            values,
-            updated,
-            returning,
-            ..
-        } = self;
+        let target = self.target;
         let schema = target.schema;
-        let mut conflict: Vec<_> = schema.tenant.iter().map(|column| column.name).collect();
-        match &schema.key {
-            KeyColumn::Own { column, .. } if unique.is_empty() => conflict.push(column.name),
-            _ => conflict.extend(unique),
-        }
         let mut renderer = Renderer::new(dialect, target.bounds.clone());
-        let (columns, mut row) = row(&mut renderer, &target, key, values)?;
+        let (columns, mut row) = row(&mut renderer, &target, self.key, self.values)?;
+
         // Without a WHERE, SQLite's parser takes ON for that of a join.
         row.and_where(Expr::Constant(Value::Bool(Some(true))));
-        let mut action = OnConflict::columns(conflict);
-        if updated.is_empty() {
+
+        let mut action = OnConflict::columns(conflict(schema, self.unique));
+        if self.updated.is_empty() {
             action.do_nothing();
         } else {
+            // The unique key begins with the tenant columns in the declaration. Should the
+            // database's index lack them, this still keeps the update within the tenant.
             let tenant = renderer
                 .tenant(None, &Frame::of(schema).name, schema)?
                 .ok_or(BuildError::Rendering)?;
-            action.update_columns(updated).action_and_where(tenant);
+            action.update_columns(self.updated).action_and_where(tenant);
         }
+
         let mut insert = Query::insert();
         insert
             .into_table(schema.name)
@@ -167,31 +195,35 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
             .select_from(row)
             .map_err(|_| BuildError::Rendering)?;
         insert.on_conflict(action.to_owned());
-        if let Some(returning) = returning.clause(schema) {
+        if let Some(returning) = self.returning.clause(schema) {
             insert.returning(returning);
         }
+
         renderer.finish(&insert)
     }
 }
 
+/// The columns of the unique index that a row conflicts on: the tenant's, and those of the unique
+/// key, or else the table's own key.
+fn conflict(schema: &Schema, unique: &[&'static str]) -> Vec<&'static str> {
+    let mut columns: Vec<_> = schema.tenant.iter().map(|column| column.name).collect();
+    match schema.key.own() {
+        Some(key) if unique.is_empty() => columns.push(key.name),
+        _ => columns.extend(unique),
+    }
+    columns
+}
+
 impl<T: Keyed, L, B> Upsert<T, L, NoKey, B> {
-    /// The key, if the row is new. A row that is there keeps its own.
+    /// Supplies the key of a new row. An existing row keeps its own.
     pub fn key(self, key: impl Into<Operand<T::Key>>) -> Upsert<T, L, Ready, B> {
-        let Self {
-            target,
-            unique,
-            values,
-            updated,
-            returning,
-            ..
-        } = self;
         Upsert {
-            target,
+            target: self.target,
             key: Some(key.into().term),
-            unique,
-            values,
-            updated,
-            returning,
+            unique: self.unique,
+            values: self.values,
+            updated: self.updated,
+            returning: self.returning,
             state: PhantomData,
         }
     }

@@ -1,5 +1,4 @@
-//! Values: what a column can hold, what stands for it in a statement, and how it is lent to a
-//! driver.
+//! Values: what a column can hold, and how it is lent to a driver.
 
 use std::ops::RangeInclusive;
 
@@ -14,8 +13,8 @@ pub(super) mod sealed {
     pub trait Value {}
 }
 
-/// The type of a value, as [`ValueRef::Null`] tells it to a driver that must know the type of a
-/// null.
+/// The type of a value in the databases. [`ValueRef::Null`] has one, for drivers that must know the
+/// type of a null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueKind {
@@ -32,8 +31,8 @@ pub enum ValueKind {
     /// PostgreSQL `uuid`, SQLite `BLOB`.
     #[cfg(feature = "uuid")]
     Uuid,
-    /// PostgreSQL `numeric` with so many decimal places, SQLite `INTEGER` in units of the last of
-    /// them.
+    /// PostgreSQL `numeric` with this number of decimal places, SQLite `INTEGER` in units of the
+    /// last of them.
     #[cfg(feature = "decimal")]
     Decimal(u32),
     /// PostgreSQL `jsonb`, SQLite `TEXT`.
@@ -52,7 +51,7 @@ impl ValueKind {
         }
     }
 
-    /// The same kind; `==` is not const.
+    /// Whether two kinds are the same. `==` is not const.
     pub(super) const fn is(self, other: Self) -> bool {
         match (self, other) {
             (Self::Integer, Self::Integer)
@@ -60,31 +59,37 @@ impl ValueKind {
             | (Self::Boolean, Self::Boolean)
             | (Self::Timestamp, Self::Timestamp)
             | (Self::Bytes, Self::Bytes) => true,
+
             #[cfg(feature = "uuid")]
             (Self::Uuid, Self::Uuid) => true,
             #[cfg(feature = "decimal")]
             (Self::Decimal(scale), Self::Decimal(other)) => scale == other,
             #[cfg(feature = "json")]
             (Self::Json, Self::Json) => true,
+
             _ => false,
         }
     }
 }
 
-/// A value that a column can hold: `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`; with the
-/// feature `uuid` also `Uuid`, with `decimal` [`Fixed`](crate::scope::Fixed), with `json`
-/// [`serde_json::Value`](https://docs.rs/serde_json); and an `Option` of these for a column that
-/// may be null. Sealed: there are no others. [`ValueKind`] says what the databases hold.
+/// A value that a column can hold, or an `Option` of one for a column that may be null.
+///
+/// These are `i64`, `String`, `bool`, `DateTime<Utc>` and `Vec<u8>`; with the feature `uuid` also
+/// `Uuid`, with `decimal` [`Fixed`](crate::scope::Fixed), with `json`
+/// [`serde_json::Value`](https://docs.rs/serde_json). [`ValueKind`] says which types they have in
+/// the databases.
+///
+/// Sealed: there are no others. A host that has types of its own converts them into an
+/// [`Operand`](crate::scope::Operand).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value that a column can hold",
     note = "a column holds an `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`, or an `Option` of these"
 )]
 pub trait ColumnValue: ParameterValue + Into<Value> {
-    /// The value that is there when the column is not null. Filters compare with this, so never
-    /// with null.
+    /// The type of a value that is not null. Filters compare with this, and so never with null.
     type Plain: ColumnValue<Plain = Self::Plain>;
 
-    /// The same value, or null.
+    /// The type of a value that may be null.
     type Optional: ColumnValue<Plain = Self::Plain>;
 
     /// Whether the column may be null.
@@ -92,37 +97,41 @@ pub trait ColumnValue: ParameterValue + Into<Value> {
     const NULLABLE: bool;
 }
 
-/// A value that a [`Prepared`](crate::scope::Prepared) statement takes as a parameter: what a
-/// column can hold, and a `u32` for a limit. Sealed: there are no others.
+/// A value that a [`Prepared`](crate::scope::Prepared) statement takes as a parameter: any
+/// [`ColumnValue`], and a `u32` for a limit.
+///
+/// Sealed: there are no others.
 pub trait ParameterValue: sealed::Value + 'static {
-    /// How it is given to a prepared statement: `&str` for a `String`, `&[u8]` for a `Vec<u8>`.
+    /// The type that binding a prepared statement takes: `&str` for a `String`, `&[u8]` for a
+    /// `Vec<u8>`.
     type Borrowed<'a>: Copy;
 
     #[doc(hidden)]
     const KIND: ValueKind;
 
-    /// As the database can hold it.
+    /// Lends the value as the database can hold it.
     #[doc(hidden)]
     fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect)
     -> Result<ValueRef<'a>, BuildError>;
 }
 
-/// A value that can be compared with others of its type: all but JSON, whose equality the databases
-/// do not agree on.
+/// A value that can be compared with others of its type: any but JSON, on whose equality the
+/// databases do not agree.
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` are not compared")]
 pub trait Comparable: ColumnValue {}
 
-/// A value that has a sum, and an average.
+/// A value that has a sum: an `i64`, and with the feature `decimal` a
+/// [`Fixed`](crate::scope::Fixed).
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` are not added up")]
 pub trait Summable: Comparable {}
 
-/// A value that has a least and a greatest: those of these types that both databases compute alike.
+/// A value that has a least and a greatest which both databases compute alike.
 #[diagnostic::on_unimplemented(
     message = "values of type `{Self}` have no least and greatest on every database"
 )]
 pub trait Rankable: Comparable {}
 
-/// A value that a key can hold: `i64`, `String`, and with the feature `uuid` also `Uuid`.
+/// A value that a key can hold: an `i64`, a `String`, or with the feature `uuid` a `Uuid`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value that a key can hold",
     note = "a key is an `i64`, a `String`, or with the feature `uuid` a `Uuid`"
@@ -137,7 +146,7 @@ pub trait KeyValue: Comparable<Plain = Self, Optional: Comparable<Plain = Self>>
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {
-    /// No value, of this type.
+    /// A null of this type.
     Null(ValueKind),
     /// An integer.
     Integer(i64),
@@ -169,11 +178,13 @@ impl From<ValueRef<'_>> for Value {
             ValueRef::Null(ValueKind::Boolean) => Self::Bool(None),
             ValueRef::Null(ValueKind::Timestamp) => Self::ChronoDateTimeUtc(None),
             ValueRef::Null(ValueKind::Bytes) => Self::Bytes(None),
+
             ValueRef::Integer(integer) => integer.into(),
             ValueRef::Text(text) => text.into(),
             ValueRef::Boolean(truth) => truth.into(),
             ValueRef::Timestamp(instant) => instant.into(),
             ValueRef::Bytes(bytes) => bytes.into(),
+
             #[cfg(feature = "uuid")]
             ValueRef::Null(ValueKind::Uuid) => Self::Uuid(None),
             #[cfg(feature = "uuid")]
@@ -191,8 +202,7 @@ impl From<ValueRef<'_>> for Value {
 }
 
 impl<'a> ValueRef<'a> {
-    /// What the crate itself made a value of, borrowed again; `None` for a variant that it never
-    /// makes.
+    /// Borrows a value that this crate made; `None` for a variant that it never makes.
     #[inline]
     pub(super) fn of(value: &'a Value) -> Option<Self> {
         Some(match value {
@@ -207,10 +217,12 @@ impl<'a> ValueRef<'a> {
             Value::Bytes(bytes) => bytes
                 .as_deref()
                 .map_or(Self::Null(ValueKind::Bytes), Self::Bytes),
+
             #[cfg(feature = "uuid")]
             Value::Uuid(uuid) => uuid.map_or(Self::Null(ValueKind::Uuid), Self::Uuid),
             #[cfg(feature = "decimal")]
             Value::Decimal(decimal) => {
+                // A value has a scale of its own; a null is a null at every scale.
                 decimal.map_or(Self::Null(ValueKind::Decimal(0)), Self::Decimal)
             }
             #[cfg(feature = "json")]
@@ -221,14 +233,20 @@ impl<'a> ValueRef<'a> {
         })
     }
 
-    /// The same value as the database can hold it. PostgreSQL knows no NUL in texts; SQLite has no
+    /// The same value as the database can hold it. PostgreSQL has no NUL in texts; SQLite has no
     /// exact decimals.
+    ///
+    /// # Errors
+    /// - [`BuildError::NulInText`] on PostgreSQL.
+    /// - [`BuildError::InstantOutOfRange`] for an instant outside the database's years.
     #[inline]
     pub(super) fn fit(self, dialect: Dialect) -> Result<Self, BuildError> {
         match (dialect, self) {
             (_, Self::Text(text)) => lend_text(text, dialect),
+
             #[cfg(feature = "json")]
             (Dialect::Postgres, Self::Json(json)) if has_nul(json) => Err(BuildError::NulInText),
+
             #[cfg(feature = "decimal")]
             (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => {
                 Ok(Self::Null(ValueKind::Integer))
@@ -237,16 +255,18 @@ impl<'a> ValueRef<'a> {
             (Dialect::Sqlite, Self::Decimal(decimal)) => i64::try_from(decimal.mantissa())
                 .map(Self::Integer)
                 .map_err(|_| BuildError::Rendering),
+
             (_, Self::Timestamp(at)) if !years(dialect).contains(&at.year()) => {
                 Err(BuildError::InstantOutOfRange)
             }
+
             (_, value) => Ok(value),
         }
     }
 }
 
-/// The years that a database has, and that compare as they should: SQLite's are texts, and of four
-/// digits.
+/// The years that a database has, and that compare as they should. In SQLite an instant is a text,
+/// so only years of four digits do.
 fn years(dialect: Dialect) -> RangeInclusive<i32> {
     match dialect {
         Dialect::Sqlite => 0..=9999,
@@ -254,7 +274,7 @@ fn years(dialect: Dialect) -> RangeInclusive<i32> {
     }
 }
 
-/// PostgreSQL's texts have no NUL.
+/// Lends a text, unless it has a NUL and PostgreSQL is to hold it.
 #[inline]
 pub(super) fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, BuildError> {
     if dialect == Dialect::Postgres && text.contains('\0') {
@@ -263,10 +283,12 @@ pub(super) fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, Bu
     Ok(ValueRef::Text(text))
 }
 
-/// Whether some text in it has a NUL.
+/// Whether some text in the JSON has a NUL. It keeps a list of what is left instead of recursing,
+/// since a client chooses the depth.
 #[cfg(feature = "json")]
 fn has_nul(json: &serde_json::Value) -> bool {
     let mut rest = vec![json];
+
     while let Some(value) = rest.pop() {
         match value {
             serde_json::Value::String(text) if text.contains('\0') => return true,
@@ -280,5 +302,6 @@ fn has_nul(json: &serde_json::Value) -> bool {
             _ => {}
         }
     }
+
     false
 }

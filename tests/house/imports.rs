@@ -78,16 +78,22 @@ impl House {
         house
     }
 
-    /// The file that defines what a path names, found by its first part that is defined.
+    /// The file that defines what a path names. Where a macro makes the definition, that is the file
+    /// of the module that holds it.
     fn definition(&self, path: &[String], steps: usize) -> Option<&str> {
         // An export that leads back to itself, such as a module that exports its own child.
         if steps == 0 {
             return None;
         }
 
+        let mut module = None;
         for length in 1..=path.len() {
             let (start, rest) = path.split_at(length);
-            if let Some(target) = self.exports.get(start) {
+            let is_module = self.modules.contains_key(start);
+            // A function may be called like the module beside it; what goes on is the module.
+            if let Some(target) = self.exports.get(start)
+                && (rest.is_empty() || !is_module)
+            {
                 let target: Name = target.iter().chain(rest).cloned().collect();
                 if target != path
                     && let Some(file) = self.definition(&target, steps - 1)
@@ -95,12 +101,14 @@ impl House {
                     return Some(file);
                 }
             }
-            if !self.modules.contains_key(start) {
-                return self.definitions.get(start).map(String::as_str);
+            if !is_module {
+                let definition = self.definitions.get(start).map(String::as_str);
+                return definition.or(module);
             }
+            module = self.modules.get(start).map(String::as_str);
         }
 
-        self.modules.get(path).map(String::as_str)
+        module
     }
 
     /// What each file imports: the other file, and the names by which it does.

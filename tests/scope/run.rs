@@ -246,7 +246,7 @@ impl Run<'_> {
                     let next = order.iter().fold(Cursor::new(), |cursor, (col, _)| {
                         at_column(cursor, col, last)
                     });
-                    let next = next.at(Article::ID, i64::from_cell(&last.key));
+                    let next = next.at(Article::ID, i64::from_cell(&last.key)).unwrap();
                     // Through its text, as a client holds it.
                     cursor = Some(next.to_string().parse().unwrap());
                 }
@@ -855,7 +855,7 @@ impl Run<'_> {
 
 fn at_column(cursor: Cursor<Article>, col: &Col, row: &Row) -> Cursor<Article> {
     let cell = &row.cells[col.cell.unwrap()];
-    match col.cell.unwrap() {
+    let at = match col.cell.unwrap() {
         0 => cursor.at(Article::TITLE, String::from_cell(cell)),
         1 => cursor.at(Article::NOTE, Option::<String>::from_cell(cell)),
         2 => cursor.at(Article::SCORE, i64::from_cell(cell)),
@@ -867,7 +867,8 @@ fn at_column(cursor: Cursor<Article>, col: &Col, row: &Row) -> Cursor<Article> {
         9 => cursor.at(Article::SLUG, String::from_cell(cell)),
         10 => cursor.at(Article::FOLDER, Option::<i64>::from_cell(cell)),
         _ => cursor.at(Article::AUTHOR, Option::<i64>::from_cell(cell)),
-    }
+    };
+    at.unwrap()
 }
 
 /// All rows, as the database lists them.

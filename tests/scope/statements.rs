@@ -779,7 +779,11 @@ fn s1_a_parameter_is_good_for_its_own_statement_only() {
 
 #[test]
 fn a_cursor_of_another_list_is_refused() {
-    let cursor = Cursor::new().at(Article::SCORE, 7).at(Article::ID, 1);
+    let cursor = Cursor::new()
+        .at(Article::SCORE, 7)
+        .unwrap()
+        .at(Article::ID, 1)
+        .unwrap();
     let page = |cursor: Cursor<Article>| {
         site(1, 11)
             .select::<Article>()
@@ -790,18 +794,43 @@ fn a_cursor_of_another_list_is_refused() {
     assert!(page(cursor).is_ok());
     for other in [
         Cursor::new(),
-        Cursor::new().at(Article::ID, 1),
-        Cursor::new().at(Article::ID, 1).at(Article::SCORE, 7),
-        Cursor::new().at(Article::SCORE, 7).at(Article::SCORE, 7),
+        Cursor::new().at(Article::ID, 1).unwrap(),
+        Cursor::new()
+            .at(Article::ID, 1)
+            .unwrap()
+            .at(Article::SCORE, 7)
+            .unwrap(),
         Cursor::new()
             .at(Article::SCORE, 7)
+            .unwrap()
+            .at(Article::SCORE, 7)
+            .unwrap(),
+        Cursor::new()
+            .at(Article::SCORE, 7)
+            .unwrap()
             .at(Article::ID, 1)
-            .at(Article::ID, 1),
+            .unwrap()
+            .at(Article::ID, 1)
+            .unwrap(),
     ] {
         assert_eq!(page(other), Err(BuildError::CursorMismatch));
     }
     assert_eq!(Problem::from(BuildError::CursorMismatch).status(), 400);
     assert_eq!(CursorError.code(), Code::CursorInvalid);
+}
+
+/// What has no value, or is another table's, has no place in a cursor.
+#[test]
+fn a_cursor_takes_no_column_of_another_table_and_no_parameter() {
+    let joined = Cursor::<Article>::new().at(Article::FOLDER.then(Folder::NAME), "x".to_owned());
+    assert_eq!(joined.err(), Some(BuildError::OrderWithoutPages));
+
+    let mut parameter = None;
+    let _ = Prepared::<Site, Read, (i64,)>::new(Dialect::Sqlite, |site, (score,)| {
+        parameter = Some(Cursor::<Article>::new().at(Article::SCORE, score));
+        site.count::<Article>()
+    });
+    assert_eq!(parameter.unwrap().err(), Some(BuildError::ForeignParameter));
 }
 
 #[test]
@@ -820,7 +849,15 @@ fn a_list_in_pages_is_ordered_by_its_own_columns() {
 /// PostgreSQL begins at a place of an index only where a single comparison names it.
 #[test]
 fn a_page_begins_at_its_place_of_an_index() {
-    let cursor = || Some(Cursor::new().at(Article::SCORE, 7).at(Article::ID, 1));
+    let cursor = || {
+        Some(
+            Cursor::new()
+                .at(Article::SCORE, 7)
+                .unwrap()
+                .at(Article::ID, 1)
+                .unwrap(),
+        )
+    };
     let page = |order| {
         site(1, 11)
             .select::<Article>()
@@ -852,7 +889,9 @@ fn a_page_begins_at_its_place_of_an_index() {
 fn a_text_that_is_no_cursor_is_refused_and_opens_nothing() {
     let good = Cursor::<Article>::new()
         .at(Article::TITLE, "é")
+        .unwrap()
         .at(Article::ID, 1)
+        .unwrap()
         .to_string();
     assert_eq!(good, "000100000002c3a90000000000080000000000000001");
     for bad in [
@@ -882,9 +921,9 @@ fn a_text_that_is_no_cursor_is_refused_and_opens_nothing() {
     });
     proptest!(|(text in any::<String>(), score in any::<i64>(), note in any::<Option<String>>(), price in any::<Option<i32>>())| {
         let price = price.map(|units| Fixed::<2>::of_units(units.into()).unwrap());
-        let cursor = Cursor::<Article>::new().at(Article::TITLE, text).at(Article::NOTE, note).at(Article::PRICE, price);
-        let cursor = cursor.at(Article::TOKEN, uuid::Uuid::from_u128(7)).at(Article::SEEN, crate::support::at(score % 1000));
-        let cursor = cursor.at(Article::OPEN, true).at(Article::DIGEST, [0, 255]).at(Article::ID, score);
+        let cursor = Cursor::<Article>::new().at(Article::TITLE, text).unwrap().at(Article::NOTE, note).unwrap().at(Article::PRICE, price).unwrap();
+        let cursor = cursor.at(Article::TOKEN, uuid::Uuid::from_u128(7)).unwrap().at(Article::SEEN, crate::support::at(score % 1000)).unwrap();
+        let cursor = cursor.at(Article::OPEN, true).unwrap().at(Article::DIGEST, [0, 255]).unwrap().at(Article::ID, score).unwrap();
         prop_assume!(cursor.to_string().len() <= 4096);
         prop_assert_eq!(cursor.to_string().parse::<Cursor<Article>>().unwrap(), cursor);
     });
