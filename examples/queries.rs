@@ -8,13 +8,11 @@ use bailiwick::account::AccountStatus;
 use bailiwick::money::Currency;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::Interval;
-use bailiwick::right::Privileges;
 use bailiwick::scope::state::Read;
 use bailiwick::scope::{Cursor, Dialect, Prepared, Select, Statement, create_table};
 use bailiwick::tenant::Site;
 use bailiwick::{
-    Account, Credits, Money, Plan, Principal, Scope, Tenant, WriteAccess, table,
-    validate_account_and_plan,
+    Account, Money, Plan, Principal, Scope, Tenant, WriteAccess, table, validate_account_and_plan,
 };
 use sea_query_sqlx::SqlxValues;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -242,33 +240,22 @@ fn cell(row: &SqliteRow, place: usize) -> String {
     )
 }
 
-/// What the gate says of a member of the account; see the saas example for where the facts come
-/// from.
+/// Returns what the gate grants a member of the account. The saas example loads these facts from a
+/// database.
 fn access(account: i64, site: i64) -> anyhow::Result<WriteAccess> {
-    let plan = Plan {
-        id: 1.into(),
-        active: true,
-        price: Money::new(0.into(), Currency::EUR)?,
-        interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
-        needs_subscription: false,
-        quotas: Default::default(),
-        concurrency: Default::default(),
-    };
-    let facts = Account {
-        id: account.into(),
-        status: AccountStatus::Active,
-        payment_method: PaymentMethod::BankTransfer,
-        version: 1,
-        privileges: Privileges::NONE,
-    };
+    let plan = Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY);
+    let own = Account::new(
+        account.into(),
+        AccountStatus::Active,
+        PaymentMethod::BankTransfer,
+    );
     let tenant = Tenant {
-        account: facts,
         plan: Some(plan.into()),
-        subscription: None,
         sites: [site.into()].into(),
+        ..Tenant::new(own)
     };
-    let person = Principal::session(1.into()).of_account(account.into());
+
+    let member = Principal::session(1.into()).of_account(account.into());
     let now = "2026-01-01T00:00:00Z".parse()?;
-    Ok(validate_account_and_plan(&person, Some(&tenant), now)?.into_write()?)
+    Ok(validate_account_and_plan(&member, Some(&tenant), now)?.into_write()?)
 }

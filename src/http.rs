@@ -63,9 +63,16 @@ pub trait Gatekeeper: Send + Sync + 'static {
 
     /// Called with every decision, for logs and counters: with those that admit, and on a public
     /// route with a credential that failed. See [`GateDecision::label`] and
-    /// [`GateDecision::severity`].
-    fn observe(&self, head: &RequestHead<'_>, evidence: &Evidence, decision: &GateDecision) {
-        let _ = (head, evidence, decision);
+    /// [`GateDecision::severity`]. The route is what the handler's argument demands: a counter by
+    /// [`Route::label`] and [`GateDecision::label`] stays small.
+    fn observe(
+        &self,
+        head: &RequestHead<'_>,
+        route: Route,
+        evidence: &Evidence,
+        decision: &GateDecision,
+    ) {
+        let _ = (head, route, evidence, decision);
     }
 
     /// What every request with an [`Access`] or a [`WriteAccess`] must pass besides the gate, such
@@ -101,8 +108,14 @@ impl<G: Gatekeeper> Gatekeeper for Arc<G> {
         G::now(self)
     }
 
-    fn observe(&self, head: &RequestHead<'_>, evidence: &Evidence, decision: &GateDecision) {
-        G::observe(self, head, evidence, decision);
+    fn observe(
+        &self,
+        head: &RequestHead<'_>,
+        route: Route,
+        evidence: &Evidence,
+        decision: &GateDecision,
+    ) {
+        G::observe(self, head, route, evidence, decision);
     }
 
     fn throttle(&self, access: &Access, now: DateTime<Utc>) -> Result<(), Throttled> {
@@ -329,7 +342,7 @@ pub(crate) async fn admit<G: Gatekeeper>(
     let decision = keeper
         .policy()
         .admit(route, &evidence, tenant.as_ref(), now);
-    keeper.observe(head, &evidence, &decision);
+    keeper.observe(head, route, &evidence, &decision);
     let admission = decision.into_result()?;
     if let Admission::Tenant(access) = &admission {
         keeper.throttle(access, now)?;
