@@ -1,32 +1,27 @@
 //! The demo: plays a story against the service over HTTP and prints each request with its answer.
 //! It succeeds only if every answer is as promised.
 
+mod client;
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use bailiwick::Credits;
 use bailiwick::http::Gatekeeper;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::policy::PolicySettings;
 use bailiwick::provider::stripe::SigningSecret;
-use chrono::TimeDelta;
-use hmac::{Hmac, KeyInit, Mac};
+use client::Story;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use ureq::http;
 
 use crate::HOUR;
 use crate::service::{App, Store, Webhooks, seed};
 
 /// The secret with which the demo signs events, as Stripe would.
 const STRIPE_SECRET: &str = "whsec_demo";
-/// The most characters of a request's body, and of an answer, that are printed.
-const MAX_BODY: usize = 260;
-const MAX_ANSWER: usize = 360;
 
 /// Plays the story, then its last chapter with Stripe enabled.
 pub async fn play() -> anyhow::Result<()> {
@@ -59,9 +54,7 @@ async fn serve(app: Arc<App>, tell: fn(&Story) -> anyhow::Result<()>) -> anyhow:
         let stopped = async { stopped.await.unwrap_or(()) };
         app.serve(listener, stopped).await
     });
-    let told = tokio::task::spawn_blocking(move || {
-        tell(&story).map(|()| story.promises.load(Ordering::Relaxed))
-    });
+    let told = tokio::task::spawn_blocking(move || tell(&story).map(|()| story.kept()));
     let told = told.await?;
     stop.send(()).ok();
     server.await??;
@@ -79,222 +72,7 @@ async fn with_stripe() -> anyhow::Result<Arc<App>> {
     App::under(Store::open(None).await?, settings, webhooks)
 }
 
-/// The story, and the service that it is told of.
-struct Story {
-    app: Arc<App>,
-    address: String,
-    agent: ureq::Agent,
-    promises: AtomicUsize,
-}
-
-/// Somebody who sends requests, with a credential or without one.
-struct Actor<'a> {
-    story: &'a Story,
-    name: &'a str,
-    token: Option<String>,
-}
-
-/// A request that is about to be sent.
-struct Ask<'a> {
-    story: &'a Story,
-    request: http::request::Builder,
-    line: String,
-    body: Option<Value>,
-}
-
-/// An answer, as a client sees it.
-struct Answer {
-    status: u16,
-    headers: http::HeaderMap,
-    text: String,
-}
-
-impl Actor<'_> {
-    fn get(&self, path: &str) -> Ask<'_> {
-        self.ask("GET", path, None)
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Ask<'_> {
-        self.ask("POST", path, Some(body))
-    }
-
-    fn patch(&self, path: &str, body: &Value) -> Ask<'_> {
-        self.ask("PATCH", path, Some(body))
-    }
-
-    fn delete(&self, path: &str) -> Ask<'_> {
-        self.ask("DELETE", path, None)
-    }
-
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Ask<'_> {
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.story.address));
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        Ask {
-            story: self.story,
-            request,
-            line: format!("{}: {method} {path}", self.name),
-            body: body.cloned(),
-        }
-    }
-
-    /// Asks for the credits that are free to spend.
-    fn free_credits(&self) -> anyhow::Result<Credits> {
-        let account = self.get("/account").gets(200)?.json();
-        let free = account["balance"]["free"].as_str().context("a balance")?;
-        Ok(free.parse()?)
-    }
-}
-
-impl Ask<'_> {
-    fn key(mut self, key: &str) -> Self {
-        self.request = self.request.header("idempotency-key", key);
-        self.line += &format!("  (Idempotency-Key: {key})");
-        self
-    }
-
-    /// Signs the body as Stripe does, with a secret, and notes what the event is.
-    fn signed(mut self, secret: &str, about: &str) -> anyhow::Result<Self> {
-        let now = self.story.app.now().timestamp();
-        let body = self.body.as_ref().context("an event")?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
-        mac.update(format!("{now}.{body}").as_bytes());
-        let digest = mac.finalize().into_bytes();
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-
-        let signature = format!("t={now},v1={digest}");
-        self.request = self.request.header("stripe-signature", signature);
-        self.line += &format!("  ({about})");
-        Ok(self)
-    }
-
-    /// Sends the request. The answer must have this status.
-    fn gets(self, status: u16) -> anyhow::Result<Answer> {
-        let story = self.story;
-        let answer = self.send()?;
-        let kept = answer.status == status;
-        let mark = if kept { "✓" } else { "✗" };
-        println!("    {} {mark} {}", answer.status, answer.summary());
-        story.promise(kept, &format!("the status is {status}"))?;
-        Ok(answer)
-    }
-
-    /// Prints the request and sends it.
-    fn send(mut self) -> anyhow::Result<Answer> {
-        println!("  {}", self.line);
-        let mut text = String::new();
-        if let Some(body) = &self.body {
-            text = body.to_string();
-            println!("      {}", shortened(&text, MAX_BODY));
-            self.request = self.request.header("content-type", "application/json");
-        }
-
-        let mut response = self.story.agent.run(self.request.body(text)?)?;
-        Ok(Answer {
-            text: response.body_mut().read_to_string()?,
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-        })
-    }
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or(Value::Null)
-    }
-
-    fn header(&self, name: &str) -> &str {
-        let value = self.headers.get(name);
-        value.and_then(|value| value.to_str().ok()).unwrap_or("")
-    }
-
-    /// Returns what of the answer is worth a line.
-    fn summary(&self) -> String {
-        let mut line = String::new();
-        for name in ["retry-after", "ratelimit", "www-authenticate"] {
-            let value = self.header(name);
-            if !value.is_empty() {
-                line += &format!("[{name}: {value}] ");
-            }
-        }
-
-        let json = self.json();
-        let problem = ["code", "detail", "remedy"].map(|member| json[member].as_str());
-        match problem {
-            [Some(code), Some(detail), Some(remedy)] => {
-                line += &format!("{code}: {detail} {remedy}");
-            }
-            _ => line += &self.text,
-        }
-        shortened(&line, MAX_ANSWER)
-    }
-}
-
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 impl Story {
-    fn new(app: Arc<App>, address: String) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build()
-            .into();
-        Self {
-            app,
-            address,
-            agent,
-            promises: AtomicUsize::new(0),
-        }
-    }
-
-    /// Checks a promise that no status line tells.
-    fn says(&self, kept: bool, what: &str) -> anyhow::Result<()> {
-        println!("    {} {what}", if kept { "✓" } else { "✗" });
-        self.promise(kept, what)
-    }
-
-    fn promise(&self, kept: bool, what: &str) -> anyhow::Result<()> {
-        ensure!(kept, "not as promised: {what}");
-        self.promises.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Somebody with a bearer token.
-    fn with_token<'a>(&'a self, name: &'a str, token: &str) -> Actor<'a> {
-        Actor {
-            story: self,
-            name,
-            token: Some(token.to_owned()),
-        }
-    }
-
-    /// Somebody without a credential.
-    fn stranger<'a>(&'a self, name: &'a str) -> Actor<'a> {
-        Actor {
-            story: self,
-            name,
-            token: None,
-        }
-    }
-
-    /// The owner of an account, with a session from the identity provider.
-    fn owner<'a>(&'a self, name: &'a str, account: i64) -> anyhow::Result<Actor<'a>> {
-        let token = self.session(account, HOUR)?;
-        Ok(self.with_token(name, &token))
-    }
-
-    fn session(&self, account: i64, life: TimeDelta) -> anyhow::Result<String> {
-        let user = seed::user(account);
-        self.app.auth.issue(&user, self.app.now(), life)
-    }
-
     fn tell(&self) -> anyhow::Result<()> {
         self.tell_of_the_gate()?;
         self.tell_of_articles()?;

@@ -99,8 +99,6 @@ pub struct Written {
     receipt: Receipt,
 }
 
-type WrittenAnswer = (StatusCode, Passage, Json<Written>);
-
 /// `POST /articles`: a call of the writer, paid by its words. The order of the steps matters: each
 /// can refuse the request before the next one costs anything.
 pub async fn write(
@@ -108,7 +106,7 @@ pub async fn write(
     key: IdempotencyKey,
     State(app): State<Arc<App>>,
     Json(draft): Json<Draft>,
-) -> Result<WrittenAnswer, AppError> {
+) -> Result<(StatusCode, Passage, Json<Written>), AppError> {
     let now = app.now();
     let site = access.write().site(draft.site.clone())?; // 403 before anything is charged
     let passage = app.throttle.check(&access, AI, now)?; // 429 with RateLimit headers
@@ -129,11 +127,8 @@ pub async fn write(
     };
 
     let article = article_of(&app, &site, &receipt.key).await?;
-    Ok((
-        StatusCode::CREATED,
-        passage,
-        Json(Written { article, receipt }),
-    ))
+    let written = Json(Written { article, receipt });
+    Ok((StatusCode::CREATED, passage, written))
 }
 
 /// Makes the expensive call, and ends its hold in one way or the other.

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::App;
 use super::error::AppError;
-use super::payments::{Choice, Confirmation, Refund, Rejection};
+use super::transfers::{Choice, Confirmation, Refund, Rejection};
 
 /// A way to pay, and whether this service takes it yet.
 #[derive(Serialize)]

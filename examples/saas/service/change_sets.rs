@@ -15,9 +15,9 @@ use sqlx::types::Json;
 use super::Store;
 use super::error::AppError;
 use super::ledger::write_wallet;
-use super::store::{Failure, Transaction, guard, load_plan, retry, signed, write_over};
+use super::store::{Failure, Transaction, guard, load_plan, record, retry, signed, write_over};
 
-/// What a newcomer asks for. The store chooses the identifiers.
+/// A newcomer's request. The store chooses the identifiers.
 pub struct Newcomer {
     pub key: IdempotencyKey,
     pub subject: Subject,
@@ -35,7 +35,7 @@ impl Store {
     ) -> Result<Registered, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let request = number(&mut transaction, &newcomer).await?;
+            let request = choose_identifiers(&mut transaction, &newcomer).await?;
             let facts = load_facts(&mut transaction, &request).await?;
             let change = match policy.register(&request, facts, now)? {
                 Answer::Replayed(earlier) => return Ok(earlier),
@@ -83,7 +83,7 @@ impl Store {
 /// Chooses the identifiers of a newcomer's rows: the next ones that are free. The transaction is
 /// the only writer, so nobody else takes them. A service that deletes accounts must not give their
 /// identifiers out again: use AUTOINCREMENT, or random identifiers.
-async fn number(
+async fn choose_identifiers(
     transaction: &mut Transaction,
     newcomer: &Newcomer,
 ) -> Result<Registration, Failure> {
@@ -112,20 +112,16 @@ async fn load_facts(
     transaction: &mut Transaction,
     request: &Registration,
 ) -> Result<RegistrationFacts, sqlx::Error> {
-    let by_key: Option<Json<_>> =
+    let subject = request.subject.to_string();
+    let by_key =
         sqlx::query_scalar("SELECT record FROM registrations WHERE subject = ? AND key = ?")
-            .bind(request.subject.to_string())
-            .bind(request.key.as_str())
-            .fetch_optional(&mut **transaction)
-            .await?;
-    let by_subject: Option<Json<_>> =
-        sqlx::query_scalar("SELECT record FROM subjects WHERE subject = ?")
-            .bind(request.subject.to_string())
-            .fetch_optional(&mut **transaction)
-            .await?;
+            .bind(&subject)
+            .bind(request.key.as_str());
+    let by_subject =
+        sqlx::query_scalar("SELECT record FROM subjects WHERE subject = ?").bind(&subject);
     Ok(RegistrationFacts {
-        by_key: by_key.map(|Json(registered)| registered),
-        by_subject: by_subject.map(|Json(subject)| subject),
+        by_key: record(transaction, by_key).await?,
+        by_subject: record(transaction, by_subject).await?,
     })
 }
 

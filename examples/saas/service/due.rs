@@ -1,5 +1,5 @@
-//! What time alone has made due, carried out now and then. No access waits for it: the gate itself
-//! looks at the time.
+//! Jobs: ends and renewals that time alone makes due. No access waits for them, since the gate looks
+//! at the time itself.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
 use super::ledger::grant_all;
-use super::payments::{load_deposit, write_deposit};
 use super::store::{Failure, Transaction, load_plan, load_tenant, retry};
+use super::transfers::{load_deposit, write_deposit};
 
 impl Store {
     /// Ends what is over and renews what a deposit can pay for, account by account, each in a

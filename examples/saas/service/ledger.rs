@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::Store;
 use super::error::AppError;
-use super::store::{Failure, SQLITE, Transaction, guard, retry, signed};
+use super::store::{Failure, SQLITE, Transaction, guard, record, retry, signed};
 
 impl Store {
     /// Sets credits aside for a call, or tells what became of the same request before.
@@ -113,13 +113,10 @@ pub async fn load_outcome(
     account: &AccountId,
     key: &str,
 ) -> Result<Option<Outcome>, sqlx::Error> {
-    let outcome: Option<Json<Outcome>> =
-        sqlx::query_scalar("SELECT outcome FROM outcomes WHERE account_id = ? AND key = ?")
-            .bind(account.as_integer())
-            .bind(key)
-            .fetch_optional(connection)
-            .await?;
-    Ok(outcome.map(|Json(outcome)| outcome))
+    let query = sqlx::query_scalar("SELECT outcome FROM outcomes WHERE account_id = ? AND key = ?")
+        .bind(account.as_integer())
+        .bind(key);
+    record(connection, query).await
 }
 
 /// Loads a wallet, then what became of a request that spends from it.

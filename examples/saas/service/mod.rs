@@ -1,4 +1,4 @@
-//! The service: a router, what its handlers share, and how it answers the gate's questions.
+//! The service: its state, its routes, and its answers to the gate's questions.
 
 mod accounts;
 mod articles;
@@ -9,10 +9,11 @@ mod due;
 pub mod error;
 pub mod ledger;
 mod metrics;
-mod payments;
+mod providers;
 pub mod seed;
 pub mod store;
 mod tables;
+mod transfers;
 pub mod webhooks;
 mod writer;
 
@@ -53,7 +54,7 @@ const REGISTER: ThrottleScope = throttle_scope!("register");
 /// The largest request body, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
 
-/// What the handlers share.
+/// The service's state, which its handlers share.
 pub struct App {
     pub store: Store,
     pub auth: Auth,

@@ -12,8 +12,10 @@ use bailiwick::{
 };
 use sea_query_sqlx::SqlxValues;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use sqlx::query::Query;
+use sqlx::query_scalar::QueryScalar;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
 };
@@ -174,8 +176,9 @@ impl Store {
         let account = access.account_id();
         let mut transaction = self.pool.begin().await?;
         let tenant = load_tenant(&mut transaction, account).await?;
+        let tenant = tenant.ok_or(NotFound)?;
         let wallet = load_wallet(&mut transaction, account).await?;
-        Ok((tenant.ok_or(NotFound)?, wallet))
+        Ok((tenant, wallet))
     }
 
     /// Runs a scoped SELECT.
@@ -237,15 +240,21 @@ pub fn signed(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 
+/// Reads the one record that a query finds, if there is one.
+pub async fn record<T: DeserializeOwned + Send + Unpin + 'static>(
+    connection: &mut SqliteConnection,
+    query: QueryScalar<'_, Sqlite, Json<T>, SqliteArguments>,
+) -> Result<Option<T>, sqlx::Error> {
+    let found = query.fetch_optional(connection).await?;
+    Ok(found.map(|Json(record)| record))
+}
+
 pub async fn load_plan(
     connection: &mut SqliteConnection,
     plan: &PlanId,
 ) -> Result<Option<Plan>, sqlx::Error> {
-    let plan: Option<Json<Plan>> = sqlx::query_scalar("SELECT facts FROM plans WHERE id = ?")
-        .bind(plan.as_integer())
-        .fetch_optional(connection)
-        .await?;
-    Ok(plan.map(|Json(plan)| plan))
+    let query = sqlx::query_scalar("SELECT facts FROM plans WHERE id = ?").bind(plan.as_integer());
+    record(connection, query).await
 }
 
 pub async fn load_tenant(

@@ -1,4 +1,4 @@
-//! Webhooks: what Stripe and PayPal report. A provider that the policy does not enable is "coming
+//! Webhooks: reports from Stripe and PayPal. A provider that the policy does not enable is "coming
 //! soon": its event is refused unread.
 
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use bailiwick::provider::{AdoptError, ProviderEvent, ProviderReport, WebhookErro
 
 use super::App;
 use super::error::AppError;
-use super::payments::Reported;
+use super::providers::Reported;
 
-/// What the providers' webhooks are checked with.
+/// The secrets and certificates that the providers' webhooks are checked with.
 #[derive(Default)]
 pub struct Webhooks {
     /// Stripe's signing secrets.

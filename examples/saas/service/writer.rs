@@ -10,7 +10,7 @@ const SENTENCES: [&str; 4] = [
     "What is not granted is not allowed.",
 ];
 
-/// What the writer wrote.
+/// A text of the writer's.
 pub struct Text {
     pub body: String,
     /// How many words it wrote, which is what the tenant pays for.

@@ -1,5 +1,5 @@
-//! Payments in the store: claims, confirmed transfers and their refunds, and what providers report.
-//! Each is written whole or not at all.
+//! Bank transfers in the store: claims, confirmed transfers and their refunds, each written whole or
+//! not at all; and new subscriptions.
 
 use std::sync::Arc;
 
@@ -10,13 +10,9 @@ use bailiwick::bank_transfer::{
 use bailiwick::change::{Answer, RowChange};
 use bailiwick::gate::{BillingAccess, Operator};
 use bailiwick::id::PlanId;
-use bailiwick::payment_method::{PaymentMethod, Provider};
-use bailiwick::provider::{
-    AdoptError, AdoptionFacts, Freshness, PaidInvoice, PaymentFacts, ProviderPayment,
-    ProviderSnapshot,
-};
+use bailiwick::payment_method::PaymentMethod;
 use bailiwick::scope::NotFound;
-use bailiwick::{AccountId, Money, Plan, Policy, Subscription, Tenant};
+use bailiwick::{AccountId, Money, Policy, Subscription};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sqlx::types::Json;
@@ -25,9 +21,9 @@ use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
 use super::ledger::{grant_all, load_wallet, revoke_all};
-use super::store::{Failure, Transaction, load_plan, load_tenant, retry, write_over};
+use super::store::{Failure, Transaction, load_plan, load_tenant, record, retry, write_over};
 
-/// What a tenant chooses who subscribes again.
+/// The choice of a tenant that subscribes again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
@@ -64,17 +60,6 @@ pub struct Refund {
     /// The sum of all refunds of this transfer.
     total: Money,
     then: AfterRefund,
-}
-
-/// What a provider's event did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reported {
-    /// Something changed.
-    Adopted,
-    /// It was known already, or is older than what is known.
-    Known,
-    /// Two reports of one time disagree: the subscription should be fetched from the provider.
-    Disputed,
 }
 
 impl Store {
@@ -243,116 +228,6 @@ impl Store {
         })
         .await
     }
-
-    /// Adopts what a provider says of a subscription.
-    pub async fn adopt(
-        &self,
-        policy: &Policy,
-        snapshot: &ProviderSnapshot,
-        now: DateTime<Utc>,
-    ) -> Result<Reported, AppError> {
-        retry(async || {
-            let mut transaction = self.begin().await?;
-            let tenant = load_reported(
-                &mut transaction,
-                snapshot.provider,
-                &snapshot.subscription,
-                snapshot.reference.as_deref(),
-            )
-            .await?;
-            let plan = load_plan_of_price(&mut transaction, &snapshot.price).await?;
-            let current = tenant.plan.ok_or(NotFound)?;
-            let account = tenant.account.id.clone();
-            let facts = AdoptionFacts {
-                account: tenant.account,
-                subscription: tenant.subscription.ok_or(NotFound)?,
-                plan: plan.into(),
-            };
-            let adoption = match policy.adopt_snapshot(snapshot, facts, now) {
-                // The account pays in another way by now. A refusal would only make the provider
-                // send the event again, for days.
-                Err(refused @ AdoptError::OtherMethod(_)) => {
-                    tracing::warn!(%account, %refused, "not adopted");
-                    return Ok(Reported::Known);
-                }
-                adoption => adoption?,
-            };
-
-            if let Some(transition) = adoption.transition() {
-                let (from, to) = (transition.from(), transition.to());
-                let step = adoption.plausibility();
-                tracing::info!(%account, %from, %to, ?step, "adopted");
-                update_subscription(&mut transaction, &transition.clone().into_change()).await?;
-            }
-            if let Some(change) = adoption.account() {
-                let plan = adoption.plan().unwrap_or(&current.id);
-                update_account(&mut transaction, change, plan).await?;
-            }
-            grant_all(&mut transaction, adoption.grants(), now).await?;
-            transaction.commit().await?;
-
-            Ok(match adoption.freshness() {
-                Freshness::Newer => Reported::Adopted,
-                Freshness::Same | Freshness::Stale => Reported::Known,
-                Freshness::Tie => Reported::Disputed,
-            })
-        })
-        .await
-    }
-
-    /// Records a payment that a provider received.
-    pub async fn record_payment(
-        &self,
-        policy: &Policy,
-        payment: &ProviderPayment,
-        now: DateTime<Utc>,
-    ) -> Result<Reported, AppError> {
-        retry(async || {
-            let mut transaction = self.begin().await?;
-            let tenant = load_reported(
-                &mut transaction,
-                payment.provider,
-                &payment.subscription,
-                payment.reference.as_deref(),
-            )
-            .await?;
-            let current = tenant.plan.ok_or(NotFound)?;
-            let plan = match &payment.price {
-                Some(price) => load_plan_of_price(&mut transaction, price).await?.into(),
-                None => current.clone(),
-            };
-            let account = tenant.account.id.clone();
-            let facts = PaymentFacts {
-                account: tenant.account,
-                subscription: tenant.subscription.ok_or(NotFound)?,
-                plan,
-                prior: load_invoice(&mut transaction, &account, payment).await?,
-                current_plan: current.clone(),
-            };
-            let change = match policy.record_provider_payment(payment, facts, now)? {
-                Answer::Replayed(_) => return Ok(Reported::Known),
-                Answer::Fresh(change) => change,
-            };
-
-            update_subscription(&mut transaction, change.subscription()).await?;
-            if let Some(account) = change.account() {
-                update_account(&mut transaction, account, &current.id).await?;
-            }
-            grant_all(&mut transaction, change.grants(), now).await?;
-            sqlx::query(
-                "INSERT INTO invoices (account_id, provider, invoice, record) VALUES (?, ?, ?, ?)",
-            )
-            .bind(account.as_integer())
-            .bind(payment.provider.payment_method().as_str())
-            .bind(&payment.invoice)
-            .bind(Json(change.record()))
-            .execute(&mut *transaction)
-            .await?;
-            transaction.commit().await?;
-            Ok(Reported::Adopted)
-        })
-        .await
-    }
 }
 
 async fn load_transfer_facts(
@@ -390,66 +265,16 @@ async fn load_transfer_facts(
     })
 }
 
-/// Loads the tenant of a provider's subscription, found by the provider's identifier. Stripe's
-/// first report of a subscription is found by the reference that this service's own server left
-/// there; PayPal's reports have none.
-async fn load_reported(
-    transaction: &mut Transaction,
-    provider: Provider,
-    subscription: &str,
-    reference: Option<&str>,
-) -> Result<Tenant, Failure> {
-    let text = match provider {
-        Provider::Stripe => "SELECT account_id FROM subscriptions WHERE stripe_subscription_id = ?",
-        Provider::Paypal => "SELECT account_id FROM subscriptions WHERE paypal_subscription_id = ?",
-    };
-    let known: Option<i64> = sqlx::query_scalar(text)
-        .bind(subscription)
-        .fetch_optional(&mut **transaction)
-        .await?;
-
-    // Here the identifiers of subscriptions begin with their account's.
-    let referred = reference.and_then(|reference| reference.split('-').next()?.parse().ok());
-    let account = known.map(AccountId::from).or(referred).ok_or(NotFound)?;
-    Ok(load_tenant(transaction, &account).await?.ok_or(NotFound)?)
-}
-
-/// Loads the plan that a provider's price stands for. Here prices are named after the plans:
-/// `price_1` and so on.
-async fn load_plan_of_price(transaction: &mut Transaction, price: &str) -> Result<Plan, Failure> {
-    let id = price.strip_prefix("price_").and_then(|id| id.parse().ok());
-    let plan = load_plan(transaction, &id.ok_or(NotFound)?).await?;
-    Ok(plan.ok_or(NotFound)?)
-}
-
-async fn load_invoice(
-    transaction: &mut Transaction,
-    account: &AccountId,
-    payment: &ProviderPayment,
-) -> Result<Option<PaidInvoice>, sqlx::Error> {
-    let invoice: Option<Json<PaidInvoice>> = sqlx::query_scalar(
-        "SELECT record FROM invoices WHERE account_id = ? AND provider = ? AND invoice = ?",
-    )
-    .bind(account.as_integer())
-    .bind(payment.provider.payment_method().as_str())
-    .bind(&payment.invoice)
-    .fetch_optional(&mut **transaction)
-    .await?;
-    Ok(invoice.map(|Json(invoice)| invoice))
-}
-
 async fn load_claim(
     transaction: &mut Transaction,
     account: &AccountId,
     reference: &BankReference,
 ) -> Result<Option<Claim>, sqlx::Error> {
-    let claim: Option<Json<Claim>> =
+    let query =
         sqlx::query_scalar("SELECT record FROM claims WHERE account_id = ? AND reference = ?")
             .bind(account.as_integer())
-            .bind(reference.as_str())
-            .fetch_optional(&mut **transaction)
-            .await?;
-    Ok(claim.map(|Json(claim)| claim))
+            .bind(reference.as_str());
+    record(transaction, query).await
 }
 
 /// Writes a claim if it is new or has changed, and returns it.
@@ -486,12 +311,9 @@ pub async fn load_deposit(
     transaction: &mut Transaction,
     account: &AccountId,
 ) -> Result<Option<Deposit>, sqlx::Error> {
-    let deposit: Option<Json<Deposit>> =
-        sqlx::query_scalar("SELECT record FROM deposits WHERE account_id = ?")
-            .bind(account.as_integer())
-            .fetch_optional(&mut **transaction)
-            .await?;
-    Ok(deposit.map(|Json(deposit)| deposit))
+    let query = sqlx::query_scalar("SELECT record FROM deposits WHERE account_id = ?")
+        .bind(account.as_integer());
+    record(transaction, query).await
 }
 
 pub async fn write_deposit(
@@ -513,14 +335,12 @@ async fn load_transfer(
     receiving_account: &BankReference,
     transaction_id: &BankReference,
 ) -> Result<Option<ConfirmedTransfer>, sqlx::Error> {
-    let record: Option<Json<ConfirmedTransfer>> = sqlx::query_scalar(
+    let query = sqlx::query_scalar(
         "SELECT record FROM transfers WHERE receiving_account = ? AND transaction_id = ?",
     )
     .bind(receiving_account.as_str())
-    .bind(transaction_id.as_str())
-    .fetch_optional(&mut **transaction)
-    .await?;
-    Ok(record.map(|Json(record)| record))
+    .bind(transaction_id.as_str());
+    record(transaction, query).await
 }
 
 /// Writes the record of a transfer over a version, which is 0 if there must be none yet.
