@@ -38,7 +38,7 @@ pub struct BillingView {
     subscription: Option<SubscriptionStatus>,
     paid_until: Option<DateTime<Utc>>,
     ends_then: bool,
-    /// What was received and has not paid for anything yet.
+    /// Money that was received and has not paid for anything yet.
     deposit: Option<Money>,
     claims: Vec<Claim>,
 }

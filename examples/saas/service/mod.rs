@@ -64,7 +64,7 @@ pub struct App {
     webhooks: Webhooks,
     prices: PriceList,
     throttle: Throttle,
-    /// How many registrations one address may send.
+    /// The quota of registrations from one address.
     registrations: QuotaSet,
 }
 

@@ -65,7 +65,8 @@ impl Store {
             };
 
             if let Some(transition) = adoption.transition() {
-                let (from, to) = (transition.from(), transition.to());
+                let from = transition.from();
+                let to = transition.to();
                 let step = adoption.plausibility();
                 tracing::info!(%account, %from, %to, ?step, "adopted");
                 update_subscription(&mut transaction, &transition.clone().into_change()).await?;

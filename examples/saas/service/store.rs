@@ -14,8 +14,7 @@ use sea_query_sqlx::SqlxValues;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use sqlx::query::Query;
-use sqlx::query_scalar::QueryScalar;
+use sqlx::query::{Query, QueryScalar};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
 };
@@ -25,8 +24,8 @@ use sqlx::{AssertSqlSafe, FromRow, Sqlite, SqliteConnection, SqlitePool};
 use super::error::AppError;
 use super::ledger::load_wallet;
 
-/// How often a transaction is tried before the service gives up. SQLite has one writer at a time,
-/// so a miss is rare.
+/// The number of times that a transaction is tried before the service gives up. SQLite has one
+/// writer at a time, so a miss is rare.
 const ATTEMPTS: usize = 8;
 
 /// The database that this store speaks to.

@@ -194,8 +194,8 @@ impl Store {
     ) -> Result<ConfirmedTransfer, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let (to, id) = (&refund.receiving_account, &refund.transaction);
-            let record = load_transfer(&mut transaction, to, id).await?;
+            let to = &refund.receiving_account;
+            let record = load_transfer(&mut transaction, to, &refund.transaction).await?;
             let record = record.ok_or(NotFound)?;
             let account = record.account.clone();
             let tenant = load_tenant(&mut transaction, &account).await?;
@@ -253,7 +253,7 @@ async fn load_transfer_facts(
         }
         None => None,
     };
-    let (to, id) = (transfer.receiving_account(), transfer.transaction());
+    let to = transfer.receiving_account();
 
     Ok(TransferFacts {
         account: tenant.account,
@@ -261,7 +261,7 @@ async fn load_transfer_facts(
         subscription: tenant.subscription,
         deposit: load_deposit(transaction, account).await?,
         claim,
-        prior: load_transfer(transaction, to, id).await?,
+        prior: load_transfer(transaction, to, transfer.transaction()).await?,
     })
 }
 

@@ -13,7 +13,7 @@ const SENTENCES: [&str; 4] = [
 /// A text of the writer's.
 pub struct Text {
     pub body: String,
-    /// How many words it wrote, which is what the tenant pays for.
+    /// The number of its words, which the tenant pays for.
     pub words: u64,
 }
 
