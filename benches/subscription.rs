@@ -1,6 +1,6 @@
 //! The transition table against a bare array, and a whole command against the same written by hand.
 
-#[path = "../tests/year/mod.rs"]
+#[path = "../tests/billing/year.rs"]
 mod year;
 
 use std::alloc::{GlobalAlloc, Layout, System};

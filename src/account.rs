@@ -1,4 +1,36 @@
-//! The account: the tenant itself, its standing, and how it pays.
+//! The account: the tenant itself, its status, and its payment method.
+//!
+//! An account is a fact that a host loads and writes. The gate decides by its status; payments and
+//! suspensions change it.
+//!
+//! # First program
+//! ```
+//! use bailiwick::Account;
+//! use bailiwick::account::{AccountStatus, SuspensionCause};
+//! use bailiwick::payment_method::PaymentMethod;
+//!
+//! // As it stands in the host's row: the status is one text, together with its cause.
+//! let status = AccountStatus::from_text("suspended_abuse");
+//! assert_eq!(status, AccountStatus::Suspended(SuspensionCause::Abuse));
+//!
+//! let account = Account {
+//!     version: 3,
+//!     ..Account::new(7.into(), status, PaymentMethod::BankTransfer)
+//! };
+//! assert_eq!(account.status.as_str(), "suspended_abuse");
+//! ```
+//!
+//! # The types
+//! | type | role |
+//! |---|---|
+//! | [`Account`] | the tenant; as a type parameter, the account level of a scope or a table |
+//! | [`AccountStatus`] | awaiting its first payment, active, suspended or closed |
+//! | [`SuspensionCause`] | the reason of a suspension, which decides what lifts it |
+//!
+//! # Rules for a host
+//! - Write a changed account only over the version that the change was made from.
+//! - A stored status that this version does not know reads as [`AccountStatus::Unknown`], and is
+//!   denied everywhere.
 
 use std::fmt;
 
@@ -9,27 +41,29 @@ use crate::id::AccountId;
 use crate::payment_method::PaymentMethod;
 use crate::right::Privileges;
 
-/// Why an account is suspended.
+/// The reason of a suspension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum SuspensionCause {
-    /// A payment is overdue. A confirmed payment lifts it, and the billing route stays open.
+    /// A payment is overdue. A confirmed payment lifts the suspension, and the billing route stays
+    /// open for it.
     PaymentOverdue,
-    /// Abuse. Only the service's own staff lift it.
+    /// The account was used against the rules. Only the service's own staff lift it.
     Abuse,
     /// The account asked for it.
     Requested,
 }
 
-/// The standing of an account. It is stored as one text, so that a suspension cannot lose its
-/// cause.
+/// The status of an account. It is stored as one text, so that a suspension cannot lose its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "&'static str")]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum AccountStatus {
     /// Registered, and awaiting its first payment.
     PendingPayment,
     /// In good standing.
     Active,
-    /// Suspended, and why.
+    /// Suspended, with the cause.
     Suspended(SuspensionCause),
     /// Closed for good.
     Closed,
@@ -48,7 +82,7 @@ impl AccountStatus {
         Self::Closed,
     ];
 
-    /// The text to store.
+    /// Returns the text to store.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PendingPayment => "pending_payment",
@@ -61,7 +95,7 @@ impl AccountStatus {
         }
     }
 
-    /// From a stored text: total, since whatever it does not know is `Unknown`.
+    /// Reads a stored text. This never fails: a text that is not known becomes `Unknown`.
     pub fn from_text(text: &str) -> Self {
         Self::ALL
             .into_iter()
@@ -69,8 +103,8 @@ impl AccountStatus {
             .unwrap_or(Self::Unknown)
     }
 
-    /// The standing of an account that has paid: what only waited for a payment is active. Nothing
-    /// else is lifted.
+    /// Returns the status after a payment: an account that only waited for one is active. A payment
+    /// lifts nothing else.
     pub(crate) fn after_payment(self) -> Self {
         match self {
             Self::PendingPayment | Self::Suspended(SuspensionCause::PaymentOverdue) => Self::Active,
@@ -99,26 +133,30 @@ impl From<AccountStatus> for &'static str {
 
 /// An account: the tenant. As a type parameter it marks the account level of a scope or a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
 pub struct Account {
-    /// Its identifier.
+    /// The account's identifier.
     pub id: AccountId,
-    /// Its standing.
+    /// Its status.
     pub status: AccountStatus,
-    /// How it chose to pay.
+    /// The payment method that it chose.
     pub payment_method: PaymentMethod,
-    /// The row's version: a change is written only over the version that it was made from.
+    /// The version of the row. A change is written only over the version that it was made from.
     pub version: u64,
-    /// What its members may hold of power over the service itself, stored one by one: none, for
-    /// every customer. An operator needs the privilege here and as a principal, so a word that
-    /// slipped into a customer's row of users grants nothing. A row from before there was such a
-    /// field has none.
+    /// The powers over the service itself that its members may hold: for every customer, none.
+    ///
+    /// An operator needs the privilege here and as a principal, so a word that slipped into a
+    /// customer's row of users grants nothing. A row from before there was such a field has none.
     #[serde(default = "Privileges::none")]
     pub privileges: Privileges,
 }
 
 impl Account {
-    /// Describes an account by what must be said of every one: version 1, and no privileges. The
-    /// rest is told by struct update.
+    /// Creates an account of the values that every one has, in version 1 and without privileges.
+    /// Set the rest by struct update.
     ///
     /// ```
     /// use bailiwick::Account;
@@ -142,7 +180,8 @@ impl Account {
         }
     }
 
-    /// The account in another standing, if it is another.
+    /// Returns the change that gives the account another status; `None` if it has that status
+    /// already, or if no version is left.
     pub(crate) fn with_status(&self, status: AccountStatus) -> Option<RowChange<Self>> {
         if status == self.status {
             None
@@ -151,16 +190,16 @@ impl Account {
         }
     }
 
-    /// The account in a standing, in its next version. `None` where no version is left.
+    /// Returns the change that writes the account with a status, in its next version, even if it
+    /// has that status already; `None` if no version is left.
     pub(crate) fn rewritten(&self, status: AccountStatus) -> Option<RowChange<Self>> {
         let version = self.version.checked_add(1)?;
-        Some(RowChange::update(
-            self.version,
-            Self {
-                status,
-                version,
-                ..self.clone()
-            },
-        ))
+        let next = Self {
+            status,
+            version,
+            ..self.clone()
+        };
+
+        Some(RowChange::update(self.version, next))
     }
 }

@@ -1,4 +1,29 @@
 //! The plan: what an account buys.
+//!
+//! A plan is a fact that a host loads and shares between all tenants that use it. It names a price
+//! and an interval, the credits of a month, and the throttle scopes that it includes.
+//!
+//! # First program
+//! ```
+//! use bailiwick::money::Currency;
+//! use bailiwick::period::Interval;
+//! use bailiwick::{Credits, Money, Plan, Quota, throttle_scope};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let price = Money::new("19".parse()?, Currency::EUR)?;
+//!     let basic = Plan {
+//!         credits_per_month: Credits::whole(500),
+//!         // At most 6 requests a minute to the scope "ai". No other scope is included.
+//!         quotas: [(throttle_scope!("ai"), Quota::new(6, 60)?.into())].into(),
+//!         ..Plan::new(1.into(), price, Interval::MONTHLY)
+//!     };
+//!     assert!(basic.active && basic.needs_subscription);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`Plan`] is the only type here. Its parts are described in [`money`](crate::money),
+//! [`period`](crate::period) and [`quota`](crate::quota).
 
 use std::collections::BTreeMap;
 
@@ -9,45 +34,52 @@ use crate::money::{Credits, Money};
 use crate::period::Interval;
 use crate::quota::{ConcurrencyLimit, QuotaSet, ThrottleScope};
 
-/// What an account buys.
+/// A plan: what an account buys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
 pub struct Plan {
-    /// Its identifier.
+    /// The plan's identifier.
     pub id: PlanId,
-    /// Whether it may be used at all.
+    /// True if the plan may be used at all. An account whose plan is not active is refused.
     pub active: bool,
     /// The price of one interval.
     pub price: Money,
-    /// How often it is paid.
+    /// The interval at which the price is paid.
     pub interval: Interval,
-    /// Credits that each month brings, on a yearly plan too.
+    /// The credits of each month, on a yearly plan too.
     pub credits_per_month: Credits,
-    /// Whether an account needs a subscription to use it. A free or granted plan may not.
+    /// True if an account needs a subscription to use the plan. A free or granted plan may not.
     pub needs_subscription: bool,
-    /// What is throttled, and how fast it may go. What is not named here is not included in the
+    /// The quotas of each throttle scope. A scope that is not named here is not included in the
     /// plan.
     pub quotas: BTreeMap<ThrottleScope, QuotaSet>,
-    /// How many requests may be at work at once. What is not named here cannot be leased.
+    /// The most requests that may be at work at once, for each throttle scope. A scope that is not
+    /// named here cannot be leased.
     #[serde(default)]
     pub concurrency: BTreeMap<ThrottleScope, ConcurrencyLimit>,
 }
 
 impl Plan {
-    /// Describes an active plan that brings nothing yet: no credits, no quotas, no leases. It needs
-    /// a subscription if it has a price. The rest is told by struct update.
+    /// Creates an active plan without credits, quotas and leases. It needs a subscription if it has
+    /// a price. Set the rest by struct update.
     ///
     /// ```
     /// use bailiwick::money::Currency;
     /// use bailiwick::period::Interval;
     /// use bailiwick::{Credits, Money, Plan};
     ///
-    /// let price = Money::new("19".parse()?, Currency::EUR)?;
-    /// let basic = Plan {
-    ///     credits_per_month: Credits::whole(500),
-    ///     ..Plan::new(1.into(), price, Interval::MONTHLY)
-    /// };
-    /// assert!(basic.needs_subscription);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let price = Money::new("19".parse()?, Currency::EUR)?;
+    ///     let basic = Plan {
+    ///         credits_per_month: Credits::whole(500),
+    ///         ..Plan::new(1.into(), price, Interval::MONTHLY)
+    ///     };
+    ///     assert!(basic.needs_subscription);
+    ///     Ok(())
+    /// }
     /// ```
     pub fn new(id: PlanId, price: Money, interval: Interval) -> Self {
         Self {

@@ -1,19 +1,57 @@
-//! Named powers over the service itself: stored one by one, never inferred from a role, a flag or a
-//! name.
+//! Privileges: named powers over the service itself.
+//!
+//! A privilege is stored by its name, once for the person and once for the person's account. It is
+//! never inferred from a role, a flag or a name, and it never widens the rows that a tenant's
+//! routes see.
+//!
+//! # First program
+//! ```
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::right::{Privilege, Privileges};
+//! use bailiwick::{Account, Evidence, Principal, Route, Tenant, admit};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let now = "2026-01-01T00:00:00Z".parse()?;
+//!
+//!     // Stored as a list of words, for the person and for the account of the staff.
+//!     let stored: Privileges = serde_json::from_str(r#"["confirm_payments"]"#)?;
+//!     let account = Account {
+//!         privileges: stored,
+//!         ..Account::new(1.into(), AccountStatus::Active, PaymentMethod::BankTransfer)
+//!     };
+//!     let clerk = Principal::session(2.into()).of_account(1.into()).with_privileges(stored);
+//!
+//!     // A route demands one of them, and the gate checks both places.
+//!     let route = Route::Operator(Privilege::ConfirmPayments);
+//!     let decision = admit(route, &Evidence::Verified(clerk), Some(&Tenant::new(account)), now);
+//!     let operator = decision.into_result()?.into_operator()?;
+//!     assert_eq!(operator.privilege(), Privilege::ConfirmPayments);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The types
+//! | type | role |
+//! |---|---|
+//! | [`Privilege`] | one power, such as confirming that a payment arrived |
+//! | [`Privileges`] | a set of them, as it is stored for a principal or an account |
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A named power over the service itself. None of them widens which rows a tenant's routes see.
+/// A named power over the service itself. None of them widens the rows that a tenant's routes see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Privilege {
-    /// May confirm that a bank transfer arrived.
+    /// Allows confirming that a bank transfer arrived.
     ConfirmPayments,
-    /// May grant credits that nobody paid for.
+    /// Allows granting credits that nobody paid for.
     GrantCredits,
-    /// May read another tenant's rows, one account at a time, for a reason that is recorded.
+    /// Allows reading another tenant's rows, one account at a time, for a reason that is recorded:
+    /// see [`danger`](crate::danger).
     CrossTenants,
 }
 
@@ -25,7 +63,7 @@ impl Privilege {
         Self::CrossTenants,
     ];
 
-    /// The text to store.
+    /// Returns the text to store.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ConfirmPayments => "confirm_payments",
@@ -34,7 +72,8 @@ impl Privilege {
         }
     }
 
-    /// From a stored text. `None` for what is no privilege: unknown words grant nothing.
+    /// Reads a stored text. Returns `None` for a text that names no privilege: an unknown word
+    /// grants nothing.
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -49,14 +88,17 @@ impl fmt::Display for Privilege {
 }
 
 /// The privileges that are stored for a principal or an account. They are stored as a list of
-/// words, of which those that are no privilege grant nothing.
+/// words; a word that names no privilege grants nothing.
 ///
 /// ```
 /// use bailiwick::right::{Privilege, Privileges};
-/// let stored: Privileges = serde_json::from_str(r#"["grant_credits", "admin"]"#)?;
-/// assert!(stored.contains(Privilege::GrantCredits) && !stored.contains(Privilege::ConfirmPayments));
-/// assert_eq!(serde_json::to_string(&stored)?, r#"["grant_credits"]"#);
-/// # Ok::<(), serde_json::Error>(())
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let stored: Privileges = serde_json::from_str(r#"["grant_credits", "admin"]"#)?;
+///     assert!(stored.contains(Privilege::GrantCredits));
+///     assert_eq!(serde_json::to_string(&stored)?, r#"["grant_credits"]"#);
+///     Ok(())
+/// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Privileges {
@@ -73,12 +115,12 @@ impl Privileges {
         cross_tenants: false,
     };
 
-    /// For facts that were stored before there was such a field.
+    /// Returns [`NONE`](Self::NONE), for rows that were stored before there was such a field.
     pub(crate) const fn none() -> Self {
         Self::NONE
     }
 
-    /// Whether a privilege is among them.
+    /// Returns true if a privilege is among them.
     pub const fn contains(self, privilege: Privilege) -> bool {
         match privilege {
             Privilege::ConfirmPayments => self.confirm_payments,
@@ -87,7 +129,7 @@ impl Privileges {
         }
     }
 
-    /// Those that are among both.
+    /// Returns the privileges that are in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self {
@@ -97,7 +139,7 @@ impl Privileges {
         }
     }
 
-    /// Each of them, in the order of [`Privilege::ALL`].
+    /// Returns each of them, in the order of [`Privilege::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Privilege> {
         Privilege::ALL
             .into_iter()
@@ -128,6 +170,8 @@ impl Serialize for Privileges {
 impl<'de> Deserialize<'de> for Privileges {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let words = Vec::<String>::deserialize(deserializer)?;
+
+        // Unknown words are dropped rather than refused, so that a newer release may write more.
         Ok(words
             .iter()
             .filter_map(|word| Privilege::from_text(word))

@@ -1,5 +1,44 @@
-//! The facts about a tenant that a host loads before it asks: plain data, trusted from the host's
-//! store, proof of nothing.
+//! The facts about a tenant that a host loads before it asks the gate.
+//!
+//! They are plain data, trusted from the host's store, and prove nothing: only the gate turns them
+//! into an [`Access`](crate::Access).
+//!
+//! # First program
+//! ```
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::{Account, Money, Plan, Principal, Tenant, validate_account_and_plan};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let now = "2026-01-01T00:00:00Z".parse()?;
+//!     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+//!     let free = Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY);
+//!     let tenant = Tenant {
+//!         plan: Some(free.into()),
+//!         sites: [12.into(), 13.into()].into(),
+//!         ..Tenant::new(account)
+//!     };
+//!
+//!     let principal = Principal::session(2.into()).of_account(7.into());
+//!     let access = validate_account_and_plan(&principal, Some(&tenant), now)?;
+//!     assert!(access.reaches(&13.into()) && !access.reaches(&14.into()));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The types
+//! | type | role |
+//! |---|---|
+//! | [`Tenant`] | the account, its plan, its subscription and its sites |
+//! | [`Site`] | a property of an account; as a type parameter, the site level of a scope or a table |
+//! | [`Sector`] | a division of a site; as a type parameter, the sector level of a scope or a table |
+//!
+//! # Rules for a host
+//! - Load all parts of a tenant in one transaction, by the account of the principal.
+//! - Share a plan between its tenants: it is behind an [`Arc`], and a cached
+//!   one needs no copy.
 
 use std::sync::Arc;
 
@@ -13,8 +52,9 @@ use crate::subscription::Subscription;
 /// A site: a property of an account. As a type parameter it marks the site level of a scope or a
 /// table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs, reason = "a fact: a host writes it")]
 pub struct Site {
-    /// Its identifier.
+    /// The site's identifier.
     pub id: SiteId,
     /// The account that it belongs to.
     pub account: AccountId,
@@ -23,8 +63,9 @@ pub struct Site {
 /// A sector: a division of a site. As a type parameter it marks the sector level of a scope or a
 /// table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs, reason = "a fact: a host writes it")]
 pub struct Sector {
-    /// Its identifier.
+    /// The sector's identifier.
     pub id: SectorId,
     /// The site that it belongs to.
     pub site: SiteId,
@@ -32,6 +73,10 @@ pub struct Sector {
 
 /// Everything about a tenant that the gate asks for, as the host loaded it for this request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
 pub struct Tenant {
     /// The account.
     pub account: Account,
@@ -44,8 +89,8 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Describes an account that has neither plan nor subscription nor sites. The rest is told by
-    /// struct update.
+    /// Creates the tenant of an account, with neither plan nor subscription nor sites. Set the rest
+    /// by struct update.
     ///
     /// ```
     /// use bailiwick::account::AccountStatus;
@@ -65,7 +110,8 @@ impl Tenant {
         }
     }
 
-    /// Whether the subscription is another account's: then the rows were loaded by mistake.
+    /// Returns true if the subscription belongs to another account: then the rows were loaded by
+    /// mistake.
     pub(crate) fn mixes_accounts(&self) -> bool {
         self.subscription
             .as_ref()

@@ -14,24 +14,24 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-#[path = "../../tests/scope_model/database.rs"]
+#[path = "../../tests/scope/database.rs"]
 #[allow(dead_code, reason = "the tests need more")]
 mod database;
-#[path = "../../tests/scope_model/generate.rs"]
+#[path = "../../tests/scope/generate.rs"]
 #[allow(dead_code, reason = "the tests need more")]
 mod generate;
 #[path = "../../tests/model/scope.rs"]
 mod model;
-#[path = "../../tests/scope_model/parsed.rs"]
+#[path = "../../tests/scope/parsed.rs"]
 mod parsed;
-#[path = "../../tests/scope_model/run.rs"]
+#[path = "../../tests/scope/run.rs"]
 mod run;
 #[path = "../../tests/servers/mod.rs"]
 #[allow(dead_code, reason = "no servers are started here")]
 mod servers;
 #[path = "../../tests/support/mod.rs"]
 mod support;
-#[path = "../../tests/scope_model/tables.rs"]
+#[path = "../../tests/scope/tables.rs"]
 mod tables;
 
 use database::Database;

@@ -1,17 +1,15 @@
-//! Claims: a tenant says that a transfer is on its way, or an operator records that it was said. A
-//! claim moves nothing; it is what an operator holds against the bank's statement.
+//! Claims: a tenant announces a transfer, or an operator records that it was announced. A claim
+//! moves no money: an operator compares it with the bank's statement.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::transfer::{BankReference, BankTransfer, TransferError, checked_payer, checked_proof};
-use crate::change::Answer;
-use crate::change::RowChange;
-use crate::credit::WalletError;
+use super::claim_request::ClaimRequest;
+use super::transfer::{BankReference, BankTransfer};
+use crate::change::{Answer, RowChange, RowError};
 use crate::gate::{BillingAccess, Denial, Operator};
 use crate::id::{AccountId, UserId};
-use crate::money::Money;
 use crate::payment_method::PaymentMethod;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
@@ -20,105 +18,10 @@ use crate::right::Privilege;
 /// The most characters of the reason for a rejection.
 const MAX_REASON: usize = 500;
 
-/// What was claimed: the payer's own reference of a transfer, how much, from whom, and a proof.
-///
-/// ```
-/// let claim: bailiwick::bank_transfer::ClaimRequest = serde_json::from_str(r#"{
-///     "reference": "inv-7", "amount": { "amount": "49", "currency": "EUR" }, "payer": "Wayne Ltd",
-///     "proof": "https://wayne.example/receipts/7"
-/// }"#)?;
-/// assert_eq!(claim.reference().as_str(), "INV-7");
-/// assert!(serde_json::from_str::<bailiwick::bank_transfer::ClaimRequest>(r#"{ "reference": "" }"#).is_err());
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "ClaimText", into = "ClaimText")]
-pub struct ClaimRequest {
-    reference: BankReference,
-    amount: Money,
-    payer: String,
-    proof: String,
-}
-
-impl ClaimRequest {
-    /// Checks a claim's facts; the proof is an https address, or the SHA-256 digest of a document
-    /// in 64 lower-case hexadecimal digits.
-    ///
-    /// # Errors
-    /// [`TransferError::Payer`], then [`TransferError::Proof`].
-    pub fn new(
-        reference: BankReference,
-        amount: Money,
-        payer: &str,
-        proof: &str,
-    ) -> Result<Self, TransferError> {
-        Ok(Self {
-            reference,
-            amount,
-            payer: checked_payer(payer)?,
-            proof: checked_proof(proof)?,
-        })
-    }
-
-    /// The payer's reference, unique within the account, so that nobody can take another's.
-    pub fn reference(&self) -> &BankReference {
-        &self.reference
-    }
-
-    /// How much was sent.
-    pub fn amount(&self) -> Money {
-        self.amount
-    }
-
-    /// Who paid.
-    pub fn payer(&self) -> &str {
-        &self.payer
-    }
-
-    /// The proof that it was sent.
-    pub fn proof(&self) -> &str {
-        &self.proof
-    }
-}
-
-/// A claim as it is written down.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClaimText {
-    reference: BankReference,
-    amount: Money,
-    payer: String,
-    proof: String,
-}
-
-impl TryFrom<ClaimText> for ClaimRequest {
-    type Error = TransferError;
-
-    fn try_from(text: ClaimText) -> Result<Self, TransferError> {
-        Self::new(text.reference, text.amount, &text.payer, &text.proof)
-    }
-}
-
-impl From<ClaimRequest> for ClaimText {
-    fn from(facts: ClaimRequest) -> Self {
-        let ClaimRequest {
-            reference,
-            amount,
-            payer,
-            proof,
-        } = facts;
-        Self {
-            reference,
-            amount,
-            payer,
-            proof,
-        }
-    }
-}
-
-/// What became of a claim.
+/// The state of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum ClaimState {
     /// It waits for an operator.
     Submitted,
@@ -129,58 +32,59 @@ pub enum ClaimState {
         /// The bank's identifier of it.
         transaction: BankReference,
     },
-    /// It was turned down. It may be submitted again, with other facts too.
+    /// An operator turned it down. It may be submitted again, with other facts too.
     Rejected {
-        /// Why, for the tenant to read.
+        /// The reason, for the tenant to read.
         reason: String,
     },
 }
 
 /// A claim of an account: a row that is unique by (account, reference).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Claim {
-    /// The account that is to be credited.
+    /// The account to credit.
     pub account: AccountId,
-    /// What was claimed.
+    /// The facts that were claimed.
     pub facts: ClaimRequest,
     /// The person who submitted it; `None` for an API key.
     pub submitted_by: Option<UserId>,
-    /// When it was submitted last.
+    /// The latest time at which it was submitted.
     pub submitted_at: DateTime<Utc>,
-    /// What became of it.
+    /// Its state.
     pub state: ClaimState,
     /// The row's version: a change is written only over the version that it was made from.
     pub version: u64,
 }
 
-/// Why a claim is not taken, or not turned down.
+/// The reason why a claim is not taken, or not turned down.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ClaimError {
-    /// The operator lacks the privilege.
+    /// The operator lacks the privilege, or belongs to the account.
     #[error(transparent)]
     Denied(#[from] Denial),
     /// Bank transfers, or claims by tenants, are not enabled.
     #[error("payment by bank transfer is coming soon")]
     ComingSoon,
-    /// Nothing is claimed.
-    #[error("a claim is of more than nothing")]
+    /// The claimed amount is zero.
+    #[error("the claimed amount must be positive")]
     Nothing,
     /// The reference was used for a claim with other facts.
     #[error("the reference {0} was used before with other facts")]
     Conflict(BankReference),
     /// The claim was confirmed, so it cannot be turned down.
-    #[error("the claim was confirmed already")]
+    #[error("the claim was already confirmed")]
     Confirmed,
     /// The claim was turned down for another reason.
-    #[error("the claim was turned down already")]
+    #[error("the claim was already turned down for another reason")]
     Rejected,
-    /// A rejection tells the tenant why.
-    #[error("a reason has 1 to {MAX_REASON} characters")]
+    /// The reason for a rejection is empty or too long.
+    #[error("the reason for a rejection must have 1 to {MAX_REASON} characters")]
     Reason,
     /// The rows that were loaded do not belong together, or a version is exhausted.
     #[error(transparent)]
-    Row(#[from] WalletError),
+    Row(#[from] RowError),
 }
 
 impl Explained for ClaimError {
@@ -196,16 +100,17 @@ impl Explained for ClaimError {
 }
 
 impl Policy {
-    /// Takes a tenant's claim. A [`BillingAccess`] is enough, so an account that is locked for its
-    /// payment can claim it. The same claim again is the same claim; with other facts, its
-    /// reference is taken, unless it was turned down.
+    /// Takes a tenant's claim. A [`BillingAccess`] is enough, so an account that is locked until it
+    /// pays can claim a payment. The same claim again is answered with the first one. With other
+    /// facts its reference counts as taken, unless the earlier claim was turned down.
     ///
     /// `prior` is the account's claim of the same reference, if there is one. The change is written
     /// under UNIQUE (account, reference); a clash means: load again and ask again.
     ///
     /// # Errors
-    /// In this order: [`ClaimError::ComingSoon`], [`ClaimError::Nothing`],
-    /// [`ClaimError::Conflict`], [`ClaimError::Row`].
+    /// In this order: [`ClaimError::ComingSoon`], [`ClaimError::Nothing`], [`ClaimError::Row`] for
+    /// a claim of another account or reference, [`ClaimError::Conflict`], [`ClaimError::Row`] for
+    /// an exhausted version.
     pub fn submit_claim(
         &self,
         access: &BillingAccess,
@@ -216,11 +121,12 @@ impl Policy {
         if !self.takes_claims() {
             return Err(ClaimError::ComingSoon);
         }
+
         Claim::open(access.account_id(), access.user(), facts, prior, now)
     }
 
-    /// Records a claim that a tenant made in another way, by mail say. The operator was admitted
-    /// under [`Privilege::ConfirmPayments`] and belongs to another account.
+    /// Records a claim that a tenant made in another way, by mail for example. The operator was
+    /// admitted under [`Privilege::ConfirmPayments`] and belongs to another account.
     ///
     /// # Errors
     /// [`ClaimError::Denied`], then as [`submit_claim`](Self::submit_claim).
@@ -233,14 +139,17 @@ impl Policy {
         now: DateTime<Utc>,
     ) -> Result<Answer<RowChange<Claim>, Claim>, ClaimError> {
         operator.check_foreign(Privilege::ConfirmPayments, account)?;
+
         if !self.is_enabled(PaymentMethod::BankTransfer) {
             return Err(ClaimError::ComingSoon);
         }
+
         Claim::open(account, operator.user(), facts, prior, now)
     }
 }
 
 impl Claim {
+    /// Submits a claim, for the first time or in the place of one that was turned down.
     fn open(
         account: &AccountId,
         user: Option<&UserId>,
@@ -248,55 +157,75 @@ impl Claim {
         prior: Option<Self>,
         now: DateTime<Utc>,
     ) -> Result<Answer<RowChange<Self>, Self>, ClaimError> {
-        if facts.amount.is_zero() {
+        if facts.amount().is_zero() {
             return Err(ClaimError::Nothing);
         }
+
         let expected = match prior {
-            Some(prior)
-                if prior.account != *account || prior.facts.reference != facts.reference =>
-            {
-                return Err(WalletError::Mismatch.into());
-            }
-            Some(Self {
-                state: ClaimState::Rejected { .. },
-                version,
-                ..
-            }) => version,
-            Some(prior) if prior.facts == facts => return Ok(Answer::Replayed(prior)),
-            Some(_) => return Err(ClaimError::Conflict(facts.reference)),
             None => 0,
+            Some(prior) => {
+                prior.check_key(account, facts.reference())?;
+
+                match prior.state {
+                    // A claim that was turned down gives its reference free.
+                    ClaimState::Rejected { .. } => prior.version,
+                    _ if prior.facts == facts => return Ok(Answer::Replayed(prior)),
+                    _ => return Err(ClaimError::Conflict(facts.reference().clone())),
+                }
+            }
         };
-        let claim = Self {
+
+        let claim = RowChange::next(expected, "claim", |version| Self {
             account: account.clone(),
             facts,
             submitted_by: user.cloned(),
             submitted_at: now,
             state: ClaimState::Submitted,
-            version: expected.checked_add(1).ok_or(WalletError::AmountOverflow)?,
-        };
-        Ok(Answer::Fresh(RowChange::update(expected, claim)))
+            version,
+        })?;
+        Ok(Answer::Fresh(claim))
+    }
+
+    /// Checks that this is the row of the unique key that the host was to load.
+    fn check_key(&self, account: &AccountId, reference: &BankReference) -> Result<(), RowError> {
+        let left = "claim";
+        if self.account != *account {
+            let right = "account";
+            return Err(RowError::Mismatch { left, right });
+        }
+        if self.facts.reference() != reference {
+            let right = "reference";
+            return Err(RowError::Mismatch { left, right });
+        }
+
+        Ok(())
     }
 
     /// Turns a claim down, and tells the tenant why. Repeated, it changes nothing. The operator was
     /// admitted under [`Privilege::ConfirmPayments`] and belongs to another account.
     ///
     /// # Errors
-    /// In this order: [`ClaimError::Denied`], [`ClaimError::Reason`], then
-    /// [`ClaimError::Rejected`] for another reason, [`ClaimError::Confirmed`].
+    /// In this order: [`ClaimError::Denied`], [`ClaimError::Reason`], then by the claim's state
+    /// [`ClaimError::Rejected`] for another reason, [`ClaimError::Confirmed`], or
+    /// [`ClaimError::Row`] for an exhausted version.
     pub fn reject(
         self,
         operator: &Operator,
         reason: &str,
     ) -> Result<Answer<RowChange<Self>, Self>, ClaimError> {
         operator.check_foreign(Privilege::ConfirmPayments, &self.account)?;
+
         let reason = reason.trim();
         if reason.is_empty() || reason.chars().count() > MAX_REASON {
             return Err(ClaimError::Reason);
         }
+
         match &self.state {
-            ClaimState::Submitted => Ok(Answer::Fresh(self.into_state(ClaimState::Rejected {
-                reason: reason.to_owned(),
-            })?)),
+            ClaimState::Submitted => {
+                let reason = reason.to_owned();
+                let rejected = self.into_state(ClaimState::Rejected { reason })?;
+                Ok(Answer::Fresh(rejected))
+            }
             ClaimState::Rejected { reason: before } if before == reason => {
                 Ok(Answer::Replayed(self))
             }
@@ -305,32 +234,19 @@ impl Claim {
         }
     }
 
-    /// The transfer that it announced arrived.
-    pub(super) fn confirm(self, transfer: &BankTransfer) -> Result<RowChange<Self>, WalletError> {
-        let (receiving_account, transaction) = (
-            transfer.receiving_account().clone(),
-            transfer.transaction().clone(),
-        );
+    /// Marks the claim as answered by a transfer that arrived.
+    pub(super) fn confirm(self, transfer: &BankTransfer) -> Result<RowChange<Self>, RowError> {
         self.into_state(ClaimState::Confirmed {
-            receiving_account,
-            transaction,
+            receiving_account: transfer.receiving_account().clone(),
+            transaction: transfer.transaction().clone(),
         })
     }
 
-    fn into_state(self, state: ClaimState) -> Result<RowChange<Self>, WalletError> {
-        let (expected, next) = (
-            self.version,
-            self.version
-                .checked_add(1)
-                .ok_or(WalletError::AmountOverflow)?,
-        );
-        Ok(RowChange::update(
-            expected,
-            Self {
-                state,
-                version: next,
-                ..self
-            },
-        ))
+    fn into_state(self, state: ClaimState) -> Result<RowChange<Self>, RowError> {
+        RowChange::next(self.version, "claim", |version| Self {
+            state,
+            version,
+            ..self
+        })
     }
 }

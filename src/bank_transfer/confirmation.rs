@@ -4,71 +4,32 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::allotment::{Paid, paid_account, pay};
-use super::claim::{Claim, ClaimState};
+use super::allotment::{Paid, Split, paid_account, pay};
+use super::claim::Claim;
 use super::deposit::Deposit;
-use super::transfer::{BankReference, BankTransfer};
-use crate::account::{Account, AccountStatus};
-use crate::change::Answer;
-use crate::change::RowChange;
-use crate::credit::{DueGrant, GrantTerms, WalletError};
-use crate::gate::{Denial, Operator};
-use crate::id::{AccountId, PlanId, SubscriptionId, UserId};
-use crate::money::{Credits, Money};
+use super::error::ConfirmError;
+use super::record::ConfirmedTransfer;
+use super::rows::check_rows;
+use super::transfer::BankTransfer;
+use crate::account::Account;
+use crate::change::{Answer, RowChange, RowError};
+use crate::credit::{DueGrant, GrantTerms};
+use crate::gate::Operator;
+use crate::id::{AccountId, PlanId};
+use crate::money::Money;
 use crate::payment_method::PaymentMethod;
-use crate::payment_method::Provider;
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::problem::{Code, Explained};
 use crate::right::Privilege;
-use crate::subscription::{Refusal, Subscription, Transition};
+use crate::subscription::{Subscription, Transition};
 
-/// A confirmed transfer: a row of the registry that is unique by (receiving account, transaction)
-/// over all tenants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConfirmedTransfer {
-    /// The transfer.
-    pub transfer: BankTransfer,
-    /// The account that was credited.
-    pub account: AccountId,
-    /// The subscription that was paid.
-    pub subscription: Option<SubscriptionId>,
-    /// How many periods it opened: none where the price is not reached yet.
-    pub periods: u32,
-    /// The end of the last of them, if the subscription has any.
-    pub paid_until: Option<DateTime<Utc>>,
-    /// What of the account's money those periods cost: more than the transfer where it completes a
-    /// part that came before.
-    pub applied: Money,
-    /// What is above the price and neither kept as a deposit nor given back yet.
-    pub noted: Money,
-    /// The subscription that a provider ran until then, by its identifier: end it there once this
-    /// is written, or the provider goes on charging. What it charges all the same is recorded, and
-    /// brings nothing.
-    pub ends_at_provider: Option<(Provider, String)>,
-    /// The credits that it brought, in all.
-    pub credits: Credits,
-    /// The keys of their grants.
-    pub grants: Vec<Arc<str>>,
-    /// What was given back of it so far.
-    pub refunded: Money,
-    /// The part of that which had paid for a period.
-    pub taken_back: Money,
-    /// The operator's own account.
-    pub confirmed_by_account: AccountId,
-    /// The person who confirmed it.
-    pub confirmed_by: Option<UserId>,
-    /// When it was confirmed.
-    pub confirmed_at: DateTime<Utc>,
-    /// The row's version. It changes with a refund.
-    pub version: u64,
-}
-
-/// What the host loads before it confirms a transfer, in one transaction.
+/// The rows that a host loads before it confirms a transfer, in one transaction.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
 pub struct TransferFacts {
     /// The account to credit.
     pub account: Account,
@@ -99,180 +60,90 @@ pub struct TransferChange {
 }
 
 impl TransferChange {
-    /// The account to update.
+    /// Returns the account to update.
     pub fn account(&self) -> &RowChange<Account> {
         &self.account
     }
 
-    /// The account's plan from now on: another than before where a change was pending and is paid
-    /// now.
+    /// Returns the account's plan from now on: another than before where a change was pending and
+    /// is paid now.
     pub fn plan(&self) -> &PlanId {
         &self.plan
     }
 
-    /// The subscription to update.
+    /// Returns the subscription to update.
     pub fn subscription(&self) -> Option<&RowChange<Subscription>> {
         self.subscription.as_ref()
     }
 
-    /// The deposit to insert or update, under UNIQUE (account).
+    /// Returns the deposit to insert or update, under UNIQUE (account).
     pub fn deposit(&self) -> Option<&RowChange<Deposit>> {
         self.deposit.as_ref()
     }
 
-    /// The claim to update.
+    /// Returns the claim to update.
     pub fn claim(&self) -> Option<&RowChange<Claim>> {
         self.claim.as_ref()
     }
 
-    /// The credits to grant: see [`DueGrant`].
+    /// Returns the credits to grant: see [`DueGrant`].
     pub fn grants(&self) -> &[DueGrant] {
         &self.grants
     }
 
-    /// The row to insert into the registry, under UNIQUE (receiving account, transaction). A clash
-    /// means: load again and ask again.
+    /// Returns the row to insert into the registry, under UNIQUE (receiving account, transaction).
+    /// A clash means: load again and ask again.
     pub fn record(&self) -> &ConfirmedTransfer {
         &self.record
     }
 }
 
-/// Why a transfer is not confirmed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ConfirmError {
-    /// The operator lacks the privilege, or the account is closed or of unknown standing.
-    #[error(transparent)]
-    Denied(#[from] Denial),
-    /// Bank transfer is not enabled.
-    #[error("payment by bank transfer is coming soon")]
-    ComingSoon,
-    /// The same transfer was confirmed for another account, or with other facts.
-    #[error(
-        "the transfer {transaction} to {receiving_account} was confirmed before with other facts"
-    )]
-    Conflict {
-        /// The account that received it.
-        receiving_account: BankReference,
-        /// The bank's identifier of it.
-        transaction: BankReference,
-    },
-    /// The transfer is in another currency than the plan's price.
-    #[error("the transfer is {amount}, and the plan costs {price}: the currencies differ")]
-    Currency {
-        /// What arrived.
-        amount: Money,
-        /// What the plan costs.
-        price: Money,
-    },
-    /// The account's deposit is in another currency than the plan's price: give it back first.
-    #[error(
-        "the account's deposit is {deposit}, and the plan costs {price}: the currencies differ"
-    )]
-    DepositCurrency {
-        /// What the account has paid before.
-        deposit: Money,
-        /// What the plan costs.
-        price: Money,
-    },
-    /// Nothing arrived.
-    #[error("a transfer is of more than nothing")]
-    Nothing,
-    /// The claim is another account's, or was answered by another transfer.
-    #[error("the claim is not one that this transfer answers")]
-    ClaimMismatch,
-    /// The plan needs a subscription and the account has none.
-    #[error("the plan needs a subscription, and the account has none")]
-    SubscriptionMissing,
-    /// The plan that was loaded is not the one to pay for (see [`Subscription::next_plan`]), or a
-    /// subscription to another plan stands in the way.
-    #[error("the plan is not the one that the next payment is for")]
-    PlanMismatch,
-    /// The subscription's status does not allow a payment.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The rows that were loaded do not belong together, or a version is exhausted.
-    #[error(transparent)]
-    Wallet(#[from] WalletError),
-}
-
-impl Explained for ConfirmError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Denied(denial) => denial.code(),
-            Self::ComingSoon => Code::PaymentMethodComingSoon,
-            Self::Conflict { .. } => Code::TransferConflict,
-            Self::Currency { .. } | Self::DepositCurrency { .. } => Code::CurrencyMismatch,
-            Self::Nothing => Code::TransferInvalid,
-            Self::ClaimMismatch => Code::ClaimConflict,
-            Self::SubscriptionMissing => Code::SubscriptionMissing,
-            Self::PlanMismatch => Code::PlanMismatch,
-            Self::Refused(refusal) => refusal.code(),
-            Self::Wallet(error) => error.code(),
-        }
-    }
-}
-
 impl Policy {
-    /// Confirms that a bank transfer arrived: the account's standing, its subscription's next
-    /// period, the credits of the plan, and the registry's row change together. The same facts
-    /// again give the same answer and change nothing.
+    /// Confirms that a bank transfer arrived: the account's status, its subscription's next period,
+    /// the credits of the plan, and the registry's row change together. The same facts again give
+    /// the same answer and change nothing.
     ///
-    /// What arrives adds to the account's deposit. Below the plan's price it is recorded and kept;
-    /// the transfer with which the sum reaches the price opens the period. What is above goes as
-    /// the policy's [`Overpayment`](crate::policy::Overpayment) says. A suspension for an overdue
-    /// payment is lifted by a period that is paid; one for any other cause stays, and the payment
-    /// counts all the same. The period continues the last one if the payment comes while tenants
-    /// are still admitted, slack and grace included, so that no service is free. What time had made
-    /// due for the subscription is carried out first.
+    /// The money adds to the account's deposit. Below the plan's price it is recorded and kept; the
+    /// transfer with which the sum reaches the price opens the period. The policy's
+    /// [`Overpayment`](crate::policy::Overpayment) decides about the part above the price. A period
+    /// that is paid lifts a suspension for an overdue payment; one for any other cause stays, and
+    /// the payment counts all the same. The period continues the last one if the payment comes
+    /// while tenants are still admitted, slack and grace included, so that no service is free. All
+    /// that time had made due for the subscription is carried out first.
     ///
-    /// On a plan that needs no subscription, the transfer tops up: the plan's credits, or what the
-    /// policy says instead, for ever.
+    /// On a plan that needs no subscription, the transfer tops up: it brings the plan's credits, or
+    /// the number that the policy names instead, and they never expire.
     ///
     /// # Errors
-    /// In this order: [`ConfirmError::Denied`], [`ConfirmError::Conflict`], then what the rows say,
-    /// [`ConfirmError::ComingSoon`], the currencies, [`ConfirmError::Nothing`], and what the
-    /// subscription refuses.
+    /// In this order: [`ConfirmError::Denied`] for the operator, [`ConfirmError::Conflict`]; for
+    /// the rows [`ConfirmError::Denied`], [`ConfirmError::Row`], [`ConfirmError::ClaimMismatch`],
+    /// [`ConfirmError::PlanMismatch`]; [`ConfirmError::ComingSoon`], [`ConfirmError::Currency`],
+    /// [`ConfirmError::Nothing`], [`ConfirmError::DepositCurrency`]; for the subscription
+    /// [`ConfirmError::SubscriptionMissing`], [`ConfirmError::PlanMismatch`],
+    /// [`ConfirmError::Refused`]; and [`ConfirmError::Row`] for a version or a sum.
     ///
     /// ```
-    /// # use bailiwick::{Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, admit};
-    /// # use bailiwick::account::AccountStatus;
-    /// # use bailiwick::bank_transfer::{BankTransfer, TransferFacts};
-    /// # use bailiwick::change::Answer;
-    /// # use bailiwick::money::Currency;
-    /// # use bailiwick::payment_method::PaymentMethod;
-    /// # use bailiwick::period::Interval;
-    /// # use bailiwick::right::{Privilege, Privileges};
-    /// # use bailiwick::subscription::SubscriptionStatus;
-    /// # use std::sync::Arc;
-    /// # let now = "2027-06-01T00:00:00Z".parse()?;
-    /// # let plan = Arc::new(Plan {
-    /// #     id: 3.into(), active: true, price: Money::new("49".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
-    /// #     credits_per_month: Credits::whole(500), needs_subscription: true, quotas: [].into(), concurrency: [].into(),
-    /// # });
-    /// # let method = PaymentMethod::BankTransfer;
-    /// # let account = |id: i64, privileges| Account {
-    /// #     id: id.into(), status: AccountStatus::PendingPayment, payment_method: method, version: 1, privileges,
-    /// # };
-    /// # let (subscription, privilege) = (Subscription::new(9.into(), 7.into(), 3.into(), method, now), Privilege::ConfirmPayments);
-    /// # let privileges = Privileges::from_iter([privilege]);
-    /// # let staff = Account { status: AccountStatus::Active, ..account(1, privileges) };
-    /// # let staff = Tenant { account: staff, plan: None, subscription: None, sites: [].into() };
-    /// # let clerk = Evidence::Verified(Principal::session(2.into()).of_account(1.into()).with_privileges(privileges));
-    /// # let operator = admit(Route::Operator(privilege), &clerk, Some(&staff), now).into_result()?.into_operator()?;
-    /// # let account = account(7, Privileges::NONE);
-    /// let amount = Money::new("49".parse()?, Currency::EUR)?;
-    /// let proof = "https://bank.example/statements/1";
-    /// let transfer = BankTransfer::new("DE0212030000".parse()?, "tx-1".parse()?, amount, "Wayne Ltd", proof)?;
+    /// use bailiwick::Policy;
+    /// use bailiwick::bank_transfer::{BankTransfer, ConfirmError, TransferFacts};
+    /// use bailiwick::change::Answer;
+    /// use bailiwick::gate::Operator;
+    /// use chrono::{DateTime, Utc};
     ///
-    /// // The host loads these in one transaction, `prior` by the transfer's receiving account and transaction.
-    /// let facts = TransferFacts { account, plan, subscription: Some(subscription), deposit: None, claim: None, prior: None };
-    /// let Answer::Fresh(change) = Policy::default().confirm_bank_transfer(&operator, &transfer, facts, now)? else { return Ok(()) };
-    /// // It writes them, and grants the credits, in the same transaction.
-    /// assert_eq!(change.account().row().status, AccountStatus::Active);
-    /// assert_eq!(change.subscription().map(|change| change.row().status), Some(SubscriptionStatus::Active));
-    /// assert_eq!(change.grants().len(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// fn confirm(
+    ///     policy: &Policy,
+    ///     operator: &Operator,
+    ///     transfer: &BankTransfer,
+    ///     facts: TransferFacts,
+    ///     now: DateTime<Utc>,
+    /// ) -> Result<(), ConfirmError> {
+    ///     match policy.confirm_bank_transfer(operator, transfer, facts, now)? {
+    ///         // Write every part of the change and grant its credits, in one transaction.
+    ///         Answer::Fresh(change) => println!("{} periods", change.record().periods),
+    ///         // It was confirmed before: write nothing.
+    ///         Answer::Replayed(record) => println!("confirmed at {}", record.confirmed_at),
+    ///     }
+    ///     Ok(())
+    /// }
     /// ```
     pub fn confirm_bank_transfer(
         &self,
@@ -291,129 +162,142 @@ impl Policy {
         } = facts;
         operator.check_foreign(Privilege::ConfirmPayments, &account.id)?;
 
-        let paid_for = subscription
-            .as_ref()
-            .filter(|_| plan.needs_subscription)
-            .map(|subscription| &subscription.id);
+        let subscription = subscription.as_ref();
+        let paid_for = subscription.filter(|_| plan.needs_subscription);
+        // Before all else, so that a repeated request is answered alike whatever has changed since.
         if let Some(prior) = prior {
-            let same = prior.transfer.is_of(transfer)
-                && prior.account == account.id
-                && prior.subscription.as_ref() == paid_for;
-            return if same {
+            let subscription = paid_for.map(|subscription| &subscription.id);
+            return if prior.is_of(transfer, &account.id, subscription) {
                 Ok(Answer::Replayed(prior))
             } else {
                 Err(ConfirmError::conflict(transfer))
             };
         }
-        check_rows(
-            &account,
-            subscription.as_ref(),
-            deposit.as_ref(),
-            claim.as_ref(),
-        )?;
-        // On a plan that needs none, a subscription must be of no account: ended, or of this very
-        // plan.
-        let in_the_way = |paid: &Subscription| {
-            !plan.needs_subscription && !paid.is_terminal() && paid.plan != plan.id
-        };
-        if subscription.as_ref().is_some_and(in_the_way) {
-            return Err(ConfirmError::PlanMismatch);
-        }
-        let subscription = subscription.filter(|_| plan.needs_subscription);
+
+        check_rows(&account, subscription, deposit.as_ref(), claim.as_ref())?;
+        check_top_up(&plan, subscription)?;
+        // After the replay: a transfer that was confirmed stays so, whatever is enabled now.
         if !self.is_enabled(PaymentMethod::BankTransfer) {
             return Err(ConfirmError::ComingSoon);
         }
+
         let split = self.split(&plan, transfer.amount(), deposit.as_ref())?;
-        let mut paid = Paid::default();
-        match &subscription {
-            Some(subscription) => {
-                let due = self.advance_subscription(subscription, now).pop();
-                let last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
-                let payment = self.payment(&plan, Some(transfer.transaction().to_string()));
-                paid = pay(subscription, last, &plan, &payment, split.periods, now)?;
-            }
+        let paid = match paid_for {
+            Some(paid_for) => self.pay_due(paid_for, &plan, transfer, split.periods, now)?,
             None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
-            None => {
-                let credits = self.top_up_credits.unwrap_or(plan.credits_per_month);
-                let credits = credits
-                    .checked_mul(split.periods)
-                    .ok_or(WalletError::AmountOverflow)?;
-                paid.grants.extend(DueGrant::new(
-                    transfer.cause(&account.id),
-                    GrantTerms::forever(credits),
-                ));
-            }
-        }
-        let record = ConfirmedTransfer {
-            transfer: transfer.clone(),
-            account: account.id.clone(),
-            subscription: subscription
-                .as_ref()
-                .map(|subscription| subscription.id.clone()),
-            periods: split.periods,
-            paid_until: paid.until,
-            applied: split.applied,
-            noted: split.noted,
-            ends_at_provider: subscription
-                .as_ref()
-                .filter(|_| split.periods > 0)
-                .and_then(Subscription::run_by),
-            credits: DueGrant::total(&paid.grants).ok_or(WalletError::AmountOverflow)?,
-            grants: paid.grants.iter().map(|due| due.key().into()).collect(),
-            refunded: Money::zero(transfer.amount().currency()),
-            taken_back: Money::zero(transfer.amount().currency()),
-            confirmed_by_account: operator.account_id().clone(),
-            confirmed_by: operator.user().cloned(),
-            confirmed_at: now,
-            version: 1,
+            None => self.top_up(&account.id, &plan, transfer, split.periods)?,
         };
-        let now_paid = paid.subscription.as_ref().or(subscription.as_ref());
+        let record = record(
+            operator,
+            transfer,
+            &account.id,
+            paid_for,
+            &split,
+            &paid,
+            now,
+        )?;
+
+        let after = paid.subscription.as_ref().map(RowChange::row).or(paid_for);
+        let plan_id = after.map_or(&plan.id, |subscription| &subscription.plan);
         Ok(Answer::Fresh(TransferChange {
-            plan: now_paid
-                .map_or(&plan.id, |subscription| &subscription.plan)
-                .clone(),
-            deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept),
-            claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
+            plan: plan_id.clone(),
             account: paid_account(&account, split.periods > 0)?,
-            subscription: subscription
-                .zip(paid.subscription)
-                .map(|(before, after)| RowChange::update(before.version, after)),
+            subscription: paid.subscription,
+            deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept)?,
+            claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
             grants: paid.grants,
             record,
         }))
     }
-}
 
-impl ConfirmError {
-    fn conflict(transfer: &BankTransfer) -> Self {
-        Self::Conflict {
-            receiving_account: transfer.receiving_account().clone(),
-            transaction: transfer.transaction().clone(),
-        }
+    /// Opens the periods that a transfer pays for, after all that time has made due.
+    fn pay_due(
+        &self,
+        subscription: &Subscription,
+        plan: &Plan,
+        transfer: &BankTransfer,
+        periods: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Paid, ConfirmError> {
+        // No payment depends on whether a job ran in time: its last transition is as good as all.
+        let due = self.advance_subscription(subscription, now).pop();
+        let last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
+        let payment = self.recorded_payment(plan, Some(transfer.transaction().to_string()));
+
+        pay(subscription, last, plan, &payment, periods, now)
+    }
+
+    /// Makes the credits due that a transfer brings without a subscription.
+    fn top_up(
+        &self,
+        account: &AccountId,
+        plan: &Plan,
+        transfer: &BankTransfer,
+        periods: u32,
+    ) -> Result<Paid, RowError> {
+        let credits = self
+            .top_up_credits
+            .unwrap_or(plan.credits_per_month)
+            .checked_mul(periods)
+            .ok_or(RowError::Overflow {
+                of: "credits of the transfer",
+            })?;
+        let due = DueGrant::new(transfer.cause(account), GrantTerms::forever(credits));
+
+        Ok(Paid {
+            grants: due.into_iter().collect(),
+            ..Paid::default()
+        })
     }
 }
 
-/// The rows belong together, and the account may pay.
-pub(super) fn check_rows(
-    account: &Account,
+/// Checks that no subscription stands in the way of a top-up: on a plan that needs none, there is
+/// none, it has ended, or it is to this very plan.
+fn check_top_up(plan: &Plan, subscription: Option<&Subscription>) -> Result<(), ConfirmError> {
+    let is_in_the_way =
+        |subscription: &Subscription| !subscription.is_terminal() && subscription.plan != plan.id;
+
+    if !plan.needs_subscription && subscription.is_some_and(is_in_the_way) {
+        Err(ConfirmError::PlanMismatch)
+    } else {
+        Ok(())
+    }
+}
+
+/// Makes the registry's row of a transfer.
+fn record(
+    operator: &Operator,
+    transfer: &BankTransfer,
+    account: &AccountId,
     subscription: Option<&Subscription>,
-    deposit: Option<&Deposit>,
-    claim: Option<&Claim>,
-) -> Result<(), ConfirmError> {
-    match account.status {
-        AccountStatus::Closed => return Err(Denial::AccountClosed.into()),
-        AccountStatus::Unknown => return Err(Denial::AccountStatusUnknown.into()),
-        AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {}
-    }
-    let foreign = subscription.is_some_and(|subscription| subscription.account != account.id)
-        || deposit.is_some_and(|deposit| deposit.account != account.id);
-    if foreign {
-        return Err(WalletError::Mismatch.into());
-    }
-    match claim {
-        Some(claim) if claim.account != account.id || claim.state != ClaimState::Submitted => {
-            Err(ConfirmError::ClaimMismatch)
-        }
-        _ => Ok(()),
-    }
+    split: &Split,
+    paid: &Paid,
+    now: DateTime<Utc>,
+) -> Result<ConfirmedTransfer, RowError> {
+    let zero = Money::zero(transfer.amount().currency());
+    let credits = DueGrant::total(&paid.grants).ok_or(RowError::Overflow {
+        of: "credits of the transfer",
+    })?;
+
+    Ok(ConfirmedTransfer {
+        transfer: transfer.clone(),
+        account: account.clone(),
+        subscription: subscription.map(|subscription| subscription.id.clone()),
+        periods: split.periods,
+        paid_until: paid.until,
+        applied: split.applied,
+        noted: split.noted,
+        // A part of a price leaves the provider in charge.
+        ends_at_provider: subscription
+            .filter(|_| split.periods > 0)
+            .and_then(Subscription::run_by),
+        credits,
+        grants: paid.grants.iter().map(|due| due.key().into()).collect(),
+        refunded: zero,
+        taken_back: zero,
+        confirmed_by_account: operator.account_id().clone(),
+        confirmed_by: operator.user().cloned(),
+        confirmed_at: now,
+        version: 1,
+    })
 }

@@ -1,4 +1,4 @@
-//! A bank transfer as it stands on a statement: its facts, checked, in one form.
+//! A bank transfer as it stands on a statement: its facts, checked and in one form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,18 +15,26 @@ use crate::problem::{Code, Explained};
 
 /// The most characters of a bank's reference.
 const MAX_REFERENCE: usize = 64;
+
 /// The most characters of a payer's name or of a proof's address.
 const MAX_TEXT: usize = 500;
 
-/// A bank's own identifier of a transaction or of an account: 1 to 64 printable ASCII characters,
-/// without spaces and in upper case, so that one transfer is one, whether an account is typed as
-/// `DE02 1203 0000` or as `de0212030000`.
+/// An identifier of a transaction or an account at a bank: 1 to 64 printable ASCII characters.
+/// Spaces are removed and letters are in upper case, so that a transfer is not counted twice
+/// because an account was typed in another way.
+///
+/// ```
+/// use bailiwick::bank_transfer::{BankReference, TransferError};
+///
+/// let typed: Result<BankReference, TransferError> = "de02 1203 0000".parse();
+/// assert_eq!(typed.map(String::from), Ok("DE0212030000".to_owned()));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BankReference(Arc<str>);
 
 impl BankReference {
-    /// The reference in its one form.
+    /// Returns the reference in its one form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -36,13 +44,15 @@ impl FromStr for BankReference {
     type Err = TransferError;
 
     fn from_str(text: &str) -> Result<Self, TransferError> {
+        // Statements print an account in groups of four.
         let text: String = text.split(' ').collect();
         if text.is_empty()
             || text.len() > MAX_REFERENCE
-            || !text.bytes().all(|b| b.is_ascii_graphic())
+            || !text.bytes().all(|byte| byte.is_ascii_graphic())
         {
             return Err(TransferError::Reference);
         }
+
         Ok(Self(text.to_ascii_uppercase().into()))
     }
 }
@@ -73,17 +83,20 @@ impl fmt::Debug for BankReference {
     }
 }
 
-/// Why a transfer's facts are not sound.
+/// The fact of a claim or a transfer that is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TransferError {
     /// A bank's reference is malformed.
-    #[error("a bank's reference has 1 to {MAX_REFERENCE} printable ASCII characters")]
+    #[error("the bank's reference must have 1 to {MAX_REFERENCE} printable ASCII characters")]
     Reference,
-    /// The payer's name is empty or too long.
-    #[error("the payer's name has 1 to {MAX_TEXT} characters")]
+    /// The payer's name is empty, too long, or holds a control character.
+    #[error("the payer's name must have 1 to {MAX_TEXT} characters, and no control characters")]
     Payer,
     /// The proof is neither an address nor a digest.
-    #[error("a proof is an https address or a SHA-256 digest of 64 lower-case hexadecimal digits")]
+    #[error(
+        "the proof must be an https address of at most {MAX_TEXT} characters, or a SHA-256 digest of 64 lower-case hexadecimal digits"
+    )]
     Proof,
 }
 
@@ -106,8 +119,8 @@ pub struct BankTransfer {
 
 impl BankTransfer {
     /// Checks the facts of a transfer: the account that received it, the bank's identifier of it,
-    /// how much, from whom, and the proof: an https address, or the SHA-256 digest of a document in
-    /// 64 lower-case hexadecimal digits.
+    /// the amount, the payer, and the proof. The proof is an https address, or the SHA-256 digest
+    /// of a document in 64 lower-case hexadecimal digits.
     ///
     /// # Errors
     /// [`TransferError::Payer`], then [`TransferError::Proof`].
@@ -118,7 +131,9 @@ impl BankTransfer {
         payer: &str,
         proof: &str,
     ) -> Result<Self, TransferError> {
-        let (payer, proof) = (checked_payer(payer)?, checked_proof(proof)?);
+        let payer = checked_payer(payer)?;
+        let proof = checked_proof(proof)?;
+
         Ok(Self {
             receiving_account,
             transaction,
@@ -128,14 +143,16 @@ impl BankTransfer {
         })
     }
 
-    /// Whether both are the same transfer with the same amount, whatever else is written about it.
+    /// Returns whether both are the same transfer with the same amount, whatever their payers and
+    /// proofs.
     pub(super) fn is_of(&self, other: &Self) -> bool {
+        // Two operators may write a payer's name in two ways, and link two proofs.
         self.receiving_account == other.receiving_account
             && self.transaction == other.transaction
             && self.amount == other.amount
     }
 
-    /// The cause of the credits that it brings without a subscription.
+    /// Names the cause of the credits that it brings without a subscription.
     pub(super) fn cause(&self, account: &AccountId) -> Cause {
         Cause::bank_transfer(
             account,
@@ -144,51 +161,55 @@ impl BankTransfer {
         )
     }
 
-    /// The account of the service that received the money.
+    /// Returns the account of the service that received the money.
     pub fn receiving_account(&self) -> &BankReference {
         &self.receiving_account
     }
 
-    /// The bank's identifier of the transaction. With the receiving account it is unique over all
-    /// tenants.
+    /// Returns the bank's identifier of the transaction. With the receiving account it is unique
+    /// over all tenants.
     pub fn transaction(&self) -> &BankReference {
         &self.transaction
     }
 
-    /// How much arrived.
+    /// Returns the amount that arrived.
     pub fn amount(&self) -> Money {
         self.amount
     }
 
-    /// Who paid.
+    /// Returns the payer's name.
     pub fn payer(&self) -> &str {
         &self.payer
     }
 
-    /// The proof that it arrived.
+    /// Returns the proof that the money arrived.
     pub fn proof(&self) -> &str {
         &self.proof
     }
 }
 
-/// A payer's name, without the space around it.
+/// Returns a payer's name without the space around it, if it is sound.
 pub(super) fn checked_payer(payer: &str) -> Result<String, TransferError> {
     let payer = payer.trim();
-    let sound =
+    let is_sound =
         !payer.is_empty() && payer.chars().count() <= MAX_TEXT && !payer.contains(char::is_control);
-    if sound {
+
+    if is_sound {
         Ok(payer.to_owned())
     } else {
         Err(TransferError::Payer)
     }
 }
 
-/// A proof: an https address, or a SHA-256 digest.
+/// Returns a proof, if it is an https address or a SHA-256 digest.
 pub(super) fn checked_proof(proof: &str) -> Result<String, TransferError> {
     let is_digest = read_digest(proof).is_some();
     let is_address = proof.strip_prefix("https://").is_some_and(|rest| {
-        !rest.is_empty() && proof.len() <= MAX_TEXT && rest.bytes().all(|b| b.is_ascii_graphic())
+        !rest.is_empty()
+            && proof.len() <= MAX_TEXT
+            && rest.bytes().all(|byte| byte.is_ascii_graphic())
     });
+
     if is_digest || is_address {
         Ok(proof.to_owned())
     } else {
@@ -196,7 +217,7 @@ pub(super) fn checked_proof(proof: &str) -> Result<String, TransferError> {
     }
 }
 
-/// A transfer as it is written down.
+/// The stored form of a transfer.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TransferText {
@@ -223,6 +244,7 @@ impl TryFrom<TransferText> for BankTransfer {
 
 impl From<BankTransfer> for TransferText {
     fn from(transfer: BankTransfer) -> Self {
+        // Without `..`, a new field cannot be left unstored.
         let BankTransfer {
             receiving_account,
             transaction,
@@ -230,6 +252,7 @@ impl From<BankTransfer> for TransferText {
             payer,
             proof,
         } = transfer;
+
         Self {
             receiving_account,
             transaction,

@@ -12,7 +12,7 @@ use crate::problem::{Code, Explained};
 /// The longest idempotency key, in characters.
 const MAX_LENGTH: usize = 255;
 
-/// Why a text is no idempotency key.
+/// The error of a text that is no idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an idempotency key has 1 to {MAX_LENGTH} printable ASCII characters without spaces")]
 pub struct IdempotencyKeyError;
@@ -25,12 +25,19 @@ impl Explained for IdempotencyKeyError {
 
 /// A client's name for one request, so that sending it again does nothing twice
 /// (draft-ietf-httpapi-idempotency-key-header): 1 to 255 printable ASCII characters without spaces.
+///
+/// ```
+/// use bailiwick::credit::IdempotencyKey;
+///
+/// assert!("request-1".parse::<IdempotencyKey>().is_ok());
+/// assert!("request 1".parse::<IdempotencyKey>().is_err());
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IdempotencyKey(Arc<str>);
 
 impl IdempotencyKey {
-    /// The key's text.
+    /// Returns the key's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,7 +49,8 @@ impl FromStr for IdempotencyKey {
     fn from_str(text: &str) -> Result<Self, IdempotencyKeyError> {
         let sound = !text.is_empty()
             && text.len() <= MAX_LENGTH
-            && text.bytes().all(|b| b.is_ascii_graphic());
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+
         if sound {
             Ok(Self(text.into()))
         } else {

@@ -4,17 +4,20 @@ use std::marker::PhantomData;
 
 use sea_query::{Expr, Func, Query};
 
-use super::bounds::{Bounds, Rows};
-use super::column::{Column, Place};
+use super::bounds::Bounds;
+use super::column::Column;
+use super::dialect::Dialect;
+use super::error::BuildError;
 use super::filter::{Filter, Sort};
 use super::frame::Frame;
-use super::marker::{NoOutput, Of, Ready};
-use super::prepared::Bound;
-use super::reference::Reachable;
+use super::marker::{Bound, NoOutput, Of, Ready};
+use super::operand::{Operand, Term};
+use super::path::Place;
 use super::render::{Rendered, Renderer};
-use super::statement::{BuildError, Dialect};
+use super::role::Reachable;
+use super::rows::Rows;
 use super::table::Table;
-use super::value::{ColumnValue, Comparable, Operand, Rankable, Summable, Term, ValueKind};
+use super::value::{ColumnValue, Comparable, Rankable, Summable, ValueKind};
 
 /// A `SELECT` of aggregates of rows in scope, in the order in which they are asked for: one row, or
 /// one for each group of [`by`](Self::by), first the columns of the group, then the aggregates.

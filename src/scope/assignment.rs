@@ -5,10 +5,11 @@ use sea_query::{Expr, ExprTrait, Func, IntoIden, Query, ReturningClause, SelectS
 
 use super::bounds::Target;
 use super::column::Column;
+use super::error::BuildError;
+use super::operand::{Operand, Term};
 use super::render::{Renderer, conjoin, constant};
-use super::statement::BuildError;
 use super::table::{KeyColumn, Reference, Schema, Table};
-use super::value::{ColumnValue, Operand, Term, ValueKind};
+use super::value::{ColumnValue, ValueKind};
 
 /// A column that a statement sets.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::filter::{Filter, Node};
 use super::table::{Schema, Table, schema_of};
 use super::value::ValueRef;
 use crate::id::{IdKind, Identifier};
@@ -196,41 +195,5 @@ impl Target {
             schema: schema_of::<T>(),
             bounds: bounds.clone(),
         }
-    }
-}
-
-/// The rows of a target that a filter leaves.
-#[derive(Debug)]
-pub(super) struct Rows<T, L> {
-    pub(super) target: Target,
-    filter: Option<Filter<T, L>>,
-}
-
-impl<T, L> Clone for Rows<T, L> {
-    fn clone(&self) -> Self {
-        Self {
-            target: self.target.clone(),
-            filter: self.filter.clone(),
-        }
-    }
-}
-
-impl<T: Table, L> Rows<T, L> {
-    pub(super) fn new(bounds: &Bounds) -> Self {
-        Self {
-            target: Target::of::<T>(bounds),
-            filter: None,
-        }
-    }
-
-    pub(super) fn by(self, filter: Filter<T, L>) -> Self {
-        Self {
-            filter: Some(filter.after(self.filter)),
-            ..self
-        }
-    }
-
-    pub(super) fn into_parts(self) -> (Target, Option<Node>) {
-        (self.target, self.filter.map(|filter| filter.node))
     }
 }

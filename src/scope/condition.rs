@@ -2,13 +2,14 @@
 
 use sea_query::{BinOper, Expr, ExprTrait, Func, Query};
 
-use super::column::Place;
+use super::dialect::Dialect;
+use super::error::BuildError;
 use super::filter::{Inner, Node, Relation};
 use super::frame::{Frame, equal, select_one, shared};
+use super::operand::Term;
+use super::path::Place;
 use super::render::{Renderer, conjoin, constant, nothing};
-use super::statement::{BuildError, Dialect};
 use super::table::KeyColumn;
-use super::value::Term;
 
 impl Renderer {
     /// The tenant predicate, and what the filter leaves of it.

@@ -9,11 +9,13 @@ use sea_query::Value;
 use thiserror::Error;
 
 use super::column::Column;
+use super::error::BuildError;
 use super::filter::{Node, Relation, Sort};
 use super::marker::Of;
-use super::statement::BuildError;
+use super::operand::{Operand, Term};
 use super::table::{KeyColumn, Table};
-use super::value::{ColumnValue, Comparable, Operand, Term, ValueKind, ValueRef};
+use super::value::{ColumnValue, Comparable, ValueKind, ValueRef};
+use crate::digest::{Hex, read_hex_bytes};
 use crate::problem::{Code, Explained};
 
 /// The most characters of a cursor that is read.
@@ -230,7 +232,7 @@ impl<T: Table> fmt::Display for Cursor<T> {
             match ValueRef::of(value).and_then(encode) {
                 Some(bytes) => {
                     write!(f, "{:08x}", bytes.len())?;
-                    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                    Hex(&bytes).fmt(f)?;
                 }
                 None => f.write_str("ffffffff")?,
             }
@@ -248,21 +250,10 @@ impl<T: Table> FromStr for Cursor<T> {
 }
 
 fn read<T: Table>(text: &str) -> Option<Cursor<T>> {
-    if text.is_empty() || text.len() > MAX || !text.len().is_multiple_of(2) {
+    if text.is_empty() || text.len() > MAX {
         return None;
     }
-    let digits = text.as_bytes().chunks_exact(2);
-    let byte = |pair: &[u8]| {
-        let lower = pair
-            .iter()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        if lower {
-            u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
-        } else {
-            None
-        }
-    };
-    let bytes = digits.map(byte).collect::<Option<Vec<u8>>>()?;
+    let bytes = read_hex_bytes(text)?;
     let (mut rest, mut cursor) = (bytes.as_slice(), Cursor::new());
     while !rest.is_empty() {
         let (number, tail) = rest.split_first_chunk()?;

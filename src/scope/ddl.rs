@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::dialect::Dialect;
 use super::render::postgres_type;
-use super::statement::Dialect;
 use super::table::{IdColumn, KeyColumn, Reference, Schema, Table, schema_of};
 use super::value::ValueKind;
 

@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 use sea_query::Value;
 use thiserror::Error;
 
-use super::marker::sealed;
-use super::statement::{BuildError, Dialect};
+use super::dialect::Dialect;
+use super::error::BuildError;
+use super::operand::{Operand, Parameter};
 use super::value::{
-    ColumnValue, Comparable, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind,
-    ValueRef,
+    ColumnValue, Comparable, ParameterValue, Rankable, Summable, ValueKind, ValueRef, sealed,
 };
 use crate::problem::{Code, Explained};
 

@@ -4,10 +4,10 @@
 use std::marker::PhantomData;
 use std::ops::Not;
 
-use super::column::Place;
 use super::marker::Of;
+use super::operand::Term;
+use super::path::Place;
 use super::table::Schema;
-use super::value::Term;
 
 /// How deep a filter may be nested. SQLite refuses an expression deeper than 1,000.
 const DEEPEST: u32 = 256;

@@ -4,10 +4,10 @@ use sea_query::{
     DynIden, Expr, ExprTrait, IntoIden, JoinType, NullOrdering, Order, Query, SelectStatement,
 };
 
-use super::column::{Path, Place};
+use super::error::BuildError;
 use super::filter::Sort;
+use super::path::{Path, Place};
 use super::render::{Renderer, conjoin, constant};
-use super::statement::BuildError;
 use super::table::{IdColumn, KeyColumn, Reference, Schema};
 
 /// A table as one part of a statement names it, with the tables that are joined to it.

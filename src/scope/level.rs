@@ -1,9 +1,12 @@
 //! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts
 //! themselves, [`Account`], [`Site`] and [`Sector`].
 
-use super::marker::sealed;
 use crate::account::Account;
 use crate::tenant::{Sector, Site};
+
+mod sealed {
+    pub trait Level {}
+}
 
 /// To whom the rows of a table belong: [`Account`], [`Site`], [`Sector`], or nobody ([`Global`]).
 /// Sealed: there are no others.

@@ -5,18 +5,8 @@ use std::marker::PhantomData;
 /// What a type is of, without having one.
 pub(super) type Of<T> = PhantomData<fn() -> T>;
 
-pub(super) mod sealed {
-    use crate::scope::render::Rendered;
-    use crate::scope::statement::{BuildError, Dialect};
-
+mod sealed {
     pub trait Mode {}
-    pub trait Level {}
-    pub trait Value {}
-    pub trait Parameters {}
-    pub trait UniqueValues {}
-    pub trait Shape {
-        fn shape(self, dialect: Dialect) -> Result<Rendered, BuildError>;
-    }
 }
 
 /// The state of a statement that can be built.
@@ -35,6 +25,15 @@ pub enum NoKey {}
 #[derive(Clone, Copy, Debug)]
 pub enum NoOutput {}
 
+/// The state of a scope and its statements: made by the gate, and ready to run.
+#[derive(Clone, Copy, Debug)]
+pub enum Bound {}
+
+/// The state of a scope and its statements while they are prepared: no tenant is known, so nothing
+/// can be run.
+#[derive(Clone, Copy, Debug)]
+pub enum Unbound {}
+
 /// What a scope may do with its rows: [`Read`] or [`Write`]. Sealed: there are no others.
 pub trait Mode: sealed::Mode + 'static {}
 
@@ -50,3 +49,13 @@ impl sealed::Mode for Read {}
 impl sealed::Mode for Write {}
 impl Mode for Read {}
 impl Mode for Write {}
+
+/// A mode that may do what a statement of mode `M` does: a scope that writes may also read.
+#[diagnostic::on_unimplemented(
+    message = "a scope of mode `{Self}` cannot run a statement of mode `{M}`"
+)]
+pub trait Permits<M>: Mode {}
+
+impl Permits<Read> for Read {}
+impl Permits<Read> for Write {}
+impl Permits<Write> for Write {}

@@ -7,135 +7,17 @@ use std::sync::Arc;
 
 use sea_query::Value;
 
-use super::Scope;
-use super::aggregate::Aggregate;
 use super::bounds::{Bounds, ScopeId};
-use super::insert::{Insert, Upsert};
+use super::dialect::Dialect;
+use super::entry::Scope;
+use super::error::BuildError;
 use super::level::{Level, ScopeLevel};
-use super::marker::{Mode, Of, Read, Ready, Write, sealed};
+use super::marker::{Mode, Of, Permits, Unbound, Write};
+use super::parameters::Parameters;
 use super::render::{Rendered, Slot, TenantSlot, take};
-use super::select::{Count, Exists, Select};
-use super::statement::{BuildError, Dialect, Statement};
-use super::table::Table;
-use super::update::{Delete, Update};
-use super::value::{Parameter, ParameterValue, ValueKind, ValueRef};
-
-/// The state of a scope and its statements: made by the gate, and ready to run.
-#[derive(Clone, Copy, Debug)]
-pub enum Bound {}
-
-/// The state of a scope and its statements while they are prepared: no tenant is known, so nothing
-/// can be run.
-#[derive(Clone, Copy, Debug)]
-pub enum Unbound {}
-
-/// A statement that can be prepared for scopes of level `L` and mode `M`: what the methods of a
-/// [`Scope`] that is [`Unbound`] give, once it is ready. Sealed.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be prepared for a scope of level `{L}` and mode `{M}`",
-    note = "it is made by the methods of the template, and is ready: with a filter or `.all_in_scope()`, with its key"
-)]
-pub trait Shape<L, M>: sealed::Shape {}
-
-/// What a statement has once it is ready: `build`, if it is a scope's, and a shape, if it is a
-/// template's.
-macro_rules! statements {
-    ($($statement:ident [$($state:ident)?] $mode:ident;)*) => {$(
-        impl<T: Table, L: ScopeLevel> $statement<T, L> {
-            /// The statement's text and values.
-            ///
-            /// # Errors
-            /// [`BuildError`] says which, and when.
-            pub fn build(self, dialect: Dialect) -> Result<Statement, BuildError> {
-                Statement::of(self.render(dialect)?)
-            }
-        }
-
-        impl<T: Table, L: ScopeLevel> sealed::Shape for $statement<T, L, $($state,)? Unbound> {
-            fn shape(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-                self.render(dialect)
-            }
-        }
-
-        impl<T: Table, L: ScopeLevel> Shape<L, $mode> for $statement<T, L, $($state,)? Unbound> {}
-    )*};
-}
-
-statements! {
-    Select [] Read;
-    Count [] Read;
-    Exists [] Read;
-    Aggregate [Ready] Read;
-    Insert [Ready] Write;
-    Upsert [Ready] Write;
-    Update [Ready] Write;
-    Delete [Ready] Write;
-}
-
-/// A mode that may do what a statement of mode `M` does: a scope that writes may also read.
-#[diagnostic::on_unimplemented(
-    message = "a scope of mode `{Self}` cannot run a statement of mode `{M}`"
-)]
-pub trait Permits<M>: Mode {}
-
-impl Permits<Read> for Read {}
-impl Permits<Read> for Write {}
-impl Permits<Write> for Write {}
-
-/// The types of a prepared statement's parameters: a tuple of up to eight [`ParameterValue`]s.
-/// Sealed.
-pub trait Parameters: sealed::Parameters + 'static {
-    /// A [`Parameter`] for each.
-    type Placeholders;
-    /// A borrowed value for each.
-    type Arguments<'a>: Copy;
-    #[doc(hidden)]
-    type Lent<'a>: AsRef<[ValueRef<'a>]> + Copy;
-
-    #[doc(hidden)]
-    const KINDS: &'static [ValueKind];
-
-    #[doc(hidden)]
-    fn placeholders() -> Self::Placeholders;
-
-    #[doc(hidden)]
-    fn lend(arguments: Self::Arguments<'_>, dialect: Dialect)
-    -> Result<Self::Lent<'_>, BuildError>;
-}
-
-macro_rules! parameters {
-    ($($count:literal: $($type:ident $number:tt),*;)*) => {$(
-        impl<$($type: ParameterValue),*> sealed::Parameters for ($($type,)*) {}
-        impl<$($type: ParameterValue),*> Parameters for ($($type,)*) {
-            type Placeholders = ($(Parameter<$type>,)*);
-            type Arguments<'a> = ($($type::Borrowed<'a>,)*);
-            type Lent<'a> = [ValueRef<'a>; $count];
-            const KINDS: &'static [ValueKind] = &[$($type::KIND),*];
-
-            #[allow(clippy::unused_unit, reason = "of no parameters")]
-            fn placeholders() -> Self::Placeholders {
-                ($(Parameter::<$type>::new($number),)*)
-            }
-
-            #[inline]
-            fn lend(_arguments: Self::Arguments<'_>, _dialect: Dialect) -> Result<Self::Lent<'_>, BuildError> {
-                Ok([$($type::lend(_arguments.$number, _dialect)?),*])
-            }
-        }
-    )*};
-}
-
-parameters! {
-    0: ;
-    1: A 0;
-    2: A 0, B 1;
-    3: A 0, B 1, C 2;
-    4: A 0, B 1, C 2, D 3;
-    5: A 0, B 1, C 2, D 3, E 4;
-    6: A 0, B 1, C 2, D 3, E 4, F 5;
-    7: A 0, B 1, C 2, D 3, E 4, F 5, G 6;
-    8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
-}
+use super::shape::Shape;
+use super::statement::Statement;
+use super::value::{ValueKind, ValueRef};
 
 /// A statement whose text is made once, for scopes of level `L` and mode `M` and with parameters of
 /// the types `P`.

@@ -8,9 +8,11 @@ use sea_query::{
 };
 
 use super::bounds::{Bounds, Known};
-use super::statement::{BuildError, Dialect};
+use super::dialect::Dialect;
+use super::error::BuildError;
+use super::operand::Term;
 use super::table::{IdColumn, Schema};
-use super::value::{Term, ValueKind, ValueRef};
+use super::value::{ValueKind, ValueRef};
 use crate::id::IdKind;
 
 /// The most values that one statement binds: SQLite's default limit, below PostgreSQL's.

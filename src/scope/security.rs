@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use sea_query::Value;
 
-use super::Scope;
 use super::bounds::{Bounds, ScopeId};
+use super::entry::Scope;
 use super::level::{ScopeLevel, TenantLevel};
 use super::marker::Mode;
 use super::render::postgres_type;

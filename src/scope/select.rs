@@ -5,19 +5,22 @@ use std::marker::PhantomData;
 
 use sea_query::{Expr, Func, Query, SelectStatement};
 
-use super::bounds::{Bounds, Rows};
-use super::column::{Column, Path, Place};
+use super::bounds::Bounds;
+use super::column::Column;
 use super::cursor::Cursor;
+use super::dialect::Dialect;
+use super::error::BuildError;
 use super::filter::{Filter, Node, OrderBy, Sort};
 use super::frame::Frame;
 use super::level::Covers;
-use super::marker::Of;
-use super::prepared::Bound;
-use super::reference::{Reachable, Refers, Steps};
+use super::marker::{Bound, Of};
+use super::operand::{Operand, Term};
+use super::path::{MAX_PATH, Path, Place};
 use super::render::{Rendered, Renderer, constant};
-use super::statement::{BuildError, Dialect};
-use super::table::{KeyedIn, MAX_PATH, Table};
-use super::value::{ColumnValue, Operand, Term};
+use super::role::{Reachable, Refers, Steps};
+use super::rows::Rows;
+use super::table::{KeyedIn, Table};
+use super::value::ColumnValue;
 
 /// A `SELECT` of rows in scope: of all declared columns, tenant columns included, in the order of
 /// their declaration, or of those that [`column`](Self::column) names.

@@ -5,9 +5,6 @@ use super::level::{Level, Within};
 use super::value::{ColumnValue, KeyValue, ValueKind};
 use crate::id::IdKind;
 
-/// The most references that a column can be away.
-pub(super) const MAX_PATH: usize = 3;
-
 /// A table of the host's database, declared with [`table!`](crate::table).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a table",

@@ -5,10 +5,15 @@ use std::marker::PhantomData;
 
 use super::assignment::Settable;
 use super::column::Column;
-use super::marker::{Of, sealed};
-use super::reference::SettableIn;
+use super::marker::Of;
+use super::operand::{Operand, Term};
+use super::role::SettableIn;
 use super::table::Table;
-use super::value::{ColumnValue, KeyValue, Operand, Term, ValueKind};
+use super::value::{ColumnValue, KeyValue, ValueKind};
+
+mod sealed {
+    pub trait UniqueValues {}
+}
 
 /// A unique key of the table `T`, as [`table!`](crate::table) declares it: columns that hold the
 /// values `U`, and that no two rows of one tenant have the same of.

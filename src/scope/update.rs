@@ -5,17 +5,19 @@ use std::marker::PhantomData;
 use sea_query::Query;
 
 use super::assignment::{Assignments, Returning};
-use super::bounds::{Bounds, Rows};
+use super::bounds::Bounds;
 use super::column::Column;
+use super::dialect::Dialect;
+use super::error::BuildError;
 use super::filter::Filter;
 use super::frame::Frame;
-use super::marker::{NoFilter, Of, Ready};
-use super::prepared::Bound;
-use super::reference::SettableIn;
+use super::marker::{Bound, NoFilter, Of, Ready};
+use super::operand::Operand;
 use super::render::{Rendered, Renderer};
-use super::statement::{BuildError, Dialect};
+use super::role::SettableIn;
+use super::rows::Rows;
 use super::table::Table;
-use super::value::{ColumnValue, Operand};
+use super::value::ColumnValue;
 
 /// An `UPDATE` of rows in scope. It builds once it has a filter, or says
 /// [`all_in_scope`](Self::all_in_scope).

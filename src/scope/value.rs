@@ -1,16 +1,18 @@
 //! Values: what a column can hold, what stands for it in a statement, and how it is lent to a
 //! driver.
 
-use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 use sea_query::Value;
 
-use super::marker::{Of, sealed};
-use super::statement::{BuildError, Dialect};
+use super::dialect::Dialect;
+use super::error::BuildError;
 use crate::id::IdKind;
+
+pub(super) mod sealed {
+    pub trait Value {}
+}
 
 /// The type of a value, as [`ValueRef::Null`] tells it to a driver that must know the type of a
 /// null.
@@ -254,7 +256,7 @@ fn years(dialect: Dialect) -> RangeInclusive<i32> {
 
 /// PostgreSQL's texts have no NUL.
 #[inline]
-fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, BuildError> {
+pub(super) fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, BuildError> {
     if dialect == Dialect::Postgres && text.contains('\0') {
         return Err(BuildError::NulInText);
     }
@@ -279,208 +281,4 @@ fn has_nul(json: &serde_json::Value) -> bool {
         }
     }
     false
-}
-
-/// What stands for a `V` in a statement: a value of its own, or a [`Parameter`] of a prepared one.
-/// It is made of whatever converts into it: a `&str` serves for a `String`, an `i32` for an `i64`.
-#[derive(Clone, Debug)]
-pub struct Operand<V> {
-    pub(super) term: Term,
-    of: Of<V>,
-}
-
-/// A value, or the number of the parameter that will be given.
-#[derive(Clone, Debug)]
-pub enum Term {
-    Value(Value),
-    Parameter { index: usize, kind: ValueKind },
-}
-
-impl<V: ColumnValue> Operand<V> {
-    /// A value, for hosts that convert types of their own: `impl From<Slug> for Operand<String>`.
-    pub fn value(value: V) -> Self {
-        Self {
-            term: Term::Value(value.into()),
-            of: PhantomData,
-        }
-    }
-}
-
-impl From<u32> for Operand<u32> {
-    fn from(number: u32) -> Self {
-        Self {
-            term: Term::Value(i64::from(number).into()),
-            of: PhantomData,
-        }
-    }
-}
-
-/// A value that a prepared statement is given each time that it is bound; see
-/// [`Prepared`](crate::scope::Prepared).
-#[derive(Debug)]
-pub struct Parameter<V> {
-    index: usize,
-    of: Of<V>,
-}
-
-impl<V> Clone for Parameter<V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Parameter<V> {}
-
-impl<V: ParameterValue> Parameter<V> {
-    pub(super) const fn new(index: usize) -> Self {
-        Self {
-            index,
-            of: PhantomData,
-        }
-    }
-
-    pub(super) fn operand<W>(self) -> Operand<W> {
-        Operand {
-            term: Term::Parameter {
-                index: self.index,
-                kind: V::KIND,
-            },
-            of: PhantomData,
-        }
-    }
-}
-
-impl<V: ParameterValue> From<Parameter<V>> for Operand<V> {
-    fn from(parameter: Parameter<V>) -> Self {
-        parameter.operand()
-    }
-}
-
-/// Each type, its kind, how it is borrowed and lent, and what converts into it.
-macro_rules! values {
-    ($(
-        $type:ty: $kind:expr, $borrowed:ty, $lend:expr, [$($(@ $length:ident)? $source:ty => $convert:expr),* $(,)?];
-    )*) => {$(
-        impl sealed::Value for $type {}
-        impl sealed::Value for Option<$type> {}
-        impl ParameterValue for $type {
-            type Borrowed<'a> = $borrowed;
-            const KIND: ValueKind = $kind;
-            #[inline]
-            fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
-                let lend: fn($borrowed, Dialect) -> Result<ValueRef<'a>, BuildError> = $lend;
-                lend(borrowed, dialect)
-            }
-        }
-        impl ParameterValue for Option<$type> {
-            type Borrowed<'a> = Option<$borrowed>;
-            const KIND: ValueKind = $kind;
-            #[inline]
-            fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
-                match borrowed {
-                    Some(borrowed) => <$type>::lend(borrowed, dialect),
-                    None => Ok(ValueRef::Null($kind)),
-                }
-            }
-        }
-        impl ColumnValue for $type {
-            type Plain = Self;
-            type Optional = Option<Self>;
-            const NULLABLE: bool = false;
-        }
-        impl ColumnValue for Option<$type> {
-            type Plain = $type;
-            type Optional = Self;
-            const NULLABLE: bool = true;
-        }
-        impl From<Parameter<$type>> for Operand<Option<$type>> {
-            fn from(parameter: Parameter<$type>) -> Self {
-                parameter.operand()
-            }
-        }
-        $(
-                impl $(<const $length: usize>)? From<$source> for Operand<$type> {
-                fn from(source: $source) -> Self {
-                    let convert: fn($source) -> $type = $convert;
-                    Self::value(convert(source))
-                }
-            }
-                impl $(<const $length: usize>)? From<$source> for Operand<Option<$type>> {
-                fn from(source: $source) -> Self {
-                    let convert: fn($source) -> $type = $convert;
-                    Self::value(Some(convert(source)))
-                }
-            }
-                impl $(<const $length: usize>)? From<Option<$source>> for Operand<Option<$type>> {
-                fn from(source: Option<$source>) -> Self {
-                    let convert: fn($source) -> $type = $convert;
-                    Self::value(source.map(convert))
-                }
-            }
-        )*
-    )*};
-}
-
-values! {
-    i64: ValueKind::Integer, i64, |integer, _| Ok(ValueRef::Integer(integer)), [
-        i64 => |source| source, i32 => i64::from, u32 => i64::from, i16 => i64::from, u16 => i64::from, u8 => i64::from,
-    ];
-    String: ValueKind::Text, &'a str, |text, dialect| lend_text(text, dialect), [
-        String => |source| source, &str => str::to_owned, &String => String::clone, Cow<'_, str> => |source| source.into_owned(),
-        Box<str> => String::from,
-    ];
-    bool: ValueKind::Boolean, bool, |truth, _| Ok(ValueRef::Boolean(truth)), [bool => |source| source];
-    DateTime<Utc>: ValueKind::Timestamp, DateTime<Utc>, |at, dialect| ValueRef::Timestamp(at).fit(dialect), [DateTime<Utc> => |source| source];
-    Vec<u8>: ValueKind::Bytes, &'a [u8], |bytes, _| Ok(ValueRef::Bytes(bytes)), [
-        Vec<u8> => |source| source, &[u8] => <[u8]>::to_vec, &Vec<u8> => Vec::clone,
-        @ N [u8; N] => |source| source.to_vec(), @ N &[u8; N] => |source| source.to_vec(),
-    ];
-}
-#[cfg(feature = "uuid")]
-values! {
-    uuid::Uuid: ValueKind::Uuid, uuid::Uuid, |uuid, _| Ok(ValueRef::Uuid(uuid)), [uuid::Uuid => |source| source];
-}
-#[cfg(feature = "json")]
-values! {
-    serde_json::Value: ValueKind::Json, &'a serde_json::Value, |json, dialect| ValueRef::Json(json).fit(dialect), [
-        serde_json::Value => |source| source, &serde_json::Value => serde_json::Value::clone,
-    ];
-}
-
-impl sealed::Value for u32 {}
-
-impl ParameterValue for u32 {
-    type Borrowed<'a> = Self;
-    const KIND: ValueKind = ValueKind::Integer;
-    #[inline]
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, _: Dialect) -> Result<ValueRef<'a>, BuildError> {
-        Ok(ValueRef::Integer(borrowed.into()))
-    }
-}
-
-macro_rules! mark {
-    ($($trait:ident for $type:ty),+ $(,)?) => {$(
-        impl $trait for $type {}
-    )+};
-}
-
-mark! {
-    Comparable for i64, Comparable for String, Comparable for bool, Comparable for DateTime<Utc>, Comparable for Vec<u8>,
-    Comparable for Option<i64>, Comparable for Option<String>, Comparable for Option<bool>,
-    Comparable for Option<DateTime<Utc>>, Comparable for Option<Vec<u8>>,
-    Rankable for i64, Rankable for String, Rankable for DateTime<Utc>,
-    Summable for i64,
-}
-#[cfg(feature = "uuid")]
-mark! { Comparable for uuid::Uuid, Comparable for Option<uuid::Uuid> }
-
-impl KeyValue for i64 {
-    const ID_KIND: IdKind = IdKind::Int;
-}
-impl KeyValue for String {
-    const ID_KIND: IdKind = IdKind::Text;
-}
-#[cfg(feature = "uuid")]
-impl KeyValue for uuid::Uuid {
-    const ID_KIND: IdKind = IdKind::Uuid;
 }

@@ -1,20 +1,22 @@
-//! A new subscription after one that has ended: nothing that has ended is ever made to live again
-//! by a command.
+//! A new subscription after one that has ended. No command ever revives a subscription that has
+//! ended.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use super::answer::Transition;
+use super::facts::Subscription;
+use super::status::SubscriptionStatus;
 use crate::account::Account;
-use crate::change::RowChange;
+use crate::change::{RowChange, RowError};
 use crate::id::SubscriptionId;
-use crate::payment_method::PaymentMethod;
-use crate::payment_method::Provider;
+use crate::payment_method::{PaymentMethod, Provider};
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::problem::{Code, Explained};
-use crate::subscription::{Subscription, SubscriptionStatus, Transition};
 
-/// A new subscription in the place of one that has ended, and the account that it is for.
+/// A new subscription in the place of one that has ended, and the account that it is for. Write
+/// both in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a change takes effect only when it is written"]
 pub struct Succession {
@@ -24,19 +26,19 @@ pub struct Succession {
 }
 
 impl Succession {
-    /// The account to update; its plan is the new subscription's.
+    /// Returns the account to update. Its plan is the new subscription's.
     pub fn account(&self) -> &RowChange<Account> {
         &self.account
     }
 
-    /// The subscription to write over the one that has ended. A host that keeps every subscription
-    /// in a row of its own inserts it instead.
+    /// Returns the subscription to write over the one that has ended. A host that keeps every
+    /// subscription in a row of its own inserts it instead.
     pub fn subscription(&self) -> &RowChange<Subscription> {
         &self.subscription
     }
 
-    /// The former subscription at the provider that ran it, by its identifier: make sure that it
-    /// has ended there.
+    /// Returns the provider that ran the former subscription, and its identifier there: make sure
+    /// that it has ended there too.
     pub fn ends_at_provider(&self) -> Option<(Provider, &str)> {
         self.ends_at_provider
             .as_ref()
@@ -44,28 +46,25 @@ impl Succession {
     }
 }
 
-/// Why there is no new subscription.
+/// The reason why an account cannot subscribe again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SuccessionError {
     /// The payment method is not enabled.
     #[error("payment by {0} is coming soon")]
     ComingSoon(PaymentMethod),
-    /// The subscription has not ended.
-    #[error("the subscription is {0}, and has not ended")]
+    /// The former subscription has not ended.
+    #[error("the former subscription is {0} and has not ended")]
     NotEnded(SubscriptionStatus),
-    /// The plan cannot be chosen, or needs no subscription.
+    /// The plan is inactive, or needs no subscription.
     #[error("the plan is not offered by subscription")]
     PlanInactive,
-    /// The identifier is that of the subscription that has ended: its months were granted under it.
-    #[error("a new subscription has an identifier of its own")]
+    /// The identifier is that of the former subscription, under which its months were granted.
+    #[error("a new subscription needs an identifier of its own")]
     SameIdentifier,
-    /// The rows that were loaded do not belong together.
-    #[error("the subscription is of another account")]
-    Mismatch,
-    /// A version is exhausted.
-    #[error("a version would leave the range that can be stored")]
-    OutOfRange,
+    /// The subscription is of another account, or a version is exhausted.
+    #[error(transparent)]
+    Row(#[from] RowError),
 }
 
 impl Explained for SuccessionError {
@@ -74,44 +73,50 @@ impl Explained for SuccessionError {
             Self::ComingSoon(_) => Code::PaymentMethodComingSoon,
             Self::NotEnded(_) => Code::TransitionRefused,
             Self::PlanInactive => Code::PlanInactive,
-            Self::SameIdentifier | Self::Mismatch => Code::WalletMismatch,
-            Self::OutOfRange => Code::AmountOverflow,
+            Self::SameIdentifier => Code::WalletMismatch,
+            Self::Row(error) => error.code(),
         }
     }
 }
 
 impl Policy {
-    /// Subscribes an account again whose subscription has ended: a new one, incomplete until it is
-    /// paid, by a method that is chosen anew. The account's standing stays as it is: a payment
-    /// lifts what only waits for one. Whether it may begin with a trial again is the host's to
-    /// decide: a trial's credits are those of the new subscription.
+    /// Subscribes an account again whose subscription has ended: by a new subscription, incomplete
+    /// until it is paid, and by a payment method that is chosen anew.
+    ///
+    /// The account's standing stays as it is: a payment lifts a suspension that only waits for one.
+    /// The host decides whether the new subscription may begin with a trial; the trial's credits
+    /// are then granted under the new subscription.
     ///
     /// # Errors
-    /// In this order: [`SuccessionError::Mismatch`], [`SuccessionError::NotEnded`],
+    /// In this order: [`RowError::Mismatch`], [`SuccessionError::NotEnded`],
     /// [`SuccessionError::SameIdentifier`], [`SuccessionError::ComingSoon`],
-    /// [`SuccessionError::PlanInactive`], [`SuccessionError::OutOfRange`].
+    /// [`SuccessionError::PlanInactive`], [`RowError::VersionExhausted`].
     ///
     /// ```
-    /// # use bailiwick::{Account, Credits, Money, Plan, Policy, Subscription};
-    /// # use bailiwick::account::AccountStatus;
-    /// # use bailiwick::money::Currency;
-    /// # use bailiwick::payment_method::PaymentMethod;
-    /// # use bailiwick::period::Interval;
-    /// # use bailiwick::right::Privileges;
-    /// # use bailiwick::subscription::{Command, SubscriptionStatus};
-    /// # let now = "2027-06-01T00:00:00Z".parse()?;
-    /// # let plan = Plan {
-    /// #     id: 3.into(), active: true, price: Money::new("49".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
-    /// #     credits_per_month: Credits::ZERO, needs_subscription: true, quotas: [].into(), concurrency: [].into(),
-    /// # };
-    /// # let (status, payment_method, privileges) = (AccountStatus::Active, PaymentMethod::Stripe, Privileges::NONE);
-    /// # let account = Account { id: 7.into(), status, payment_method, version: 1, privileges };
-    /// let former = Subscription::new(8.into(), 7.into(), 3.into(), PaymentMethod::Stripe, now);
-    /// let former = former.apply(Command::CancelNow, now)?.into_subscription();
-    /// let next = Policy::default().resubscribe(&account, &former, 9.into(), &plan, PaymentMethod::BankTransfer, now)?;
-    /// assert_eq!(next.subscription().row().status, SubscriptionStatus::Incomplete);
-    /// assert_eq!(next.subscription().expected_version(), former.version);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// use bailiwick::account::AccountStatus;
+    /// use bailiwick::money::Currency;
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::period::Interval;
+    /// use bailiwick::subscription::SubscriptionStatus;
+    /// use bailiwick::{Account, Money, Plan, Policy, Subscription};
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let now = "2027-06-01T00:00:00Z".parse()?;
+    ///     let price = Money::new("49".parse()?, Currency::EUR)?;
+    ///     let plan = Plan::new(3.into(), price, Interval::MONTHLY);
+    ///     let method = PaymentMethod::BankTransfer;
+    ///     let account = Account::new(7.into(), AccountStatus::Active, method);
+    ///     let former = Subscription {
+    ///         status: SubscriptionStatus::Canceled,
+    ///         ..Subscription::new(8.into(), 7.into(), 3.into(), method, now)
+    ///     };
+    ///
+    ///     let policy = Policy::default();
+    ///     let next = policy.resubscribe(&account, &former, 9.into(), &plan, method, now)?;
+    ///     assert_eq!(next.subscription().row().status, SubscriptionStatus::Incomplete);
+    ///     assert_eq!(next.subscription().expected_version(), former.version);
+    ///     Ok(())
+    /// }
     /// ```
     pub fn resubscribe(
         &self,
@@ -123,9 +128,14 @@ impl Policy {
         now: DateTime<Utc>,
     ) -> Result<Succession, SuccessionError> {
         if former.account != account.id {
-            return Err(SuccessionError::Mismatch);
+            return Err(RowError::Mismatch {
+                left: "subscription",
+                right: "account",
+            }
+            .into());
         }
-        // Whether or not a job has ended it in time.
+
+        // It may have ended by now without a job having noticed.
         let due = self.advance_subscription(former, now).pop();
         let last = due.as_ref().map_or(former, Transition::subscription);
         if !last.is_terminal() {
@@ -140,20 +150,21 @@ impl Policy {
         if !plan.active || !plan.needs_subscription {
             return Err(SuccessionError::PlanInactive);
         }
-        let next = |version: u64| version.checked_add(1).ok_or(SuccessionError::OutOfRange);
+
+        // Written over the former row, so that two requests cannot both subscribe anew.
         let new = Subscription::new(id, account.id.clone(), plan.id.clone(), payment_method, now);
-        let new = Subscription {
-            version: next(former.version)?,
-            ..new
-        };
-        let row = Account {
+        let subscription = RowChange::next(former.version, "subscription", |version| {
+            Subscription { version, ..new }
+        })?;
+        let account = RowChange::next(account.version, "account", |version| Account {
             payment_method,
-            version: next(account.version)?,
+            version,
             ..account.clone()
-        };
+        })?;
+
         Ok(Succession {
-            account: RowChange::update(account.version, row),
-            subscription: RowChange::update(former.version, new),
+            account,
+            subscription,
             ends_at_provider: former.run_by(),
         })
     }

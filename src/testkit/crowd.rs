@@ -1,22 +1,23 @@
 //! Many threads on one wallet, through the store's own guards.
 
-use super::CreditStore;
-use super::book::{audit, charged, tell_entries, tell_wallet};
+use super::auditor::{audit, charged};
 use super::facts::{self, at};
 use super::fault::{self, Fault};
 use super::probe::Probe;
+use super::store::CreditStore;
+use super::tell::{tell_entries, tell_wallet};
 use crate::change::Answer;
 use crate::credit::{GrantTerms, Hold, HoldError, Outcome, Receipt, Replayed, Wallet};
 use crate::gate::Access;
 use crate::id::AccountId;
 use crate::money::Credits;
 
-/// How many threads send one request.
+/// The number of threads that send one request.
 const SENDERS: usize = 32;
-/// How many threads spend one wallet.
+/// The number of threads that spend one wallet.
 const SPENDERS: usize = 64;
 
-/// The same request from many threads is carried out once, whatever it asks for.
+/// Checks that the same request from many threads is carried out once, whatever it asks for.
 pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     let account = probe.new_account()?;
     let access = probe.own(facts::access(&account))?;
@@ -38,13 +39,7 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
         };
         probe.allowed(probe.transact(number, &account, cause.key(), grant)?)
     })?;
-    once(
-        "a grant",
-        grants
-            .iter()
-            .filter(|answer| matches!(answer, Answer::Fresh(_)))
-            .count(),
-    )?;
+    once("a grant", count_fresh(&grants))?;
 
     let request = probe.own(facts::request("once-held", 3, 60))?;
     let holds = probe.together(SENDERS, |number| {
@@ -52,46 +47,27 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
             |wallet: Wallet, prior: Option<&Outcome>| wallet.hold(&access, &request, prior, at(1));
         probe.allowed(probe.transact(number, &account, &Outcome::spend_key(&request.key), hold)?)
     })?;
-    if holds
-        .iter()
-        .any(|answer| matches!(answer, Answer::Replayed(Replayed::Expired { .. })))
-    {
-        return Err(probe.fault(
-            fault::NOT_ONCE,
-            "a request that is at work is pending",
-            "expired",
-        ));
+    let is_expired = |answer: &Answer<Hold, Replayed>| {
+        matches!(answer, Answer::Replayed(Replayed::Expired { .. }))
+    };
+    if holds.iter().any(is_expired) {
+        let expected = "a request that is at work is pending";
+        return Err(probe.fault(fault::NOT_ONCE, expected, "expired"));
     }
-    once(
-        "a hold",
-        holds
-            .iter()
-            .filter(|answer| matches!(answer, Answer::Fresh(_)))
-            .count(),
-    )?;
+    once("a hold", count_fresh(&holds))?;
 
     let quote = probe.own(facts::quote(2))?;
-    let once_deducted = probe.own(facts::deduction("once-deducted", &quote))?;
+    let request = probe.own(facts::deduction("once-deducted", &quote))?;
+    let key = Outcome::spend_key(&request.key);
     let receipts = probe.together(SENDERS, |number| {
         let deduct = |wallet: Wallet, prior: Option<&Outcome>| {
-            wallet.deduct(&access, &once_deducted, prior, at(2))
+            wallet.deduct(&access, &request, prior, at(2))
         };
-        probe.allowed(probe.transact(
-            number,
-            &account,
-            &Outcome::spend_key(&once_deducted.key),
-            deduct,
-        )?)
+        probe.allowed(probe.transact(number, &account, &key, deduct)?)
     })?;
-    once(
-        "a deduction",
-        receipts
-            .iter()
-            .filter(|answer| matches!(answer, Answer::Fresh(_)))
-            .count(),
-    )?;
+    once("a deduction", count_fresh(&receipts))?;
 
-    // A hold that is settled by many, as after a time-out that was none.
+    // A hold that is settled by many, as after a time-out of a call that had succeeded.
     let fresh = holds.into_iter().find_map(|answer| {
         if let Answer::Fresh(hold) = answer {
             Some(hold)
@@ -106,15 +82,23 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
         };
         probe.allowed(probe.transact(number, &account, &Outcome::spend_key(hold.key()), settle)?)
     })?;
-    once(
-        "a settlement",
-        settled
-            .iter()
-            .filter(|answer| matches!(answer, Answer::Fresh(_)))
-            .count(),
-    )?;
+    once("a settlement", count_fresh(&settled))?;
 
-    let (wallet, entries) = audit(probe, &account)?;
+    check_once(probe, &account)
+}
+
+/// Counts the requests that were carried out, and not replayed.
+fn count_fresh<T, R>(answers: &[Answer<T, R>]) -> usize {
+    answers
+        .iter()
+        .filter(|answer| matches!(answer, Answer::Fresh(_)))
+        .count()
+}
+
+/// Checks that the wallet and the ledger have each of the requests of [`replays_once`] once.
+fn check_once<S: CreditStore>(probe: &Probe<'_, S>, account: &AccountId) -> Result<(), Fault> {
+    let (wallet, entries) = audit(probe, account)?;
+
     let balance = wallet.balance();
     if (balance.granted, balance.spent, balance.held)
         != (Credits::whole(10), Credits::whole(3), Credits::ZERO)
@@ -129,7 +113,7 @@ pub(super) fn replays_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), F
     Ok(())
 }
 
-/// What a spender was charged.
+/// A client that spends from a wallet which many others spend from too.
 struct Spender<'p, 'a, S> {
     probe: &'p Probe<'a, S>,
     number: usize,
@@ -138,12 +122,13 @@ struct Spender<'p, 'a, S> {
 }
 
 impl<S: CreditStore> Spender<'_, '_, S> {
-    /// Spends in one of three ways; what it was charged, or `None` where there was not enough.
+    /// Spends in one of three ways, and returns the charge; `None` where there was not enough.
     fn spend(&self) -> Result<Option<Credits>, Fault> {
         let name = format!("spender-{}", self.number);
         if self.number.is_multiple_of(2) {
             return Ok(self.deduct(&name)?.map(|receipt| receipt.charged));
         }
+
         let Some(hold) = self.hold(&name)? else {
             return Ok(None);
         };
@@ -151,14 +136,14 @@ impl<S: CreditStore> Spender<'_, '_, S> {
         if self.number.is_multiple_of(3) {
             let release =
                 |wallet: Wallet, prior: Option<&Outcome>| wallet.release(&hold, prior, at(2));
-            self.probe.allowed(self.probe.transact(
-                self.number,
-                self.account,
-                &spend,
-                release,
-            )?)?;
+            let released = self
+                .probe
+                .transact(self.number, self.account, &spend, release)?;
+            self.probe.allowed(released)?;
             return Ok(Some(Credits::ZERO));
         }
+
+        // It costs less than it holds.
         let settle = |wallet: Wallet, prior: Option<&Outcome>| {
             wallet.settle(&hold, Credits::whole(2), prior, at(2))
         };
@@ -174,12 +159,12 @@ impl<S: CreditStore> Spender<'_, '_, S> {
         let deduct = |wallet: Wallet, prior: Option<&Outcome>| {
             wallet.deduct(self.access, &request, prior, at(1))
         };
-        match self.probe.transact(
-            self.number,
-            self.account,
-            &Outcome::spend_key(&request.key),
-            deduct,
-        )? {
+        let key = Outcome::spend_key(&request.key);
+
+        match self
+            .probe
+            .transact(self.number, self.account, &key, deduct)?
+        {
             Err(HoldError::Insufficient { .. }) => Ok(None),
             answer => Ok(Some(self.probe.allowed(answer)?.into_inner())),
         }
@@ -190,12 +175,9 @@ impl<S: CreditStore> Spender<'_, '_, S> {
         let hold = |wallet: Wallet, prior: Option<&Outcome>| {
             wallet.hold(self.access, &request, prior, at(1))
         };
-        match self.probe.transact(
-            self.number,
-            self.account,
-            &Outcome::spend_key(&request.key),
-            hold,
-        )? {
+        let key = Outcome::spend_key(&request.key);
+
+        match self.probe.transact(self.number, self.account, &key, hold)? {
             Ok(Answer::Fresh(hold)) => Ok(Some(hold)),
             Ok(Answer::Replayed(earlier)) => {
                 let seen = format!("{earlier:?}");
@@ -209,8 +191,8 @@ impl<S: CreditStore> Spender<'_, '_, S> {
     }
 }
 
-/// Many spenders want more than there is: they are charged what the wallet and its ledger say, and
-/// never more.
+/// Checks that many spenders who want more than there is are charged what the wallet and its ledger
+/// say, and never more.
 pub(super) fn spends_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fault> {
     let account = probe.new_account()?;
     let access = probe.own(facts::access(&account))?;
@@ -220,6 +202,7 @@ pub(super) fn spends_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fa
         wallet.grant(&cause, GrantTerms::forever(all), prior, at(0))
     };
     probe.allowed(probe.transact(0, &account, cause.key(), grant)?)?;
+
     let spent = probe.together(SPENDERS, |number| {
         Spender {
             probe,
@@ -229,6 +212,8 @@ pub(super) fn spends_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fa
         }
         .spend()
     })?;
+
+    // Three accounts of the same spending: the spenders', the wallet's and the ledger's.
     let (wallet, entries) = audit(probe, &account)?;
     let balance = wallet.balance();
     let sum = spent
@@ -239,12 +224,11 @@ pub(super) fn spends_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fa
         .iter()
         .flat_map(|entry| charged(&entry.event))
         .try_fold(Credits::ZERO, Credits::checked_add);
-    let is_exact = sum == Some(balance.spent)
-        && entered == sum
-        && balance.spent.checked_add(balance.free) == Some(all)
-        && balance.held.is_zero()
-        && !balance.spent.is_zero();
-    if !is_exact {
+
+    let agree = sum == Some(balance.spent) && entered == sum;
+    let all_there = balance.spent.checked_add(balance.free) == Some(all);
+    let at_rest = balance.held.is_zero() && !balance.spent.is_zero();
+    if !(agree && all_there && at_rest) {
         let sum = sum.map_or("more than amounts can hold".to_owned(), |sum| {
             sum.to_string()
         });

@@ -364,7 +364,7 @@ impl Service {
 /// Makes a test of each check, against the service of one framework.
 macro_rules! checks {
     ($serve:path) => {
-        adapter::checks! { $serve:
+        crate::adapter::checks! { $serve:
             a1_a_credential_that_is_missing_or_failed_is_401,
             a1_what_is_forbidden_is_403_and_what_is_owed_is_402,
             a1_what_the_framework_refuses_is_a_problem_too,
@@ -382,7 +382,7 @@ macro_rules! checks {
     ($serve:path: $($check:ident,)*) => {$(
         #[test]
         fn $check() {
-            adapter::$check(&adapter::Service::start($serve));
+            crate::adapter::$check(&crate::adapter::Service::start($serve));
         }
     )*};
 }

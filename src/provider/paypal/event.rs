@@ -1,4 +1,5 @@
-//! PayPal's objects as they are sent, as far as they matter; what is not named here is ignored.
+//! PayPal's objects as they are sent, as far as they matter: fields that are not named here are
+//! ignored.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -69,8 +70,8 @@ struct Total {
     currency: Currency,
 }
 
-/// Reads an event whose signature was checked. `None` where an event of a known kind is not of a
-/// known shape.
+/// Reads an event whose signature was checked. It returns `None` where an event of a known kind is
+/// not of a known shape.
 pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
     let Event {
         id,
@@ -78,6 +79,7 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
         create_time,
         resource,
     } = serde_json::from_slice(body).ok()?;
+
     let report = match event_type.as_str() {
         "BILLING.SUBSCRIPTION.CREATED"
         | "BILLING.SUBSCRIPTION.ACTIVATED"
@@ -92,6 +94,7 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
         "PAYMENT.SALE.COMPLETED" => payment(serde_json::from_str(resource.get()).ok()?)?,
         _ => ProviderReport::Unmapped,
     };
+
     Some(ProviderEvent {
         provider: Provider::Paypal,
         id,
@@ -102,16 +105,17 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
 }
 
 /// Reads a subscription as PayPal's API answers it, for a host that fetches one when two reports
-/// disagree. `at` is when it was fetched, by PayPal's clock: the answer's `Date` header. `None`
-/// where it is not of a known shape.
+/// disagree. `at` is the time of the answer by PayPal's clock: its `Date` header. It returns `None`
+/// where the body is not of a known shape.
 ///
-/// PayPal's status stays *active* while it tries again for a payment that failed, so what failed,
-/// or is outstanding, is past due here, and a suspension with it is unpaid. A subscription whose
-/// plan was overridden is of unknown status, which is denied everywhere: its price is not the
-/// plan's.
+/// PayPal's status stays *active* while it tries again for a payment that failed. So an active
+/// subscription with a failed payment or an outstanding balance is past due here, and a suspended
+/// one is unpaid. A subscription whose plan was overridden is of unknown status, which is denied
+/// everywhere: its price is not the plan's.
 pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let subscription: Subscription = serde_json::from_slice(body).ok()?;
     let billing = subscription.billing_info;
+
     let owes = billing.as_ref().is_some_and(|billing| {
         billing.failed_payments_count > 0
             || billing
@@ -128,14 +132,16 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         "CANCELLED" | "EXPIRED" => SubscriptionStatus::Canceled,
         _ => SubscriptionStatus::Unknown,
     };
-    // A plan whose price or cycles were changed for this one subscription is not the plan that it
-    // is named after.
+
+    // A plan whose price or cycles were changed for this one subscription is another than its name
+    // says.
     let is_other = subscription.plan_overridden && status != SubscriptionStatus::Canceled;
     let status = if is_other {
         SubscriptionStatus::Unknown
     } else {
         status
     };
+
     let began = subscription.start_time.or(subscription.create_time)?;
     let paid = billing
         .as_ref()
@@ -144,7 +150,9 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let next = billing
         .as_ref()
         .and_then(|billing| billing.next_billing_time);
+    // PayPal reports no start of a period: the last payment opened it.
     let start = paid.unwrap_or(began);
+
     Some(ProviderSnapshot {
         provider: Provider::Paypal,
         subscription: subscription.id,
@@ -153,7 +161,7 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
         at,
         status,
         anchor: began,
-        // While it owes, what comes next says nothing of what is paid.
+        // While a payment is outstanding, the next billing time does not tell what was paid.
         current_period: next
             .filter(|end| start < *end && !owes)
             .map(|end| Period { start, end }),
@@ -162,6 +170,7 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     })
 }
 
+/// Reads a payment from a completed sale.
 fn payment(sale: Sale) -> Option<ProviderReport> {
     // A sale outside a subscription pays for something that is not known here.
     let Some(subscription) = sale.billing_agreement_id else {
@@ -170,6 +179,7 @@ fn payment(sale: Sale) -> Option<ProviderReport> {
     if sale.state.as_deref() != Some("completed") {
         return None;
     }
+
     let amount = Money::new(sale.amount.total, sale.amount.currency).ok()?;
     Some(ProviderReport::Payment(ProviderPayment {
         provider: Provider::Paypal,

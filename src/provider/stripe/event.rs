@@ -1,4 +1,5 @@
-//! Stripe's objects as they are sent, as far as they matter; what is not named here is ignored.
+//! Stripe's objects as they are sent, as far as they matter: fields that are not named here are
+//! ignored.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -45,7 +46,7 @@ struct Subscription {
     items: List<Item>,
 }
 
-/// What the host wrote beside an object.
+/// The entries that the host wrote beside an object.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Metadata {
@@ -104,7 +105,7 @@ struct Parent {
     subscription_details: Option<SubscriptionDetails>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct SubscriptionDetails {
     subscription: Option<Reference>,
     metadata: Option<Metadata>,
@@ -113,7 +114,7 @@ struct SubscriptionDetails {
 #[derive(Deserialize)]
 struct Line {
     amount: i64,
-    /// What was taken off it.
+    /// The discounts that were taken off it.
     discount_amounts: Option<Vec<Discount>>,
     period: LinePeriod,
     /// Before *basil*.
@@ -160,12 +161,13 @@ struct PriceDetails {
 }
 
 impl Line {
-    /// Whether this is the price of a subscription's period: not a part of one, and not a trial,
-    /// which costs nothing.
+    /// Returns whether this is the price of a subscription's period: not a part of one, and not a
+    /// trial, which is free.
     fn is_period(&self) -> bool {
         if self.amount <= 0 {
             return false;
         }
+
         match &self.parent {
             Some(parent) => parent
                 .subscription_item_details
@@ -175,7 +177,7 @@ impl Line {
         }
     }
 
-    /// What it came to.
+    /// Returns the amount after discounts, in the currency's smallest unit.
     fn paid(&self) -> i64 {
         let discounts = self
             .discount_amounts
@@ -185,17 +187,19 @@ impl Line {
         discounts.fold(self.amount, i64::saturating_sub).max(0)
     }
 
+    /// Returns the identifier of the price.
     fn price(self) -> Option<String> {
         let details = self
             .pricing
             .and_then(|pricing| pricing.price_details)
             .and_then(|details| details.price);
+
         details.or(self.price).map(Reference::into_id)
     }
 }
 
-/// Reads an event whose signature was checked. `None` where an event of a known kind is not of a
-/// known shape.
+/// Reads an event whose signature was checked. It returns `None` where an event of a known kind is
+/// not of a known shape.
 pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
     let Event {
         id,
@@ -204,6 +208,7 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
         data,
     } = serde_json::from_slice(body).ok()?;
     let at = instant(created)?;
+
     let report = match kind.as_str() {
         "customer.subscription.created"
         | "customer.subscription.updated"
@@ -215,6 +220,7 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
         "invoice.paid" => payment(serde_json::from_str(data.object.get()).ok()?)?,
         _ => ProviderReport::Unmapped,
     };
+
     Some(ProviderEvent {
         provider: Provider::Stripe,
         id,
@@ -225,18 +231,22 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
 }
 
 /// Reads a subscription as Stripe's API answers it, for a host that fetches one when two reports
-/// disagree. `at` is when it was fetched, by Stripe's clock: the answer's `Date` header. `None`
-/// where it is not of a known shape.
+/// disagree. `at` is the time of the answer by Stripe's clock: its `Date` header. It returns `None`
+/// where the body is not of a known shape.
 pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     let subscription: Subscription = serde_json::from_slice(body).ok()?;
     let item = subscription.items.data.into_iter().next()?;
+
+    // Before *basil* the period is the subscription's, since then it is the item's.
     let start = subscription
         .current_period_start
         .or(item.current_period_start);
     let end = subscription.current_period_end.or(item.current_period_end);
     let current_period = period(start, end);
+    // A cancellation at a time within the period is one at its end.
     let ends =
         |at| current_period.is_some_and(|period| instant(at).is_some_and(|at| at <= period.end));
+
     Some(ProviderSnapshot {
         provider: Provider::Stripe,
         subscription: subscription.id,
@@ -252,6 +262,7 @@ pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
     })
 }
 
+/// Reads a payment from a paid invoice.
 fn payment(invoice: Invoice) -> Option<ProviderReport> {
     let Invoice {
         id,
@@ -266,32 +277,34 @@ fn payment(invoice: Invoice) -> Option<ProviderReport> {
     } = invoice;
     let details = parent
         .and_then(|parent| parent.subscription_details)
-        .or(subscription_details);
-    let (named, metadata) = details.map_or((None, None), |details| {
-        (details.subscription, details.metadata)
-    });
-    // An invoice of no subscription pays for something that is not known here.
-    let Some(subscription) = named.or(subscription) else {
+        .or(subscription_details)
+        .unwrap_or_default();
+    // An invoice without a subscription pays for something that is not known here.
+    let Some(subscription) = details.subscription.or(subscription) else {
         return Some(ProviderReport::Unmapped);
     };
+    // Refused and not skipped: Stripe documents no such event.
     if status.as_deref() != Some("paid") {
         return None;
     }
+
     let line = lines.data.into_iter().find(Line::is_period);
     let paid = line
         .as_ref()
         .and_then(|line| period(Some(line.period.start), Some(line.period.end)));
     let for_period = line.as_ref().map_or(0, Line::paid);
-    // Paid elsewhere, older versions of the API say that nothing was paid here.
+    // Of an invoice that was paid outside Stripe, older versions of the API report a paid amount of
+    // zero.
     let minor = if amount_paid == 0 {
         total.max(0)
     } else {
         amount_paid
     };
+
     Some(ProviderReport::Payment(ProviderPayment {
         provider: Provider::Stripe,
         subscription: subscription.into_id(),
-        reference: metadata.and_then(|metadata| metadata.subscription),
+        reference: details.metadata.and_then(|metadata| metadata.subscription),
         invoice: id,
         price: line.and_then(Line::price),
         amount: money(minor, &currency)?,
@@ -300,9 +313,8 @@ fn payment(invoice: Invoice) -> Option<ProviderReport> {
     }))
 }
 
-/// An amount in the smallest unit in which Stripe counts a currency, which is not always the
-/// currency's own:
-/// <https://docs.stripe.com/currencies>.
+/// Reads an amount in the smallest unit in which Stripe counts a currency, which is not always the
+/// currency's own: <https://docs.stripe.com/currencies>.
 fn money(minor: i64, currency: &str) -> Option<Money> {
     let currency: Currency = currency.to_ascii_uppercase().parse().ok()?;
     let places = match currency.as_str() {
@@ -311,6 +323,7 @@ fn money(minor: i64, currency: &str) -> Option<Money> {
         "BHD" | "JOD" | "KWD" | "OMR" | "TND" => 3,
         _ => 2,
     };
+
     Money::new(
         Decimal::try_from_i128_with_scale(minor.into(), places).ok()?,
         currency,
@@ -322,11 +335,12 @@ fn instant(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0)
 }
 
-/// A period, if both ends are there and it is of more than no time.
+/// Reads a period, if both ends are there and the second is later.
 fn period(start: Option<i64>, end: Option<i64>) -> Option<Period> {
     let period = Period {
         start: instant(start?)?,
         end: instant(end?)?,
     };
+
     (period.start < period.end).then_some(period)
 }
