@@ -6,8 +6,10 @@ mod service;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bailiwick::credit::LedgerEntry;
+use bailiwick::http::Gatekeeper;
 use bailiwick::id::UserId;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::policy::{Overpayment, PolicySettings};
@@ -25,7 +27,7 @@ const HOUR: TimeDelta = TimeDelta::new(3600, 0).unwrap();
 
 /// The service on a port of its own, with its demo tenants.
 struct Service {
-    app: App,
+    app: Arc<App>,
     address: String,
     runtime: Runtime,
     agent: ureq::Agent,
@@ -65,7 +67,7 @@ impl Service {
         Self::serve(app, runtime)
     }
 
-    fn serve(app: App, runtime: Runtime) -> Self {
+    fn serve(app: Arc<App>, runtime: Runtime) -> Self {
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .unwrap();

@@ -28,12 +28,6 @@ pub enum WalletError {
 }
 
 impl WalletError {
-    // For the rooms that still report the mismatch of their own rows by this name; they are to name
-    // both rows with `RowError`.
-    #[doc(hidden)]
-    #[allow(non_upper_case_globals)]
-    pub const Mismatch: Self = Self::mismatch("row", "command");
-
     /// Two things that were passed to one command do not belong together.
     pub(super) const fn mismatch(left: &'static str, right: &'static str) -> Self {
         Self::Row(RowError::Mismatch { left, right })

@@ -46,9 +46,17 @@ pub trait Gatekeeper: Send + Sync + 'static {
 
     /// Takes note of a decision, for logs and counters. It is called with every decision: with
     /// those that admit, and on a public route with a credential that failed. See
-    /// [`GateDecision::label`] and [`GateDecision::severity`]. By default it does nothing.
-    fn observe(&self, head: &RequestHead<'_>, evidence: &Evidence, decision: &GateDecision) {
-        let _ = (head, evidence, decision);
+    /// [`GateDecision::label`] and [`GateDecision::severity`]. The route is the one that the
+    /// handler's argument demands; its [label](Route::label) suits a counter. By default it does
+    /// nothing.
+    fn observe(
+        &self,
+        head: &RequestHead<'_>,
+        route: Route,
+        evidence: &Evidence,
+        decision: &GateDecision,
+    ) {
+        let _ = (head, route, evidence, decision);
     }
 
     /// Checks what every request with an [`Access`] or a [`WriteAccess`](crate::gate::WriteAccess)
@@ -88,8 +96,14 @@ impl<G: Gatekeeper> Gatekeeper for Arc<G> {
         G::now(self)
     }
 
-    fn observe(&self, head: &RequestHead<'_>, evidence: &Evidence, decision: &GateDecision) {
-        G::observe(self, head, evidence, decision);
+    fn observe(
+        &self,
+        head: &RequestHead<'_>,
+        route: Route,
+        evidence: &Evidence,
+        decision: &GateDecision,
+    ) {
+        G::observe(self, head, route, evidence, decision);
     }
 
     fn throttle(&self, access: &Access, now: DateTime<Utc>) -> Result<(), Throttled> {
@@ -116,7 +130,7 @@ pub(crate) async fn admit<G: Gatekeeper>(
     let decision = keeper
         .policy()
         .admit(route, &evidence, tenant.as_ref(), now);
-    keeper.observe(head, &evidence, &decision);
+    keeper.observe(head, route, &evidence, &decision);
 
     let admission = decision.into_result()?;
     if let Admission::Tenant(access) = &admission {

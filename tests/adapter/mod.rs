@@ -18,7 +18,7 @@ use bailiwick::right::Privilege;
 use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::throttle::{ThrottleCapacity, Throttled};
 use bailiwick::{
-    Access, Account, Credits, Evidence, Money, Plan, Policy, Principal, Problem, Quota,
+    Access, Account, Credits, Evidence, Money, Plan, Policy, Principal, Problem, Quota, Route,
     Subscription, Tenant, Throttle, throttle_scope,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -157,17 +157,25 @@ impl Gatekeeper for Host {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
     }
 
-    fn observe(&self, head: &RequestHead<'_>, evidence: &Evidence, decision: &GateDecision) {
+    fn observe(
+        &self,
+        head: &RequestHead<'_>,
+        route: Route,
+        evidence: &Evidence,
+        decision: &GateDecision,
+    ) {
         let user = match evidence {
             Evidence::Verified(principal) => principal.user().map(ToString::to_string),
             _ => decision
                 .credential_failure()
                 .map(|failure| failure.to_string()),
         };
-        let (method, path, label) = (head.method(), head.path(), decision.label());
+        let (method, path) = (head.method(), head.path());
         self.observed.lock().unwrap().push(format!(
-            "{method} {path}: {}: {label}",
-            user.as_deref().unwrap_or("-")
+            "{method} {path}: {}: {}: {}",
+            user.as_deref().unwrap_or("-"),
+            route.label(),
+            decision.label()
         ));
     }
 
@@ -559,8 +567,8 @@ pub fn a_failed_credential_on_a_public_route_is_reported(service: &Service) {
     assert_eq!(
         service.take_observed(),
         [
-            "GET /public: -: admitted",
-            "GET /public: it has expired: admitted"
+            "GET /public: -: public: admitted",
+            "GET /public: it has expired: public: admitted"
         ]
     );
 }
@@ -609,9 +617,9 @@ pub fn every_decision_is_observed_with_its_whole_path(service: &Service) {
     assert_eq!(
         service.take_observed(),
         [
-            "GET /nested/articles: 7: admitted",
-            "GET /articles: 8: payment_past_due",
-            "POST /confirm: -: credential_missing"
+            "GET /nested/articles: 7: tenant_read: admitted",
+            "GET /articles: 8: tenant_read: payment_past_due",
+            "POST /confirm: -: operator: credential_missing"
         ]
     );
 }

@@ -501,7 +501,7 @@ fn an_invitation_of_another_person_is_reported_as_what_it_is() {
     assert_eq!(refused.code(), Code::WalletMismatch);
 
     let facts = JoinFacts {
-        account: support::account(7, AccountStatus::Active),
+        account: crate::support::account(7, AccountStatus::Active),
         by_subject: Some(SubjectRecord {
             subject: subject(2),
             account: None,
@@ -543,7 +543,7 @@ fn an_exhausted_row_version_is_reported_as_what_it_is() {
         .into_row();
     let exhausted = |row| RowError::VersionExhausted { row };
     let facts = |version| JoinFacts {
-        account: support::account(7, AccountStatus::Active),
+        account: crate::support::account(7, AccountStatus::Active),
         by_subject: Some(SubjectRecord {
             subject: subject(1),
             account: None,

@@ -8,7 +8,6 @@ use bailiwick::AccountId;
 use bailiwick::credit::{Change, LedgerEntry};
 use bailiwick::testkit::{CreditStore, Loaded, Written, check_store};
 use service::Store;
-use service::error::AppError;
 use service::ledger::{load_outcome, load_wallet, write_wallet};
 use service::store::Failure;
 use tokio::runtime::Runtime;
@@ -49,12 +48,12 @@ impl CreditStore for Example {
             // fault.
             let wallet = match load_wallet(&mut transaction, account).await {
                 Ok(wallet) => Some(wallet),
-                Err(AppError::Fault(fault)) if fault.downcast_ref().is_some_and(is_missing) => None,
-                Err(error) => return Err(format!("{error:?}")),
+                Err(sqlx::Error::RowNotFound) => None,
+                Err(error) => return Err(error.to_string()),
             };
             let outcome = load_outcome(&mut transaction, account, key)
                 .await
-                .map_err(|error| format!("{error:?}"))?;
+                .map_err(|error| error.to_string())?;
             Ok(Loaded { wallet, outcome })
         })
     }
@@ -96,10 +95,6 @@ impl CreditStore for Example {
                 .collect()
         })
     }
-}
-
-fn is_missing(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::RowNotFound)
 }
 
 #[test]
