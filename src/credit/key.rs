@@ -15,6 +15,7 @@ const MAX_LENGTH: usize = 255;
 /// The error of a text that is no idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an idempotency key has 1 to {MAX_LENGTH} printable ASCII characters without spaces")]
+#[allow(clippy::exhaustive_structs, reason = "a closed domain")]
 pub struct IdempotencyKeyError;
 
 impl Explained for IdempotencyKeyError {
