@@ -64,7 +64,7 @@ impl Decisions {
 /// (`None` if there are none).
 ///
 /// The cells are charged to all of the quotas, or to none. Each quota is decided as
-/// [`decide_within`](super::gcra::decide_within) does, without allocating.
+/// [`decide_within`](crate::throttle::gcra::decide_within) does, without allocating.
 ///
 /// ```
 /// use bailiwick::Quota;
@@ -175,7 +175,7 @@ fn charge(
 }
 
 /// Gives `cost` cells back to all the quotas of a set, unless they have drained since: see
-/// [`refund`](super::gcra::refund).
+/// [`refund`](crate::throttle::gcra::refund).
 ///
 /// `charged` are the states as their charge left them. The result is to be written in place of the
 /// states that were read.
