@@ -207,7 +207,7 @@ impl Renderer {
     }
 }
 
-/// What a statement that writes returns of the rows that it wrote.
+/// The columns that a statement that writes returns of the rows that it wrote.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Returning {
     Nothing,

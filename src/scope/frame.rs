@@ -16,7 +16,7 @@ pub(super) struct Frame {
     pub(super) name: DynIden,
     /// One join for each path, in the order in which the paths were first needed.
     joins: Vec<Join>,
-    /// Whether the statement can join at all.
+    /// True if the statement can join at all.
     can_join: bool,
 }
 

@@ -80,7 +80,7 @@ impl IdColumn {
     }
 }
 
-/// What tells a table's rows apart.
+/// The key that tells a table's rows apart.
 #[doc(hidden)]
 #[derive(Debug)]
 #[allow(clippy::exhaustive_enums, reason = "a closed domain")]
@@ -207,8 +207,9 @@ impl Schema {
         Some(P::SCHEMA)
     }
 
-    /// What is wrong with the declaration of a table of level `L`. Every table that a statement
-    /// names is asked this at compile time, so a schema that was made by hand is asked as well.
+    /// Finds the fault in the declaration of a table of level `L`, if it has one. Every table that
+    /// a statement names is asked this at compile time, so a schema that was made by hand is asked
+    /// as well.
     pub const fn fault<L: Level>(&self) -> Option<&'static str> {
         if self.tenant.len() != L::DEPTH || self.parent.is_some() != (L::DEPTH > 1) {
             return Some("the tenant columns do not fit the table's level");
@@ -231,8 +232,8 @@ impl Schema {
         None
     }
 
-    /// Whether tables of this schema can refer to the target: it has no tenant column that this
-    /// one lacks, and those that both have are of the same kinds, since a join compares them.
+    /// Returns whether tables of this schema can refer to the target: it has no tenant column that
+    /// this one lacks, and those that both have are of the same kinds, since a join compares them.
     pub(super) const fn can_refer_to(&self, target: &Self) -> bool {
         let (mut own, mut theirs) = (self.tenant, target.tenant);
         while let ([column, own_rest @ ..], [other, their_rest @ ..]) = (own, theirs) {
@@ -264,8 +265,8 @@ impl Schema {
         self.is_sound(self.key_name())
     }
 
-    /// Whether a name is plain and only one column has it. A second column with the name of a
-    /// tenant column would be a way to set it; databases that ignore case would take `Account_ID`
+    /// Returns whether a name is plain and only one column has it. A second column with the name of
+    /// a tenant column would be a way to set it; databases that ignore case would take `Account_ID`
     /// for `account_id`.
     const fn is_sound(&self, name: &str) -> bool {
         let mut columns: u32 = 0;

@@ -51,7 +51,7 @@ impl ValueKind {
         }
     }
 
-    /// Whether two kinds are the same. `==` is not const.
+    /// Returns whether two kinds are the same. `==` is not const.
     pub(super) const fn is(self, other: Self) -> bool {
         match (self, other) {
             (Self::Integer, Self::Integer)
@@ -92,7 +92,7 @@ pub trait ColumnValue: ParameterValue + Into<Value> {
     /// The type of a value that may be null.
     type Optional: ColumnValue<Plain = Self::Plain>;
 
-    /// Whether the column may be null.
+    /// True if the column may be null.
     #[doc(hidden)]
     const NULLABLE: bool;
 }
@@ -283,8 +283,8 @@ pub(super) fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, Bu
     Ok(ValueRef::Text(text))
 }
 
-/// Whether some text in the JSON has a NUL. It keeps a list of what is left instead of recursing,
-/// since a client chooses the depth.
+/// Returns whether some text in the JSON has a NUL. It keeps a list of what is left instead of
+/// recursing, since a client chooses the depth.
 #[cfg(feature = "json")]
 fn has_nul(json: &serde_json::Value) -> bool {
     let mut rest = vec![json];
