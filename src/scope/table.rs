@@ -211,6 +211,7 @@ impl Schema {
     /// a statement names is asked this at compile time, so a schema that was made by hand is asked
     /// as well.
     pub const fn fault<L: Level>(&self) -> Option<&'static str> {
+        // The tenant predicate has a condition for each tenant column: one too few would be a leak.
         if self.tenant.len() != L::DEPTH || self.parent.is_some() != (L::DEPTH > 1) {
             return Some("the tenant columns do not fit the table's level");
         }
@@ -219,10 +220,12 @@ impl Schema {
             return Some("a global table has no tenant to be its key");
         }
 
+        // More would share the last number, and a path could lead to the wrong one of them.
         if self.references.len() >= MAX_REFERENCES {
             return Some("a table has no more than 254 references");
         }
 
+        // Names are written into the SQL of the DDL between quotes, and are not escaped there.
         if !is_plain(self.name) || !self.names_are_sound() {
             return Some(
                 "the names of a table and its columns have 1 to 63 characters a-z, A-Z, 0-9 and _, begin with no digit, \
@@ -246,6 +249,7 @@ impl Schema {
     }
 
     const fn names_are_sound(&self) -> bool {
+        // Neither `for` nor iterators are const, so lists are taken apart by patterns.
         let mut tenant = self.tenant;
         while let [column, rest @ ..] = tenant {
             if !self.is_sound(column.name) {

@@ -247,6 +247,7 @@ impl<'a> ValueRef<'a> {
             #[cfg(feature = "json")]
             (Dialect::Postgres, Self::Json(json)) if has_nul(json) => Err(BuildError::NulInText),
 
+            // SQLite holds the units of the last place. The scale is the column's own.
             #[cfg(feature = "decimal")]
             (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => {
                 Ok(Self::Null(ValueKind::Integer))
