@@ -108,6 +108,7 @@ pub(super) fn row(
         row.expr(renderer.typed(key, ValueKind::of_id(column.kind))?);
     }
 
+    // Checked in the same statement: between two of them the site could be gone.
     if let Some(ancestors) = renderer.ancestors(schema)? {
         row.and_where(ancestors);
     }
@@ -133,6 +134,7 @@ impl Renderer {
     ) -> Result<Expr, BuildError> {
         let schema = (reference.target)();
         let key = schema.own_key()?;
+        // The parameter itself may be null, so the database must decide it.
         let null = nullable
             .then(|| self.typed(to.clone(), ValueKind::of_id(key.kind)))
             .transpose()?;
@@ -207,7 +209,7 @@ impl Renderer {
     }
 }
 
-/// What a statement that writes returns of the rows that it wrote.
+/// The columns that a statement that writes returns of the rows that it wrote.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Returning {
     Nothing,

@@ -19,7 +19,7 @@ pub(super) enum Bounds {
     Later(usize),
 }
 
-/// What is known of a scope's identifiers at a level.
+/// The knowledge of a scope's identifiers at a level.
 pub(super) enum Known {
     /// One identifier.
     One,
@@ -65,7 +65,7 @@ impl Bounds {
         Self::One(outer.chain([id]).map(ScopeId::from).collect())
     }
 
-    /// What is known at a level, of which the account's is 0.
+    /// Says what is known at a level; the account's is 0.
     pub(super) fn at(&self, level: usize) -> Known {
         match self {
             Self::One(ids) if level < ids.len() => Known::One,

@@ -60,8 +60,8 @@ impl<T, V, R> fmt::Debug for Column<T, V, R> {
     }
 }
 
-/// What `table!` makes its constants with. Anyone else who calls this gets a column that was
-/// declared, and never a tenant column.
+/// The functions that `table!` makes its constants with. Anyone who calls them gets a column that
+/// was declared, and never a tenant column.
 #[doc(hidden)]
 impl<T: Table, V: ColumnValue> Column<T, V> {
     pub const fn declared(name: &str) -> Option<Self> {

@@ -143,6 +143,7 @@ impl<T> Cursor<T> {
     ///
     /// For the order `a, b, key` that is `a > … OR (a = … AND (b > … OR (b = … AND key > …)))`.
     pub(super) fn after(self, order: &[Sort]) -> Result<Node, BuildError> {
+        // A cursor of another order would skip rows or repeat them.
         let belongs = |(sort, (name, _)): (&Sort, &(&str, Value))| sort.place.is_own(name);
         if order.len() != self.positions.len() || !order.iter().zip(&self.positions).all(belongs) {
             return Err(BuildError::CursorMismatch);

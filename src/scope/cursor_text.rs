@@ -35,6 +35,7 @@ pub(super) fn write(
 
 /// Reads what `write` has written; `None` for any other text.
 pub(super) fn read(text: &str, schema: &'static Schema) -> Option<Vec<(&'static str, Value)>> {
+    // A client chooses the length. An empty text would be a cursor of no order at all.
     if text.is_empty() || text.len() > MAX_LENGTH {
         return None;
     }
@@ -48,6 +49,7 @@ pub(super) fn read(text: &str, schema: &'static Schema) -> Option<Vec<(&'static 
         let (length, tail) = tail.split_first_chunk()?;
         let column = column(schema, u16::from_be_bytes(*number))?;
 
+        // A null in a column that has none is no cursor, but a length that never fits.
         let (value, tail) = match u32::from_be_bytes(*length) {
             u32::MAX if column.nullable => (ValueRef::Null(column.kind).into(), tail),
             length => {
@@ -135,6 +137,7 @@ fn decode(kind: ValueKind, bytes: &[u8]) -> Option<Value> {
         ValueKind::Integer => Some(i64::from_be_bytes(bytes.try_into().ok()?).into()),
         ValueKind::Text => Some(std::str::from_utf8(bytes).ok()?.into()),
 
+        // Other bytes would be a second text of the same cursor.
         ValueKind::Boolean => match bytes {
             [0] => Some(false.into()),
             [1] => Some(true.into()),

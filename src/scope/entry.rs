@@ -53,6 +53,8 @@ impl<M: Mode> Entry<M> {
     /// [`Denial::AccountWideForbidden`] for a principal that is bound to sites, even if it is bound
     /// to all of them.
     pub fn account(&self) -> Result<Scope<Account, M>, Denial> {
+        // Even one bound to every site of today: the account may get another tomorrow, and its
+        // account-level rows belong to no site.
         if self.reach.is_bound() {
             return Err(Denial::AccountWideForbidden);
         }
@@ -66,6 +68,7 @@ impl<M: Mode> Entry<M> {
     /// [`Denial::SiteNotInAccount`] if the account has no such site, or the principal is bound to
     /// other sites. A principal that is bound to an empty list of sites reaches none.
     pub fn site(&self, site: SiteId) -> Result<Scope<Site, M>, Denial> {
+        // A site of another account is refused in the same words as one that does not exist.
         if !self.reach.contains(&site) {
             return Err(Denial::SiteNotInAccount);
         }
@@ -89,6 +92,7 @@ impl<M: Mode> Entry<M> {
         sites: impl IntoIterator<Item = SiteId>,
     ) -> Result<Scope<SeveralSites, M>, Denial> {
         let sites: Vec<_> = sites.into_iter().collect();
+        // All or nothing: a list that is cut silently would look like sites without rows.
         if !sites.iter().all(|site| self.reach.contains(site)) {
             return Err(Denial::SiteNotInAccount);
         }

@@ -16,7 +16,7 @@ pub(super) struct Frame {
     pub(super) name: DynIden,
     /// One join for each path, in the order in which the paths were first needed.
     joins: Vec<Join>,
-    /// Whether the statement can join at all.
+    /// True if the statement can join at all.
     can_join: bool,
 }
 
@@ -87,6 +87,7 @@ impl Renderer {
         if place.path.is_here() {
             return Ok(Expr::col((frame.name.clone(), place.name)));
         }
+        // The databases do not agree on how an update or a delete joins.
         if !frame.can_join {
             return self.look_up(frame, place);
         }
@@ -151,6 +152,7 @@ impl Renderer {
 
         for step in way.steps(frame.schema) {
             path = path.then(schema.reference_number(step.column), Path::HERE);
+            // Columns at the end of the same path share the join, and so mean the same row.
             if let Some(join) = frame.joins.iter().find(|join| join.path == path) {
                 (schema, name) = (join.schema, join.name.clone());
                 continue;

@@ -125,6 +125,7 @@ impl<T: Table, L: ScopeLevel, C: Columns<T, L>> InsertMany<T, L, C> {
             "the types give every row a value for each column"
         );
 
+        // Tenant columns come from the scope, the same for every row; the rest from the rows.
         select.columns((0..width).map(value_name));
         match dialect {
             Dialect::Sqlite => values(&mut select, &mut renderer, self.rows)?,
@@ -278,6 +279,7 @@ fn referred<'a>(
     let mut keys = BTreeMap::new();
     for term in values {
         match term {
+            // A null refers to no row. The declaration says whether the column may have one.
             Term::Value(Value::BigInt(None) | Value::String(None)) => {}
             #[cfg(feature = "uuid")]
             Term::Value(Value::Uuid(None)) => {}
@@ -288,6 +290,7 @@ fn referred<'a>(
         }
     }
 
+    // `IN ()` is no SQL on PostgreSQL.
     if keys.is_empty() {
         return Ok(None);
     }

@@ -5,7 +5,8 @@
 /// column.
 const MAX_NAME: usize = 63;
 
-/// Whether a name needs no escaping in SQL: ASCII letters, digits and `_`, and no digit in front.
+/// Returns whether a name needs no escaping in SQL: ASCII letters, digits and `_`, and no digit in
+/// front.
 pub(super) const fn is_plain(name: &str) -> bool {
     let mut rest = name.as_bytes();
     if rest.len() > MAX_NAME || !matches!(rest, [b'a'..=b'z' | b'A'..=b'Z' | b'_', ..]) {
@@ -21,7 +22,7 @@ pub(super) const fn is_plain(name: &str) -> bool {
     true
 }
 
-/// Whether two names are equal, byte by byte.
+/// Returns whether two names are equal, byte by byte.
 pub(super) const fn is_exactly(left: &str, right: &str) -> bool {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     while let ([one, left_tail @ ..], [other, right_tail @ ..]) = (left, right) {
@@ -33,7 +34,7 @@ pub(super) const fn is_exactly(left: &str, right: &str) -> bool {
     left.is_empty() && right.is_empty()
 }
 
-/// Whether two names are equal but for case. Databases that ignore case take them for one.
+/// Returns whether two names are equal but for case. Databases that ignore case take them for one.
 pub(super) const fn is_same(left: &str, right: &str) -> bool {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     while let ([one, left_tail @ ..], [other, right_tail @ ..]) = (left, right) {

@@ -13,7 +13,7 @@ pub(super) const MAX_PATH: usize = 3;
 pub(super) struct Place {
     pub(super) name: &'static str,
     pub(super) path: Path,
-    /// Whether a reference on the path leads to another table than the column's type says.
+    /// True if a reference on the path leads to another table than the column's type says.
     forged: bool,
 }
 
@@ -48,7 +48,7 @@ impl Place {
         self.forged
     }
 
-    /// Whether this is the column of that name in the statement's own table.
+    /// Returns whether this is the column of that name in the statement's own table.
     pub(super) fn is_own(self, name: &str) -> bool {
         self.path.is_here() && self.name == name
     }
@@ -70,8 +70,8 @@ impl Place {
     }
 }
 
-/// The references from one table to another, one after the other, each by its number in its table.
-/// What follows the last one is `None`.
+/// The references from one table to another, one after the other, each by its number in its table;
+/// `None` follows the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Path([Option<NonZeroU8>; MAX_PATH]);
 
@@ -105,7 +105,7 @@ impl Path {
         Some((first, Self(std::array::from_fn(|_| steps.next()))))
     }
 
-    /// Whether another path begins with this one, or is the same.
+    /// Returns whether another path begins with this one, or is the same.
     pub(super) fn starts(self, other: Self) -> bool {
         self.numbers()
             .zip(other.0)

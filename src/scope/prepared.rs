@@ -81,6 +81,8 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
         dialect: Dialect,
         shape: impl FnOnce(Scope<L, Write, Unbound>, P::Placeholders) -> S,
     ) -> Result<Self, BuildError> {
+        // The template may write, whatever `M` is: `Shape<L, M>` lets a statement that writes be
+        // prepared only for the mode `Write`.
         let template = Scope::within(Bounds::Later(L::DEPTH));
         let Rendered {
             sql,
@@ -156,6 +158,7 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
             return Err(BuildError::Rendering);
         };
 
+        // Checked here, once, so that `iter` has nothing to refuse.
         for slot in &self.tenant {
             ids.get(slot.level)
                 .and_then(|id| id.lend(slot.kind))

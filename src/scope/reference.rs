@@ -80,7 +80,7 @@ impl<T: Table, V, R: Refers + Steps> Column<T, V, R> {
 }
 
 impl<T: Table, V, R: Refers> Column<T, V, R> {
-    /// Whether the declared reference leads to the table that the type says.
+    /// Returns whether the declared reference leads to the table that the type says.
     pub(super) fn leads_where_it_says(&self) -> bool {
         if self.place.is_forged() {
             return false;

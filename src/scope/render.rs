@@ -150,8 +150,8 @@ impl Renderer {
         }
     }
 
-    /// The identifier that an insert stamps a tenant column with. An insert takes a scope that knows
-    /// every one of them.
+    /// The identifier that an insert stamps a tenant column with. An insert takes a scope that
+    /// knows every one of them.
     pub(super) fn stamp(&mut self, level: usize, column: &IdColumn) -> Result<Expr, BuildError> {
         let slot = self
             .tenant_slot(level, column)?

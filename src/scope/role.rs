@@ -109,8 +109,8 @@ impl<R: Steps, S: Steps> Steps for Joined<R, S> {
     const STEPS: usize = R::STEPS.saturating_add(S::STEPS).saturating_add(1);
 }
 
-/// What a reference is declared to: a [`Keyed`] table, or `Option` of one for a column that may be
-/// null.
+/// The target that a reference is declared to: a [`Keyed`] table, or `Option` of one for a column
+/// that may be null.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be referred to",

@@ -171,6 +171,7 @@ impl<T: Table, L, B> Select<T, L, B> {
         let mut select = Query::select();
         select.from(target.schema.name);
 
+        // Named one by one, not by `*`: columns that a host adds later would shift the others.
         if self.columns.is_empty() {
             let all = target.schema.all_columns();
             select.columns(all.map(|column| (target.schema.name, column)));
@@ -210,6 +211,7 @@ fn paged<T: Table>(
     key: &'static str,
     filter: Option<Node>,
 ) -> Result<Option<Node>, BuildError> {
+    // Without the key the order of equal rows may differ from page to page.
     if !order.iter().any(|sort| sort.place.is_own(key)) {
         order.push(Sort {
             place: Place::here(key),
@@ -218,6 +220,7 @@ fn paged<T: Table>(
         });
     }
 
+    // A cursor's text names columns by their numbers in the table itself.
     if order.iter().any(|sort| !sort.place.path.is_here()) {
         return Err(BuildError::OrderWithoutPages);
     }

@@ -80,7 +80,7 @@ impl IdColumn {
     }
 }
 
-/// What tells a table's rows apart.
+/// The key that tells a table's rows apart.
 #[doc(hidden)]
 #[derive(Debug)]
 #[allow(clippy::exhaustive_enums, reason = "a closed domain")]
@@ -207,9 +207,11 @@ impl Schema {
         Some(P::SCHEMA)
     }
 
-    /// What is wrong with the declaration of a table of level `L`. Every table that a statement
-    /// names is asked this at compile time, so a schema that was made by hand is asked as well.
+    /// Finds the fault in the declaration of a table of level `L`, if it has one. Every table that
+    /// a statement names is asked this at compile time, so a schema that was made by hand is asked
+    /// as well.
     pub const fn fault<L: Level>(&self) -> Option<&'static str> {
+        // The tenant predicate has a condition for each tenant column: one too few would be a leak.
         if self.tenant.len() != L::DEPTH || self.parent.is_some() != (L::DEPTH > 1) {
             return Some("the tenant columns do not fit the table's level");
         }
@@ -218,10 +220,12 @@ impl Schema {
             return Some("a global table has no tenant to be its key");
         }
 
+        // More would share the last number, and a path could lead to the wrong one of them.
         if self.references.len() >= MAX_REFERENCES {
             return Some("a table has no more than 254 references");
         }
 
+        // Names are written into the SQL of the DDL between quotes, and are not escaped there.
         if !is_plain(self.name) || !self.names_are_sound() {
             return Some(
                 "the names of a table and its columns have 1 to 63 characters a-z, A-Z, 0-9 and _, begin with no digit, \
@@ -231,8 +235,8 @@ impl Schema {
         None
     }
 
-    /// Whether tables of this schema can refer to the target: it has no tenant column that this
-    /// one lacks, and those that both have are of the same kinds, since a join compares them.
+    /// Returns whether tables of this schema can refer to the target: it has no tenant column that
+    /// this one lacks, and those that both have are of the same kinds, since a join compares them.
     pub(super) const fn can_refer_to(&self, target: &Self) -> bool {
         let (mut own, mut theirs) = (self.tenant, target.tenant);
         while let ([column, own_rest @ ..], [other, their_rest @ ..]) = (own, theirs) {
@@ -245,6 +249,7 @@ impl Schema {
     }
 
     const fn names_are_sound(&self) -> bool {
+        // Neither `for` nor iterators are const, so lists are taken apart by patterns.
         let mut tenant = self.tenant;
         while let [column, rest @ ..] = tenant {
             if !self.is_sound(column.name) {
@@ -264,8 +269,8 @@ impl Schema {
         self.is_sound(self.key_name())
     }
 
-    /// Whether a name is plain and only one column has it. A second column with the name of a
-    /// tenant column would be a way to set it; databases that ignore case would take `Account_ID`
+    /// Returns whether a name is plain and only one column has it. A second column with the name of
+    /// a tenant column would be a way to set it; databases that ignore case would take `Account_ID`
     /// for `account_id`.
     const fn is_sound(&self, name: &str) -> bool {
         let mut columns: u32 = 0;

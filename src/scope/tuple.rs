@@ -51,6 +51,7 @@ impl<T: Table, U: UniqueValues> Unique<T, U> {
         let mut kinds = U::KINDS;
 
         while let ([name, other_names @ ..], [kind, other_kinds @ ..]) = (names, kinds) {
+            // This looks among data columns only, so a tenant column or the key is refused too.
             if T::SCHEMA.column(name, *kind, false).is_none() {
                 return None;
             }

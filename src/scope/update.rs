@@ -122,6 +122,7 @@ impl<T: Table, L, S, B> Update<T, L, S, B> {
         if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
             update.and_where(predicate);
         }
+        // A reference to a row out of scope makes the update touch no row.
         if let Some(referred) = self.values.referred(&mut renderer)? {
             update.and_where(referred);
         }

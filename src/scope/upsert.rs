@@ -118,11 +118,13 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
         R: SettableIn<L, T::Level>,
     {
         let name = column.place.name;
+        // The row is found by these columns, so another value of one would be another row.
         if self.unique.contains(&name) {
             return self;
         }
 
         self.values.set(column, value);
+        // Each column once, in the order in which it was last set.
         self.updated.retain(|other| *other != name);
         self.updated.push(name);
         self
@@ -143,6 +145,7 @@ impl<T: Table, L, S, B> Upsert<T, L, S, B> {
         }
 
         self.values.set(column, value);
+        // An earlier `set` of the column no longer holds.
         self.updated.retain(|other| *other != name);
         self
     }

@@ -51,7 +51,7 @@ impl ValueKind {
         }
     }
 
-    /// Whether two kinds are the same. `==` is not const.
+    /// Returns whether two kinds are the same. `==` is not const.
     pub(super) const fn is(self, other: Self) -> bool {
         match (self, other) {
             (Self::Integer, Self::Integer)
@@ -92,7 +92,7 @@ pub trait ColumnValue: ParameterValue + Into<Value> {
     /// The type of a value that may be null.
     type Optional: ColumnValue<Plain = Self::Plain>;
 
-    /// Whether the column may be null.
+    /// True if the column may be null.
     #[doc(hidden)]
     const NULLABLE: bool;
 }
@@ -247,6 +247,7 @@ impl<'a> ValueRef<'a> {
             #[cfg(feature = "json")]
             (Dialect::Postgres, Self::Json(json)) if has_nul(json) => Err(BuildError::NulInText),
 
+            // SQLite holds the units of the last place. The scale is the column's own.
             #[cfg(feature = "decimal")]
             (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => {
                 Ok(Self::Null(ValueKind::Integer))
@@ -283,8 +284,8 @@ pub(super) fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, Bu
     Ok(ValueRef::Text(text))
 }
 
-/// Whether some text in the JSON has a NUL. It keeps a list of what is left instead of recursing,
-/// since a client chooses the depth.
+/// Returns whether some text in the JSON has a NUL. It keeps a list of what is left instead of
+/// recursing, since a client chooses the depth.
 #[cfg(feature = "json")]
 fn has_nul(json: &serde_json::Value) -> bool {
     let mut rest = vec![json];
