@@ -214,7 +214,8 @@ impl Table {
     fn balance(&self, row: &Row) -> Compared {
         let balance = self.host.wallet.balance_at(at(self.now));
         let balance = balance.map_err(|error| error.to_string())?;
-        row.compare(|name| {
+        row.no_words()?;
+        row.compare(|name, _| {
             let part = match name {
                 "granted" => balance.granted,
                 "scheduled" => balance.scheduled,
@@ -234,7 +235,8 @@ impl Table {
     fn last(&self, row: &Row) -> Compared {
         let entry = self.host.ledger.last().ok_or("the ledger is empty")?;
         let event = serde_json::to_value(&entry.event).unwrap();
-        row.compare(|name| {
+        row.no_words()?;
+        row.compare(|name, _| {
             let part = match name {
                 "event" => &event["event"],
                 "hold" => &event["hold"],

@@ -98,8 +98,8 @@ impl<'a> Row<'a> {
     }
 
     /// Compares what is named, each part by itself, with what is so: a row that looks at a state.
-    pub fn compare(&self, mut part: impl FnMut(&str) -> Result<String, Fault>) -> Compared {
-        self.no_words()?;
+    /// The part is told what is expected of it, since a moment can be written in several ways.
+    pub fn compare(&self, mut part: impl FnMut(&str, &str) -> Result<String, Fault>) -> Compared {
         if self.named.is_empty() {
             return Err(format!("`{}` names what it looks at", self.command));
         }
@@ -107,7 +107,7 @@ impl<'a> Row<'a> {
         let mut seen = Vec::new();
         for (name, value) in &self.named {
             expected.push(format!("{name}={value}"));
-            seen.push(format!("{name}={}", part(name)?));
+            seen.push(format!("{name}={}", part(name, value)?));
         }
         Ok(Some((expected.join(" "), seen.join(" "))))
     }
@@ -137,6 +137,19 @@ pub fn moment(text: &str) -> Result<DateTime<Utc>, Fault> {
     zoned
         .parse()
         .map_err(|_| format!("`{text}` is no date and no time"))
+}
+
+/// Returns a moment as a row expects it, or else in full.
+pub fn told(seen: Option<DateTime<Utc>>, expected: &str) -> Result<String, Fault> {
+    let same = match seen {
+        None => expected == "never",
+        Some(seen) => expected != "never" && moment(expected)? == seen,
+    };
+    Ok(match seen {
+        _ if same => expected.to_owned(),
+        None => "never".to_owned(),
+        Some(seen) => seen.naive_utc().format("%FT%T%.f").to_string(),
+    })
 }
 
 pub fn credit(text: &str) -> Result<Credits, Fault> {
@@ -293,7 +306,8 @@ pub fn variants(name: &str) -> BTreeSet<String> {
     let head = format!("pub enum {name} {{\n");
     let body = find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &head)
         .unwrap_or_else(|| panic!("there is no enum {name}"));
-    body.lines()
+    let variants: BTreeSet<String> = body
+        .lines()
         .filter_map(|line| line.strip_prefix("    "))
         .filter(|line| line.starts_with(char::is_uppercase))
         .map(|line| {
@@ -302,7 +316,9 @@ pub fn variants(name: &str) -> BTreeSet<String> {
                 .unwrap()
                 .to_owned()
         })
-        .collect()
+        .collect();
+    assert!(variants.len() > 1, "{name} has variants");
+    variants
 }
 
 /// Tests that run one script each, so that an invariant's number finds the scripts that check it.
