@@ -11,4 +11,5 @@ mod registrations;
 mod simulated_year;
 #[cfg(feature = "stripe")]
 mod stripe;
+mod tables;
 mod year;

@@ -10,9 +10,10 @@ mod model;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod cases;
+mod allowance;
 #[cfg(feature = "testkit")]
 mod interleavings;
+mod ledger;
 mod model_check;
 mod state_machine;
 mod tables;

@@ -10,7 +10,7 @@ use crate::support::{at, credits, operator, tenant};
 use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
     Cause, CauseError, Event, GrantError, GrantTerms, HoldError, HoldRequest, IdempotencyKey,
-    Outcome, PriceError, PriceList, SettleError, WalletError,
+    Outcome, PriceError, PriceList, ReplayError, SettleError, WalletError,
 };
 use bailiwick::gate::Denial;
 use bailiwick::payment_method::PaymentMethod;
@@ -803,5 +803,89 @@ fn c11_prices_out_of_range_are_refused() {
     assert_eq!(
         list.quote("y", 2).unwrap_err().to_string(),
         r#"the price list has no operation "y"; it has x"#
+    );
+}
+
+/// The course of this wallet is at the end of `tests/tables/credit/holds.txt`.
+#[test]
+fn a_refusal_says_when_there_is_enough() {
+    let mut host = Host::new(Overage::Reject);
+    let first = GrantTerms {
+        expires_at: Some(at(50)),
+        ..GrantTerms::forever(credits(10))
+    };
+    let second = GrantTerms {
+        effective_at: Some(at(30)),
+        ..GrantTerms::forever(credits(8))
+    };
+    host.grant("first", first, 0);
+    host.grant("second", second, 0);
+    host.hold(1, 7, 20, 0);
+    let refused = host
+        .wallet
+        .check(&host.access, &prices().quote("unit", 12).unwrap(), at(1))
+        .unwrap_err();
+    assert!(
+        matches!(refused, HoldError::Insufficient { covered_at: Some(when), .. } if when == at(30))
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains("and 3 are available; enough will be there at 2027-01-15T08:00:30Z"),
+        "{refused}"
+    );
+}
+
+/// When a client hears this is in `tests/tables/credit/draws_ended.txt`.
+#[test]
+fn a_hold_that_has_ended_says_what_was_charged() {
+    let drawn = credits(4);
+    for error in [
+        ReplayError::Released { drawn },
+        ReplayError::Expired { drawn },
+    ] {
+        let told = error.to_string();
+        assert!(
+            told.ends_with("was charged 4 credits for what was done"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn c11_tiers_charge_each_unit_at_its_own_price() {
+    let list = |tiers: &str| {
+        let json = format!(
+            r#"{{ "x": {{ "base": "1", "tiers": {tiers}, "per_unit": "0.1", "minimum": "2" }} }}"#
+        );
+        serde_json::from_str::<PriceList>(&json)
+    };
+    let prices =
+        list(r#"[{ "up_to": 10, "per_unit": "1" }, { "up_to": 100, "per_unit": "0.5" }]"#).unwrap();
+    for quantity in [0, 1, 9, 10, 11, 99, 100, 101, 1000] {
+        let price = |unit: u64| {
+            if unit <= 10 {
+                10
+            } else if unit <= 100 {
+                5
+            } else {
+                1
+            }
+        };
+        let tenths: u64 = 10 + (1..=quantity).map(price).sum::<u64>();
+        let expected = (tenths * 100_000).max(2_000_000);
+        assert_eq!(
+            prices.quote("x", quantity).unwrap().price().micros(),
+            i64::try_from(expected).unwrap(),
+            "{quantity}"
+        );
+    }
+    assert_eq!(
+        prices.quote("x", 101).unwrap().to_string(),
+        "x: 1 + 10 * 1 + 90 * 0.5 + 1 * 0.1 = 56.1 credits"
+    );
+    assert_eq!(
+        prices.quote("x", 0).unwrap().to_string(),
+        "x: 1 = 2 credits (the minimum)"
     );
 }

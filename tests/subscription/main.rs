@@ -5,5 +5,9 @@ mod facts;
 #[path = "../model/subscription.rs"]
 mod model;
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod documents;
+mod tables;
 mod transitions;

@@ -1,3 +1,6 @@
+//! Subscriptions: any story against the model, and what no script can say. Every course of commands
+//! is in `tests/tables/subscription/`.
+
 use std::sync::Arc;
 
 use crate::facts::{at, command, interval, seconds, told};
@@ -10,8 +13,8 @@ use bailiwick::policy::{AfterRetries, AfterTrial, PolicySettings};
 use bailiwick::problem::Explained;
 use bailiwick::right::Privileges;
 use bailiwick::subscription::{
-    Command, CommandKind, Effect, PendingPlan, RecordedPayment, Refusal, RefusalReason,
-    SubscriptionStatus as Status, Transition,
+    Command, CommandKind, Effect, PendingPlan, ProrationError, RecordedPayment, Refusal,
+    RefusalReason, SubscriptionStatus as Status, Transition,
 };
 use bailiwick::{
     Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Subscription, Tenant,
@@ -581,58 +584,6 @@ fn b2_what_has_run_out_needs_no_job() {
 }
 
 #[test]
-fn b2_a_job_takes_no_access_away_that_time_had_not_taken() {
-    let gate = Gate::new();
-    let cases = [
-        (
-            Status::Trialing,
-            true,
-            Command::EndTrial {
-                then: AfterTrial::Invoice,
-            },
-            on("2026-02-28"),
-        ),
-        (
-            Status::Trialing,
-            false,
-            Command::EndTrial {
-                then: AfterTrial::Cancel,
-            },
-            on("2026-02-28"),
-        ),
-        (
-            Status::Active,
-            true,
-            Command::EndPeriod {
-                slack: seconds(SLACK),
-            },
-            on("2026-02-28"),
-        ),
-        (
-            Status::Active,
-            false,
-            Command::EndPeriod {
-                slack: seconds(SLACK),
-            },
-            on("2026-03-03"),
-        ),
-    ];
-    for (status, flag, command, end) in cases {
-        let subscription = Subscription {
-            cancel_at_period_end: flag,
-            ..in_status(status)
-        };
-        let early = refusal(&subscription, command.clone(), end - seconds(1));
-        assert_eq!(
-            (early.reason(), early.valid_until()),
-            (RefusalReason::TooEarly, Some(end))
-        );
-        assert!(gate.admits(&subscription, end - seconds(1)) && !gate.admits(&subscription, end));
-        assert!(subscription.apply(command, end).is_ok());
-    }
-}
-
-#[test]
 fn b2_what_was_to_end_can_only_be_canceled() {
     let end = on("2026-02-28");
     for status in [
@@ -662,102 +613,6 @@ fn b2_what_was_to_end_can_only_be_canceled() {
             }
         }
     }
-}
-
-#[test]
-fn b2_what_is_over_can_be_neither_paused_nor_resumed() {
-    let end = on("2026-02-28");
-    for (status, command) in [
-        (Status::Active, Command::Pause),
-        (Status::Paused, Command::Resume),
-        (Status::PastDue, Command::CancelAtPeriodEnd),
-    ] {
-        let subscription = in_status(status);
-        assert_eq!(
-            refusal(&subscription, command.clone(), end).reason(),
-            RefusalReason::NoPeriod
-        );
-        assert!(
-            subscription
-                .apply(command.clone(), end - seconds(1))
-                .is_ok()
-        );
-        let never_paid = Subscription {
-            current_period: None,
-            ..in_status(status)
-        };
-        assert_eq!(
-            refusal(&never_paid, command, on("2026-02-14")).reason(),
-            RefusalReason::NoPeriod
-        );
-    }
-}
-
-#[test]
-fn b2_a_trial_lasts_at_least_a_moment() {
-    let (now, moment) = (on("2026-01-01"), TimeDelta::nanoseconds(1));
-    assert_eq!(
-        refusal(&new(now), Command::StartTrial { until: now }, now).reason(),
-        RefusalReason::TrialEmpty
-    );
-    let trial = new(now)
-        .apply(
-            Command::StartTrial {
-                until: now + moment,
-            },
-            now,
-        )
-        .unwrap()
-        .into_subscription();
-    assert!(Gate::new().admits(&trial, now) && !Gate::new().admits(&trial, now + moment));
-}
-
-/// A provider tells of a trial's end apart from its period.
-#[test]
-fn b2_a_trial_ends_at_its_end() {
-    let trial = Subscription {
-        current_period: None,
-        ..in_status(Status::Trialing)
-    };
-    let (command, end) = (
-        Command::EndTrial {
-            then: AfterTrial::Pause,
-        },
-        on("2026-02-28"),
-    );
-    assert_eq!(
-        refusal(&trial, command.clone(), end - seconds(1)).valid_until(),
-        Some(end)
-    );
-    assert_eq!(
-        trial.clone().apply(command, end).unwrap().to(),
-        Status::Paused
-    );
-    let paid = trial.record_payment(month("A"), on("2026-02-14")).unwrap();
-    assert_eq!(
-        paid.subscription()
-            .current_period
-            .map(|period| period.start),
-        Some(end)
-    );
-}
-
-#[test]
-fn b4_january_the_31st_comes_back() {
-    let mut subscription = new(on("2027-01-31"));
-    let mut now = on("2027-01-31");
-    let mut ends = Vec::new();
-    for id in 0..14 {
-        subscription = subscription
-            .record_payment(month(&id.to_string()), now)
-            .unwrap()
-            .into_subscription();
-        now = subscription.current_period.unwrap().end;
-        ends.push(now.format("%m-%d").to_string());
-    }
-    let expected =
-        "02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-31 01-31 02-29 03-31";
-    assert_eq!(ends.join(" "), expected);
 }
 
 #[test]
@@ -805,56 +660,6 @@ fn b4_a_century_of_payments_leaves_no_gap() {
 }
 
 #[test]
-fn b4_a_payment_in_trial_pays_from_its_end() {
-    let trial = new(on("2026-01-01"))
-        .apply(
-            Command::StartTrial {
-                until: on("2026-01-31"),
-            },
-            on("2026-01-01"),
-        )
-        .unwrap();
-    let paid = trial
-        .into_subscription()
-        .record_payment(month("A"), on("2026-01-10"))
-        .unwrap();
-    assert_eq!(paid.to(), Status::Active);
-    let subscription = paid.subscription();
-    assert_eq!(
-        subscription.current_period,
-        Some(Period {
-            start: on("2026-01-31"),
-            end: on("2026-02-28")
-        })
-    );
-    assert!(Gate::new().admits(subscription, on("2026-01-20")));
-}
-
-#[test]
-fn b4_another_interval_counts_from_the_end_of_the_period() {
-    let paid = new(on("2026-01-31"))
-        .record_payment(month("A"), on("2026-01-31"))
-        .unwrap()
-        .into_subscription();
-    let yearly = RecordedPayment {
-        interval: Interval::YEARLY,
-        ..month("B")
-    };
-    let paid = paid
-        .record_payment(yearly, on("2026-02-20"))
-        .unwrap()
-        .into_subscription();
-    assert_eq!(
-        paid.current_period,
-        Some(Period {
-            start: on("2026-02-28"),
-            end: on("2027-02-28")
-        })
-    );
-    assert_eq!(paid.anchor, on("2026-02-28"));
-}
-
-#[test]
 fn b4_the_end_of_the_calendar_is_refused() {
     let now = DateTime::<Utc>::MAX_UTC - days(10);
     let refused = new(now).record_payment(month("A"), now).unwrap_err();
@@ -891,113 +696,6 @@ fn b4_the_end_of_the_calendar_is_refused() {
     assert_eq!(
         refusal(&worn, Command::CancelNow, on("2026-02-14")).reason(),
         RefusalReason::OutOfRange
-    );
-}
-
-/// What a confirmed bank transfer relies on.
-#[test]
-fn b5_a_payment_leads_from_every_live_status_to_active() {
-    use Status::*;
-    let now = on("2026-02-14");
-    for status in [Incomplete, Trialing, Active, PastDue, Unpaid, Paused] {
-        let before = Subscription {
-            payment_method: PaymentMethod::Stripe,
-            ..in_status(status)
-        };
-        let paid = before.clone().record_payment(month("E2E-1"), now).unwrap();
-        let start = if status == Incomplete {
-            now
-        } else {
-            on("2026-02-28")
-        };
-        assert_eq!(paid.to(), Active);
-        let credits: Vec<_> = paid
-            .effects()
-            .filter(|effect| matches!(effect, Effect::CreditsDue { .. }))
-            .collect();
-        assert_eq!(credits.len(), 1);
-        let subscription = paid.into_subscription();
-        assert_eq!(
-            subscription.current_period.map(|period| period.start),
-            Some(start),
-            "{status:?}"
-        );
-        assert_eq!(subscription.payment_method, PaymentMethod::BankTransfer);
-        assert_eq!(subscription.external_payment_id.as_deref(), Some("E2E-1"));
-        assert_eq!(subscription.past_due_since, None);
-
-        // A card keeps the identifier of the latest payment outside Stripe; long after the period a
-        // new anchor begins.
-        let card = RecordedPayment {
-            method: PaymentMethod::Stripe,
-            external_id: None,
-            ..month("")
-        };
-        let later = subscription
-            .record_payment(card, on("2026-09-09"))
-            .unwrap()
-            .into_subscription();
-        assert_eq!(later.external_payment_id.as_deref(), Some("E2E-1"));
-        assert_eq!(later.payment_method, PaymentMethod::Stripe);
-        assert_eq!(
-            (
-                later.anchor,
-                later.current_period.map(|period| period.start)
-            ),
-            (on("2026-09-09"), Some(later.anchor))
-        );
-    }
-}
-
-#[test]
-fn past_due_since_is_set_once_and_cleared() {
-    let active = in_status(Status::Active);
-    // A charge that fails before the period is over counts from then; what falls due at its end,
-    // from the end.
-    for (now, since) in [
-        ("2026-02-20", "2026-02-20"),
-        ("2026-02-28", "2026-02-28"),
-        ("2026-03-05", "2026-02-28"),
-    ] {
-        let failed = active.clone().apply(Command::FailPayment, on(now)).unwrap();
-        assert_eq!(
-            effects(&failed),
-            [Effect::PastDueEntered { since: on(since) }]
-        );
-        let again = failed
-            .into_subscription()
-            .apply(Command::FailPayment, on("2026-03-09"))
-            .unwrap();
-        assert_eq!(
-            (again.subscription().past_due_since, effects(&again)),
-            (Some(on(since)), vec![])
-        );
-        for (command, to) in [
-            (Command::RecordPayment(month("A")), Status::Active),
-            (Command::MarkUnpaid, Status::Unpaid),
-            (Command::CancelNow, Status::Canceled),
-        ] {
-            let left = again
-                .subscription()
-                .clone()
-                .apply(command, on("2026-03-10"))
-                .unwrap();
-            assert_eq!((left.to(), left.subscription().past_due_since), (to, None));
-        }
-    }
-    let ended = active
-        .apply(Command::EndPeriod { slack: days(3) }, on("2026-03-30"))
-        .unwrap();
-    assert_eq!(ended.subscription().past_due_since, Some(on("2026-02-28")));
-    let trial = in_status(Status::Trialing).apply(
-        Command::EndTrial {
-            then: AfterTrial::Invoice,
-        },
-        on("2026-03-30"),
-    );
-    assert_eq!(
-        trial.unwrap().subscription().past_due_since,
-        Some(on("2026-02-28"))
     );
 }
 
@@ -1092,76 +790,6 @@ fn lifecycle(after_trial: AfterTrial, after_grace: AfterRetries) -> Policy {
     .unwrap()
 }
 
-#[test]
-fn b2_what_time_makes_due_is_due_to_the_second() {
-    let policy = lifecycle(AfterTrial::Pause, AfterRetries::Unpaid);
-    // From 31 January to 28 February; past due since 10 February.
-    for (status, ending, due, to) in [
-        (
-            Status::Incomplete,
-            false,
-            "2026-02-02",
-            Some(Status::IncompleteExpired),
-        ),
-        (Status::Trialing, false, "2026-02-28", Some(Status::Paused)),
-        (Status::Trialing, true, "2026-02-28", Some(Status::Canceled)),
-        (Status::Active, false, "2026-03-03", Some(Status::PastDue)),
-        (Status::Active, true, "2026-02-28", Some(Status::Canceled)),
-        (Status::PastDue, false, "2026-02-15", Some(Status::Unpaid)),
-        (Status::PastDue, true, "2026-02-28", Some(Status::Canceled)),
-        (Status::Paused, true, "2026-02-28", Some(Status::Canceled)),
-        (Status::Unpaid, true, "2026-02-28", Some(Status::Canceled)),
-        (Status::Unpaid, false, "2126-01-01", None),
-        (Status::Paused, false, "2126-01-01", None),
-        (Status::Canceled, false, "2126-01-01", None),
-        (Status::IncompleteExpired, false, "2126-01-01", None),
-        (Status::Unknown, false, "2126-01-01", None),
-    ] {
-        let subscription = Subscription {
-            cancel_at_period_end: ending,
-            ..in_status(status)
-        };
-        assert_eq!(
-            policy.command_due(&subscription, on(due) - seconds(1)),
-            None,
-            "{status} {ending}"
-        );
-        let command = policy.command_due(&subscription, on(due));
-        let reached = command.map(|command| subscription.apply(command, on(due)).unwrap().to());
-        assert_eq!(reached, to, "{status} {ending}");
-    }
-}
-
-/// Only what a provider runs is the provider's to end: one that moved to bank transfer since is
-/// ours again.
-#[test]
-fn b2_what_moved_from_a_provider_falls_due_again() {
-    let policy = lifecycle(AfterTrial::Pause, AfterRetries::Unpaid);
-    let moved = Subscription {
-        provider_at: Some(on("2026-02-01")),
-        ..in_status(Status::Active)
-    };
-    assert!(policy.command_due(&moved, on("2026-03-03")).is_some());
-    let by_stripe = Subscription {
-        payment_method: PaymentMethod::Stripe,
-        ..moved
-    };
-    assert_eq!(policy.command_due(&by_stripe, on("2126-01-01")), None);
-    // A pending plan whose period was not paid is not started, but past due.
-    let pending = Some(PendingPlan {
-        plan: 5.into(),
-        at: on("2026-02-28"),
-    });
-    let unpaid = Subscription {
-        pending_plan: pending,
-        ..in_status(Status::Active)
-    };
-    assert!(matches!(
-        policy.command_due(&unpaid, on("2026-03-03")),
-        Some(Command::EndPeriod { .. })
-    ));
-}
-
 /// Time, and what a customer does.
 fn any_happening() -> impl Strategy<Value = (i64, Option<Order>)> {
     let orders = prop_oneof![
@@ -1249,61 +877,30 @@ proptest! {
     }
 }
 
+/// The refusal names both prices.
 #[test]
-fn a_change_of_plan_without_a_price_says_why() {
-    use bailiwick::subscription::ProrationError::{
-        Currency as OtherCurrency, NoPeriod, PlanMismatch,
-    };
+fn a_change_of_plan_to_another_currency_is_told() {
     let gate = Gate::new();
     let of = |id: i64, currency| Plan {
         id: id.into(),
         price: Money::new(30.into(), currency).unwrap(),
         ..Plan::clone(&gate.plan)
     };
-    let (from, to) = (of(3, Currency::EUR), of(4, Currency::EUR));
-    let prorate = |subscription: Subscription, from: &Plan, to: &Plan, day: &str| {
-        subscription.prorate(from, to, on(day))
-    };
-    let active = || in_status(Status::Active);
-    assert!(prorate(active(), &from, &to, "2026-02-27").is_ok());
-    assert_eq!(
-        prorate(active(), &from, &to, "2026-02-28"),
-        Err(NoPeriod),
-        "over"
-    );
-    assert_eq!(
-        prorate(in_status(Status::Trialing), &from, &to, "2026-02-14"),
-        Err(NoPeriod),
-        "a trial costs nothing"
-    );
-    assert_eq!(
-        prorate(in_status(Status::Incomplete), &from, &to, "2026-02-14"),
-        Err(NoPeriod)
-    );
-    assert_eq!(
-        prorate(active(), &to, &from, "2026-02-14"),
-        Err(PlanMismatch)
-    );
+    let euros = of(3, Currency::EUR);
     let dollars = of(4, Currency::USD);
-    let refused = prorate(active(), &from, &dollars, "2026-02-14").unwrap_err();
+    let refused = in_status(Status::Active).prorate(&euros, &dollars, on("2026-02-14"));
     assert_eq!(
-        (refused, refused.code()),
-        (
-            OtherCurrency {
-                from: from.price,
-                to: dollars.price
-            },
-            Code::CurrencyMismatch
-        )
+        refused,
+        Err(ProrationError::Currency {
+            from: euros.price,
+            to: dollars.price
+        })
     );
-    // Paid ahead, what lies ahead is unused as well.
-    let ahead = active()
-        .record_payment(month("early"), on("2026-02-14"))
-        .unwrap()
-        .into_subscription();
-    let unused = prorate(ahead, &from, &to, "2026-02-14").unwrap().unused;
-    assert!(unused.amount() > 30.into());
-    let yen = Currency::try_from("JPY").unwrap();
-    assert_eq!((yen.places(), Currency::EUR.places()), (0, 2));
-    assert_eq!(Currency::try_from("KWD").unwrap().places(), 3);
+}
+
+#[test]
+fn a_currency_has_its_own_places() {
+    for (code, places) in [("JPY", 0), ("EUR", 2), ("KWD", 3)] {
+        assert_eq!(Currency::try_from(code).unwrap().places(), places);
+    }
 }

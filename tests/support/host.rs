@@ -13,7 +13,7 @@ use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{CreditPolicy, Overage, PolicySettings};
 use bailiwick::problem::Explained;
 use bailiwick::right::Privilege;
-use bailiwick::subscription::RecordedPayment;
+use bailiwick::subscription::{RecordedPayment, Transition};
 use bailiwick::{Access, Hold, Policy, Principal, Subscription, Wallet};
 use chrono::TimeDelta;
 
@@ -64,9 +64,8 @@ pub fn key(number: u8) -> IdempotencyKey {
     format!("request-{number}").parse().unwrap()
 }
 
-/// A month of a year that was paid at second 0, and the cause of its credits; months are counted
-/// from 0.
-pub fn month(which: usize) -> Option<(Cause, Period)> {
+/// A year that was paid at second 0.
+pub fn paid_year() -> Transition {
     let new = Subscription::new(
         9.into(),
         ACCOUNT.into(),
@@ -74,14 +73,18 @@ pub fn month(which: usize) -> Option<(Cause, Period)> {
         PaymentMethod::BankTransfer,
         at(0),
     );
-    let method = PaymentMethod::BankTransfer;
     let payment = RecordedPayment {
         interval: Interval::YEARLY,
         slack: TimeDelta::zero(),
-        method,
+        method: PaymentMethod::BankTransfer,
         external_id: None,
     };
-    let paid = new.record_payment(payment, at(0)).unwrap();
+    new.record_payment(payment, at(0)).unwrap()
+}
+
+/// A month of that year, and the cause of its credits; months are counted from 0.
+pub fn month(which: usize) -> Option<(Cause, Period)> {
+    let paid = paid_year();
     let month = paid
         .subscription()
         .current_period?

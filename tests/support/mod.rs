@@ -1,7 +1,13 @@
 //! Facts that several test files need.
-#![allow(dead_code, reason = "each test file uses what it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test file uses what it needs"
+)]
 
 pub mod host;
+pub mod script;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
