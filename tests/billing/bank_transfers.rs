@@ -16,6 +16,7 @@ use bailiwick::money::Currency;
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::{Overpayment, PolicySettings};
+use bailiwick::problem::Explained;
 use bailiwick::right::Privilege;
 use bailiwick::subscription::{Command, RecordedPayment, SubscriptionStatus, SuccessionError};
 use bailiwick::{Account, Money, Plan, Policy, Subscription, Wallet, chrono};
@@ -179,7 +180,7 @@ fn b5_a_deposit_that_cannot_be_written_loses_no_money() {
         refused,
         ConfirmError::Row(RowError::VersionExhausted { row: "deposit" })
     );
-    assert_eq!(refused.code(), Code::AmountOverflow);
+    assert_eq!(Explained::code(&refused), bailiwick::Code::AmountOverflow);
 }
 
 fn refund_of(
