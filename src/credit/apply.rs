@@ -74,6 +74,9 @@ impl Wallet {
     /// Frees a grant that was scheduled.
     fn take_effect(&mut self, grant: &Arc<str>) -> Result<(), WalletError> {
         let funds = find(&mut self.grants, grant)?;
+        if !funds.scheduled {
+            return Err(WalletError::inexact("a grant takes effect twice"));
+        }
         funds.scheduled = false;
         funds.free = funds.grant.amount;
 

@@ -98,6 +98,10 @@ impl Draft {
         }
 
         let slices = self.wallet.slices(balance.debt);
+        // A balance that says free credits where no grant has any would be repaid from for ever.
+        if slices.is_empty() {
+            return Err(WalletError::inexact("no grant has what is free"));
+        }
         self.record(at, Event::DebtRepaid { slices })?;
 
         Ok(true)

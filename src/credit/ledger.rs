@@ -131,6 +131,13 @@ impl Wallet {
             wallet.as_of = entry.at;
         }
 
+        // Forged entries can add up in every balance, and still not in the grants beneath it.
+        let sequence = wallet.sequence;
+        let fault = LedgerFault::Event;
+        wallet
+            .check_amounts()
+            .map_err(|_| LedgerError { sequence, fault })?;
+
         Ok(wallet)
     }
 

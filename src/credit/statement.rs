@@ -52,8 +52,10 @@ impl LedgerStatement {
             let sequence = last.map_or(line.sequence, |last| last.sequence.saturating_add(1));
             let wrong = |fault| Err(LedgerError { sequence, fault });
 
-            // Without an entry before it, the first line must be the first of all.
-            if line.sequence != sequence || (last.is_none() && sequence != 1) {
+            // Without an entry before it, the first line must be the first of all. Nothing follows
+            // the last number that there is.
+            let follows = last.map_or(sequence == 1, |last| line.sequence > last.sequence);
+            if line.sequence != sequence || !follows {
                 return wrong(LedgerFault::Sequence);
             }
             if last.is_some_and(|last| last.account != line.account) {

@@ -65,6 +65,12 @@ impl Wallet {
     /// balance to what was granted.
     fn check_parts(&self) -> Result<(), WalletError> {
         self.balance.check()?;
+        self.check_amounts()
+    }
+
+    /// Checks that the parts are sound by themselves and add up to the balance. It holds after each
+    /// entry of the ledger, in the middle of a command too.
+    pub(super) fn check_amounts(&self) -> Result<(), WalletError> {
         self.grants.iter().try_for_each(Funds::check)?;
         // Names before sums, since two holds of one key could make up for each other.
         self.check_names()?;

@@ -3,7 +3,7 @@
 use crate::support::host::{ACCOUNT, Host, credit_policy};
 use crate::support::{at, credits};
 use bailiwick::credit::{
-    Balance, GrantTerms, LedgerEntry, LedgerError, LedgerFault, LedgerStatement,
+    Balance, Event, GrantTerms, LedgerEntry, LedgerError, LedgerFault, LedgerStatement,
 };
 use bailiwick::period::Period;
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
@@ -113,6 +113,34 @@ fn c7_the_first_wrong_entry_of_a_damaged_ledger_is_named() {
     );
 }
 
+/// A grant that takes effect twice can take the place of one that never does: every balance adds
+/// up, and the grants do not.
+#[test]
+fn c7_a_forged_ledger_that_adds_up_is_refused() {
+    let mut host = Host::under(credit_policy(Overage::Reject));
+    host.grant("now", GrantTerms::forever(credits(5)), 0);
+    let scheduled = GrantTerms {
+        effective_at: Some(at(50)),
+        ..GrantTerms::forever(credits(5))
+    };
+    host.grant("later", scheduled, 0);
+
+    let mut forged = host.ledger.last().unwrap().clone();
+    let Event::Granted { grant } = &host.ledger[0].event else {
+        panic!("{:?}", host.ledger[0])
+    };
+    forged.event = Event::TookEffect {
+        grant: grant.id.clone(),
+    };
+    forged.sequence += 1;
+    forged.balance.free = credits(10);
+    forged.balance.scheduled = Credits::ZERO;
+    host.ledger.push(forged);
+
+    let error = Wallet::replay(&ACCOUNT.into(), host.ledger).unwrap_err();
+    assert_eq!((error.sequence, error.fault), (3, LedgerFault::Event));
+}
+
 proptest! {
     /// Any single change to any entry's amounts or times is found, or leads to the same wallet.
     #[test]
@@ -130,6 +158,22 @@ proptest! {
         let error = Wallet::replay(&ACCOUNT.into(), ledger).unwrap_err();
         prop_assert_eq!(error, LedgerError { sequence: place as u64 + 1, fault: LedgerFault::Balance });
     }
+}
+
+#[test]
+fn nothing_follows_the_last_number_of_a_ledger() {
+    let mut entry = busy_ledger().ledger[3].clone();
+    entry.sequence = u64::MAX;
+    let period = Period {
+        start: at(-100),
+        end: at(1000),
+    };
+
+    let error = LedgerStatement::new(Some(&entry), vec![entry.clone()], period).unwrap_err();
+    assert_eq!(
+        (error.sequence, error.fault),
+        (u64::MAX, LedgerFault::Sequence)
+    );
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a1_the_manual_lists_every_code() {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == page,
-        "codes.md is not what the crate says; run UPDATE_MANUAL=1 cargo test --test codes"
+        "codes.md is not what the crate says; run UPDATE_MANUAL=1 cargo test --test ground"
     );
 }
 
