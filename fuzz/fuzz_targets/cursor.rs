@@ -5,7 +5,7 @@
 use bailiwick::scope::state::Read;
 use bailiwick::scope::{BuildError, Cursor, Dialect, Fixed, Select};
 use bailiwick::tenant::Site;
-use bailiwick::{Account, Principal, Scope, Tenant, chrono, table, validate_account_and_plan};
+use bailiwick::{Principal, Scope, Tenant, chrono, table, validate_account_and_plan};
 use libfuzzer_sys::fuzz_target;
 
 table! {

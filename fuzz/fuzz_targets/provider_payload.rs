@@ -14,7 +14,8 @@ use bailiwick::provider::{
     AdoptError, AdoptionFacts, Freshness, PaymentFacts, ProviderPayment, ProviderReport,
     ProviderSnapshot, WebhookError,
 };
-use bailiwick::{Account, Policy, Principal, Subscription, Tenant, Wallet, transition};
+use bailiwick::provider::{paypal, stripe};
+use bailiwick::{Account, Policy, Principal, Subscription, Tenant, Wallet};
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;
