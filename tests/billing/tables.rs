@@ -8,25 +8,30 @@
 //! clock 10
 //!
 //! given account status=… pays=… id=N
-//! given subscription STATUS|none        as the host loads it, built anew …
-//! given subscription status=… id=N pays=… account=N stripe=ID ending=yes past_due_since=T   … or changed
+//! given subscription STATUS|none FACTS   built anew, as the host loads it …
+//! given subscription status=… FACTS      … or changed, where the facts are
+//!     id=N pays=… account=N stripe=ID ending=yes past_due_since=T
 //! given plan ID price=N credits=N every=week|month|year needs=nothing active=no
-//! given deposit none | given deposit amount=N applied=N in=CURRENCY applied_in=CURRENCY account=N version=N
+//! given deposit none
+//! given deposit amount=N applied=N in=CURRENCY applied_in=CURRENCY account=N version=N
 //!
-//! confirm TX AMOUNT [in=CURRENCY] [to=ACCOUNT] [payer=…] [proof=…] [claim=REF] [plan=ID] [account=N] [by=own|unprivileged]
+//! confirm TX AMOUNT [in=CURRENCY] [to=ACCOUNT] [payer=…] [proof=…] [claim=REF] [plan=ID]
+//!         [account=N] [by=own|unprivileged]
 //! refund TX TOTAL keep|end [in=CURRENCY] [wallet=other] [by=…]
 //! apply_deposit [plan=ID]
-//! claim REF AMOUNT [by=other]     record_claim REF AMOUNT [by=…]      reject REF REASON [by=…]
-//! apply COMMAND [plan=ID] [until=T]      a subscription's own command; refused, it answers the reason
-//! advance                                what time has made due: the commands, or `nothing`
-//! prorate FROM TO                        gate
+//! claim REF AMOUNT [by=other]      record_claim REF AMOUNT [by=…]      reject REF REASON [by=…]
+//! apply COMMAND [plan=ID] [until=T]    a subscription's own; refused, it answers the reason
+//! advance                              what time has made due: the commands, or `nothing`
+//! prorate FROM TO                      gate
 //!
 //! account status=… pays=… version=N
-//! subscription status=… from=T until=T plan=ID pending=ID pays=… external=… past_due_since=T version=N
+//! subscription status=… from=T until=T plan=ID pending=ID pays=… external=…
+//!              past_due_since=T version=N
 //! deposit amount=N applied=N version=N
-//! transfer TX periods=N applied=N noted=N refunded=N taken_back=N credits=N until=T by=USER ends_at_provider=ID version=N
+//! transfer TX periods=N applied=N noted=N refunded=N taken_back=N credits=N until=T by=USER
+//!          ends_at_provider=ID version=N
 //! claimed REF state=… transaction=… version=N
-//! wrote grants=N revocations=N subscription=yes|no deposit=yes|no plan=ID      what the last change wrote
+//! wrote grants=N revocations=N subscription=yes|no deposit=yes|no plan=ID      by the last change
 //! balance free=N scheduled=N granted=N
 //! ```
 //!

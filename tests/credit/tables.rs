@@ -5,15 +5,17 @@
 //! ```text
 //! policy overage=debt:20 late=available late_seconds=5 open_holds=4 refund_life=6
 //! clock 10
-//! grant NAME AMOUNT [priority=N] [from=T] [until=T] [by=own|unprivileged] [keep=MIN..MAX of=NAME|month/N]
+//! grant NAME AMOUNT [priority=N] [from=T] [until=T] [by=own|unprivileged]
+//!       [keep=MIN..MAX of=NAME|month/N]             what is left of another grant rolls over
 //! month N AMOUNT [keep=MIN..MAX]          raise N AMOUNT      (by a change of plan at this time)
 //! hold KEY UNITS for=SECONDS [print=BYTE]
 //! draw KEY TOTAL          settle KEY COST       release KEY
 //! fill COUNT              grants one credit more as often as it takes for so many grants
 //! deduct KEY UNITS [print=BYTE]
-//! refund KEY TOTAL        revoke NAME [by=own|unprivileged]     (a whole identifier with _ for spaces)
+//! refund KEY TOTAL
+//! revoke NAME [by=own|unprivileged]     or a whole identifier, with _ for spaces
 //! check UNITS             covered AMOUNT        receipt KEY [drawn=AMOUNT]          advance
-//! open KEY [skew=SECONDS] [drawn=AMOUNT]        spend KEY AMOUNT      checkpoint KEY        end KEY
+//! open KEY [skew=SECONDS] [drawn=AMOUNT]        spend KEY AMOUNT     checkpoint KEY     end KEY
 //! access [until=T]        key TEXT              amount TEXT         money AMOUNT CURRENCY
 //! prices JSON             quote OPERATION QUANTITY                  replay [without=N]
 //! balance free=… held=… spent=… debt=… expired=… revoked=… scheduled=… granted=…

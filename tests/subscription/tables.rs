@@ -1,8 +1,10 @@
-//! Scripts of commands to one subscription: `tests/tables/subscription/*.txt`. Each row is a command
-//! and ends in its expected answer: the status to which it leads, or the reason of the refusal.
+//! Scripts of commands to one subscription: `tests/tables/subscription/*.txt`. Each row is a
+//! command and ends in its expected answer: the status to which it leads, or the reason of the
+//! refusal.
 //!
 //! ```text
-//! policy slack=3d grace=5d first_payment=2d after_trial=pause|invoice|cancel after_grace=unpaid|cancel
+//! policy slack=3d grace=5d first_payment=2d after_trial=pause|invoice|cancel
+//!        after_grace=unpaid|cancel
 //! clock 2026-02-14                      or with a time: 2026-02-14T12:00:00
 //! given STATUS|new FACTS                where the facts are, if they are to be others:
 //!     ending=yes period=none pending=PLAN@DATE pays=METHOD provider_at=DATE
@@ -13,8 +15,8 @@
 //! end_trial then=pause|invoice|cancel   exhaust_retries then=unpaid|cancel
 //! expire_incomplete window=2d           end_period slack=3d
 //! change_plan plan=N                    change_plan_at_period_end plan=N
-//! fail_first_payment, fail_payment, mark_unpaid, pause, resume, cancel_now, cancel_at_period_end,
-//! withdraw_cancellation, start_pending_plan
+//! fail_first_payment, fail_payment, mark_unpaid, pause, resume, cancel_now,
+//! cancel_at_period_end, withdraw_cancellation, start_pending_plan
 //!
 //! each COMMAND … [FACTS]                the same from every status: eight answers, in their order
 //! due                                   the command that time has made due, or `nothing`
@@ -242,6 +244,7 @@ impl Story {
                 _ => return Err(format!("a policy has no `{name}`")),
             }
         }
+        self.check()?;
         *self = Self {
             refusals: std::mem::take(&mut self.refusals),
             cells: std::mem::take(&mut self.cells),
