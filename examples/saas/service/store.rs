@@ -260,8 +260,10 @@ pub async fn load_tenant(
     connection: &mut SqliteConnection,
     account: &AccountId,
 ) -> Result<Option<Tenant>, sqlx::Error> {
+    type Row = (Json<Account>, Json<Plan>, Option<Json<Subscription>>);
+
     let id = account.as_integer();
-    let row: Option<(Json<Account>, Json<Plan>, Option<Json<Subscription>>)> = sqlx::query_as(
+    let row: Option<Row> = sqlx::query_as(
         "SELECT accounts.facts, plans.facts, subscriptions.facts FROM accounts JOIN plans ON plans.id = plan_id \
          LEFT JOIN subscriptions ON subscriptions.account_id = accounts.id WHERE accounts.id = ?",
     )
