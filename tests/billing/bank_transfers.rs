@@ -25,10 +25,6 @@ use proptest::prelude::*;
 const TENANT: i64 = 7;
 const PROOF: &str = "https://bank.example/statement/1";
 
-fn mismatch(left: &'static str, right: &'static str) -> RowError {
-    RowError::Mismatch { left, right }
-}
-
 fn transfer(transaction: &str, amount: i64) -> BankTransfer {
     let receiving = "DE02120300000000202051".parse().unwrap();
     BankTransfer::new(

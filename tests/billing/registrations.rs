@@ -579,7 +579,7 @@ fn an_exhausted_row_version_is_reported_as_what_it_is() {
         assert_eq!(refused, JoinError::Row(exhausted("invitation")));
         assert_eq!(
             refused.to_string(),
-            "the invitation has reached its last version, 18446744073709551615"
+            "the version of the invitation is exhausted"
         );
         assert_eq!(refused.code(), Code::AmountOverflow);
     }

@@ -159,7 +159,7 @@ impl Reader<'_> {
     }
 
     /// A path from the root; `None` where it does not begin with `crate`, `self` or `super`.
-    fn from_root(&self, path: &[String]) -> Option<Name> {
+    fn absolute(&self, path: &[String]) -> Option<Name> {
         let (first, rest) = path.split_first()?;
         let mut at = match first.as_str() {
             "crate" => Vec::new(),
@@ -182,8 +182,8 @@ impl Reader<'_> {
     }
 
     /// A path that a file names without `crate` may begin with one of its own modules or imports.
-    fn from_here(&self, path: &[String]) -> Name {
-        self.from_root(path)
+    fn resolve(&self, path: &[String]) -> Name {
+        self.absolute(path)
             .unwrap_or_else(|| [&self.module[..], path].concat())
     }
 
@@ -216,7 +216,7 @@ impl Reader<'_> {
 
     fn import_tokens(&mut self, path: Name) {
         if path.len() > 1
-            && let Some(name) = self.from_root(&path)
+            && let Some(name) = self.absolute(&path)
         {
             self.import(name);
         }
@@ -286,7 +286,7 @@ impl<'a> Visit<'a> for Reader<'_> {
         let mut found = Vec::new();
         leaves(&item.tree, Vec::new(), &mut found);
         for (path, name) in found {
-            let target = self.from_here(&path);
+            let target = self.resolve(&path);
             let is_own = target.len() > self.module.len() && target.starts_with(&self.module);
             if is_export {
                 let mut exported = self.module.clone();
@@ -306,7 +306,7 @@ impl<'a> Visit<'a> for Reader<'_> {
             .map(|part| part.ident.to_string())
             .collect();
         if names.len() > 1 {
-            self.import(self.from_here(&names));
+            self.import(self.resolve(&names));
         }
         syn::visit::visit_path(self, path);
     }
