@@ -1,6 +1,7 @@
 //! What is prepared is run by a scope of its level and mode only.
 
 use bailiwick::{Account, Scope};
+use bailiwick::scope::state::Unbound;
 use bailiwick::scope::{Dialect, Prepared};
 use bailiwick::scope::state::{Read, Write};
 use bailiwick::tenant::Site;
