@@ -113,9 +113,62 @@
 //!
 //! # Errors of the host's own
 //! In a handler, `?` turns every refusal into a [`Problem`]. A host that has errors of its own
-//! makes a type for them with [`from_refusals!`](crate::from_refusals), whose `IntoResponse`
-//! converts into a `Problem` and responds with that. The same type can be its
-//! [`Gatekeeper::Error`].
+//! makes a type for them, and [`from_refusals!`](crate::from_refusals) lets `?` turn every refusal
+//! into that type too. Its `IntoResponse` converts into a `Problem` and responds with that:
+//!
+//! ```
+//! use axum::response::{IntoResponse, Response};
+//! use bailiwick::{Access, AccountId, Problem};
+//!
+//! enum AppError {
+//!     Refused(Problem),
+//!     Fault(std::io::Error), // such as your database's error
+//! }
+//!
+//! bailiwick::from_refusals!(AppError => AppError::Refused);
+//!
+//! impl From<Problem> for AppError {
+//!     fn from(problem: Problem) -> Self {
+//!         Self::Refused(problem)
+//!     }
+//! }
+//!
+//! impl From<std::io::Error> for AppError {
+//!     fn from(fault: std::io::Error) -> Self {
+//!         Self::Fault(fault)
+//!     }
+//! }
+//!
+//! impl From<AppError> for Problem {
+//!     fn from(error: AppError) -> Self {
+//!         match error {
+//!             AppError::Refused(problem) => problem,
+//!             AppError::Fault(fault) => {
+//!                 eprintln!("a request failed: {fault}"); // for the log alone
+//!                 Self::internal()
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! impl IntoResponse for AppError {
+//!     fn into_response(self) -> Response {
+//!         Problem::from(self).into_response()
+//!     }
+//! }
+//!
+//! /// Your database's part.
+//! async fn insert_note(account: &AccountId) -> std::io::Result<String> {
+//!     Ok(format!("a note of account {account}"))
+//! }
+//!
+//! async fn write(access: Access) -> Result<String, AppError> {
+//!     let access = access.into_write()?; // a refusal
+//!     Ok(insert_note(access.account_id()).await?) // a fault
+//! }
+//! ```
+//!
+//! Since it converts into a `Problem`, the same type can be the host's [`Gatekeeper::Error`].
 //!
 //! # Mistakes that do not compile
 //! A proof that grants less does not open more:

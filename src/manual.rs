@@ -13,12 +13,12 @@
 //! | [`rejected_designs`] | anyone who asks why it is not done the other way |
 
 #[cfg_attr(
-    all(feature = "axum", feature = "sql", feature = "testkit"),
+    all(feature = "axum", feature = "sql"),
     doc = include_str!("manual/guide.md")
 )]
 #[cfg_attr(
-    not(all(feature = "axum", feature = "sql", feature = "testkit")),
-    doc = "The guide for newcomers is about a service on axum: `cargo doc --all-features` shows it."
+    not(all(feature = "axum", feature = "sql")),
+    doc = "The guide for newcomers is about a service on axum: the features `axum` and `sql` show it."
 )]
 pub mod guide {}
 

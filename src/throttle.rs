@@ -5,6 +5,9 @@
 //! expensive one. Everything that is counted together is a *key*: an account in a scope, or one
 //! user of it, or an address. No two keys count together.
 //!
+//! A scope that the plan does not list is refused with 403 `quota_missing`
+//! ([`Throttled::QuotaMissing`]): no quota applies by default.
+//!
 //! ```
 //! use std::sync::Arc;
 //!

@@ -32,6 +32,11 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// Loads the tenant of a principal's account, as it is stored now; `None` if there is no such
     /// account. It is not called for public and authenticated routes, nor before a credential was
     /// verified.
+    ///
+    /// Rows of another account than the principal's are refused with 403 `account_mismatch`. A
+    /// client cannot cause that: it means that this method loaded the wrong rows. Alert on
+    /// [`Denial::AccountMismatch`](crate::gate::Denial::AccountMismatch) in
+    /// [`observe`](Self::observe).
     fn tenant(
         &self,
         principal: &Principal,

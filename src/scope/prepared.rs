@@ -125,6 +125,8 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
 
     /// Binds the statement to a scope and to values. The text is shared, not copied.
     ///
+    /// The arguments are a tuple of borrowed values, as for [`values`](Self::values).
+    ///
     /// # Errors
     /// - [`BuildError::IdKindMismatch`] if an identifier of the scope is of another kind than the
     ///   tenant column of the table.
@@ -144,6 +146,10 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
 
     /// Binds the statement like [`bind`](Self::bind), but borrows the values: for drivers that bind
     /// one value after the other. Nothing is allocated.
+    ///
+    /// The arguments are a tuple, in the order of `P`. Pass a `&str` for a parameter of type
+    /// `String` and a `&[u8]` for a `Vec<u8>`. For a single parameter, pass a tuple of one:
+    /// `values(&scope, (title,))`; for none, pass `()`.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).

@@ -76,6 +76,9 @@ pub struct Subscription {
     /// The instant since which a payment is past due; `None` in every other status. A command sets
     /// it once, when the subscription becomes past due. Where a provider runs the subscription,
     /// each report sets it anew, to the end of the time that was paid at the latest.
+    ///
+    /// If the status is past due and this is `None`, there is no grace: the gate refuses with 402
+    /// `payment_past_due`, whatever the policy grants.
     pub past_due_since: Option<DateTime<Utc>>,
     /// The way it is paid.
     pub payment_method: PaymentMethod,
