@@ -1,5 +1,5 @@
-//! Hold and settle, against the same written by hand on integers with the same entries; and a ledger of a million entries
-//! replayed.
+//! Hold and settle, against the same written by hand on integers with the same entries; and a
+//! ledger of a million entries replayed.
 //!
 //! `cargo bench --bench credit`
 #![allow(missing_docs)]
@@ -8,7 +8,17 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::change::Answer;
+use bailiwick::credit::{Cause, Change, Grant, GrantTerms, HoldRequest, LedgerEntry, PriceList};
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::{
+    Account, Credits, Evidence, Money, Plan, Principal, Route, Tenant, Wallet, admit, chrono,
+    validate_account_and_plan,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -37,7 +47,12 @@ fn tenant(id: i64) -> Tenant {
         version: 1,
         privileges: Privileges::from_iter([Privilege::GrantCredits]),
     };
-    Tenant { account, plan: Some(plan.into()), subscription: None, sites: [].into() }
+    Tenant {
+        account,
+        plan: Some(plan.into()),
+        subscription: None,
+        sites: [].into(),
+    }
 }
 
 fn wallet(grants: u32) -> Wallet {
@@ -53,14 +68,33 @@ fn granted(grants: u32) -> Vec<LedgerEntry> {
 
 fn fund(grants: u32, mut written: impl FnMut(&Change<Grant>)) -> Wallet {
     let privilege = Privilege::GrantCredits;
-    let operator =
-        Principal::session(2.into()).of_account(1.into()).with_privileges(Privileges::from_iter([privilege]));
+    let operator = Principal::session(2.into())
+        .of_account(1.into())
+        .with_privileges(Privileges::from_iter([privilege]));
     let evidence = Evidence::Verified(operator);
-    let operator = admit(Route::Operator(privilege), &evidence, Some(&tenant(1)), at(0));
+    let operator = admit(
+        Route::Operator(privilege),
+        &evidence,
+        Some(&tenant(1)),
+        at(0),
+    );
     let operator = operator.into_result().unwrap().into_operator().unwrap();
     (0..grants).fold(Wallet::open(7.into(), at(0)), |wallet, number| {
-        let cause = Cause::promotion(&operator, &7.into(), &format!("grant-{number}").parse().unwrap()).unwrap();
-        match wallet.grant(&cause, GrantTerms::forever(Credits::whole(1000)), None, at(0)).unwrap() {
+        let cause = Cause::promotion(
+            &operator,
+            &7.into(),
+            &format!("grant-{number}").parse().unwrap(),
+        )
+        .unwrap();
+        match wallet
+            .grant(
+                &cause,
+                GrantTerms::forever(Credits::whole(1000)),
+                None,
+                at(0),
+            )
+            .unwrap()
+        {
             Answer::Fresh(change) => {
                 written(&change);
                 change.wallet().clone()
@@ -70,7 +104,8 @@ fn fund(grants: u32, mut written: impl FnMut(&Change<Grant>)) -> Wallet {
     })
 }
 
-/// What a service would write by hand: one number for each part, entries with the balance after them, a stored outcome.
+/// What a service would write by hand: one number for each part, entries with the balance after
+/// them, a stored outcome.
 #[allow(dead_code, reason = "what is written is for the store to read")]
 mod by_hand {
     use std::sync::Arc;
@@ -135,10 +170,23 @@ mod by_hand {
             self.sequence += 1;
             self.version += 1;
             let (account, sequence, balance) = (self.account, self.sequence, self.balance);
-            Entry { account, sequence, at: now, recorded_at: now, event, balance }
+            Entry {
+                account,
+                sequence,
+                at: now,
+                recorded_at: now,
+                event,
+                balance,
+            }
         }
 
-        pub fn hold(mut self, key: &Arc<str>, operation: &Arc<str>, amount: i64, now: DateTime<Utc>) -> Option<Change> {
+        pub fn hold(
+            mut self,
+            key: &Arc<str>,
+            operation: &Arc<str>,
+            amount: i64,
+            now: DateTime<Utc>,
+        ) -> Option<Change> {
             if self.balance.free < amount {
                 return None;
             }
@@ -154,7 +202,13 @@ mod by_hand {
                 missing -= part;
                 slices.push((id.clone(), part));
             }
-            let hold = Hold { key: key.clone(), operation: operation.clone(), amount, slices, expires_at: now + LIFE };
+            let hold = Hold {
+                key: key.clone(),
+                operation: operation.clone(),
+                amount,
+                slices,
+                expires_at: now + LIFE,
+            };
             self.holds.push(hold.clone());
             let entry = self.entry(Event::Held(hold), now);
             Some(Change {
@@ -179,8 +233,18 @@ mod by_hand {
             self.balance.held -= hold.amount;
             self.balance.free += hold.amount - cost;
             self.balance.spent += cost;
-            let entry = self.entry(Event::Settled { hold: key.clone(), cost }, now);
-            Some(Change { wallet: self, entries: vec![entry], outcome: (format!("spend/{key}"), hold.operation, cost) })
+            let entry = self.entry(
+                Event::Settled {
+                    hold: key.clone(),
+                    cost,
+                },
+                now,
+            );
+            Some(Change {
+                wallet: self,
+                entries: vec![entry],
+                outcome: (format!("spend/{key}"), hold.operation, cost),
+            })
         }
     }
 }
@@ -200,14 +264,32 @@ fn by_hand(grants: u32) -> by_hand::Wallet {
         debt: 0,
     };
     // The names are as long as ours, so that they take as long to compare.
-    let grants = (0..grants).map(|number| (format!("grant/promotion/grant-{number}").into(), 1_000_000_000)).collect();
-    by_hand::Wallet { account: 7, version: 1, sequence: 1, balance, grants, holds: vec![] }
+    let grants = (0..grants)
+        .map(|number| {
+            (
+                format!("grant/promotion/grant-{number}").into(),
+                1_000_000_000,
+            )
+        })
+        .collect();
+    by_hand::Wallet {
+        account: 7,
+        version: 1,
+        sequence: 1,
+        balance,
+        grants,
+        holds: vec![],
+    }
 }
 
 fn hold_and_settle(criterion: &mut Criterion) {
     let prices: PriceList = serde_json::from_str(r#"{ "unit": { "per_unit": "1" } }"#).unwrap();
-    let access =
-        validate_account_and_plan(&Principal::session(1.into()).of_account(7.into()), Some(&tenant(7)), at(0)).unwrap();
+    let access = validate_account_and_plan(
+        &Principal::session(1.into()).of_account(7.into()),
+        Some(&tenant(7)),
+        at(0),
+    )
+    .unwrap();
     let mut group = criterion.benchmark_group("hold and settle");
 
     let (key, operation): (Arc<str>, Arc<str>) = ("request-1".into(), "unit".into());
@@ -217,8 +299,14 @@ fn hold_and_settle(criterion: &mut Criterion) {
             bencher.iter_batched(
                 || hand.clone(),
                 |wallet| {
-                    let held = wallet.hold(black_box(&key), &operation, black_box(5_000_000), at(1)).unwrap();
-                    let settled = held.wallet.clone().settle(&key, black_box(3_000_000), at(2)).unwrap();
+                    let held = wallet
+                        .hold(black_box(&key), &operation, black_box(5_000_000), at(1))
+                        .unwrap();
+                    let settled = held
+                        .wallet
+                        .clone()
+                        .settle(&key, black_box(3_000_000), at(2))
+                        .unwrap();
                     (held.entries, held.outcome, settled)
                 },
                 BatchSize::SmallInput,
@@ -237,12 +325,19 @@ fn hold_and_settle(criterion: &mut Criterion) {
             bencher.iter_batched(
                 || wallet.clone(),
                 |wallet| {
-                    let Ok(Answer::Fresh(held)) = wallet.hold(&access, black_box(&request), None, at(1)) else {
+                    let Ok(Answer::Fresh(held)) =
+                        wallet.hold(&access, black_box(&request), None, at(1))
+                    else {
                         unreachable!()
                     };
-                    let (wallet, outcome) = (held.wallet().clone(), held.outcome().unwrap().outcome().clone());
+                    let (wallet, outcome) = (
+                        held.wallet().clone(),
+                        held.outcome().unwrap().outcome().clone(),
+                    );
                     let hold = held.into_result();
-                    let settled = wallet.settle(&hold, black_box(Credits::whole(3)), Some(&outcome), at(2)).unwrap();
+                    let settled = wallet
+                        .settle(&hold, black_box(Credits::whole(3)), Some(&outcome), at(2))
+                        .unwrap();
                     (outcome, hold, settled)
                 },
                 BatchSize::SmallInput,
@@ -252,12 +347,16 @@ fn hold_and_settle(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A ledger that is made while it is read, as a host streams it from its database: a grant, then holds and their
-/// settlements for ever. `entries` counts them all.
+/// A ledger that is made while it is read, as a host streams it from its database: a grant, then
+/// holds and their settlements for ever. `entries` counts them all.
 fn ledger(entries: u64) -> impl Iterator<Item = LedgerEntry> {
     let prices: PriceList = serde_json::from_str(r#"{ "unit": { "per_unit": "0.001" } }"#).unwrap();
-    let access =
-        validate_account_and_plan(&Principal::session(1.into()).of_account(7.into()), Some(&tenant(7)), at(0)).unwrap();
+    let access = validate_account_and_plan(
+        &Principal::session(1.into()).of_account(7.into()),
+        Some(&tenant(7)),
+        at(0),
+    )
+    .unwrap();
     // The entries of one hold and one settlement, as the wallet itself makes them.
     let wallet = wallet(GRANTED);
     let request = HoldRequest {
@@ -266,11 +365,18 @@ fn ledger(entries: u64) -> impl Iterator<Item = LedgerEntry> {
         time_to_live: LIFE,
         fingerprint: None,
     };
-    let Ok(Answer::Fresh(held)) = wallet.clone().hold(&access, &request, None, at(1)) else { unreachable!() };
-    let (outcome, next) = (held.outcome().unwrap().outcome().clone(), held.wallet().clone());
+    let Ok(Answer::Fresh(held)) = wallet.clone().hold(&access, &request, None, at(1)) else {
+        unreachable!()
+    };
+    let (outcome, next) = (
+        held.outcome().unwrap().outcome().clone(),
+        held.wallet().clone(),
+    );
     let held_entry = held.entries()[0].clone();
     let hold = held.into_result();
-    let Ok(Answer::Fresh(settled)) = next.settle(&hold, request.quote.price(), Some(&outcome), at(1)) else {
+    let Ok(Answer::Fresh(settled)) =
+        next.settle(&hold, request.quote.price(), Some(&outcome), at(1))
+    else {
         unreachable!()
     };
     let settled_entry = settled.entries()[0].clone();
@@ -288,7 +394,11 @@ fn ledger(entries: u64) -> impl Iterator<Item = LedgerEntry> {
             move_between(&mut balance.held, &mut balance.spent);
         }
         let entry = if is_hold { &held_entry } else { &settled_entry };
-        LedgerEntry { sequence, balance, ..entry.clone() }
+        LedgerEntry {
+            sequence,
+            balance,
+            ..entry.clone()
+        }
     });
     granted(GRANTED).into_iter().chain(spends)
 }
@@ -299,9 +409,15 @@ const GRANTED: u32 = 1;
 fn replay(criterion: &mut Criterion) {
     const ENTRIES: u64 = 1_000_000;
     let mut group = criterion.benchmark_group("replay");
-    group.sample_size(10).throughput(Throughput::Elements(ENTRIES));
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(ENTRIES));
     group.bench_function("made on the fly, not replayed", |bencher| {
-        bencher.iter(|| ledger(black_box(ENTRIES)).map(|entry| black_box(entry).sequence).sum::<u64>());
+        bencher.iter(|| {
+            ledger(black_box(ENTRIES))
+                .map(|entry| black_box(entry).sequence)
+                .sum::<u64>()
+        });
     });
     group.bench_function("replayed", |bencher| {
         bencher.iter(|| Wallet::replay(&7.into(), ledger(black_box(ENTRIES))).unwrap());

@@ -1,8 +1,9 @@
-//! Instructions of each statement, counted by valgrind, and its allocations, so the same in every run; beside a baseline,
-//! with the ratio that it must keep to.
+//! Instructions of each statement, counted by valgrind, and its allocations, so the same in every
+//! run; beside a baseline, with the ratio that it must keep to.
 //!
-//! `cargo bench --bench instructions` runs itself under valgrind's callgrind, once with few and once with many rounds of
-//! each case; the difference is what the rounds took. It fails where one is exceeded.
+//! `cargo bench --bench instructions` runs itself under valgrind's callgrind, once with few and
+//! once with many rounds of each case; the difference is what the rounds took. It fails where one
+//! is exceeded.
 
 mod statements;
 
@@ -12,7 +13,7 @@ use std::process::{Command, ExitCode};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bailiwick::Dialect;
+use bailiwick::scope::Dialect;
 use statements::*;
 
 /// The system's allocator, which counts what is asked of it.
@@ -70,11 +71,15 @@ fn count(case: &str) -> Result<f64, String> {
         valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
         valgrind.arg(std::env::current_exe().map_err(|error| error.to_string())?);
         let output = valgrind.args(["run", case, &rounds.to_string()]).output();
-        let output = output
-            .map_err(|error| format!("valgrind does not start ({error}); install it: apt-get install valgrind"))?;
+        let output = output.map_err(|error| {
+            format!("valgrind does not start ({error}); install it: apt-get install valgrind")
+        })?;
         let report = String::from_utf8_lossy(&output.stderr).into_owned();
-        let line = report.lines().find_map(|line| line.split("Collected : ").nth(1));
-        line.and_then(|number| number.trim().parse().ok()).ok_or(report)
+        let line = report
+            .lines()
+            .find_map(|line| line.split("Collected : ").nth(1));
+        line.and_then(|number| number.trim().parse().ok())
+            .ok_or(report)
     };
     Ok((total(MANY)? - total(FEW)?) / (MANY - FEW) as f64)
 }
@@ -113,7 +118,9 @@ fn main() -> ExitCode {
                 let ratio = ours / theirs;
                 kept &= ratio <= most;
                 let (allocated, by_hand) = (allocations(case), allocations(baseline));
-                println!("| {case} | {ours:.0} | {theirs:.0} | {ratio:.3} | {most:.3} | {allocated} | {by_hand} |");
+                println!(
+                    "| {case} | {ours:.0} | {theirs:.0} | {ratio:.3} | {most:.3} | {allocated} | {by_hand} |"
+                );
             }
             (Err(error), _) | (_, Err(error)) => {
                 eprintln!("{error}");
@@ -121,5 +128,9 @@ fn main() -> ExitCode {
             }
         }
     }
-    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if kept {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

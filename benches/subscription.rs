@@ -1,15 +1,16 @@
 //! The transition table against a bare array, and a whole command against the same written by hand.
 
-#[path = "../tests/year/mod.rs"]
+#[path = "../tests/billing/year.rs"]
 mod year;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bailiwick::{
-    Command, CommandKind, Interval, PaymentMethod, RecordedPayment, Subscription, SubscriptionStatus, transition,
-};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::subscription::{Command, CommandKind, RecordedPayment, SubscriptionStatus};
+use bailiwick::{Subscription, transition};
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 
@@ -47,7 +48,10 @@ fn bare() -> [[u8; STATUSES]; COMMANDS] {
     for (row, &command) in table.iter_mut().zip(CommandKind::ALL) {
         for (cell, status) in row.iter_mut().zip(SubscriptionStatus::ALL) {
             if let Ok(next) = transition(status, command) {
-                *cell = SubscriptionStatus::ALL.iter().position(|status| *status == next).unwrap_or(0) as u8;
+                *cell = SubscriptionStatus::ALL
+                    .iter()
+                    .position(|status| *status == next)
+                    .unwrap_or(0) as u8;
             }
         }
     }
@@ -58,17 +62,23 @@ fn bare() -> [[u8; STATUSES]; COMMANDS] {
 fn cells() -> Vec<(usize, usize)> {
     let mut seed = 7u64;
     let mut next = |most: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % most
     };
-    (0..1024).map(|_| (next(STATUSES), next(COMMANDS))).collect()
+    (0..1024)
+        .map(|_| (next(STATUSES), next(COMMANDS)))
+        .collect()
 }
 
 fn look_up(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("subscription: 1024 look-ups");
     let (table, places) = (bare(), cells());
-    let pairs: Vec<(SubscriptionStatus, CommandKind)> =
-        places.iter().map(|&(status, command)| (SubscriptionStatus::ALL[status], CommandKind::ALL[command])).collect();
+    let pairs: Vec<(SubscriptionStatus, CommandKind)> = places
+        .iter()
+        .map(|&(status, command)| (SubscriptionStatus::ALL[status], CommandKind::ALL[command]))
+        .collect();
     group.bench_function("bare array", |bencher| {
         bencher.iter(|| {
             for &(status, command) in black_box(&places) {
@@ -92,11 +102,22 @@ fn now() -> DateTime<Utc> {
 
 fn payment() -> RecordedPayment {
     let slack = TimeDelta::try_days(3).unwrap_or_default();
-    RecordedPayment { interval: Interval::MONTHLY, slack, method: PaymentMethod::BankTransfer, external_id: None }
+    RecordedPayment {
+        interval: Interval::MONTHLY,
+        slack,
+        method: PaymentMethod::BankTransfer,
+        external_id: None,
+    }
 }
 
 fn active() -> Subscription {
-    let new = Subscription::new(1.into(), 7.into(), 3.into(), PaymentMethod::BankTransfer, now());
+    let new = Subscription::new(
+        1.into(),
+        7.into(),
+        3.into(),
+        PaymentMethod::BankTransfer,
+        now(),
+    );
     match new.record_payment(payment(), now()) {
         Ok(transition) => transition.into_subscription(),
         Err(refusal) => unreachable!("{refusal}"),
@@ -104,7 +125,10 @@ fn active() -> Subscription {
 }
 
 /// A failed payment with no checks at all.
-fn fail_by_hand(mut subscription: Subscription, now: DateTime<Utc>) -> Option<(Subscription, DateTime<Utc>)> {
+fn fail_by_hand(
+    mut subscription: Subscription,
+    now: DateTime<Utc>,
+) -> Option<(Subscription, DateTime<Utc>)> {
     if subscription.status != SubscriptionStatus::Active {
         return None;
     }
@@ -142,15 +166,21 @@ fn apply(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The year of `tests/simulated_year.rs`, each account with its rows in memory: what happens in a second.
+/// The year of `tests/simulated_year.rs`, each account with its rows in memory: what happens in a
+/// second.
 fn simulated_year(criterion: &mut Criterion) {
     const ACCOUNTS: usize = 1_000;
     let happenings = year::story(7, ACCOUNTS);
     let mut group = criterion.benchmark_group("subscription: a simulated year");
-    group.sample_size(10).throughput(Throughput::Elements(happenings.len() as u64));
-    group.bench_function(format!("{} events of {ACCOUNTS} accounts", happenings.len()), |bencher| {
-        bencher.iter(|| year::play(ACCOUNTS, black_box(&happenings), &[]));
-    });
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(happenings.len() as u64));
+    group.bench_function(
+        format!("{} events of {ACCOUNTS} accounts", happenings.len()),
+        |bencher| {
+            bencher.iter(|| year::play(ACCOUNTS, black_box(&happenings), &[]));
+        },
+    );
     group.finish();
 }
 
@@ -162,8 +192,14 @@ fn main() {
         "allocations of a look-up: {}",
         allocations(|| transition(SubscriptionStatus::Active, CommandKind::Pause))
     );
-    println!("allocations of a failed payment: {}", allocations(|| subscription.apply(Command::FailPayment, now())));
-    println!("allocations of a recorded payment: {}", allocations(|| again.record_payment(payment(), now())));
+    println!(
+        "allocations of a failed payment: {}",
+        allocations(|| subscription.apply(Command::FailPayment, now()))
+    );
+    println!(
+        "allocations of a recorded payment: {}",
+        allocations(|| again.record_payment(payment(), now()))
+    );
     benches();
     Criterion::default().configure_from_args().final_summary();
 }

@@ -1,5 +1,5 @@
-//! The throttle beside its peers, in one run: the pure decision beside a GCRA written by hand, the check in process beside
-//! governor's keyed limiter.
+//! The throttle beside its peers, in one run: the pure decision beside a GCRA written by hand, the
+//! check in process beside governor's keyed limiter.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -8,9 +8,15 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::right::Privileges;
+use bailiwick::throttle::{ThrottleCapacity, gcra};
 use bailiwick::{
-    Access, Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Principal, Privileges,
-    Quota, QuotaSet, Tenant, Throttle, ThrottleCapacity, ThrottleScope, gcra, throttle_scope,
+    Access, Account, Credits, Money, Plan, Principal, Quota, Tenant, Throttle, throttle_scope,
     validate_account_and_plan,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,7 +40,8 @@ impl Ticks {
     }
 
     fn next(&self) -> DateTime<Utc> {
-        self.0.set(self.0.get() + TimeDelta::try_milliseconds(1).unwrap());
+        self.0
+            .set(self.0.get() + TimeDelta::try_milliseconds(1).unwrap());
         self.0.get()
     }
 }
@@ -43,7 +50,11 @@ impl Ticks {
 fn by_hand(t: i64, burst: i64, tat: i64, now: DateTime<Utc>) -> Result<i64, i64> {
     let now = now.timestamp_nanos_opt().unwrap();
     let next = tat.max(now) + t;
-    if next - now <= burst * t { Ok(next) } else { Err(next - now - burst * t) }
+    if next - now <= burst * t {
+        Ok(next)
+    } else {
+        Err(next - now - burst * t)
+    }
 }
 
 fn pure(c: &mut Criterion) {
@@ -72,11 +83,17 @@ fn pure(c: &mut Criterion) {
         });
     });
     group.bench_function("decide_all, two quotas", |b| {
-        let quotas = QuotaSet::try_from(vec![quota, Quota::new(10_000_000, 86_400).unwrap()]).unwrap();
+        let quotas =
+            QuotaSet::try_from(vec![quota, Quota::new(10_000_000, 86_400).unwrap()]).unwrap();
         let (ticks, mut states) = (Ticks::new(), gcra::GcraStates::default());
         b.iter(|| {
-            let decisions =
-                gcra::decide_all(&gcra::Limits::default(), black_box(&quotas), Some(&states), ticks.next(), 1);
+            let decisions = gcra::decide_all(
+                &gcra::Limits::default(),
+                black_box(&quotas),
+                Some(&states),
+                ticks.next(),
+                1,
+            );
             if decisions.must_store() {
                 states = *decisions.states();
             }
@@ -86,7 +103,8 @@ fn pure(c: &mut Criterion) {
     group.finish();
 }
 
-/// Walks over all keys in an order that is neither that of their insertion nor one that a cache foresees.
+/// Walks over all keys in an order that is neither that of their insertion nor one that a cache
+/// foresees.
 struct Walk(u32);
 
 impl Walk {
@@ -96,7 +114,8 @@ impl Walk {
     }
 }
 
-/// Makes the access of an account, as the gate does at the beginning of a request: it is at hand when it is checked.
+/// Makes the access of an account, as the gate does at the beginning of a request: it is at hand
+/// when it is checked.
 fn accesses(quotas: &QuotaSet, text: bool) -> impl Fn(u32) -> Access {
     let plan = Arc::new(Plan {
         id: 1.into(),
@@ -105,11 +124,17 @@ fn accesses(quotas: &QuotaSet, text: bool) -> impl Fn(u32) -> Access {
         interval: Interval::MONTHLY,
         credits_per_month: Credits::ZERO,
         needs_subscription: false,
-        quotas: [throttle_scope!("api"), AI, throttle_scope!("export")].map(|scope| (scope, quotas.clone())).into(),
+        quotas: [throttle_scope!("api"), AI, throttle_scope!("export")]
+            .map(|scope| (scope, quotas.clone()))
+            .into(),
         concurrency: Default::default(),
     });
     move |account: u32| {
-        let id = if text { format!("acct_{account}").parse().unwrap() } else { i64::from(account).into() };
+        let id = if text {
+            format!("acct_{account}").parse().unwrap()
+        } else {
+            i64::from(account).into()
+        };
         let tenant = Tenant {
             account: Account {
                 id,
@@ -130,11 +155,15 @@ fn accesses(quotas: &QuotaSet, text: bool) -> impl Fn(u32) -> Access {
 fn in_process(c: &mut Criterion) {
     let mut group = c.benchmark_group("check, 100k keys");
     let most = NonZeroU32::new(1_000_000_000).unwrap();
-    let theirs = governor::Quota::with_period(Duration::from_nanos(1)).unwrap().allow_burst(most);
+    let theirs = governor::Quota::with_period(Duration::from_nanos(1))
+        .unwrap()
+        .allow_burst(most);
     let one = QuotaSet::from(Quota::new(1_000_000_000, 1).unwrap());
-    let two =
-        QuotaSet::try_from(vec![Quota::new(1_000_000_000, 1).unwrap(), Quota::new(4_000_000_000, 86_400).unwrap()])
-            .unwrap();
+    let two = QuotaSet::try_from(vec![
+        Quota::new(1_000_000_000, 1).unwrap(),
+        Quota::new(4_000_000_000, 86_400).unwrap(),
+    ])
+    .unwrap();
 
     let at = start();
     let now = || black_box(at);
@@ -160,8 +189,15 @@ fn in_process(c: &mut Criterion) {
     });
     // The key is derived from a number in a register, as governor's is.
     group.bench_function("ours, addresses", |b| {
-        let throttle = Throttle::new(ThrottleCapacity { accounts: 0, addresses: 2 * KEYS });
-        let check = |key| throttle.check_address(Ipv4Addr::from_bits(key).into(), AI, &one, now()).is_ok();
+        let throttle = Throttle::new(ThrottleCapacity {
+            accounts: 0,
+            addresses: 2 * KEYS,
+        });
+        let check = |key| {
+            throttle
+                .check_address(Ipv4Addr::from_bits(key).into(), AI, &one, now())
+                .is_ok()
+        };
         assert!((0..KEYS).all(check));
         let mut walk = Walk(0);
         b.iter(|| check(walk.next()));
@@ -173,7 +209,10 @@ fn in_process(c: &mut Criterion) {
     ] {
         let access = accesses(quotas, text);
         group.bench_function(name, |b| {
-            let throttle = Throttle::new(ThrottleCapacity { accounts: 2 * KEYS, addresses: 0 });
+            let throttle = Throttle::new(ThrottleCapacity {
+                accounts: 2 * KEYS,
+                addresses: 0,
+            });
             (0..KEYS).for_each(|account| drop(throttle.check(&access(account), AI, now())));
             let mut walk = Walk(0);
             b.iter_batched_ref(
@@ -192,12 +231,21 @@ fn in_process(c: &mut Criterion) {
     });
     group.bench_function("governor, formatted text", |b| {
         let limiter = RateLimiter::dashmap_with_clock(theirs, FakeRelativeClock::default());
-        b.iter(|| limiter.check_key(&format!("throttle:{{{}}}:ai", black_box(7_u32))).is_ok());
+        b.iter(|| {
+            limiter
+                .check_key(&format!("throttle:{{{}}}:ai", black_box(7_u32)))
+                .is_ok()
+        });
     });
     for (name, quotas) in [("ours", &one), ("ours, two quotas", &two)] {
-        let throttle = Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 0 });
+        let throttle = Throttle::new(ThrottleCapacity {
+            accounts: 1000,
+            addresses: 0,
+        });
         let access = accesses(quotas, false)(7);
-        group.bench_function(name, |b| b.iter(|| throttle.check(&access, AI, now()).is_ok()));
+        group.bench_function(name, |b| {
+            b.iter(|| throttle.check(&access, AI, now()).is_ok())
+        });
     }
     group.finish();
 }

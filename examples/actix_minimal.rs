@@ -1,26 +1,34 @@
-//! The smallest service on actix-web that is guarded: two tenants in memory, one route that reads and one that writes.
+//! The smallest guarded service on actix-web: two tenants in memory, one route that reads and one that
+//! writes.
 //!
 //! ```sh
 //! cargo run --example actix_minimal --features actix
-//! curl -i localhost:3000/notes                                            # 401: who are you?
-//! curl -i localhost:3000/notes -H 'Authorization: Bearer stolen'          # 401: not that
+//! curl -i localhost:3000/notes                                            # 401: no credential
+//! curl -i localhost:3000/notes -H 'Authorization: Bearer stolen'          # 401: an unknown one
 //! curl -i localhost:3000/notes -H 'Authorization: Bearer ada'             # 200: Ada's notes
-//! curl -i localhost:3000/notes -H 'Authorization: Bearer bob'             # 402: Bob's plan has ended
+//! curl -i localhost:3000/notes -H 'Authorization: Bearer bob'             # 402: Bob's plan is not active
 //! curl -i localhost:3000/notes -H 'Authorization: Bearer ada' \
-//!     -H 'Content-Type: application/json' -d '"Buy milk"'                 # 200; the fourth in a minute 429
+//!     -H 'Content-Type: application/json' -d '"Buy milk"'                 # 200; the fourth time 429
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use actix_web::web::{self, Json};
 use actix_web::{App, HttpServer};
+use bailiwick::account::AccountStatus;
 use bailiwick::actix::{Passed, install};
+use bailiwick::gate::CredentialFailure;
+use bailiwick::http::{Gatekeeper, RequestHead};
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::quota::ThrottleScope;
+use bailiwick::throttle::ThrottleCapacity;
 use bailiwick::{
-    Access, Account, AccountId, AccountStatus, CredentialFailure, Credits, Currency, Evidence, GateDecision,
-    Gatekeeper, Interval, Money, PaymentMethod, Plan, Policy, Principal, Privileges, Problem, Quota, RequestHead,
-    Tenant, Throttle, ThrottleCapacity, ThrottleScope, WriteAccess, throttle_scope,
+    Access, Account, AccountId, Evidence, Money, Plan, Policy, Principal, Problem, Quota, Tenant,
+    Throttle, WriteAccess, throttle_scope,
 };
 use chrono::{DateTime, Utc};
 
@@ -38,34 +46,37 @@ impl Gatekeeper for Host {
     type Error = Problem;
 
     async fn evidence(&self, head: &RequestHead<'_>) -> Result<Evidence, Problem> {
-        Ok(match head.bearer().map(|token| token.map(|token| self.principals.get(token))) {
-            Ok(Some(Some(principal))) => Evidence::Verified(principal.clone()),
-            Ok(Some(None)) => Evidence::Failed(CredentialFailure::Unknown),
+        Ok(match head.bearer() {
             Ok(None) => Evidence::Nothing,
+            Ok(Some(token)) => match self.principals.get(token) {
+                Some(principal) => Evidence::Verified(principal.clone()),
+                None => Evidence::Failed(CredentialFailure::Unknown),
+            },
             Err(failure) => Evidence::Failed(failure),
         })
     }
 
     async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, Problem> {
-        Ok(principal.account().and_then(|account| self.tenants.get(account)).cloned())
+        let account = principal.account_id();
+        Ok(account.and_then(|id| self.tenants.get(id)).cloned())
     }
 
     fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the edge of the service is where time comes in")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the edge of the service is where time comes in"
+    )]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
-    }
-
-    fn observe(&self, head: &RequestHead<'_>, _: &Evidence, decision: &GateDecision) {
-        println!("{} {}: {}", head.method(), head.path(), decision.label());
     }
 }
 
 async fn list(access: Access, host: web::Data<Host>) -> Json<Vec<String>> {
-    Json(host.notes.lock().unwrap().get(access.account()).cloned().unwrap_or_default())
+    let notes = host.notes.lock().unwrap();
+    Json(notes.get(access.account_id()).cloned().unwrap_or_default())
 }
 
 async fn add(
@@ -74,37 +85,45 @@ async fn add(
     Json(note): Json<String>,
 ) -> Result<Passed<Json<String>>, Problem> {
     let passage = host.throttle.check(&access, WRITE, host.now())?;
-    host.notes.lock().unwrap().entry(access.account().clone()).or_default().push(note.clone());
+
+    let mut notes = host.notes.lock().unwrap();
+    let own = notes.entry(access.account_id().clone()).or_default();
+    own.push(note.clone());
     Ok(Passed(passage, Json(note)))
 }
 
-/// A tenant in good standing, if its plan is active.
-fn tenant(id: i64, active: bool) -> anyhow::Result<(AccountId, Tenant)> {
+/// Describes a tenant on a free plan, which may be active or not.
+fn tenant(id: i64, active: bool) -> anyhow::Result<Tenant> {
     let plan = Plan {
-        id: id.into(),
         active,
-        price: Money::new("0".parse()?, Currency::EUR)?,
-        interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
-        needs_subscription: false,
-        quotas: BTreeMap::from([(WRITE, Quota::new(3, 60)?.into())]),
-        concurrency: Default::default(),
+        quotas: [(WRITE, Quota::new(3, 60)?.into())].into(),
+        ..Plan::new(id.into(), Money::zero(Currency::EUR), Interval::MONTHLY)
     };
-    let (status, payment_method) = (AccountStatus::Active, PaymentMethod::BankTransfer);
-    let account = Account { id: id.into(), status, payment_method, version: 1, privileges: Privileges::NONE };
-    Ok((id.into(), Tenant { account, plan: Some(plan.into()), subscription: None, sites: [].into() }))
+    let account = Account::new(
+        id.into(),
+        AccountStatus::Active,
+        PaymentMethod::BankTransfer,
+    );
+    Ok(Tenant {
+        plan: Some(plan.into()),
+        ..Tenant::new(account)
+    })
 }
 
 fn main() -> anyhow::Result<()> {
+    // A real host verifies a signature or looks a digest up.
+    let member = |id: i64| Principal::session(id.into()).of_account(id.into());
     let host = Arc::new(Host {
-        principals: HashMap::from([("ada", 1), ("bob", 2)].map(|(token, id)| {
-            (token, Principal::session(id.into()).of_account(id.into())) // a real host verifies a signature or a digest
-        })),
-        tenants: HashMap::from([tenant(1, true)?, tenant(2, false)?]),
+        principals: [("ada", member(1)), ("bob", member(2))].into(),
+        tenants: [(1.into(), tenant(1, true)?), (2.into(), tenant(2, false)?)].into(),
         notes: Mutex::default(),
         policy: Policy::default(),
-        throttle: Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1000 }),
+        throttle: Throttle::new(ThrottleCapacity {
+            accounts: 1000,
+            addresses: 1000,
+        }),
     });
+
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let app = move || {
         App::new()

@@ -1,13 +1,24 @@
-//! Queries of two tenants on an embedded SQLite, each printed with its text and its rows.
+//! Statements of two tenants on an embedded SQLite, each printed with its SQL and its rows.
 //!
 //! `cargo run --example queries`
 
 use std::sync::LazyLock;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::scope::state::Read;
+use bailiwick::scope::{BuildError, Cursor, Dialect, Prepared, Select, Statement, create_table};
+use bailiwick::tenant::Site;
+use bailiwick::{
+    Account, Money, Plan, Principal, Scope, Tenant, WriteAccess, table, validate_account_and_plan,
+};
 use sea_query_sqlx::SqlxValues;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column as _, Connection, Row};
+
+const SQLITE: Dialect = Dialect::Sqlite;
 
 table! {
     /// The sites of an account.
@@ -17,7 +28,7 @@ table! {
     }
 }
 table! {
-    /// Folders, in folders.
+    /// The folders of a site. A folder may stand in another.
     pub struct Folder: Site in "folders" {
         tenant "account_id" Int, "site_id" Int of Sites;
         key ID = "id" i64 generated;
@@ -27,7 +38,7 @@ table! {
     }
 }
 table! {
-    /// Articles of a site.
+    /// The articles of a site.
     pub struct Article: Site in "articles" {
         tenant "account_id" Int, "site_id" Int of Sites;
         key ID = "id" i64 generated;
@@ -37,10 +48,17 @@ table! {
     }
 }
 
-/// The longest articles in a folder or below it, a page at a time.
-fn longest(site: &Scope<Site, Read>, folder: &str, after: Option<Cursor<Article>>) -> Select<Article, Site> {
+/// Selects the longest articles in a folder or in a folder below it, a page at a time.
+fn longest(
+    site: &Scope<Site, Read>,
+    folder: &str,
+    after: Option<Cursor<Article>>,
+) -> Select<Article, Site> {
     let here = Article::FOLDER.then(Folder::NAME).equals(folder);
-    let below = Article::FOLDER.then(Folder::PARENT).then(Folder::NAME).equals(folder);
+    let below = Article::FOLDER
+        .then(Folder::PARENT)
+        .then(Folder::NAME)
+        .equals(folder);
     site.select()
         .column(Article::ID)
         .column(Article::TITLE)
@@ -51,102 +69,152 @@ fn longest(site: &Scope<Site, Read>, folder: &str, after: Option<Cursor<Article>
         .limit(2)
 }
 
-/// A statement that is used often is rendered once, and bound to a scope and values without making any text.
+/// A statement that is used often: its SQL is made once, and then bound to scopes and values.
 static BY_TITLE: LazyLock<Prepared<Site, Read, (String,)>> = LazyLock::new(|| {
-    Prepared::new(Dialect::Sqlite, |site, (part,)| site.select::<Article>().filter(Article::TITLE.contains(part)))
-        .expect("the statement is sound")
+    Prepared::new(SQLITE, |site, (part,)| {
+        site.select::<Article>()
+            .filter(Article::TITLE.contains(part))
+    })
+    .expect("the statement is sound")
 });
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let mut database = SqliteConnection::connect("sqlite::memory:").await?;
+    let db = &mut SqliteConnection::connect("sqlite::memory:").await?;
     for ddl in [
-        create_table::<Sites>(Dialect::Sqlite),
-        create_table::<Folder>(Dialect::Sqlite),
-        create_table::<Article>(Dialect::Sqlite),
+        create_table::<Sites>(SQLITE),
+        create_table::<Folder>(SQLITE),
+        create_table::<Article>(SQLITE),
     ] {
-        sqlx::raw_sql(AssertSqlSafe(ddl)).execute(&mut database).await?;
+        sqlx::raw_sql(AssertSqlSafe(ddl)).execute(&mut *db).await?;
     }
-    sqlx::raw_sql("INSERT INTO sites VALUES (7, 12), (8, 21)").execute(&mut database).await?;
-    let (ours, theirs) = (access(7, 12)?, access(8, 21)?);
-    let (site, other) = (ours.write().site(12.into())?, theirs.write().site(21.into())?);
+    sqlx::raw_sql("INSERT INTO sites VALUES (7, 12), (8, 21)")
+        .execute(&mut *db)
+        .await?;
 
-    for (site, name) in [(&site, "recipes"), (&other, "secrets"), (&site, "drinks")] {
-        let folder = site.upsert(Folder::BY_NAME, (name,)).set(Folder::PARENT, None::<i64>).build(Dialect::Sqlite)?;
-        run(&mut database, "a folder, new or there already", folder).await?;
+    // Account 7 with its site 12, and its neighbour.
+    let access = access_to(7, 12)?;
+    let ours = access.write().site(12.into())?;
+    let theirs = access_to(8, 21)?.write().site(21.into())?;
+
+    for (site, name) in [(&ours, "recipes"), (&theirs, "secrets"), (&ours, "drinks")] {
+        let folder = site
+            .upsert(Folder::BY_NAME, (name,))
+            .set(Folder::PARENT, None::<i64>)
+            .build(SQLITE);
+        run(db, "a folder, inserted unless it is there", folder).await?;
     }
-    let bread = site.insert::<Folder>().set(Folder::NAME, "bread").set(Folder::PARENT, 1).build(Dialect::Sqlite)?;
-    run(&mut database, "a folder in a folder; the statement checks that it is ours", bread).await?;
-    let articles = site.insert_many((Article::TITLE, Article::WORDS, Article::FOLDER));
-    let articles =
-        articles.row(("Soup", 300, 1)).row(("Rye", 900, 4)).row(("Wheat", 500, 4)).row(("News", 80, None::<i64>));
-    run(&mut database, "articles, all of them or none", articles.build(Dialect::Sqlite)?).await?;
-    let secret =
-        other.insert::<Article>().set(Article::TITLE, "Rye, secretly").set(Article::WORDS, 1).set(Article::FOLDER, 2);
-    run(&mut database, "the neighbour's article", secret.build(Dialect::Sqlite)?).await?;
+    let bread = ours
+        .insert::<Folder>()
+        .set(Folder::NAME, "bread")
+        .set(Folder::PARENT, 1)
+        .build(SQLITE);
+    run(db, "a folder in one of our folders", bread).await?;
+    let articles = ours
+        .insert_many((Article::TITLE, Article::WORDS, Article::FOLDER))
+        .row(("Soup", 300, 1))
+        .row(("Rye", 900, 4))
+        .row(("Wheat", 500, 4))
+        .row(("News", 80, None::<i64>))
+        .build(SQLITE);
+    run(db, "four articles, all of them or none", articles).await?;
+    let secret = theirs
+        .insert::<Article>()
+        .set(Article::TITLE, "Rye, secretly")
+        .set(Article::WORDS, 1)
+        .set(Article::FOLDER, 2)
+        .build(SQLITE);
+    run(db, "the neighbour's article", secret).await?;
 
-    let read = ours.read().site(12.into())?;
-    run(&mut database, "the longest recipes", longest(&read, "recipes", None).build(Dialect::Sqlite)?).await?;
-    // What the client was given with the first page, and gives back.
-    let cursor = Cursor::new().at(Article::WORDS, 500).at(Article::ID, 3).to_string();
-    let next = longest(&read, "recipes", Some(cursor.parse()?)).build(Dialect::Sqlite)?;
-    run(&mut database, "the next page", next).await?;
-    let words = read.aggregate::<Article>().by(Article::FOLDER.then(Folder::NAME)).count().sum(Article::WORDS);
-    run(&mut database, "words by folder", words.build(Dialect::Sqlite)?).await?;
-    let empty = read.select::<Folder>().column(Folder::NAME).filter(!Article::FOLDER.exists());
-    run(&mut database, "folders without an article of their own", empty.build(Dialect::Sqlite)?).await?;
-    run(&mut database, "by title, prepared: ours alone", BY_TITLE.bind(&read, ("Rye",))?).await?;
+    let read = access.read().site(12.into())?;
+    let first = longest(&read, "recipes", None).build(SQLITE);
+    run(db, "the longest recipes, two a page", first).await?;
+    // The client got this cursor with the first page, and sends it back for the next.
+    let cursor = Cursor::new().at(Article::WORDS, 500)?.at(Article::ID, 3)?;
+    let cursor = cursor.to_string().parse()?;
+    let next = longest(&read, "recipes", Some(cursor)).build(SQLITE);
+    run(db, "the next page", next).await?;
+    let words = read
+        .aggregate::<Article>()
+        .by(Article::FOLDER.then(Folder::NAME))
+        .count()
+        .sum(Article::WORDS)
+        .build(SQLITE);
+    run(db, "articles and words by folder", words).await?;
+    let empty = read
+        .select::<Folder>()
+        .column(Folder::NAME)
+        .filter(!Article::FOLDER.exists())
+        .build(SQLITE);
+    run(db, "folders without an article of their own", empty).await?;
+    let rye = BY_TITLE.bind(&read, ("Rye",));
+    run(db, "articles about rye, prepared: only ours", rye).await?;
 
-    let steal = site.update::<Article>().set(Article::FOLDER, 2).all_in_scope().build(Dialect::Sqlite)?;
-    run(&mut database, "our articles into the neighbour's folder: none moves", steal).await?;
+    let trespass = ours
+        .update::<Article>()
+        .set(Article::FOLDER, 2)
+        .all_in_scope()
+        .build(SQLITE);
+    run(
+        db,
+        "our articles into the neighbour's folder: none moves",
+        trespass,
+    )
+    .await?;
     Ok(())
 }
 
-/// Runs a statement and prints it, with its rows or how many it touched.
-async fn run(database: &mut SqliteConnection, what: &str, statement: Statement) -> anyhow::Result<()> {
-    let (sql, values) = statement.into_parts();
+/// Runs a statement and prints it, with its rows or with how many it wrote.
+async fn run(
+    db: &mut SqliteConnection,
+    what: &str,
+    statement: Result<Statement, BuildError>,
+) -> anyhow::Result<()> {
+    let (sql, values) = statement?.into_parts();
     println!("\n{what}\n  {sql}");
+
     let is_query = sql.starts_with("SELECT");
     let query = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values));
     if is_query {
-        for row in query.fetch_all(database).await? {
-            println!("  ► {}", (0..row.len()).map(|place| cell(&row, place)).collect::<Vec<_>>().join(", "));
+        for row in query.fetch_all(db).await? {
+            let cells: Vec<_> = (0..row.len()).map(|index| cell(&row, index)).collect();
+            println!("  ► {}", cells.join(", "));
         }
     } else {
-        println!("  ► {} rows", query.execute(database).await?.rows_affected());
+        let done = query.execute(db).await?;
+        println!("  ► rows written: {}", done.rows_affected());
     }
     Ok(())
 }
 
-fn cell(row: &SqliteRow, place: usize) -> String {
-    let text = row.try_get::<Option<String>, _>(place).map(|text| text.unwrap_or_else(|| "none".to_owned()));
-    let value = text.or_else(|_| {
-        row.try_get::<Option<i64>, _>(place).map(|number| number.map_or("none".to_owned(), |n| n.to_string()))
-    });
-    format!("{} {}", row.column(place).name(), value.unwrap_or_else(|error| error.to_string()))
+/// Returns a column's name and value. The columns of this example are texts and integers.
+fn cell(row: &SqliteRow, index: usize) -> String {
+    let name = row.column(index).name();
+    let value = match row.try_get::<Option<String>, _>(index) {
+        Ok(text) => text,
+        Err(_) => row
+            .get::<Option<i64>, _>(index)
+            .map(|number| number.to_string()),
+    };
+    format!("{name} {}", value.as_deref().unwrap_or("none"))
 }
 
-/// What the gate says of a member of the account; see the saas example for where the facts come from.
-fn access(account: i64, site: i64) -> anyhow::Result<WriteAccess> {
-    let plan = Plan {
-        id: 1.into(),
-        active: true,
-        price: Money::new(0.into(), Currency::EUR)?,
-        interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
-        needs_subscription: false,
-        quotas: Default::default(),
-        concurrency: Default::default(),
+/// Returns what the gate grants a member of the account. The saas example loads these facts from a
+/// database.
+fn access_to(account: i64, site: i64) -> anyhow::Result<WriteAccess> {
+    let plan = Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY);
+    let own = Account::new(
+        account.into(),
+        AccountStatus::Active,
+        PaymentMethod::BankTransfer,
+    );
+    let tenant = Tenant {
+        plan: Some(plan.into()),
+        sites: [site.into()].into(),
+        ..Tenant::new(own)
     };
-    let facts = Account {
-        id: account.into(),
-        status: AccountStatus::Active,
-        payment_method: PaymentMethod::BankTransfer,
-        version: 1,
-        privileges: Privileges::NONE,
-    };
-    let tenant = Tenant { account: facts, plan: Some(plan.into()), subscription: None, sites: [site.into()].into() };
-    let person = Principal::session(1.into()).of_account(account.into());
+
+    let member = Principal::session(1.into()).of_account(account.into());
     let now = "2026-01-01T00:00:00Z".parse()?;
-    Ok(validate_account_and_plan(&person, Some(&tenant), now)?.into_write()?)
+    Ok(validate_account_and_plan(&member, Some(&tenant), now)?.into_write()?)
 }

@@ -1,72 +1,115 @@
 //! Extractors and responses for actix-web 4.
 //!
-//! [`install`] gives an application its [`Gatekeeper`], and makes actix's own refusals of paths, queries and bodies
-//! problems too. A handler declares by its arguments what it needs, and a refusal is a [`Problem`] with the right status
-//! and headers:
+//! [`install`] gives an application its [`Gatekeeper`], and turns actix-web's own refusals of
+//! paths, queries and bodies into problems. A handler declares by its arguments what it needs: the
+//! [table of arguments](crate::http) is the same for both frameworks. A refusal is answered with a
+//! [`Problem`], with the right status and headers. This is a whole service, with one tenant in
+//! memory:
 //!
-//! ```
-//! use actix_web::{App, HttpServer, web};
-//! use bailiwick::actix::{Passed, install};
-//! use bailiwick::{
-//!     Access, Evidence, Gatekeeper, Policy, Principal, Problem, RequestHead, Tenant, ThrottleScope, WriteAccess,
-//!     throttle_scope,
-//! };
-//! # use bailiwick::{AccountId, CredentialFailure, Throttle};
-//! use chrono::{DateTime, Utc};
+//! ```no_run
+//! use std::collections::HashMap;
 //! use std::sync::Arc;
 //!
-//! # struct Host { throttle: Throttle, policy: Policy }
-//! # impl Host {
-//! #     async fn principal(&self, _: &str) -> Result<Principal, CredentialFailure> { Err(CredentialFailure::Unknown) }
-//! #     async fn load(&self, _: &AccountId) -> Option<Tenant> { None }
-//! # }
+//! use actix_web::{App, HttpServer, web};
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::actix::{Passed, install};
+//! use bailiwick::gate::CredentialFailure;
+//! use bailiwick::http::{Gatekeeper, RequestHead};
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::quota::ThrottleScope;
+//! use bailiwick::throttle::ThrottleCapacity;
+//! use bailiwick::{
+//!     Access, Account, AccountId, Evidence, Money, Plan, Policy, Principal, Problem, Quota,
+//!     Tenant, Throttle, WriteAccess, throttle_scope,
+//! };
+//! use chrono::{DateTime, Utc};
+//!
+//! const WRITE: ThrottleScope = throttle_scope!("write");
+//!
+//! struct Host {
+//!     sessions: HashMap<String, Principal>,
+//!     tenants: HashMap<AccountId, Tenant>,
+//!     policy: Policy,
+//!     throttle: Throttle,
+//! }
+//!
 //! impl Gatekeeper for Host {
 //!     type Error = Problem;
 //!
 //!     async fn evidence(&self, head: &RequestHead<'_>) -> Result<Evidence, Problem> {
+//!         // A real host verifies a signature, or looks up a digest of the token.
 //!         Ok(match head.bearer() {
-//!             Ok(Some(token)) => self.principal(token).await.map_or_else(Evidence::Failed, Evidence::Verified),
+//!             Ok(Some(token)) => match self.sessions.get(token) {
+//!                 Some(principal) => Evidence::Verified(principal.clone()),
+//!                 None => Evidence::Failed(CredentialFailure::Unknown),
+//!             },
 //!             Ok(None) => Evidence::Nothing,
 //!             Err(failure) => Evidence::Failed(failure),
 //!         })
 //!     }
 //!
 //!     async fn tenant(&self, principal: &Principal) -> Result<Option<Tenant>, Problem> {
-//!         let Some(account) = principal.account() else { return Ok(None) };
-//!         Ok(self.load(account).await)
+//!         // A real host loads the account, its plan, subscription and sites.
+//!         Ok(principal.account_id().and_then(|id| self.tenants.get(id)).cloned())
 //!     }
 //!
-//!     fn policy(&self) -> &Policy { &self.policy }
-//!     fn now(&self) -> DateTime<Utc> { Utc::now() }
+//!     fn policy(&self) -> &Policy {
+//!         &self.policy
+//!     }
+//!
+//!     fn now(&self) -> DateTime<Utc> {
+//!         Utc::now()
+//!     }
 //! }
 //!
-//! const AI: ThrottleScope = throttle_scope!("ai");
-//!
 //! async fn read(access: Access) -> String {
-//!     format!("rows of account {}", access.account())
+//!     format!("the notes of account {}", access.account_id())
 //! }
 //!
 //! async fn write(
 //!     access: WriteAccess,
 //!     host: web::Data<Host>,
-//!     title: web::Json<String>,
+//!     note: web::Json<String>,
 //! ) -> Result<Passed<web::Json<String>>, Problem> {
-//!     let passage = host.throttle.check(&access, AI, host.now())?; // 429 with RateLimit headers
-//!     Ok(Passed(passage, title)) // 200 with RateLimit headers
+//!     // Too many requests are refused with 429; the others are told of the quota in headers.
+//!     let passage = host.throttle.check(&access, WRITE, host.now())?;
+//!     Ok(Passed(passage, note))
 //! }
 //!
-//! # let _ = |host: Arc<Host>| {
-//! HttpServer::new(move || {
-//!     App::new()
-//!         .configure(install(host.clone()))
-//!         .app_data(web::Data::from(host.clone()))
-//!         .route("/articles", web::get().to(read))
-//!         .route("/articles", web::post().to(write))
-//! })
-//! # };
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+//!     let free = Plan {
+//!         quotas: [(WRITE, Quota::new(6, 60)?.into())].into(),
+//!         ..Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY)
+//!     };
+//!     let tenant = Tenant { plan: Some(free.into()), ..Tenant::new(account) };
+//!     let ada = Principal::session(1.into()).of_account(7.into());
+//!     let host = Arc::new(Host {
+//!         sessions: [("ada".to_owned(), ada)].into(),
+//!         tenants: [(7.into(), tenant)].into(),
+//!         policy: Policy::default(),
+//!         throttle: Throttle::new(ThrottleCapacity { accounts: 10_000, addresses: 10_000 }),
+//!     });
+//!
+//!     let server = HttpServer::new(move || {
+//!         App::new()
+//!             .configure(install(host.clone()))
+//!             .app_data(web::Data::from(host.clone()))
+//!             .route("/notes", web::get().to(read))
+//!             .route("/notes", web::post().to(write))
+//!     });
+//!     let server = server.bind("127.0.0.1:3000")?;
+//!     Ok(actix_web::rt::System::new().block_on(server.run())?)
+//! }
 //! ```
 //!
-//! A handler that takes none of them has nothing to reach a row with, and what grants less does not open more:
+//! Without a credential, `GET /notes` is answered with 401; with `Authorization: Bearer ada` it is
+//! answered with 200. `examples/actix_minimal.rs` is the same service, to be run.
+//!
+//! # Mistakes, and how they show
+//! A proof that grants less does not open more:
 //!
 //! ```compile_fail,E0599
 //! async fn write(access: bailiwick::Access) {
@@ -74,9 +117,10 @@
 //! }
 //! ```
 //!
-//! An application without [`install`] answers every such route with 500 and lets nobody in: actix-web looks its data up
-//! when a request comes. Nor can this crate keep a host from taking an `Option<Access>`, which actix-web makes of every
-//! extractor: it opens nothing, but hides why. Take [`Anyone`] for a public route.
+//! An application without [`install`] answers every such route with 500 and lets nobody in:
+//! actix-web looks its data up only when a request comes. Nor can this crate keep a host from
+//! taking an `Option<Access>`, which actix-web makes of every extractor: it opens nothing, but
+//! hides the reason of a refusal. Take [`Anyone`] for a public route.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -91,18 +135,21 @@ use ::actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, ResponseErr
 use crate::credit::IdempotencyKey;
 use crate::gate::{Access, Admission, BillingAccess, Principal, Route, WriteAccess};
 use crate::http::{
-    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead, admit,
-    for_each_admitted,
+    Admitted, Anyone, Gatekeeper, Headers, MayConfirmPayments, MayCrossTenants, MayGrantCredits,
+    RequestHead, admit, for_each_admitted,
 };
 use crate::problem::{Code, Problem};
 use crate::throttle::Passage;
 
+/// An extractor's answer, once it has one.
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + 'a>>;
 
-/// A gatekeeper of whatever type: an extractor of actix-web does not know the application's types.
+/// The application's gatekeeper, its type erased: an extractor of actix-web does not know the
+/// application's types.
 #[derive(Clone)]
 struct Gate(Arc<dyn Admit>);
 
+/// A gatekeeper of any type, as an extractor asks it.
 trait Admit: Send + Sync {
     fn admit<'a>(&'a self, head: &'a RequestHead<'a>, route: Route) -> Answer<'a, Admission>;
 }
@@ -113,26 +160,29 @@ impl<G: Gatekeeper> Admit for G {
     }
 }
 
-/// For [`App::configure`](::actix_web::App::configure): the gatekeeper of all routes, problems for what actix-web itself
-/// refuses in a JSON body, a path or a query, and for an address that there is not. What the host sets afterwards, such
-/// as a `JsonConfig` with another limit, replaces it.
+/// Installs a gatekeeper for all routes, by [`App::configure`](::actix_web::App::configure). It
+/// also makes problems of actix-web's own refusals: of a JSON body, a path, a query, and an address
+/// that does not exist. Settings that the host makes afterwards, such as a `JsonConfig` with
+/// another limit, replace these; see [`body_problem`].
 pub fn install<G: Gatekeeper>(keeper: Arc<G>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
+        let bodies = JsonConfig::default().error_handler(|error, _| body_problem(&error).into());
+        let paths = PathConfig::default()
+            .error_handler(|error, _| Problem::new(Code::IdInvalid, error.to_string()).into());
+        let queries = QueryConfig::default()
+            .error_handler(|error, _| Problem::new(Code::InputInvalid, error.to_string()).into());
+
         config
             .app_data(Gate(keeper))
-            .app_data(JsonConfig::default().error_handler(|error, _| body_problem(&error).into()))
-            .app_data(
-                PathConfig::default().error_handler(|error, _| Problem::new(Code::IdInvalid, error.to_string()).into()),
-            )
-            .app_data(
-                QueryConfig::default()
-                    .error_handler(|error, _| Problem::new(Code::InputInvalid, error.to_string()).into()),
-            )
+            .app_data(bodies)
+            .app_data(paths)
+            .app_data(queries)
             .default_service(web::to(not_found));
     }
 }
 
-/// What a client is told of a JSON body that could not be taken, for a host with a `JsonConfig` of its own.
+/// Makes the problem of a JSON body that could not be read, for a host with a `JsonConfig` of its
+/// own.
 pub fn body_problem(error: &JsonPayloadError) -> Problem {
     let code = match error {
         JsonPayloadError::ContentType => Code::MediaTypeUnsupported,
@@ -143,14 +193,21 @@ pub fn body_problem(error: &JsonPayloadError) -> Problem {
     Problem::new(code, error.to_string())
 }
 
-/// Refuses an address that there is not.
+/// Refuses an address that does not exist.
 pub async fn not_found() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(Code::NotFound, "There is no such address here."))
+    Err(Problem::new(
+        Code::NotFound,
+        "There is no such address here.",
+    ))
 }
 
-/// Refuses a method, as the default service of a [`Resource`](::actix_web::Resource).
+/// Refuses a method that an address does not take, as the default service of a
+/// [`Resource`](::actix_web::Resource).
 pub async fn method_not_allowed() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(Code::MethodNotAllowed, "This address does not take that method."))
+    Err(Problem::new(
+        Code::MethodNotAllowed,
+        "This address does not take that method.",
+    ))
 }
 
 impl<'a> From<&'a HttpRequest> for RequestHead<'a> {
@@ -165,13 +222,14 @@ impl<'a> From<&'a HttpRequest> for RequestHead<'a> {
 
 macro_rules! extractors {
     ($($admitted:ident),*) => {$(
-        /// Asks the gate; a refusal is a [`Problem`].
+        /// Asks the gate, and is a [`Problem`] if the gate refuses.
         impl FromRequest for $admitted {
             type Error = Problem;
             type Future = Answer<'static, Self>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let request = request.clone();
+                // Without a gatekeeper nobody is let in.
                 Box::pin(async move {
                     let gate = request.app_data::<Gate>().ok_or_else(Problem::internal)?;
                     let admission = gate.0.admit(&RequestHead::from(&request), Self::ROUTE).await?;
@@ -183,8 +241,8 @@ macro_rules! extractors {
 }
 for_each_admitted!(extractors);
 
-/// The request's one `Idempotency-Key` header; without it, or with another than one, the problem
-/// `idempotency_key_invalid`.
+/// Takes the request's one `Idempotency-Key` header. If there is none or more than one, the request
+/// is refused with the problem `idempotency_key_invalid`.
 impl FromRequest for IdempotencyKey {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
@@ -194,21 +252,25 @@ impl FromRequest for IdempotencyKey {
     }
 }
 
-/// The problem as a response: its status, its headers, and the body as `application/problem+json`.
+/// Responds with the problem: its status, its headers, and a body of `application/problem+json`.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code()).content_type(Self::CONTENT_TYPE).json(self);
+        let mut response = HttpResponse::build(self.status_code())
+            .content_type(Self::CONTENT_TYPE)
+            .json(self);
         append(&mut response, self.headers());
         response
     }
 }
 
-/// A response that tells the client of its quotas: the headers of a [`Passage`], with any other response.
+/// A response that tells the client of its quotas: the headers of a [`Passage`] on any other
+/// response.
 #[derive(Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a handler makes it")]
 pub struct Passed<R>(pub Passage, pub R);
 
 impl<R: Responder> Responder for Passed<R> {
@@ -221,6 +283,7 @@ impl<R: Responder> Responder for Passed<R> {
     }
 }
 
+/// Appends headers, and leaves out one that HTTP cannot carry.
 fn append<B>(response: &mut HttpResponse<B>, more: &[(&'static str, String)]) {
     for (name, value) in more {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {

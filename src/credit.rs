@@ -1,120 +1,202 @@
-//! Credit: on whose account an expensive call is made. A [`Wallet`] is plain data; every command takes it, advances it
-//! to `now`, and returns the [`Change`] that the host writes in one transaction, or the answer of an earlier time.
+//! Credit: who pays for an expensive call, decided before the call is made.
 //!
-//! All that a host has to keep to is this order of loading and writing:
+//! An account has one [`Wallet`], which is plain data. [Grants](Wallet::grant) fill it. A
+//! [hold](Wallet::hold) sets credits aside for one call, and only a fresh [`Hold`] may run that
+//! call; [settling](Wallet::settle) the hold charges the real cost and gives the rest back. Every
+//! command takes the wallet by value, advances it to `now`, and returns either the [`Change`] that
+//! the host writes, or the answer that the same command gave before.
 //!
-//! 1. read the wallet, then the outcome of the key, in this order;
-//! 2. call the command;
-//! 3. write the wallet over [`Change::expected_version`] (0: insert it), append the entries, write the outcome under
-//!    UNIQUE (account, key), commit; if a guard misses, begin again at 1.
+//! # The order of reading and writing
+//!
+//! The host must do every command in this order:
+//!
+//! 1. Begin a transaction. Read the wallet ([`Wallet::open`] if there is no row), and after it the
+//!    outcome under the command's key. In the other order, another request could write both in
+//!    between, and the command would see the new wallet without its outcome.
+//! 2. Call the command.
+//! 3. If the answer is [`Replayed`](crate::change::Answer::Replayed), there is nothing to write. If
+//!    it is [`Fresh`](crate::change::Answer::Fresh), write all of the change:
+//!    - the [wallet](Change::wallet), only if the stored row still has
+//!      [`expected_version`](Change::expected_version) (0: insert it);
+//!    - the [entries](Change::entries), appended under UNIQUE (account, sequence);
+//!    - the [outcome](Change::outcome), if there is one, under UNIQUE (account, key).
+//! 4. Commit. If the version has moved on or a unique key is taken, roll back and begin again at 1:
+//!    another request was first, and the command must see what it wrote.
+//!
+//! Take the [result](Change::into_result), such as the hold, only after the commit.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::change::Answer;
+//! use bailiwick::chrono::{DateTime, TimeDelta};
+//! use bailiwick::credit::{Change, HoldRequest, LedgerEntry, Outcome, PriceList, Replayed};
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::subscription::RecordedPayment;
+//! use bailiwick::{Account, Credits, Money, Plan, Principal, Subscription, Tenant, Wallet};
+//! use bailiwick::validate_account_and_plan;
+//!
+//! /// The three tables of a host, in memory.
+//! struct Store {
+//!     wallet: Wallet,
+//!     ledger: Vec<LedgerEntry>,
+//!     outcomes: BTreeMap<String, Outcome>,
+//! }
+//!
+//! impl Store {
+//!     /// Step 1: the wallet, then the outcome of the key.
+//!     fn read(&self, key: &str) -> (Wallet, Option<Outcome>) {
+//!         (self.wallet.clone(), self.outcomes.get(key).cloned())
+//!     }
+//!
+//!     /// Steps 3 and 4: all of the change, or nothing of it if another request was first.
+//!     fn write<T>(&mut self, change: &Change<T>) -> Result<(), &'static str> {
+//!         if self.wallet.version() != change.expected_version() {
+//!             return Err("begin again");
+//!         }
+//!
+//!         self.wallet = change.wallet().clone();
+//!         self.ledger.extend_from_slice(change.entries());
+//!         if let Some(write) = change.outcome() {
+//!             let outcome = write.outcome().clone();
+//!             self.outcomes.insert(outcome.key().to_owned(), outcome);
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let now = DateTime::UNIX_EPOCH;
+//!     let method = PaymentMethod::BankTransfer;
+//!     let plan = Plan {
+//!         credits_per_month: Credits::whole(500),
+//!         ..Plan::new(3.into(), Money::new("49".parse()?, Currency::EUR)?, Interval::MONTHLY)
+//!     };
+//!
+//!     // A month is paid for, which makes its credits due.
+//!     let (interval, slack) = (plan.interval, TimeDelta::zero());
+//!     let payment = RecordedPayment { interval, slack, method, external_id: None };
+//!     let paid = Subscription::new(1.into(), 7.into(), 3.into(), method, now)
+//!         .record_payment(payment, now)?;
+//!
+//!     let wallet = Wallet::open(7.into(), now);
+//!     let mut store = Store { wallet, ledger: Vec::new(), outcomes: BTreeMap::new() };
+//!     for due in paid.grants(&plan) {
+//!         let (wallet, prior) = store.read(due.key());
+//!         if let Some(change) = wallet.grant_due(&due, prior.as_ref(), now)? {
+//!             store.write(&change)?;
+//!         }
+//!     }
+//!     assert_eq!(store.wallet.balance().available(), Credits::whole(500));
+//!
+//!     // A request comes, and the gate admits it.
+//!     let tenant = Tenant {
+//!         plan: Some(plan.into()),
+//!         subscription: Some(paid.subscription().clone()),
+//!         ..Tenant::new(Account::new(7.into(), AccountStatus::Active, method))
+//!     };
+//!     let principal = Principal::session(2.into()).of_account(7.into());
+//!     let access = validate_account_and_plan(&principal, Some(&tenant), now)?;
+//!
+//!     // It may write 100 words, so the price of these is held for two minutes.
+//!     let prices: PriceList =
+//!         serde_json::from_str(r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#)?;
+//!     let quote = prices.quote("article", 100)?;
+//!     let request = HoldRequest::new("request-1".parse()?, quote, TimeDelta::minutes(2));
+//!     let key = Outcome::spend_key(&request.key);
+//!
+//!     let (wallet, prior) = store.read(&key);
+//!     let Answer::Fresh(change) = wallet.hold(&access, &request, prior.as_ref(), now)? else {
+//!         return Ok(()); // the request was sent before
+//!     };
+//!     store.write(&change)?;
+//!     let hold = change.into_result(); // committed: now the call may be made
+//!     assert_eq!(hold.amount(), Credits::whole(3));
+//!
+//!     // The call wrote 75 words; the rest of the hold goes back.
+//!     let cost = prices.quote("article", 75)?.price();
+//!     let (wallet, prior) = store.read(&key);
+//!     if let Answer::Fresh(change) = wallet.settle(&hold, cost, prior.as_ref(), now)? {
+//!         store.write(&change)?;
+//!     }
+//!     assert_eq!(store.wallet.balance().spent, "2.5".parse()?);
+//!
+//!     // The same request again finds what became of the first, and cannot make the call.
+//!     let (wallet, prior) = store.read(&key);
+//!     let again = wallet.hold(&access, &request, prior.as_ref(), now)?;
+//!     assert!(matches!(again, Answer::Replayed(Replayed::Settled(_))));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The types, in the order in which one meets them
+//!
+//! | | |
+//! |---|---|
+//! | [`Wallet`], [`Balance`] | an account's credits, and where they are |
+//! | [`Change`], [`LedgerEntry`], [`Event`], [`OutcomeWrite`], [`Outcome`] | what a command writes |
+//! | [`DueGrant`], [`DueRevocation`] | credits that a payment or a refund elsewhere makes due or takes back |
+//! | [`Cause`], [`CauseKind`], [`GrantTerms`], [`Rollover`], [`Grant`] | a grant: why, on which terms, as recorded |
+//! | [`PriceList`], [`Price`], [`Tier`], [`Rounding`], [`Quote`] | the cost of an operation |
+//! | [`IdempotencyKey`], [`HoldRequest`], [`DeductRequest`] | a request to spend |
+//! | [`Hold`], [`HoldRecord`], [`Slice`] | the proof that credits are set aside, and the stored record of it |
+//! | [`Allowance`] | a hold that one node draws down in memory |
+//! | [`Receipt`], [`Ended`], [`Replayed`], [`Revocation`] | the answers of settling, releasing, repeating and taking back |
+//! | [`LedgerStatement`] | where the credits went in a period |
+//! | [`WalletError`] | a fault of the wallet or of what was loaded beside it, within every command's own error: [`GrantError`], [`HoldError`], [`SettleError`], [`ReleaseError`], [`RefundError`], [`RevokeError`] |
+//! | [`CauseError`], [`PriceError`], [`IdempotencyKeyError`], [`AllowanceError`], [`ReplayError`], [`LedgerError`], [`LedgerFault`] | the errors of the other types |
 
 mod allowance;
+mod apply;
 mod balance;
 mod boundary;
+mod change;
 mod draft;
 mod due;
 mod ending;
-mod explain;
+mod error;
+mod event;
 mod funds;
 mod grant;
 mod granting;
 mod hold;
+mod key;
 mod ledger;
+mod life;
 mod outcome;
 mod price;
+mod refund;
+mod request;
+mod revocation;
+mod settlement;
 mod spending;
+mod statement;
 mod stored;
+mod sums;
 mod wallet;
-
-use crate::money::Credits;
 
 pub use allowance::{Allowance, AllowanceError};
 pub use balance::Balance;
+pub use change::Change;
 pub(crate) use due::credit_months;
 pub use due::{DueGrant, DueRevocation};
-pub use ending::{ReleaseError, SettleError};
-pub use explain::AccountStatement;
+pub use ending::ReleaseError;
+pub use error::WalletError;
+pub use event::Event;
 pub use grant::{Cause, CauseError, CauseKind, Grant, GrantTerms, Rollover};
-pub use granting::{GrantError, RefundError, RevokeError};
+pub use granting::GrantError;
 pub use hold::{Hold, HoldRecord, Slice};
-pub use ledger::{Event, LedgerEntry, LedgerError, LedgerFault};
-pub use outcome::{Ended, IdempotencyKey, KeyError, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
+pub use key::{IdempotencyKey, IdempotencyKeyError};
+pub use ledger::{LedgerEntry, LedgerError, LedgerFault};
+pub use outcome::{Ended, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
 pub use price::{Price, PriceError, PriceList, Quote, Rounding, Tier};
-pub use spending::{DeductError, DeductRequest, HoldError, HoldRequest};
-pub use wallet::{Wallet, WalletError};
-
-/// What a command answers: something new that must be written, or what the same command answered before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T, R = T> {
-    /// The command was carried out now.
-    Fresh(T),
-    /// The command was carried out before, under the same key; nothing changes.
-    Replayed(R),
-}
-
-impl<T> Answer<T> {
-    /// What was answered, whether now or before.
-    pub fn into_inner(self) -> T {
-        let (Self::Fresh(answer) | Self::Replayed(answer)) = self;
-        answer
-    }
-}
-
-/// The answer of a hold, once it is written: only a fresh [`Hold`] may run the expensive call.
-pub type Held = Answer<Hold, Replayed>;
-
-/// The change that a command makes to one wallet, to be written whole or not at all.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a change takes effect only when it is written"]
-pub struct Change<T = ()> {
-    expected_version: u64,
-    wallet: Wallet,
-    entries: Vec<LedgerEntry>,
-    outcome: Option<OutcomeWrite>,
-    result: T,
-}
-
-impl<T> Change<T> {
-    /// The version that the stored wallet must still have; 0 means that there must be none yet.
-    pub fn expected_version(&self) -> u64 {
-        self.expected_version
-    }
-
-    /// The wallet to store.
-    pub fn wallet(&self) -> &Wallet {
-        &self.wallet
-    }
-
-    /// The entries to append to the ledger, under UNIQUE (account, sequence).
-    pub fn entries(&self) -> &[LedgerEntry] {
-        &self.entries
-    }
-
-    /// The outcome to store, under UNIQUE (account, key).
-    pub fn outcome(&self) -> Option<&OutcomeWrite> {
-        self.outcome.as_ref()
-    }
-
-    /// The same change for a caller that needs no result.
-    pub fn without_result(self) -> Change {
-        let Self { expected_version, wallet, entries, outcome, .. } = self;
-        Change { expected_version, wallet, entries, outcome, result: () }
-    }
-
-    /// What the command was for, to be taken once the change is committed.
-    pub fn into_result(self) -> T {
-        self.result
-    }
-}
-
-/// Adds, within what amounts can hold.
-fn add(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
-    *total = total.checked_add(amount).ok_or(WalletError::AmountOverflow)?;
-    Ok(())
-}
-
-/// Takes away what is there.
-fn take(total: &mut Credits, amount: Credits) -> Result<(), WalletError> {
-    *total = total.checked_sub(amount).ok_or(WalletError::AmountOverflow)?;
-    Ok(())
-}
+pub use refund::RefundError;
+pub use request::{DeductRequest, HoldRequest};
+pub use revocation::RevokeError;
+pub use settlement::SettleError;
+pub use spending::HoldError;
+pub use statement::LedgerStatement;
+pub use wallet::Wallet;

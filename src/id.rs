@@ -1,13 +1,47 @@
-//! Identifiers: an integer, a UUID or a short text, with one canonical form each.
+//! Identifiers: an integer, a UUID or a short text, each with one canonical form.
 //!
-//! Text and identifier are a bijection, so the JSON number `7`, the path segment `7` and a column that holds 7 are one
-//! and the same identifier, to the scope, the throttle and the wallet alike:
+//! Text and identifier correspond one to one. So the JSON number `7`, the path segment `7` and a
+//! column that holds 7 are one and the same identifier, to the scope, the throttle and the wallet
+//! alike:
 //!
 //! | text | identifier |
 //! |---|---|
 //! | canonical decimal `i64`: `7`, `-3` (not `07`, not `+7`) | an integer |
 //! | hyphenated lower-case UUID | a UUID |
 //! | any other 1 to 64 printable ASCII characters without space and braces | a text |
+//!
+//! # First program
+//! ```
+//! use bailiwick::id::IdError;
+//! use bailiwick::{AccountId, SiteId};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // From a database, from a path, from JSON: always the same identifier.
+//!     let account = AccountId::from(7);
+//!     assert_eq!(account, "7".parse()?);
+//!     assert_eq!(account, serde_json::from_str("7")?);
+//!
+//!     // Leading zeros are not canonical, so `07` is a text, and another identifier.
+//!     let other: AccountId = "07".parse()?;
+//!     assert_ne!(account, other);
+//!     assert_eq!(other.as_integer(), None);
+//!
+//!     assert_eq!("two words".parse::<SiteId>(), Err(IdError::Character));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The types
+//! | type | identifies |
+//! |---|---|
+//! | [`AccountId`], [`SiteId`], [`SectorId`] | the tenant; a property of it; a division of that |
+//! | [`UserId`], [`ApiKeyId`] | a person; an API key, by its public part |
+//! | [`PlanId`], [`SubscriptionId`] | a plan; a subscription of an account to a plan |
+//! | [`LeaseId`] | a lease of a concurrency limit |
+//! | [`IdKind`] | the kind of a column that holds identifiers |
+//! | [`IdError`] | |
+//!
+//! The types have the same methods, and do not convert into each other.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,34 +50,37 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
+use crate::digest::{Hex, read_hex};
 use crate::problem::{Code, Explained};
 
-/// The most bytes that a textual identifier has.
-const LONGEST: usize = 64;
+/// The most bytes of a textual identifier.
+const MAX_TEXT: usize = 64;
 
-/// The three kinds of identifier; a `table!` declares which of them each tenant and key column holds.
+/// The kind of an identifier. A `table!` declares the kind of each tenant and key column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum IdKind {
     /// A 64-bit integer.
     Int,
-    /// A UUID, bound as the database's own type. Needs the feature `uuid`.
+    /// A UUID, bound as the database's own type. It needs the feature `uuid`.
     #[cfg(feature = "uuid")]
     Uuid,
-    /// A text. UUIDs are bound as their hyphenated lower-case text.
+    /// A text. A UUID is bound as its hyphenated lower-case text.
     Text,
 }
 
-/// Why a text is no identifier.
+/// The reason why a text is not an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum IdError {
     /// The text is empty.
-    #[error("an identifier is empty")]
+    #[error("an identifier must not be empty")]
     Empty,
     /// The text has more than 64 characters.
-    #[error("an identifier has more than {LONGEST} characters")]
+    #[error("an identifier has at most {MAX_TEXT} characters")]
     TooLong,
     /// A character is not printable ASCII, or is a space or a brace.
-    #[error("an identifier may hold printable ASCII characters only, and neither spaces nor braces")]
+    #[error("an identifier has printable ASCII characters only, without spaces and braces")]
     Character,
 }
 
@@ -65,12 +102,15 @@ impl Identifier {
         if text.is_empty() {
             return Err(IdError::Empty);
         }
-        if text.len() > LONGEST {
+        if text.len() > MAX_TEXT {
             return Err(IdError::TooLong);
         }
-        if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'{' && b != b'}') {
+        // Braces are kept free: a throttle key marks the account with them.
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'{' && byte != b'}';
+        if !text.bytes().all(is_allowed) {
             return Err(IdError::Character);
         }
+
         Ok(parse_integer(text)
             .map(Self::Integer)
             .or_else(|| parse_uuid(text).map(Self::Uuid))
@@ -78,7 +118,7 @@ impl Identifier {
     }
 }
 
-/// Canonical decimals only: no sign but a minus, no leading zero, no minus zero.
+/// Reads a canonical decimal: no sign but a minus, no leading zero, no minus zero.
 fn parse_integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let canonical = match digits.as_bytes() {
@@ -86,30 +126,31 @@ fn parse_integer(text: &str) -> Option<i64> {
         [first, ..] => (b'1'..=b'9').contains(first),
         [] => false,
     };
+
     if canonical { text.parse().ok() } else { None }
 }
 
+/// Reads a hyphenated lower-case UUID.
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     let groups: Vec<&str> = text.split('-').collect();
     if !groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) {
         return None;
     }
-    let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    let digits: String = groups.concat();
-    if !digits.bytes().all(lower_hex) {
-        return None;
-    }
-    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+
+    // Upper-case digits are refused: they would be a second text for the same identifier.
+    read_hex(&groups.concat())
 }
 
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(integer) => write!(f, "{integer}"),
-            Self::Uuid([a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q]) => write!(
-                f,
-                "{a:02x}{b:02x}{c:02x}{d:02x}-{e:02x}{g:02x}-{h:02x}{i:02x}-{j:02x}{k:02x}-{l:02x}{m:02x}{n:02x}{o:02x}{p:02x}{q:02x}"
-            ),
+            Self::Uuid([a, b, c, d, e, g, h, i, j, k, last @ ..]) => {
+                let head = [&[*a, *b, *c, *d][..], &[*e, *g], &[*h, *i], &[*j, *k]];
+                head.iter()
+                    .try_for_each(|group| write!(f, "{}-", Hex(group)))?;
+                Hex(last).fmt(f)
+            }
             Self::Text(text) => f.write_str(text),
         }
     }
@@ -127,23 +168,31 @@ impl Serialize for Identifier {
 impl<'de> Deserialize<'de> for Identifier {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
+
         impl de::Visitor<'_> for Visitor {
             type Value = Identifier;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an identifier: an integer, a UUID or a short text")
             }
+
             fn visit_i64<E: de::Error>(self, integer: i64) -> Result<Identifier, E> {
                 Ok(Identifier::Integer(integer))
             }
+
             fn visit_u64<E: de::Error>(self, integer: u64) -> Result<Identifier, E> {
-                // An integer beyond i64 would be a text; as a JSON number it is more likely a mistake.
-                i64::try_from(integer).map(Identifier::Integer).map_err(E::custom)
+                // As a text, an integer beyond i64 would be an identifier. As a JSON number it is
+                // more likely a mistake.
+                i64::try_from(integer)
+                    .map(Identifier::Integer)
+                    .map_err(E::custom)
             }
+
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Identifier, E> {
                 Identifier::parse(text).map_err(E::custom)
             }
         }
+
         deserializer.deserialize_any(Visitor)
     }
 }
@@ -153,18 +202,18 @@ macro_rules! identifiers {
         $(#[$doc])*
         ///
         /// ```
-        #[doc = concat!("use bailiwick::", stringify!($name), ";")]
-        #[doc = concat!("let seven: ", stringify!($name), " = \"7\".parse()?;")]
+        #[doc = concat!("use bailiwick::id::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let seven: ", stringify!($name), " = \"7\".parse().unwrap();")]
         #[doc = concat!("assert_eq!(seven, ", stringify!($name), "::from(7));")]
         /// assert_eq!(seven.to_string(), "7");
-        /// # Ok::<(), bailiwick::IdError>(())
         /// ```
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Identifier);
 
         impl $name {
-            /// The integer, if this identifier is one.
+            /// Returns the integer, if this identifier is one.
             pub fn as_integer(&self) -> Option<i64> {
                 match self.0 {
                     Identifier::Integer(integer) => Some(integer),
@@ -172,7 +221,7 @@ macro_rules! identifiers {
                 }
             }
 
-            /// The UUID, if this identifier is one.
+            /// Returns the UUID, if this identifier is one.
             #[cfg(feature = "uuid")]
             pub fn as_uuid(&self) -> Option<uuid::Uuid> {
                 match self.0 {
@@ -245,6 +294,7 @@ identifiers! {
     PlanId;
     /// A subscription of an account to a plan.
     SubscriptionId;
-    /// A lease of a concurrency limit, unique in its account and throttle scope: a request's identifier, say.
+    /// A lease of a concurrency limit, unique within its account and throttle scope: for example, a
+    /// request's identifier.
     LeaseId;
 }

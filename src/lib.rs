@@ -1,26 +1,50 @@
-//! bailiwick decides, for a multi-tenant web service, **who may act, on which rows, how fast, on whose credit, and under
-//! which subscription**. It decides; the host stores.
+//! bailiwick decides, for a multi-tenant web service, **who may act, on which rows, how fast, on
+//! whose credit, and under which subscription**. It decides; the host stores.
 //!
-//! It is a pure library: no I/O, no clock, no global state, no async. Every operation has one shape: facts in, an explained
-//! decision out, with the change to write. The host loads rows, asks, and writes the answer back in one transaction, under
-//! the versions and unique keys that the change names. Whatever grants power is a value that only this crate makes, so a
-//! host that skips the gate or the hold does not compile. Time is a parameter.
+//! Mistakes that other back ends make on one code path out of many either fail to compile here, or
+//! break a numbered invariant that has its own test: see [`manual::invariants`].
+//!
+//! # The contract
+//!
+//! - bailiwick is a pure library: no I/O, no clock, no threads, no global state, no async. Time is a
+//!   parameter, and the same inputs give the same answer.
+//! - Every operation has one shape: facts in, an explained decision out, with the change to write.
+//!   The host loads rows, asks, and writes the answer back in one transaction, under the versions
+//!   and unique keys that the change names.
+//! - Whatever grants power is a value that only this crate makes. A host that skips the gate, or
+//!   pays for a call without a hold, does not compile.
+//! - Every refusal has a stable [`Code`], a sentence for a person, and a next step. Every error of
+//!   this crate converts to one [`Problem`], the body of an HTTP answer.
 //!
 //! # One request, five decisions
 #![doc = include_str!("manual/decisions.svg")]
 //!
-//! | decision | facts in | out |
-//! |---|---|---|
-//! | gate | [`Principal`], [`Tenant`] | [`Access`], [`BillingAccess`], [`Operator`] or one [`Denial`] |
-//! | scope | [`Access`] | statements that can only see the tenant's rows |
-//! | throttle | [`Access`], [`QuotaSet`] | [`Passage`] or [`Throttled`] |
-//! | credit | [`Access`], [`Wallet`], [`Quote`] | a [`Change`] with a [`Hold`], later a [`Receipt`] |
-//! | subscription | [`Subscription`], [`Command`] or a [`ProviderSnapshot`] | [`Transition`]: the new state and its effects |
+//! | decision | room | facts in | out |
+//! |---|---|---|---|
+//! | Who may act? | [`gate`] | [`Principal`], [`Tenant`] | [`Access`], [`gate::BillingAccess`], [`gate::Operator`], or one [`gate::Denial`] |
+//! | On which rows? | [`scope`] | [`Access`] | statements that can only see the tenant's rows |
+//! | How fast? | [`throttle`] | [`Access`], [`quota::QuotaSet`] | [`throttle::Passage`] or [`throttle::Throttled`] |
+//! | On whose credit? | [`credit`] | [`Access`], [`Wallet`], [`credit::Quote`] | a [`credit::Change`] with a [`Hold`], later a [`credit::Receipt`] |
+//! | Under which subscription? | [`subscription`] | [`Subscription`], [`subscription::Command`] | [`subscription::Transition`]: the new state and its effects |
+//!
+//! # The first program
 //!
 //! ```
-//! use bailiwick::*;
-//! # use chrono::{DateTime, TimeDelta, Utc};
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::credit::{HoldError, HoldRequest, PriceList};
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::quota::ThrottleScope;
+//! use bailiwick::scope::Dialect;
+//! use bailiwick::throttle::ThrottleCapacity;
+//! use bailiwick::{
+//!     Account, Money, Plan, Principal, Quota, Tenant, Throttle, Wallet, chrono, table,
+//!     throttle_scope, validate_account_and_plan,
+//! };
+//!
 //! const AI: ThrottleScope = throttle_scope!("ai");
+//!
 //! table! { pub struct Sites: Account in "sites" {
 //!     tenant "account_id" Int;
 //!     key ID = "id" i64 generated;
@@ -31,85 +55,105 @@
 //!     column TITLE = "title" String;
 //! } }
 //!
-//! fn request(host: &Host, now: DateTime<Utc>) -> Result<(), Problem> {
-//!     // Who may act? The decision depends on the tenant and the time, not on the kind of credential.
-//!     let access = validate_account_and_plan(&host.principal, Some(&host.tenant), now)?.into_write()?;
-//!     // On which rows? Whatever is built from here carries the tenant's predicate.
-//!     let site = access.write().site(12.into())?;
-//!     // How fast?
-//!     host.throttle.check(&access, AI, now)?;
-//!     // On whose credit? Only a fresh hold may run the expensive call.
-//!     let quote = host.prices.quote("article", 150)?;
-//!     let request = HoldRequest { key: "request-1".parse()?, quote, time_to_live: TimeDelta::minutes(2), fingerprint: None };
-//!     let held = match host.wallet.clone().hold(&access, &request, None, now)? {
-//!         Answer::Fresh(change) => change, // the host writes it, and takes the hold when it is committed
-//!         Answer::Replayed(earlier) => { earlier.receipt()?; return Ok(()) }
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // The facts, as a host loads them for a request.
+//!     let now = "2027-01-01T00:00:00Z".parse()?;
+//!     let plan = Plan {
+//!         quotas: [(AI, Quota::new(6, 60)?.into())].into(),
+//!         ..Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY)
 //!     };
-//!     let (wallet, outcome) = (held.wallet().clone(), held.outcome().map(|write| write.outcome().clone()));
-//!     let hold = held.into_result();
-//!     let insert = site.insert::<Article>().set(Article::TITLE, "On bailiffs").build(Dialect::Sqlite)?;
-//!     let Answer::Fresh(settled) = wallet.settle(&hold, Credits::whole(3), outcome.as_ref(), now)? else { return Ok(()) };
-//!     // Ledger and article go into one transaction.
-//!     assert_eq!(settled.wallet().balance().spent, Credits::whole(3));
+//!     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+//!     let tenant = Tenant {
+//!         plan: Some(plan.into()),
+//!         sites: [12.into()].into(),
+//!         ..Tenant::new(account)
+//!     };
+//!     let principal = Principal::session(2.into()).of_account(7.into());
+//!
+//!     // Who may act? The answer depends on the tenant and the time, not on the kind of credential.
+//!     let access = validate_account_and_plan(&principal, Some(&tenant), now)?.into_write()?;
+//!
+//!     // On which rows? Every statement that is built from here carries the tenant's predicate.
+//!     let site = access.write().site(12.into())?;
+//!     let insert = site.insert::<Article>().set(Article::TITLE, "On bailiffs");
+//!     let insert = insert.build(Dialect::Sqlite)?;
 //!     assert!(insert.sql().starts_with(r#"INSERT INTO "articles" ("account_id", "site_id", "title")"#));
+//!
+//!     // How fast? The quota is the plan's.
+//!     let throttle = Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1000 });
+//!     throttle.check(&access, AI, now)?;
+//!
+//!     // On whose credit? The expensive call needs a hold, and an empty wallet gives none: 402.
+//!     let prices: PriceList = serde_json::from_str(r#"{ "article": { "base": "1" } }"#)?;
+//!     let request = HoldRequest {
+//!         key: "request-1".parse()?,
+//!         quote: prices.quote("article", 150)?,
+//!         time_to_live: chrono::TimeDelta::minutes(2),
+//!         fingerprint: None,
+//!     };
+//!     let refused = Wallet::open(7.into(), now).hold(&access, &request, None, now);
+//!     assert!(matches!(refused, Err(HoldError::Insufficient { .. })));
+//!
 //!     Ok(())
 //! }
-//! # struct Host { principal: Principal, tenant: Tenant, throttle: Throttle, prices: PriceList, wallet: Wallet }
-//! # let now = "2026-01-01T00:00:00Z".parse()?;
-//! # let plan = Plan {
-//! #     id: 1.into(), active: true, price: Money::new("0".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
-//! #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: [(AI, Quota::new(6, 60)?.into())].into(),
-//! #     concurrency: Default::default(),
-//! # };
-//! # let (status, staff) = (AccountStatus::Active, Privileges::from_iter([Privilege::GrantCredits]));
-//! # let tenant = |id: i64| {
-//! #     let payment_method = PaymentMethod::BankTransfer;
-//! #     let account = Account { id: id.into(), status, payment_method, version: 1, privileges: staff };
-//! #     Tenant { account, plan: Some(plan.clone().into()), subscription: None, sites: [12.into()].into() }
-//! # };
-//! # let privilege = Privilege::GrantCredits;
-//! # let staff = Principal::session(1.into()).of_account(1.into()).with_privileges([privilege].into_iter().collect());
-//! # let operator = admit(Route::Operator(privilege), &Evidence::Verified(staff), Some(&tenant(1)), now);
-//! # let operator = operator.into_result()?.into_operator()?;
-//! # let cause = Cause::promotion(&operator, &7.into(), &"welcome".parse()?)?;
-//! # let wallet = Wallet::open(7.into(), now);
-//! # let Answer::Fresh(granted) = wallet.grant(&cause, GrantTerms::forever(Credits::whole(50)), None, now)? else { panic!() };
-//! # let host = Host {
-//! #     principal: Principal::session(2.into()).of_account(7.into()), tenant: tenant(7),
-//! #     throttle: Throttle::new(ThrottleCapacity { accounts: 1000, addresses: 1000 }),
-//! #     prices: serde_json::from_str(r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#)?,
-//! #     wallet: granted.wallet().clone(),
-//! # };
-//! # request(&host, now).map_err(|problem| problem.detail().to_owned())?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The same over HTTP, with a database, is `examples/saas`.
+//! [`manual::guide`] goes on from here, step by step. `examples/saas` is a whole service over HTTP
+//! with a database.
 //!
-//! # Where to look
-//! - [`manual::invariants`]: every promise and the test that holds it; [`manual::threat_model`];
-//!   [`manual::rejected_designs`]; [`manual::credit_cases`]: what happens to credits where two rules meet.
-//! - [`Code`]: everything that a client can be told. [`transition`]: the table of subscriptions.
-//! - [`manual::rollout`]: from a schema that knew Stripe only to bank transfers, and back.
-//! - [`manual::drivers`]: how sqlx, SeaORM, rusqlite and others run the statements.
-//! - Databases: SQLite and PostgreSQL. MySQL is left out: it has neither a guarded upsert nor `RETURNING`.
+//! # The rooms
+//!
+//! Each decision has a public module, a *room*, with a page of its own: what it decides, its first
+//! program, and its types in the order in which one meets them. The root repeats the names that
+//! nearly every host writes; everything else is named through its room.
+//!
+//! | rooms | what they hold |
+//! |---|---|
+//! | [`id`], [`money`], [`payment_method`], [`period`], [`quota`], [`right`] | values, checked where they are parsed |
+//! | [`change`] | rows and their versions: what a command answers, and what can be wrong with rows |
+//! | [`problem`] | every refusal as an HTTP answer |
+//! | [`account`], [`plan`], [`tenant`] | the facts that a host loads |
+//! | [`policy`] | the numbers that a host chooses |
+//! | [`gate`], [`scope`], [`throttle`], [`credit`], [`subscription`] | the five decisions |
+//! | [`bank_transfer`], [`provider`], [`registration`] | how money and people come in |
+//! | [`danger`] | the only way across tenants |
+//! | [`http`], [`axum`], [`actix`] | thin adapters |
+//! | [`migration`] | the way over from a schema that knew Stripe only |
+//! | [`testkit`] | the conformance suites that a host runs on its own store |
+//! | [`manual`] | guide, threat model, invariants and their tests, rejected designs, runbooks |
+//!
+//! Most decisions are methods of [`Policy`], because the numbers that a host chose decide with
+//! them. They stand in the rooms that they belong to; [`policy`] lists all of them.
 //!
 //! # Features
-//! - `sql` (default): `table!`, scopes and statements, rendered by sea-query.
-//! - `tracing`: [`GateDecision`]'s `trace`, one event for each decision, emitted when the host asks for it.
-//! - `decimal`, `json`: columns of these types.
-//! - `uuid`: conversions between identifiers and [`uuid::Uuid`](https://docs.rs/uuid), and UUID columns.
-//! - `governor`: [`Quota`] as governor's, for hosts that run its limiters or its middleware, with a [`ThrottleKey`].
-//! - `testkit`: a conformance suite for the host's own store of wallets, and strategies for its own property tests. It
-//!   belongs among a host's dev-dependencies.
-//! - `stripe`, `paypal`: the checks of their webhooks' signatures, and their events as snapshots and payments. Whether a
-//!   provider is enabled is the policy's to say.
-//! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4. A handler's arguments declare its route.
 //!
 //! Enabling a feature never changes a decision.
-#![cfg_attr(not(feature = "sql"), allow(rustdoc::broken_intra_doc_links))]
+//!
+//! - `sql` (default): `table!`, scopes and statements, rendered by sea-query.
+//! - `decimal`, `json`, `uuid`: columns of these types; `uuid` also converts identifiers.
+//! - `axum`, `actix`: extractors and responses for axum 0.8 and actix-web 4.
+//! - `stripe`, `paypal`: webhook signatures, and the providers' events as snapshots and payments.
+//!   The policy says whether a provider is enabled.
+//! - `governor`: a [`Quota`] as governor's, for hosts that run its limiters or middleware.
+//! - `tracing`: `GateDecision::trace`, one event a decision, emitted when the host asks for it.
+//! - `testkit`: conformance suites and proptest strategies, for a host's dev-dependencies.
+//!
+//! The databases are SQLite and PostgreSQL. MySQL is left out, because it has neither a guarded
+//! upsert nor `RETURNING`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(all(
+        feature = "sql",
+        feature = "axum",
+        feature = "actix",
+        feature = "testkit"
+    )),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
+// Errors and what the crate hands out may grow; facts and closed domains may not: CONTRIBUTING.md.
+#![deny(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -123,130 +167,89 @@
     clippy::unwrap_used
 )]
 
+pub mod account;
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
-mod change;
-mod credit;
+pub mod bank_transfer;
+pub mod change;
+pub mod credit;
 #[cfg(feature = "sql")]
 pub mod danger;
 mod digest;
-mod gate;
+pub mod gate;
 #[cfg(feature = "governor")]
-mod governor;
+pub mod governor;
 #[cfg(any(feature = "axum", feature = "actix"))]
-mod http;
-mod id;
+pub mod http;
+pub mod id;
 #[cfg(doc)]
 pub mod manual;
 #[cfg(feature = "sql")]
 pub mod migration;
-mod money;
-mod payment;
-#[cfg(feature = "paypal")]
-pub mod paypal;
-mod period;
-mod policy;
-mod privilege;
-mod problem;
-mod provider;
-mod quota;
-mod registration;
+pub mod money;
+pub mod payment_method;
+pub mod period;
+pub mod plan;
+pub mod policy;
+pub mod problem;
+pub mod provider;
+pub mod quota;
+pub mod registration;
+pub mod right;
 #[cfg(feature = "sql")]
-mod scope;
-#[cfg(feature = "stripe")]
-pub mod stripe;
-mod subscription;
-mod tenant;
+pub mod scope;
+pub mod subscription;
+pub mod tenant;
 #[cfg(feature = "testkit")]
 pub mod testkit;
-mod throttle;
+pub mod throttle;
 
-// What the public interface is made of, in the versions that it is made of.
+// The crates that the public interface is made of, in the versions that it is made of.
+#[doc(no_inline)]
+pub use chrono;
 #[doc(no_inline)]
 pub use rust_decimal;
 #[cfg(feature = "sql")]
 #[doc(no_inline)]
 pub use sea_query;
 
-pub use change::RowChange;
-pub use credit::{
-    AccountStatement, Allowance, AllowanceError, Answer, Balance, Cause, CauseError, CauseKind, Change, DeductError,
-    DeductRequest, DueGrant, DueRevocation, Ended, Event, Grant, GrantError, GrantTerms, Held, Hold, HoldError,
-    HoldRecord, HoldRequest, IdempotencyKey, KeyError, LedgerEntry, LedgerError, LedgerFault, Outcome, OutcomeWrite,
-    Price, PriceError, PriceList, Quote, Receipt, RefundError, ReleaseError, ReplayError, Replayed, Revocation,
-    RevokeError, Rollover, Rounding, SettleError, Slice, Tier, Wallet, WalletError,
-};
-pub use gate::{
-    Access, Admission, BillingAccess, Credential, CredentialFailure, Denial, Evidence, GateDecision, JobTenant,
-    Operator, Principal, Route, WriteAccess, admit, validate_account_and_plan,
-};
-#[cfg(any(feature = "axum", feature = "actix"))]
-pub use http::{Anyone, Gatekeeper, MayConfirmPayments, MayCrossTenants, MayGrantCredits, RequestHead};
-pub use id::{AccountId, ApiKeyId, IdError, IdKind, LeaseId, PlanId, SectorId, SiteId, SubscriptionId, UserId};
-pub use money::{AmountError, Credits, Currency, Money};
-pub use payment::{
-    AfterRefund, BankReference, BankTransfer, Claim, ClaimError, ClaimFacts, ClaimState, ConfirmError,
-    ConfirmedTransfer, Deposit, DepositChange, DepositFacts, RefundFacts, TransferChange, TransferError, TransferFacts,
-    TransferRefund, TransferRefundChange, TransferRefundError,
-};
-pub use period::{Interval, IntervalUnit, Period};
-pub use policy::{
-    CreditPolicy, FailureMode, GraceMode, GraceSettings, LateSettle, Overage, Overpayment, Policy, PolicyError,
-    PolicySettings, ThrottleBypass,
-};
-pub use privilege::{Privilege, Privileges};
-pub use problem::{Code, Explained, Problem, Severity};
-pub use provider::{
-    AdoptError, Adoption, AdoptionFacts, Freshness, PaidFor, PaidInvoice, PaymentChange, PaymentError, PaymentFacts,
-    Plausibility, Provider, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError,
-};
-pub use quota::{ConcurrencyLimit, Quota, QuotaError, QuotaSet, ThrottleScope};
-pub use registration::{
-    Invitation, JoinChange, JoinError, JoinFacts, Registered, Registration, RegistrationChange, RegistrationError,
-    RegistrationFacts, Subject, SubjectError, SubjectRecord, Succession, SuccessionError,
-};
+// The paved path: what nearly every host names. Everything else is named through its room.
+#[doc(no_inline)]
+pub use account::Account;
+#[doc(no_inline)]
+pub use credit::{Hold, Wallet};
+#[doc(no_inline)]
+pub use gate::{Access, Evidence, Principal, Route, WriteAccess, admit, validate_account_and_plan};
+#[doc(no_inline)]
+pub use id::{AccountId, SiteId};
+#[doc(no_inline)]
+pub use money::{Credits, Money};
+#[doc(no_inline)]
+pub use plan::Plan;
+#[doc(no_inline)]
+pub use policy::Policy;
+#[doc(no_inline)]
+pub use problem::{Code, Problem};
+#[doc(no_inline)]
+pub use quota::Quota;
 #[cfg(feature = "sql")]
-pub use scope::{
-    Aggregate, Bound, BoundValues, BuildError, Column, ColumnValue, Columns, Comparable, Count, Covers, Cursor,
-    CursorError, Data, Delete, Dialect, Entry, Exists, Filter, Global, Insert, InsertMany, Joined, Key, KeyValue,
-    Keyed, KeyedIn, Level, Mode, NoFilter, NoKey, NoOutput, NotFound, Operand, Operands, OrderBy, Parameter,
-    ParameterValue, Parameters, Permits, Prepared, Rankable, Reachable, Read, Ready, ReferenceTo, Refers, Scope,
-    ScopeLevel, Select, SettableIn, SeveralSites, Shape, Stamps, Statement, Subquery, Summable, Table, Template,
-    TenantKeyed, TenantLevel, Unbound, Unique, Update, Upsert, ValueKind, ValueRef, Within, Write, create_table,
-    row_level_security,
-};
-#[cfg(all(feature = "sql", feature = "decimal"))]
-pub use scope::{Fixed, FixedError};
-pub use subscription::{
-    AfterRetries, AfterTrial, Command, CommandKind, Effect, PaymentMethod, PendingPlan, Proration, ProrationError,
-    RecordedPayment, Refusal, RefusalReason, Subscription, SubscriptionStatus, Transition, transition,
-};
-pub use tenant::{Account, AccountStatus, Plan, Sector, Site, SuspensionCause, Tenant};
-pub use throttle::{
-    Exceeded, ForwardedError, HeaderDialect, Lease, Passage, QuotaReport, SharedCheck, SharedError, Throttle,
-    ThrottleCapacity, ThrottleKey, ThrottleKeyError, ThrottleSubject, Throttled, TrustedHops,
-};
-
-/// The throttle's pure decision, for hosts that keep rate state in a store of their own: read the state, decide, write it
-/// back under the store's guard.
-pub mod gcra {
-    pub use crate::throttle::gcra::{Decision, GcraState, Limits, Verdict, decide, decide_within, refund, reprice};
-    pub use crate::throttle::states::{Decisions, GcraStates, decide_all, refund_all};
-}
-
-/// How many may be at work at once, decided purely, for hosts that keep leases in a store of their own: read them,
-/// [`acquire`](concurrency::acquire) or release, write them back under the store's guard.
-pub mod concurrency {
-    pub use crate::throttle::lease::{Acquisition, Leases, acquire};
-}
+#[doc(no_inline)]
+pub use scope::Scope;
+#[doc(no_inline)]
+pub use subscription::{Subscription, transition};
+#[doc(no_inline)]
+pub use tenant::Tenant;
+#[doc(no_inline)]
+pub use throttle::Throttle;
 
 /// What `table!` expands to needs these; they grant nothing, and no one else should name them.
 #[cfg(feature = "sql")]
 #[doc(hidden)]
 pub mod __private {
     pub use crate::scope::{
-        DataColumn, IdColumn, KeyColumn, Reference, ReferenceTarget, Schema, Steps, assert_reference,
+        DataColumn, IdColumn, KeyColumn, Reference, ReferenceTarget, Schema, Steps,
+        assert_reference,
     };
 }

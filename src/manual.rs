@@ -1,4 +1,26 @@
-//! The manual: what the crate promises and where that is tested, what it defends against, and what was rejected, and why.
+//! The manual: a guide for newcomers, the promises of the crate and the tests that hold them, the
+//! threats that it defends against, and the designs that were rejected.
+//!
+//! | page | for |
+//! |---|---|
+//! | [`guide`] | a newcomer: eight steps from an empty service to a paid subscription |
+//! | [`drivers`] | whoever runs the statements with sqlx, SeaORM, rusqlite or another driver |
+//! | [`rollout`] | a host whose schema knew Stripe only |
+//! | [`codes`] | everything that a client can be told |
+//! | [`credit_cases`] | what happens to credits where two rules meet |
+//! | [`invariants`] | a reviewer: each promise, and the test that holds it |
+//! | [`threat_model`] | a reviewer: attackers, assumptions, and limits |
+//! | [`rejected_designs`] | anyone who asks why it is not done the other way |
+
+#[cfg_attr(
+    all(feature = "axum", feature = "sql"),
+    doc = include_str!("manual/guide.md")
+)]
+#[cfg_attr(
+    not(all(feature = "axum", feature = "sql")),
+    doc = "The guide for newcomers is about a service on axum: the features `axum` and `sql` show it."
+)]
+pub mod guide {}
 
 #[doc = include_str!("manual/invariants.md")]
 pub mod invariants {}
@@ -22,3 +44,8 @@ pub mod threat_model {}
 
 #[doc = include_str!("manual/rejected_designs.md")]
 pub mod rejected_designs {}
+
+// The README's program must compile as it is printed.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,193 +1,111 @@
-//! What Stripe and PayPal report, in words of our own: snapshots of subscriptions, which are adopted by the provider's
-//! time, and payments, which are a set that only grows. Whatever the order of delivery, and however often each report
-//! comes, the outcome is the same.
+//! Providers: reports from Stripe and PayPal are read into two kinds of facts. Snapshots of
+//! subscriptions are adopted by the provider's own time, and payments form a set that only grows.
+//! In whatever order reports are delivered, and however often, the outcome is the same.
 //!
-//! A report is never taken for a command: applied one after another to a table that refuses, *paid, failed* and *failed,
-//! paid* would end differently.
+//! A report is never applied as a command: applied one after another to a table that refuses some
+//! steps, *paid, failed* and *failed, paid* would end differently.
+//!
+//! ```
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::{PaymentMethod, Provider};
+//! use bailiwick::period::{Interval, Period};
+//! use bailiwick::provider::{AdoptError, AdoptionFacts, Freshness, ProviderSnapshot};
+//! use bailiwick::subscription::SubscriptionStatus;
+//! use bailiwick::{Account, Money, Plan, Policy, Subscription};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let now = "2027-02-01T00:00:00Z".parse()?;
+//!     let method = PaymentMethod::Stripe;
+//!     let price = Money::new("49".parse()?, Currency::EUR)?;
+//!     let facts = AdoptionFacts {
+//!         account: Account::new(7.into(), AccountStatus::PendingPayment, method),
+//!         subscription: Subscription::new(9.into(), 7.into(), 3.into(), method, now),
+//!         plan: Plan::new(3.into(), price, Interval::MONTHLY).into(),
+//!     };
+//!
+//!     // `stripe::verify` reads such a snapshot from a webhook whose signature it has checked.
+//!     let snapshot = ProviderSnapshot {
+//!         provider: Provider::Stripe,
+//!         subscription: "sub_1".into(),
+//!         reference: Some("9".into()),
+//!         price: "price_1".into(),
+//!         at: now,
+//!         status: SubscriptionStatus::Active,
+//!         anchor: now,
+//!         current_period: Some(Period { start: now, end: "2027-03-01T00:00:00Z".parse()? }),
+//!         trial: None,
+//!         cancel_at_period_end: false,
+//!     };
+//!
+//!     // A provider is refused until the policy enables it.
+//!     let refused = Policy::default().adopt_snapshot(&snapshot, facts.clone(), now);
+//!     assert_eq!(refused, Err(AdoptError::ComingSoon(method)));
+//!
+//!     let settings = r#"{ "payment_methods": ["stripe"] }"#;
+//!     let policy = Policy::load(serde_json::from_str(settings)?)?;
+//!     let adoption = policy.adopt_snapshot(&snapshot, facts, now)?;
+//!     assert_eq!(adoption.freshness(), Freshness::Newer);
+//!     let status = adoption.transition().map(|transition| transition.to());
+//!     assert_eq!(status, Some(SubscriptionStatus::Active));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Types, in the order in which one meets them
+//!
+//! - `stripe` and `paypal` (with the features of these names): the checks of webhooks' signatures.
+//!   They return a [`ProviderEvent`], or a [`WebhookError`].
+//! - [`ProviderReport`]: the content of an event: a [`ProviderSnapshot`], a [`ProviderPayment`]
+//!   with its [`PaidFor`], or nothing that matters here.
+//! - [`AdoptionFacts`], [`Adoption`], [`AdoptError`]: the facts, the change and the error of
+//!   [`Policy::adopt_snapshot`]. [`Freshness`] and [`Plausibility`] explain the change.
+//! - [`PaymentFacts`], [`PaymentChange`], [`PaymentError`]: those of
+//!   [`Policy::record_provider_payment`]. [`PaidInvoice`] is the row that it inserts.
+//!
+//! # The order in which a host loads and writes
+//!
+//! 1. Check the signature over the body's bytes as they came. Answer
+//!    [`Unmapped`](ProviderReport::Unmapped) events with success, so that they are not sent again.
+//! 2. Begin a transaction. Find the subscription by the provider's identifier; at Stripe, the first
+//!    time, by the report's reference, which is the subscription's own identifier. Load it, its
+//!    account, and the plan that the report's price stands for. For a payment, load the
+//!    subscription's present plan, and the [`PaidInvoice`] by (account, provider, invoice).
+//! 3. Call the command. [`Answer::Replayed`](crate::change::Answer::Replayed) means that the
+//!    payment was recorded before: write nothing.
+//! 4. In the same transaction, write every row of the change over its
+//!    [`expected_version`](crate::change::RowChange::expected_version), and set the account's plan
+//!    where [`Adoption::plan`] names one. Insert the record of a payment. Grant what is due with
+//!    [`Wallet::grant_due`](crate::Wallet::grant_due). Commit. If a version has moved or a unique
+//!    key is taken, roll back and begin again at 2.
+//! 5. Answer the webhook with success, after [`AdoptError::OtherMethod`] too; after any other error
+//!    with a failure, so that the provider sends it again. Where [`Adoption::needs_refetch`] is
+//!    true, fetch the subscription from the provider, and adopt that.
+//!
+//! The store holds these keys unique: the providers' identifiers of subscriptions, where present,
+//! and (account, provider, invoice) of paid invoices.
+//!
+//! [`Policy::adopt_snapshot`]: crate::Policy::adopt_snapshot
+//! [`Policy::record_provider_payment`]: crate::Policy::record_provider_payment
 
 mod adoption;
+mod comparison;
+mod error;
+mod identity;
 mod payment;
+#[cfg(feature = "paypal")]
+pub mod paypal;
+mod plausibility;
+mod reckoning;
+mod report;
+#[cfg(feature = "stripe")]
+pub mod stripe;
+mod webhook;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
-use crate::money::Money;
-use crate::period::Period;
-use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, Subscription, SubscriptionStatus, is_stripe_id};
-
-pub use adoption::{AdoptError, Adoption, AdoptionFacts, Freshness, Plausibility};
-pub use payment::{PaidInvoice, PaymentChange, PaymentError, PaymentFacts};
-
-/// A payment provider whose reports are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// Stripe.
-    Stripe,
-    /// PayPal.
-    Paypal,
-}
-
-impl Provider {
-    /// The payment method that it runs.
-    pub const fn payment_method(self) -> PaymentMethod {
-        match self {
-            Self::Stripe => PaymentMethod::Stripe,
-            Self::Paypal => PaymentMethod::Paypal,
-        }
-    }
-}
-
-impl Subscription {
-    /// The provider that runs it, and what it is called there.
-    pub(crate) fn run_by(&self) -> Option<(Provider, String)> {
-        let (provider, id) = match self.payment_method {
-            PaymentMethod::Stripe => (Provider::Stripe, self.stripe_subscription_id.clone()),
-            PaymentMethod::Paypal => (Provider::Paypal, self.paypal_subscription_id.clone()),
-            PaymentMethod::BankTransfer => return None,
-        };
-        id.filter(|id| is_stripe_id(id)).map(|id| (provider, id))
-    }
-}
-
-/// A subscription as its provider had it at one time: a fact, from a verified webhook or fetched from the provider's API.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ProviderSnapshot {
-    /// Whose it is.
-    pub provider: Provider,
-    /// The provider's identifier of the subscription.
-    pub subscription: String,
-    /// What the host's server wrote beside it at Stripe, as the metadata's entry `subscription`: the identifier of its own
-    /// subscription, without which no row takes an identifier of Stripe's. PayPal has none: there, anyone can write what
-    /// looks like it.
-    pub reference: Option<String>,
-    /// The provider's name of what is paid for: Stripe's price, PayPal's plan. The host knows which plan that is.
-    pub price: String,
-    /// The provider's time of this state.
-    pub at: DateTime<Utc>,
-    /// The status.
-    pub status: SubscriptionStatus,
-    /// Where the provider counts periods from.
-    pub anchor: DateTime<Utc>,
-    /// The period that runs, or ran last.
-    pub current_period: Option<Period>,
-    /// The trial, if there is or was one.
-    pub trial: Option<Period>,
-    /// Whether it ends with the current period.
-    pub cancel_at_period_end: bool,
-}
-
-/// What a payment was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PaidFor {
-    /// A period, whose months' credits it brings.
-    Period(Period),
-    /// One interval of the plan from this instant on: the provider does not say until when.
-    IntervalFrom(DateTime<Utc>),
-    /// Something else, such as the difference between two plans: it brings no credits of its own.
-    Other,
-}
-
-/// A payment that a provider received: a fact, from a verified webhook.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ProviderPayment {
-    /// Who received it.
-    pub provider: Provider,
-    /// The provider's identifier of the subscription.
-    pub subscription: String,
-    /// See [`ProviderSnapshot::reference`].
-    pub reference: Option<String>,
-    /// The provider's identifier of the invoice or sale: what makes the payment one.
-    pub invoice: String,
-    /// The provider's name of what was paid for, if it says so.
-    pub price: Option<String>,
-    /// How much, in all.
-    pub amount: Money,
-    /// What for.
-    pub paid_for: PaidFor,
-    /// What the period itself cost, after discounts: compared with the plan's price. Other lines of the invoice do not
-    /// change it, nor does what was paid from the customer's balance, so it may be more than `amount`.
-    pub period_amount: Money,
-}
-
-/// What a provider's event reports, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ProviderReport {
-    /// The state of a subscription.
-    Snapshot(ProviderSnapshot),
-    /// A payment.
-    Payment(ProviderPayment),
-    /// A kind of event that has no meaning here. A host answers it with success, so that it is not sent again.
-    Unmapped,
-}
-
-/// An event whose signature was checked. Only the checks of `stripe` and `paypal` make
-/// one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderEvent {
-    pub(crate) provider: Provider,
-    pub(crate) id: String,
-    pub(crate) kind: String,
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) report: ProviderReport,
-}
-
-impl ProviderEvent {
-    /// Who sent it.
-    pub fn provider(&self) -> Provider {
-        self.provider
-    }
-
-    /// The event's identifier. Nothing depends on it: the same invoice under another event is the same payment.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The provider's name of the kind of event, such as `invoice.paid`, for the log.
-    pub fn kind(&self) -> &str {
-        &self.kind
-    }
-
-    /// When the provider made it.
-    pub fn at(&self) -> DateTime<Utc> {
-        self.at
-    }
-
-    /// What it reports.
-    pub fn report(&self) -> &ProviderReport {
-        &self.report
-    }
-}
-
-/// Why an event is not believed or not understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum WebhookError {
-    /// The headers that carry the signature are missing or malformed.
-    #[error("the signature's headers are missing or malformed")]
-    HeaderMalformed,
-    /// No signature fits the body under any of the secrets or certificates.
-    #[error("the signature does not fit")]
-    SignatureMismatch,
-    /// It was signed longer ago, or further ahead, than is tolerated.
-    #[error("it was signed at a time that is not tolerated")]
-    OutOfTime,
-    /// The certificate is not the provider's.
-    #[error("the certificate is not the provider's")]
-    CertificateUntrusted,
-    /// The signature fits, and the body is not what the provider documents: its shape has changed.
-    #[error("the event is not of a known shape")]
-    Malformed,
-}
-
-impl Explained for WebhookError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Malformed => Code::ProviderEventInvalid,
-            _ => Code::SignatureInvalid,
-        }
-    }
-}
+pub use adoption::{Adoption, AdoptionFacts};
+pub use comparison::Freshness;
+pub use error::{AdoptError, PaymentError};
+pub use payment::{PaidInvoice, PaymentChange, PaymentFacts};
+pub use plausibility::Plausibility;
+pub use report::{PaidFor, ProviderPayment, ProviderReport, ProviderSnapshot};
+pub use webhook::{ProviderEvent, WebhookError};

@@ -1,314 +1,80 @@
-//! Registration: account, owner, first site, subscription, wallet and first credits come to be together or not at all,
-//! once for each request, and the first credits once for each verified identity.
+//! Registration: an account, its owner, its first site, its subscription, its wallet and its first
+//! credits are created together or not at all, once for each request. A verified identity receives
+//! first credits once, even if it registers again. Further users join by invitation.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::change::Answer;
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::registration::{Registration, RegistrationFacts, Subject};
+//! use bailiwick::{Money, Plan, Policy};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let now = "2027-02-01T00:00:00Z".parse()?;
+//!     let price = Money::new("49".parse()?, Currency::EUR)?;
+//!     let request = Registration {
+//!         key: "request-1".parse()?,
+//!         subject: Subject::from_digest([7; 32]), // of the address that was verified
+//!         plan: Arc::new(Plan::new(3.into(), price, Interval::MONTHLY)),
+//!         payment_method: PaymentMethod::BankTransfer,
+//!         account: 7.into(),
+//!         owner: 1.into(),
+//!         site: 12.into(),
+//!         subscription: 9.into(),
+//!     };
+//!
+//!     // The host has looked both rows up, and found neither.
+//!     let facts = RegistrationFacts { by_key: None, by_subject: None };
+//!     match Policy::default().register(&request, facts, now)? {
+//!         Answer::Fresh(change) => {
+//!             // Write all of it in one transaction.
+//!             assert_eq!(change.account().status, AccountStatus::PendingPayment);
+//!             assert_eq!(change.registered().owner, 1.into());
+//!         }
+//!         Answer::Replayed(earlier) => println!("registered at {}", earlier.registered_at),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Types, in the order in which one meets them
+//!
+//! - [`Subject`]: a verified identity, as a digest; [`SubjectError`] for a malformed one.
+//! - [`Registration`]: the request, with the identifiers that the host set aside for the new rows.
+//! - [`RegistrationFacts`]: the rows that the host loads before
+//!   [`Policy::register`](crate::Policy::register).
+//! - [`RegistrationChange`]: everything that a registration writes, with the rows [`Registered`]
+//!   and [`SubjectRecord`]; [`RegistrationError`] where it is refused.
+//! - [`Invitation`]: an invitation to an account, for one identity.
+//! - [`JoinFacts`], [`JoinChange`], [`JoinError`]: the same three steps when somebody joins, by
+//!   [`Invitation::accept`].
+//!
+//! # The order in which a host loads and writes
+//!
+//! 1. Begin a transaction. To register, load the [`Registered`] row by (subject, key) and the
+//!    [`SubjectRecord`] by subject; to invite or to join, load the [`Invitation`] by (account,
+//!    subject), and to join the account and the subject's record, too.
+//! 2. Call the command. [`Answer::Replayed`](crate::change::Answer::Replayed) means that it was
+//!    carried out before: write nothing.
+//! 3. In the same transaction, insert the new rows, and write every
+//!    [`RowChange`](crate::change::RowChange) over its expected version, where 0 means to insert
+//!    it. Commit.
+//! 4. If a version has moved or a unique key is taken, roll back and begin again at 1.
+//!
+//! The store holds these keys unique: (subject) of subjects' records, over all tenants; (subject,
+//! key) of registrations; (account, subject) of invitations. When an account is deleted, the host
+//! keeps its subjects' records and sets [`SubjectRecord::account`] to `None`.
 
 mod invitation;
-mod succession;
-
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
-
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
-use crate::change::RowChange;
-use crate::credit::{Answer, Cause, Change, GrantError, IdempotencyKey, Wallet, WalletError};
-use crate::digest::read_digest;
-use crate::id::{AccountId, PlanId, SiteId, SubscriptionId, UserId};
-use crate::money::Credits;
-use crate::policy::Policy;
-use crate::privilege::Privileges;
-use crate::problem::{Code, Explained};
-use crate::subscription::{PaymentMethod, Subscription};
-use crate::tenant::{Account, AccountStatus, Plan, Site};
+mod newcomer;
+mod subject;
 
 pub use invitation::{Invitation, JoinChange, JoinError, JoinFacts};
-pub use succession::{Succession, SuccessionError};
-
-/// A verified identity as a digest: it outlives the account, so that the first credits are given once, and it tells
-/// nobody who it was. Hash the verified address or phone number with a secret of the service (HMAC-SHA-256).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Subject([u8; 32]);
-
-impl Subject {
-    /// From a digest of 32 bytes.
-    pub const fn from_digest(digest: [u8; 32]) -> Self {
-        Self(digest)
-    }
-}
-
-/// Why a text is no subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a subject is a digest of 64 lower-case hexadecimal digits")]
-pub struct SubjectError;
-
-impl Explained for SubjectError {
-    fn code(&self) -> Code {
-        Code::RegistrationInvalid
-    }
-}
-
-impl FromStr for Subject {
-    type Err = SubjectError;
-
-    fn from_str(text: &str) -> Result<Self, SubjectError> {
-        read_digest(text).map(Self).ok_or(SubjectError)
-    }
-}
-
-impl TryFrom<String> for Subject {
-    type Error = SubjectError;
-
-    fn try_from(text: String) -> Result<Self, SubjectError> {
-        text.parse()
-    }
-}
-
-impl From<Subject> for String {
-    fn from(subject: Subject) -> Self {
-        subject.to_string()
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Subject({self})")
-    }
-}
-
-/// What a newcomer asks for, with the identifiers that the host set aside for it.
-#[derive(Clone, Debug)]
-pub struct Registration {
-    /// The client's name for the request.
-    pub key: IdempotencyKey,
-    /// Who registers.
-    pub subject: Subject,
-    /// The plan that was chosen.
-    pub plan: Arc<Plan>,
-    /// How it will be paid: always chosen, never assumed.
-    pub payment_method: PaymentMethod,
-    /// Identifiers for the new rows. A repeated request may carry others; the answer names the first ones.
-    pub account: AccountId,
-    /// The new account's owner.
-    pub owner: UserId,
-    /// The new account's first site.
-    pub site: SiteId,
-    /// The new subscription, if the plan needs one.
-    pub subscription: SubscriptionId,
-}
-
-/// What became of a registration: a row that is unique by its subject and request key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registered {
-    /// The request's key.
-    pub key: IdempotencyKey,
-    /// Who registered.
-    pub subject: Subject,
-    /// The plan that was chosen.
-    pub plan: PlanId,
-    /// How it will be paid.
-    pub payment_method: PaymentMethod,
-    /// The account.
-    pub account: AccountId,
-    /// Its owner.
-    pub owner: UserId,
-    /// Its first site.
-    pub site: SiteId,
-    /// The credits that it began with.
-    pub credits: Credits,
-    /// When it was registered.
-    pub registered_at: DateTime<Utc>,
-}
-
-/// A row of the registry of identities, unique by subject over all tenants. It has no foreign key to the account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubjectRecord {
-    /// Who registered.
-    pub subject: Subject,
-    /// The account; the host sets it to `None` when the account is deleted, and keeps the row.
-    pub account: Option<AccountId>,
-    /// The row's version.
-    pub version: u64,
-}
-
-/// What the host loads before it registers.
-#[derive(Clone, Debug, Default)]
-pub struct RegistrationFacts {
-    /// The registration of the same subject with the same request key, if there is one. Keys of strangers do not meet.
-    pub by_key: Option<Registered>,
-    /// The registry's row of the same subject, if there is one.
-    pub by_subject: Option<SubjectRecord>,
-}
-
-/// Everything that a registration writes, whole or not at all.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a change takes effect only when it is written"]
-pub struct RegistrationChange {
-    account: Account,
-    site: Site,
-    subscription: Option<Subscription>,
-    wallet: Change,
-    subject: RowChange<SubjectRecord>,
-    registered: Registered,
-}
-
-impl RegistrationChange {
-    /// The account to insert.
-    pub fn account(&self) -> &Account {
-        &self.account
-    }
-
-    /// The site to insert.
-    pub fn site(&self) -> &Site {
-        &self.site
-    }
-
-    /// The subscription to insert, if the plan needs one.
-    pub fn subscription(&self) -> Option<&Subscription> {
-        self.subscription.as_ref()
-    }
-
-    /// The wallet to insert, with the first grant if there is one.
-    pub fn wallet(&self) -> &Change {
-        &self.wallet
-    }
-
-    /// The registry's row, under UNIQUE (subject). A clash means: load again and ask again.
-    pub fn subject(&self) -> &RowChange<SubjectRecord> {
-        &self.subject
-    }
-
-    /// The registration to insert, under UNIQUE (subject, key). A clash means: load again and ask again. It names the owner.
-    pub fn registered(&self) -> &Registered {
-        &self.registered
-    }
-}
-
-/// Why nobody is registered.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RegistrationError {
-    /// The identity has an account already.
-    #[error("this identity has an account already")]
-    AlreadyRegistered,
-    /// The key was used for another registration.
-    #[error("the idempotency key was used before with another request")]
-    KeyReused,
-    /// The payment method is not enabled.
-    #[error("payment by {0} is coming soon")]
-    ComingSoon(PaymentMethod),
-    /// The plan cannot be chosen.
-    #[error("the plan is not offered")]
-    PlanInactive,
-    /// The rows that were loaded do not belong together.
-    #[error(transparent)]
-    Wallet(#[from] WalletError),
-    /// The first credits cannot be granted.
-    #[error(transparent)]
-    Grant(#[from] GrantError),
-}
-
-impl Explained for RegistrationError {
-    fn code(&self) -> Code {
-        match self {
-            Self::AlreadyRegistered => Code::AlreadyRegistered,
-            Self::KeyReused => Code::KeyReused,
-            Self::ComingSoon(_) => Code::PaymentMethodComingSoon,
-            Self::PlanInactive => Code::RegistrationInvalid,
-            Self::Wallet(error) => error.code(),
-            Self::Grant(error) => error.code(),
-        }
-    }
-}
-
-impl Policy {
-    /// Registers a newcomer: one change set, or the answer that the same request got before, for as long as that account is
-    /// there.
-    ///
-    /// An identity whose earlier account was deleted may register again, and is given no first credits again.
-    pub fn register(
-        &self,
-        request: &Registration,
-        facts: RegistrationFacts,
-        now: DateTime<Utc>,
-    ) -> Result<Answer<RegistrationChange, Registered>, RegistrationError> {
-        if let Some(earlier) = facts.by_key {
-            let same = earlier.key == request.key
-                && earlier.subject == request.subject
-                && earlier.plan == request.plan.id
-                && earlier.payment_method == request.payment_method;
-            // An account that was deleted since is not given out again.
-            let is_there =
-                facts.by_subject.as_ref().is_some_and(|record| record.account.as_ref() == Some(&earlier.account));
-            let same = same && is_there;
-            return if same { Ok(Answer::Replayed(earlier)) } else { Err(RegistrationError::KeyReused) };
-        }
-        let expected = match &facts.by_subject {
-            Some(record) if record.subject != request.subject => return Err(WalletError::Mismatch.into()),
-            Some(SubjectRecord { account: Some(_), .. }) => return Err(RegistrationError::AlreadyRegistered),
-            Some(record) => record.version,
-            None => 0,
-        };
-        if !self.is_enabled(request.payment_method) {
-            return Err(RegistrationError::ComingSoon(request.payment_method));
-        }
-        if !request.plan.active {
-            return Err(RegistrationError::PlanInactive);
-        }
-        let credits = if facts.by_subject.is_none() { self.registration_credits } else { Credits::ZERO };
-        let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let subject = SubjectRecord { subject: request.subject, account: Some(request.account.clone()), version };
-        Ok(Answer::Fresh(RegistrationChange {
-            account: new_account(request),
-            site: Site { id: request.site.clone(), account: request.account.clone() },
-            subscription: request.plan.needs_subscription.then(|| new_subscription(request, now)),
-            wallet: Wallet::open(request.account.clone(), now).top_up(
-                &Cause::registration(&request.account, &request.subject),
-                credits,
-                now,
-            )?,
-            subject: RowChange::update(expected, subject),
-            registered: Registered {
-                key: request.key.clone(),
-                subject: request.subject,
-                plan: request.plan.id.clone(),
-                payment_method: request.payment_method,
-                account: request.account.clone(),
-                owner: request.owner.clone(),
-                site: request.site.clone(),
-                credits,
-                registered_at: now,
-            },
-        }))
-    }
-}
-
-/// Who must pay first, waits for that payment; who need not, begins at once.
-fn new_account(request: &Registration) -> Account {
-    let status = if request.plan.needs_subscription { AccountStatus::PendingPayment } else { AccountStatus::Active };
-    Account {
-        id: request.account.clone(),
-        status,
-        payment_method: request.payment_method,
-        version: 1,
-        privileges: Privileges::NONE,
-    }
-}
-
-fn new_subscription(request: &Registration, now: DateTime<Utc>) -> Subscription {
-    Subscription::new(
-        request.subscription.clone(),
-        request.account.clone(),
-        request.plan.id.clone(),
-        request.payment_method,
-        now,
-    )
-}
+pub use newcomer::{
+    Registered, Registration, RegistrationChange, RegistrationError, RegistrationFacts,
+};
+pub use subject::{Subject, SubjectError, SubjectRecord};

@@ -1,387 +1,179 @@
-//! The scope: on which rows a request may act. An [`Access`] opens an [`Entry`], which knows the tenant and has no
-//! statements; an entry opens a [`Scope`] of one level, and only a scope makes statements.
+//! Scopes: the rows that a request may act on, and the statements that keep to them.
 //!
-//! Every statement carries the tenant predicate of each table that it names. It is added when the statement is built, so
-//! nothing that was set earlier can undo it, and there is no door for SQL text or for a statement from elsewhere.
+//! An [`Access`](crate::gate::Access) from the gate opens an [`Entry`]. The entry knows the tenant,
+//! but makes no statements. It opens a [`Scope`]: a whole account, one site, several sites, or a
+//! sector of a site. Only a scope makes statements, and the host's driver runs them.
+//!
+//! Every statement carries the tenant predicate of each table that it names: each tenant column
+//! equals the scope's identifier. It is added when the statement is built, so nothing that was set
+//! earlier can undo it. No function takes SQL text, or a statement from elsewhere.
+//!
+//! ```
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::scope::Dialect;
+//! use bailiwick::{Account, Money, Plan, Principal, Tenant, table, validate_account_and_plan};
+//!
+//! table! {
+//!     /// The sites of an account.
+//!     pub struct Sites: Account in "sites" {
+//!         tenant "account_id" Int;
+//!         key ID = "id" i64 generated;
+//!     }
+//! }
+//! table! {
+//!     /// The articles of a site.
+//!     pub struct Article: Site in "articles" {
+//!         tenant "account_id" Int, "site_id" Int of Sites;
+//!         key ID = "id" i64 generated;
+//!         column TITLE = "title" String;
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // The facts, as the host has loaded them.
+//!     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+//!     let plan = Plan::new(1.into(), Money::new(0.into(), Currency::EUR)?, Interval::MONTHLY);
+//!     let tenant = Tenant {
+//!         plan: Some(plan.into()),
+//!         sites: [12.into()].into(),
+//!         ..Tenant::new(account)
+//!     };
+//!     let person = Principal::session(1.into()).of_account(7.into());
+//!     let now = "2026-01-01T00:00:00Z".parse()?;
+//!
+//!     // The gate's access opens an entry, the entry a scope, and the scope makes statements.
+//!     let access = validate_account_and_plan(&person, Some(&tenant), now)?.into_write()?;
+//!     let site = access.write().site(12.into())?;
+//!     let rename = site
+//!         .update::<Article>()
+//!         .set(Article::TITLE, "A new title")
+//!         .filter(Article::ID.equals(3))
+//!         .build(Dialect::Sqlite)?;
+//!
+//!     assert_eq!(rename.sql(), concat!(
+//!         r#"UPDATE "articles" SET "title" = ? WHERE "articles"."account_id" = ? "#,
+//!         r#"AND "articles"."site_id" = ? AND "articles"."id" = ?"#,
+//!     ));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The types, in the order in which one meets them
+//!
+//! | | |
+//! |---|---|
+//! | [`table!`](crate::table), [`Table`] | declares a table: whose rows they are, its key, its columns |
+//! | [`create_table`], [`row_level_security`] | the DDL that belongs to a declaration |
+//! | [`Entry`] | the way into a tenant's rows, from the gate |
+//! | [`Scope`] | the rows that a request may act on; it makes the statements |
+//! | [`Select`], [`Count`], [`Exists`], [`Aggregate`] | statements that read |
+//! | [`Insert`], [`InsertMany`], [`Upsert`], [`Update`], [`Delete`] | statements that write |
+//! | [`Column`], [`Filter`], [`OrderBy`], [`Subquery`], [`Unique`] | the conditions, orders and keys of a statement |
+//! | [`Cursor`] | the position in a list where its next page begins |
+//! | [`Operand`], [`Parameter`], `Fixed` | the values of a statement; decimals need the feature `decimal` |
+//! | [`Dialect`], [`BuildError`], [`Statement`] | building a statement for a database: its text and values, or why not |
+//! | [`Prepared`], [`BoundValues`], [`ValueRef`], [`ValueKind`] | a statement whose text is made only once |
+//! | [`NotFound`] | the answer for a row that is not there, or is another tenant's |
+//!
+//! [`state`] has the marker types in these signatures, and [`traits`] the bounds.
+//!
+//! # What a host must keep
+//! - Load the facts, ask the gate, and run the statements in the same request. A scope is as old as
+//!   the facts that it was made of.
+//! - Run the statements as they are. A statement that the host writes itself is outside all this;
+//!   on PostgreSQL [`row_level_security`] is a second line behind such statements.
+//! - Answer [`NotFound`] if a statement touched no row, and nothing more precise: a row of another
+//!   tenant and a row that does not exist must look the same.
+//! - Put the unique keys and the foreign keys that the declarations speak of into the database, as
+//!   [`create_table`] writes them.
 
 mod aggregate;
 mod assignment;
 mod bounds;
 mod column;
 mod condition;
+mod conversion;
 mod cursor;
+mod cursor_text;
 mod ddl;
 #[cfg(feature = "decimal")]
 mod decimal;
 mod declaration;
+mod dialect;
+mod entry;
+mod error;
 mod filter;
 mod frame;
 mod insert;
+mod insert_many;
 mod level;
+mod marker;
+mod name;
+mod operand;
+mod parameters;
+mod path;
 mod prepared;
 mod reference;
 mod render;
+mod role;
+mod rows;
 mod security;
 mod select;
+mod shape;
+pub mod state;
 mod statement;
+mod statements;
 mod table;
+pub mod traits;
 mod tuple;
 mod update;
+mod upsert;
 mod value;
-
-use std::fmt;
-use std::marker::PhantomData;
 
 use thiserror::Error;
 
-use crate::gate::{Access, Denial, Reach, WriteAccess};
-use crate::id::{AccountId, SectorId, SiteId};
 use crate::problem::{Code, Explained};
-use crate::tenant::{Account, Sector, Site};
-use bounds::Bounds;
 
 pub use aggregate::Aggregate;
-pub use column::{Column, Data, Key};
+pub use column::Column;
 pub use cursor::{Cursor, CursorError};
 pub use ddl::create_table;
 #[cfg(feature = "decimal")]
 pub use decimal::{Fixed, FixedError};
+pub use dialect::Dialect;
+pub use entry::{Entry, Scope};
+pub use error::BuildError;
 pub use filter::{Filter, OrderBy};
-pub use insert::{Insert, InsertMany, Upsert};
-pub use level::{Covers, Global, Level, ScopeLevel, SeveralSites, Stamps, TenantLevel, Within};
-pub use prepared::{Bound, BoundValues, Parameters, Permits, Prepared, Shape, Template, Unbound};
-pub use reference::{Joined, Reachable, ReferenceTo, Refers, SettableIn, Subquery};
+pub use insert::Insert;
+pub use insert_many::InsertMany;
+pub use operand::{Operand, Parameter};
+pub use prepared::{BoundValues, Prepared};
+pub use reference::Subquery;
 #[doc(hidden)]
-pub use reference::{ReferenceTarget, Steps};
+pub use role::{ReferenceTarget, Steps};
 pub use security::row_level_security;
 pub use select::{Count, Exists, Select};
-pub use statement::{BuildError, Dialect, Statement};
+pub use statement::Statement;
+pub use table::Table;
 #[doc(hidden)]
 pub use table::{DataColumn, IdColumn, KeyColumn, Reference, Schema, assert_reference};
-pub use table::{Keyed, KeyedIn, Table, TenantKeyed};
-pub use tuple::{Columns, Operands, Unique};
+pub use tuple::Unique;
 pub use update::{Delete, Update};
-pub use value::{
-    ColumnValue, Comparable, KeyValue, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind, ValueRef,
-};
+pub use upsert::Upsert;
+pub use value::{ValueKind, ValueRef};
 
-/// What a type is of, without having one.
-type Of<T> = PhantomData<fn() -> T>;
-
-mod sealed {
-    use super::render::Rendered;
-    use super::statement::{BuildError, Dialect};
-
-    pub trait Mode {}
-    pub trait Level {}
-    pub trait Value {}
-    pub trait Parameters {}
-    pub trait UniqueValues {}
-    pub trait Shape {
-        fn shape(self, dialect: Dialect) -> Result<Rendered, BuildError>;
-    }
-}
-
-/// The state of a statement that can be built.
-#[derive(Clone, Copy, Debug)]
-pub enum Ready {}
-
-/// The state of an update or a delete that was told neither a filter nor `.all_in_scope()`.
-#[derive(Clone, Copy, Debug)]
-pub enum NoFilter {}
-
-/// The state of an insert whose key is supplied, and was not yet.
-#[derive(Clone, Copy, Debug)]
-pub enum NoKey {}
-
-/// The state of an aggregate that was not told what to find out.
-#[derive(Clone, Copy, Debug)]
-pub enum NoOutput {}
-
-/// What a scope may do with its rows: [`Read`] or [`Write`]. Sealed: there are no others.
-pub trait Mode: sealed::Mode + 'static {}
-
-/// The mode that reads.
-#[derive(Clone, Copy, Debug)]
-pub enum Read {}
-
-/// The mode that reads and writes.
-#[derive(Clone, Copy, Debug)]
-pub enum Write {}
-
-impl sealed::Mode for Read {}
-impl sealed::Mode for Write {}
-impl Mode for Read {}
-impl Mode for Write {}
-
-/// The way into a tenant's rows. It has no statements: open the account or a site first.
+/// The answer of a host when a statement touched no row.
 ///
-/// It comes from [`Access::read`], [`WriteAccess::write`] and, audited, from
-/// [`CrossTenant::read`](crate::danger::CrossTenant::read) alone, and is owned and `'static`.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Entry<M> {
-    account: AccountId,
-    reach: Reach,
-    mode: Of<M>,
-}
-
-impl Access {
-    /// The way into the tenant's rows, for reading.
-    pub fn read(&self) -> Entry<Read> {
-        Entry::of(&self.account, &self.reach)
-    }
-}
-
-impl WriteAccess {
-    /// The way into the tenant's rows, for reading and writing.
-    pub fn write(&self) -> Entry<Write> {
-        Entry::of(&self.account, &self.reach)
-    }
-}
-
-impl<M: Mode> Entry<M> {
-    pub(crate) fn of(account: &AccountId, reach: &Reach) -> Self {
-        Self { account: account.clone(), reach: reach.clone(), mode: PhantomData }
-    }
-
-    /// The whole account: its account-level tables, and the tables of all its sites and their sectors.
-    ///
-    /// Fails with [`Denial::AccountWideForbidden`] for a principal that is bound to sites, whichever they are.
-    pub fn account(&self) -> Result<Scope<Account, M>, Denial> {
-        if self.reach.is_bound() {
-            return Err(Denial::AccountWideForbidden);
-        }
-        Ok(Scope::within(Bounds::one([self.account.identifier()])))
-    }
-
-    /// One site of the account.
-    ///
-    /// Fails with [`Denial::SiteNotInAccount`] if the account has no such site, or the principal is bound to others. An
-    /// empty list of sites means none.
-    pub fn site(&self, site: SiteId) -> Result<Scope<Site, M>, Denial> {
-        if !self.reach.contains(&site) {
-            return Err(Denial::SiteNotInAccount);
-        }
-        Ok(Scope::within(Bounds::one([self.account.identifier(), site.identifier()])))
-    }
-
-    /// Several sites of the account at once: rows of all of them are read, updated and deleted, and none are inserted,
-    /// since a row belongs to one. No sites at all means no rows.
-    ///
-    /// Fails with [`Denial::SiteNotInAccount`] if one of them is not the account's, or not the principal's.
-    pub fn sites(&self, sites: impl IntoIterator<Item = SiteId>) -> Result<Scope<SeveralSites, M>, Denial> {
-        let sites: Vec<_> = sites.into_iter().collect();
-        if !sites.iter().all(|site| self.reach.contains(site)) {
-            return Err(Denial::SiteNotInAccount);
-        }
-        Ok(Scope::within(Bounds::sites(self.account.identifier(), sites.iter().map(SiteId::identifier))))
-    }
-
-    /// Every site that the principal reaches: those that it is bound to, or all of the account's.
-    pub fn every_site(&self) -> Scope<SeveralSites, M> {
-        Scope::within(Bounds::sites(self.account.identifier(), self.reach.sites().map(SiteId::identifier)))
-    }
-}
-
-/// The rows that a request may act on: all of one account, of one site, of several sites, or of one sector of a site.
-///
-/// A scope covers the tables of its own level and of the levels below it. Rows can be inserted at its own level only,
-/// since only there every tenant column is known. It comes from an [`Entry`] alone, and is owned and `'static`.
+/// A row that does not exist and a row of another tenant give the same answer, so that nobody
+/// learns what others have.
 ///
 /// ```
-/// use bailiwick::{Dialect, Scope, Site, Write};
+/// use bailiwick::Problem;
+/// use bailiwick::scope::NotFound;
 ///
-/// bailiwick::table! {
-///     /// The sites of an account.
-///     pub struct Sites: Account in "sites" {
-///         tenant "account_id" Int;
-///         key ID = "id" i64 generated;
-///     }
-/// }
-/// bailiwick::table! {
-///     /// The articles of a site.
-///     pub struct Article: Site in "articles" {
-///         tenant "account_id" Int, "site_id" Int of Sites;
-///         key ID = "id" i64 generated;
-///         column TITLE = "title" String;
-///     }
-/// }
-///
-/// fn rename(site: &Scope<Site, Write>, id: i64, title: &str) -> Result<(), bailiwick::BuildError> {
-///     let update = site.update::<Article>().set(Article::TITLE, title).filter(Article::ID.equals(id));
-///     assert_eq!(
-///         update.build(Dialect::Sqlite)?.sql(),
-///         r#"UPDATE "articles" SET "title" = ? WHERE "articles"."account_id" = ? AND "articles"."site_id" = ? AND "articles"."id" = ?"#,
-///     );
-///     Ok(())
-/// }
-/// # use bailiwick::{Account, AccountStatus, PaymentMethod, Plan, Principal, Privileges, Tenant, validate_account_and_plan};
-/// # let plan = Plan {
-/// #     id: 1.into(), active: true, price: bailiwick::Money::new(0.into(), bailiwick::Currency::EUR)?, interval: bailiwick::Interval::MONTHLY,
-/// #     credits_per_month: bailiwick::Credits::ZERO, needs_subscription: false, quotas: Default::default(),
-/// #     concurrency: Default::default(),
-/// # };
-/// # let account = Account {
-/// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
-/// #     privileges: Privileges::NONE,
-/// # };
-/// # let tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
-/// # let person = Principal::session(1.into()).of_account(7.into());
-/// # let access = validate_account_and_plan(&person, Some(&tenant), "2026-01-01T00:00:00Z".parse()?)?.into_write()?;
-/// rename(&access.write().site(12.into())?, 7, "A new title")?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[must_use]
-pub struct Scope<L, M, B = Bound> {
-    bounds: Bounds,
-    kind: Of<(L, M, B)>,
-}
-
-impl<L, M, B> Clone for Scope<L, M, B> {
-    fn clone(&self) -> Self {
-        Self { bounds: self.bounds.clone(), kind: PhantomData }
-    }
-}
-
-impl<L, M, B> fmt::Debug for Scope<L, M, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scope({:?})", self.bounds)
-    }
-}
-
-impl<M: Mode> Scope<Site, M> {
-    /// One sector of the site.
-    ///
-    /// The gate is not told which sectors there are: one that the site does not have has no rows, and none can be
-    /// inserted into it.
-    pub fn sector(&self, sector: SectorId) -> Scope<Sector, M> {
-        Scope::within(self.bounds.below(sector.identifier()))
-    }
-}
-
-impl<L: ScopeLevel, M: Mode, B> Scope<L, M, B> {
-    fn within(bounds: Bounds) -> Self {
-        Self { bounds, kind: PhantomData }
-    }
-
-    /// Reads rows.
-    pub fn select<T: Table>(&self) -> Select<T, L, B>
-    where
-        L: Covers<T::Level>,
-    {
-        Select::new(&self.bounds)
-    }
-
-    /// Reads the row with this key. No row means [`NotFound`].
-    pub fn get<T: KeyedIn<L>>(&self, key: impl Into<Operand<T::Key>>) -> Select<T, L, B>
-    where
-        L: Covers<T::Level>,
-    {
-        self.select().filter(Column::declared_key().equals(key))
-    }
-
-    /// Counts rows.
-    pub fn count<T: Table>(&self) -> Count<T, L, B>
-    where
-        L: Covers<T::Level>,
-    {
-        Count::new(&self.bounds)
-    }
-
-    /// Whether there is a row.
-    pub fn exists<T: Table>(&self) -> Exists<T, L, B>
-    where
-        L: Covers<T::Level>,
-    {
-        Exists::new(&self.bounds)
-    }
-
-    /// Sums, extremes and averages, whole or by groups; distinct values.
-    pub fn aggregate<T: Table>(&self) -> Aggregate<T, L, NoOutput, B>
-    where
-        L: Covers<T::Level>,
-    {
-        Aggregate::new(&self.bounds)
-    }
-}
-
-impl<L: ScopeLevel, B> Scope<L, Write, B> {
-    /// Inserts one row, stamped with the tenant columns.
-    ///
-    /// A row of a site is inserted only if the account has that site at that very moment, and one that refers to others
-    /// only if these are in scope, as checked in the same statement. Zero rows inserted means [`NotFound`].
-    pub fn insert<T: Table>(&self) -> Insert<T, L, T::Insertion, B>
-    where
-        L: Stamps<T::Level>,
-    {
-        Insert::new(&self.bounds)
-    }
-
-    /// Inserts one row, or updates the one that has the same values of a unique key.
-    pub fn upsert<T: Table, U: 'static>(
-        &self,
-        unique: Unique<T, U>,
-        values: impl Operands<U>,
-    ) -> Upsert<T, L, T::Insertion, B>
-    where
-        L: Stamps<T::Level>,
-    {
-        Upsert::on(&self.bounds, unique, values)
-    }
-
-    /// Inserts one row, or updates the one that has the same supplied key.
-    pub fn upsert_key<T: Keyed<Insertion = NoKey>>(&self, key: impl Into<Operand<T::Key>>) -> Upsert<T, L, Ready, B>
-    where
-        L: Stamps<T::Level>,
-    {
-        Upsert::new(&self.bounds, Some(key.into().term))
-    }
-
-    /// Inserts the tenant's one row of a table whose key is the tenant, or updates it.
-    pub fn upsert_own<T: TenantKeyed>(&self) -> Upsert<T, L, Ready, B>
-    where
-        L: Stamps<T::Level>,
-    {
-        Upsert::new(&self.bounds, None)
-    }
-
-    /// Updates rows. It builds once it has a filter, or says [`all_in_scope`](Update::all_in_scope).
-    pub fn update<T: Table>(&self) -> Update<T, L, NoFilter, B>
-    where
-        L: Covers<T::Level>,
-        T::Level: TenantLevel,
-    {
-        Update::new(&self.bounds)
-    }
-
-    /// Deletes rows. It builds once it has a filter, or says [`all_in_scope`](Delete::all_in_scope).
-    pub fn delete<T: Table>(&self) -> Delete<T, L, NoFilter, B>
-    where
-        L: Covers<T::Level>,
-        T::Level: TenantLevel,
-    {
-        Delete::new(&self.bounds)
-    }
-}
-
-impl<L: ScopeLevel> Scope<L, Write> {
-    /// Inserts many rows, each a tuple of values of these columns; all of them, or none.
-    ///
-    /// `site.insert_many((Article::TITLE, Article::NOTE)).row(("Bread", None::<String>)).row(("Cake", "nut"))`
-    pub fn insert_many<T: Table, C: Columns<T, L>>(&self, columns: C) -> InsertMany<T, L, C>
-    where
-        L: Stamps<T::Level>,
-    {
-        InsertMany::new(&self.bounds, columns)
-    }
-}
-
-/// What a host answers when a statement touched no row. A row that does not exist and a row of another tenant are the
-/// same, so that nobody learns what others have.
-///
-/// ```
-/// use bailiwick::{NotFound, Problem};
 /// fn updated(rows_affected: u64) -> Result<(), Problem> {
 ///     Ok(NotFound::unless(rows_affected > 0)?)
 /// }
@@ -389,10 +181,14 @@ impl<L: ScopeLevel> Scope<L, Write> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no such thing here")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a host answers with it, and it says nothing more"
+)]
 pub struct NotFound;
 
 impl NotFound {
-    /// Fails if nothing was found.
+    /// Fails unless something was found.
     pub fn unless(found: bool) -> Result<(), Self> {
         if found { Ok(()) } else { Err(Self) }
     }

@@ -1,260 +1,98 @@
-//! Subscriptions: the facts that a host stores, the commands that change them, and the table that governs those.
+//! Subscriptions: which plan an account pays for, up to when, and what each command makes of that.
+//!
+//! A host stores a [`Subscription`]. A customer, an operator or the host's own job gives it a
+//! [`Command`]; one table, [`transition`], says which status each command leads to from each
+//! status, and refuses the rest with a reason. The answer is a [`Transition`]: the row to write,
+//! the version that it must be written over, and its [`Effect`]s on the rows beside it.
+//!
+//! ```
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::subscription::{Command, Effect, RecordedPayment, SubscriptionStatus};
+//! use bailiwick::{Policy, Subscription};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let policy = Policy::default();
+//!     let method = PaymentMethod::BankTransfer;
+//!     let june = "2027-06-01T00:00:00Z".parse()?;
+//!     // Subscription 1 of account 7 to plan 3. The host inserts it.
+//!     let subscription = Subscription::new(1.into(), 7.into(), 3.into(), method, june);
+//!
+//!     // The first payment arrives.
+//!     let payment = RecordedPayment {
+//!         interval: Interval::MONTHLY,
+//!         slack: policy.longest_admission(),
+//!         method,
+//!         external_id: Some("transfer-1".to_owned()),
+//!     };
+//!     let transition = subscription.apply(Command::Activate(payment), june)?;
+//!     assert_eq!(transition.to(), SubscriptionStatus::Active);
+//!     assert!(transition.effects().any(|effect| *effect == Effect::ServiceStarted));
+//!
+//!     // UPDATE subscriptions SET … WHERE id = 1 AND version = 1
+//!     let change = transition.into_change();
+//!     assert_eq!((change.expected_version(), change.row().version), (1, 2));
+//!
+//!     // A month later nothing more was paid, and a job looks at what time has made due.
+//!     let july = "2027-07-02T00:00:00Z".parse()?;
+//!     let due = policy.advance_subscription(change.row(), july);
+//!     let reached: Vec<_> = due.iter().map(|transition| transition.to()).collect();
+//!     assert_eq!(reached, [SubscriptionStatus::PastDue, SubscriptionStatus::Unpaid]);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The order that a host keeps
+//! 1. Load the subscription and its account.
+//! 2. Carry out what time has made due: [`Policy::advance_subscription`]. No access depends on
+//!    whether a job did so in time, since the gate looks at the clock too, but a command must find
+//!    the subscription as it is by now.
+//! 3. Apply the command. A refusal changes nothing.
+//! 4. In one transaction, write the subscription over [`Transition::expected_version`], the account
+//!    if [`Account::after`] says so, and what the [effects](Effect) ask for: the credits of
+//!    [`Transition::grants`], and the account's plan where it changed.
+//! 5. If a version does not match, somebody else wrote in between: begin again at 1.
+//!
+//! A payment is recorded once. Whether it was received, and whether it was counted before, is
+//! settled before it comes here: see [`bank_transfer`](crate::bank_transfer) and
+//! [`provider`](crate::provider), which call this module themselves.
+//!
+//! # The types, in the order in which one meets them
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Subscription`], [`SubscriptionStatus`], [`PendingPlan`] | the row that a host stores |
+//! | [`Command`], [`RecordedPayment`] | what is asked for: [`Subscription::apply`], [`Subscription::record_payment`] |
+//! | [`transition`], [`CommandKind`] | the table: which status a command leads to from which |
+//! | [`Transition`], [`Effect`] | the answer: the row to write, and what follows from it |
+//! | [`Refusal`], [`RefusalReason`] | the other answer: why nothing changes |
+//! | [`Proration`], [`ProrationError`] | the price of changing the plan within a period: [`Subscription::prorate`] |
+//! | [`Succession`], [`SuccessionError`] | a new subscription after one that has ended: [`Policy::resubscribe`] |
+//!
+//! [`Account::after`]: crate::account::Account::after
+//! [`Policy::advance_subscription`]: crate::policy::Policy::advance_subscription
+//! [`Policy::resubscribe`]: crate::policy::Policy::resubscribe
 
+mod account;
+mod answer;
+mod apply;
 mod command;
 mod due;
 mod effect;
+mod facts;
+mod paying;
+mod plan_change;
 mod proration;
+mod status;
 mod stored;
+mod succession;
 mod table;
-mod transition;
 
-use std::fmt;
-
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-
-use crate::id::{AccountId, PlanId, SubscriptionId};
-use crate::period::Period;
-
-pub use command::{AfterRetries, AfterTrial, Command, RecordedPayment};
+pub use answer::{Refusal, Transition};
+pub use command::{Command, RecordedPayment};
 pub use effect::Effect;
+pub use facts::{PendingPlan, Subscription};
 pub use proration::{Proration, ProrationError};
+pub use status::SubscriptionStatus;
+pub use succession::{Succession, SuccessionError};
 pub use table::{CommandKind, RefusalReason, transition};
-pub use transition::{Refusal, Transition};
-
-/// The status of a subscription, in Stripe's words. The status alone never grants access: the gate asks for the time too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SubscriptionStatus {
-    /// The first payment has not succeeded yet.
-    Incomplete,
-    /// The first payment was not made in time. Terminal.
-    IncompleteExpired,
-    /// In trial.
-    Trialing,
-    /// Paid.
-    Active,
-    /// A payment failed and is being retried.
-    PastDue,
-    /// Retries are exhausted; the subscription stays, without service.
-    Unpaid,
-    /// Paused: a trial that ended without a payment method, or by command.
-    Paused,
-    /// Ended. Terminal.
-    Canceled,
-    /// A stored text that this version does not know. It is denied everywhere.
-    #[serde(other)]
-    Unknown,
-}
-
-impl SubscriptionStatus {
-    /// Every known status, in the order of the transition table's columns.
-    pub const ALL: [Self; 8] = [
-        Self::Incomplete,
-        Self::IncompleteExpired,
-        Self::Trialing,
-        Self::Active,
-        Self::PastDue,
-        Self::Unpaid,
-        Self::Paused,
-        Self::Canceled,
-    ];
-
-    /// The text to store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Incomplete => "incomplete",
-            Self::IncompleteExpired => "incomplete_expired",
-            Self::Trialing => "trialing",
-            Self::Active => "active",
-            Self::PastDue => "past_due",
-            Self::Unpaid => "unpaid",
-            Self::Paused => "paused",
-            Self::Canceled => "canceled",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// From a stored text: total, since whatever it does not know is `Unknown`.
-    pub fn from_text(text: &str) -> Self {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
-    }
-}
-
-/// How a tenant pays. It is always chosen explicitly; there is no default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentMethod {
-    /// Stripe.
-    Stripe,
-    /// PayPal.
-    Paypal,
-    /// A bank transfer, confirmed by an operator.
-    BankTransfer,
-}
-
-impl PaymentMethod {
-    /// Every payment method.
-    pub const ALL: [Self; 3] = [Self::Stripe, Self::Paypal, Self::BankTransfer];
-
-    /// The text to store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stripe => "stripe",
-            Self::Paypal => "paypal",
-            Self::BankTransfer => "bank_transfer",
-        }
-    }
-
-    /// From a stored text. `None` for what is no payment method.
-    pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == text)
-    }
-
-    /// From the columns of a row that may be older than the choice of a payment method: what is stored, or Stripe where
-    /// nothing is stored and there is a Stripe identifier. `None` where the row does not say: then somebody must choose.
-    /// A text that is no payment method is not one, whatever else the row holds.
-    ///
-    /// ```
-    /// use bailiwick::PaymentMethod;
-    /// assert_eq!(PaymentMethod::of_row(Some("bank_transfer"), None), Some(PaymentMethod::BankTransfer));
-    /// assert_eq!(PaymentMethod::of_row(None, Some("sub_1")), Some(PaymentMethod::Stripe));
-    /// assert_eq!(PaymentMethod::of_row(None, None), None);
-    /// ```
-    ///
-    /// An account's row has no Stripe identifier of its own: give that of any of its subscriptions.
-    pub fn of_row(payment_method: Option<&str>, stripe_subscription_id: Option<&str>) -> Option<Self> {
-        match (payment_method, stripe_subscription_id) {
-            (Some(text), _) => Self::from_text(text),
-            (None, Some(id)) if is_stripe_id(id) => Some(Self::Stripe),
-            (None, _) => None,
-        }
-    }
-}
-
-impl fmt::Display for SubscriptionStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for PaymentMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Whether a stored text is an identifier of Stripe's, and not what stands for none.
-pub(crate) fn is_stripe_id(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with(Subscription::PLACEHOLDER)
-}
-
-/// A change of plan that waits for the end of what is paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PendingPlan {
-    /// The plan from then on.
-    pub plan: PlanId,
-    /// When: the end of what was paid or in trial when the change was asked for.
-    pub at: DateTime<Utc>,
-}
-
-/// A subscription of an account to a plan, as the host loads it. Stored as one text, a row from before there was a choice
-/// of payment methods reads as [`PaymentMethod::of_row`] says, and one that does not say is not read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "stored::StoredSubscription")]
-pub struct Subscription {
-    /// Its identifier.
-    pub id: SubscriptionId,
-    /// The account that subscribes. The gate refuses a subscription of another account.
-    pub account: AccountId,
-    /// The plan that it is for.
-    pub plan: PlanId,
-    /// Its status.
-    pub status: SubscriptionStatus,
-    /// Where periods are counted from: period `k` starts `k` intervals after it. Before the first payment it is when the
-    /// subscription was made, in trial the trial's end.
-    pub anchor: DateTime<Utc>,
-    /// The latest trial or paid period, once there is one. Paid early, it may start in the future: the one before ends
-    /// where it starts.
-    pub current_period: Option<Period>,
-    /// The end of the trial, if there is or was one.
-    pub trial_end: Option<DateTime<Utc>>,
-    /// Whether it ends with the current period.
-    pub cancel_at_period_end: bool,
-    /// The plan that follows with the next period, if a change waits for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pending_plan: Option<PendingPlan>,
-    /// Since when a payment is past due; `None` in every other status. Commands set it once, on entering; for what a provider
-    /// runs, each report sets it anew, at the latest to the end of what was paid.
-    pub past_due_since: Option<DateTime<Utc>>,
-    /// How it is paid.
-    pub payment_method: PaymentMethod,
-    /// Stripe's identifier, byte for byte; unique where present.
-    pub stripe_subscription_id: Option<String>,
-    /// PayPal's identifier; unique where present. A host stores it when its own server has made the subscription at
-    /// PayPal: nothing that PayPal reports is adopted before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paypal_subscription_id: Option<String>,
-    /// The identifier of the latest payment outside Stripe, such as a bank's transaction.
-    pub external_payment_id: Option<String>,
-    /// The provider's time of the snapshot that was adopted last: only a newer one is adopted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_at: Option<DateTime<Utc>>,
-    /// The latest period for which a provider received a payment: what is past due there, is past due since its end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_paid: Option<Period>,
-    /// The row's version: a change is written only over the version that it was made from.
-    pub version: u64,
-}
-
-impl Subscription {
-    /// What a row without a Stripe identifier has in its place where old code demands one: this, and the row's key. It is no
-    /// identifier of Stripe's, and is read as none. See `migration`.
-    pub const PLACEHOLDER: &str = "no-stripe-subscription:";
-
-    /// A new subscription: incomplete until its first payment or its trial, and in version 1. A host inserts it.
-    pub fn new(
-        id: SubscriptionId,
-        account: AccountId,
-        plan: PlanId,
-        payment_method: PaymentMethod,
-        now: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            id,
-            account,
-            plan,
-            status: SubscriptionStatus::Incomplete,
-            anchor: now,
-            current_period: None,
-            trial_end: None,
-            cancel_at_period_end: false,
-            pending_plan: None,
-            past_due_since: None,
-            payment_method,
-            stripe_subscription_id: None,
-            paypal_subscription_id: None,
-            external_payment_id: None,
-            provider_at: None,
-            provider_paid: None,
-            version: 1,
-        }
-    }
-
-    /// Whether a plan that is pending is paid for already, since its period was paid early.
-    pub(crate) fn is_pending_plan_paid(&self) -> bool {
-        let starts = self.current_period.map(|period| period.start);
-        self.pending_plan.as_ref().is_some_and(|pending| starts.is_some_and(|start| pending.at <= start))
-    }
-
-    /// Whether it has ended for good.
-    pub(crate) fn is_terminal(&self) -> bool {
-        matches!(self.status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
-    }
-
-    /// The plan that the next payment is for: the pending one if a change waits for the next period, else the present one.
-    pub fn next_plan(&self) -> &PlanId {
-        self.pending_plan.as_ref().map_or(&self.plan, |pending| &pending.plan)
-    }
-}

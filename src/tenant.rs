@@ -1,175 +1,82 @@
-//! The facts about a tenant that a host loads before it asks: plain data, trusted from the host's store, proof of nothing.
+//! The facts about a tenant that a host loads before it asks the gate.
+//!
+//! They are plain data, trusted from the host's store, and prove nothing: only the gate turns them
+//! into an [`Access`](crate::Access).
+//!
+//! # First program
+//! ```
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::{Account, Money, Plan, Principal, Tenant, validate_account_and_plan};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let now = "2026-01-01T00:00:00Z".parse()?;
+//!     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+//!     let free = Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY);
+//!     let tenant = Tenant {
+//!         plan: Some(free.into()),
+//!         sites: [12.into(), 13.into()].into(),
+//!         ..Tenant::new(account)
+//!     };
+//!
+//!     let principal = Principal::session(2.into()).of_account(7.into());
+//!     let access = validate_account_and_plan(&principal, Some(&tenant), now)?;
+//!     assert!(access.reaches(&13.into()) && !access.reaches(&14.into()));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The types
+//! | type | role |
+//! |---|---|
+//! | [`Tenant`] | the account, its plan, its subscription and its sites |
+//! | [`Site`] | a property of an account; as a type parameter, the site level of a scope or a table |
+//! | [`Sector`] | a division of a site; as a type parameter, the sector level of a scope or a table |
+//!
+//! # Rules for a host
+//! - Load all parts of a tenant in one transaction, by the account of the principal.
+//! - Share a plan between its tenants: it is behind an [`Arc`], and a cached
+//!   one needs no copy.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::RowChange;
-use crate::id::{AccountId, PlanId, SectorId, SiteId};
-use crate::money::{Credits, Money};
-use crate::period::Interval;
-use crate::privilege::Privileges;
-use crate::quota::{ConcurrencyLimit, QuotaSet, ThrottleScope};
-use crate::subscription::{PaymentMethod, Subscription};
+use crate::account::Account;
+use crate::id::{AccountId, SectorId, SiteId};
+use crate::plan::Plan;
+use crate::subscription::Subscription;
 
-/// Why an account is suspended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SuspensionCause {
-    /// A payment is overdue. A confirmed payment lifts it, and the billing route stays open.
-    PaymentOverdue,
-    /// Abuse. Only the service's own staff lift it.
-    Abuse,
-    /// The account asked for it.
-    Requested,
-}
-
-/// The standing of an account. It is stored as one text, so that a suspension cannot lose its cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "&'static str")]
-pub enum AccountStatus {
-    /// Registered, and awaiting its first payment.
-    PendingPayment,
-    /// In good standing.
-    Active,
-    /// Suspended, and why.
-    Suspended(SuspensionCause),
-    /// Closed for good.
-    Closed,
-    /// A stored text that this version does not know. It is denied everywhere.
-    Unknown,
-}
-
-impl AccountStatus {
-    /// Every known status.
-    pub const ALL: [Self; 6] = [
-        Self::PendingPayment,
-        Self::Active,
-        Self::Suspended(SuspensionCause::PaymentOverdue),
-        Self::Suspended(SuspensionCause::Abuse),
-        Self::Suspended(SuspensionCause::Requested),
-        Self::Closed,
-    ];
-
-    /// The text to store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PendingPayment => "pending_payment",
-            Self::Active => "active",
-            Self::Suspended(SuspensionCause::PaymentOverdue) => "suspended_payment_overdue",
-            Self::Suspended(SuspensionCause::Abuse) => "suspended_abuse",
-            Self::Suspended(SuspensionCause::Requested) => "suspended_requested",
-            Self::Closed => "closed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// From a stored text: total, since whatever it does not know is `Unknown`.
-    pub fn from_text(text: &str) -> Self {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
-    }
-
-    /// The standing of an account that has paid: what only waited for a payment is active. Nothing else is lifted.
-    pub(crate) fn after_payment(self) -> Self {
-        match self {
-            Self::PendingPayment | Self::Suspended(SuspensionCause::PaymentOverdue) => Self::Active,
-            other => other,
-        }
-    }
-}
-
-impl fmt::Display for AccountStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<String> for AccountStatus {
-    fn from(text: String) -> Self {
-        Self::from_text(&text)
-    }
-}
-
-impl From<AccountStatus> for &'static str {
-    fn from(status: AccountStatus) -> Self {
-        status.as_str()
-    }
-}
-
-/// An account: the tenant. As a type parameter it marks the account level of a scope or a table.
+/// A site: a property of an account. As a type parameter it marks the site level of a scope or a
+/// table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
-    /// Its identifier.
-    pub id: AccountId,
-    /// Its standing.
-    pub status: AccountStatus,
-    /// How it chose to pay.
-    pub payment_method: PaymentMethod,
-    /// The row's version: a change is written only over the version that it was made from.
-    pub version: u64,
-    /// What its members may hold of power over the service itself, stored one by one: none, for every customer. An
-    /// operator needs the privilege here and as a principal, so a word that slipped into a customer's row of users grants
-    /// nothing. A row from before there was such a field has none.
-    #[serde(default = "Privileges::none")]
-    pub privileges: Privileges,
-}
-
-impl Account {
-    /// The account in another standing, if it is another.
-    pub(crate) fn with_status(&self, status: AccountStatus) -> Option<RowChange<Self>> {
-        if status == self.status { None } else { self.rewritten(status) }
-    }
-
-    /// The account in a standing, in its next version. `None` where no version is left.
-    pub(crate) fn rewritten(&self, status: AccountStatus) -> Option<RowChange<Self>> {
-        let version = self.version.checked_add(1)?;
-        Some(RowChange::update(self.version, Self { status, version, ..self.clone() }))
-    }
-}
-
-/// A site: a property of an account. As a type parameter it marks the site level of a scope or a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs, reason = "a fact: a host writes it")]
 pub struct Site {
-    /// Its identifier.
+    /// The site's identifier.
     pub id: SiteId,
     /// The account that it belongs to.
     pub account: AccountId,
 }
 
-/// A sector: a division of a site. As a type parameter it marks the sector level of a scope or a table.
+/// A sector: a division of a site. As a type parameter it marks the sector level of a scope or a
+/// table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs, reason = "a fact: a host writes it")]
 pub struct Sector {
-    /// Its identifier.
+    /// The sector's identifier.
     pub id: SectorId,
     /// The site that it belongs to.
     pub site: SiteId,
 }
 
-/// What an account buys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// Its identifier.
-    pub id: PlanId,
-    /// Whether it may be used at all.
-    pub active: bool,
-    /// The price of one interval.
-    pub price: Money,
-    /// How often it is paid.
-    pub interval: Interval,
-    /// Credits that each month brings, on a yearly plan too.
-    pub credits_per_month: Credits,
-    /// Whether an account needs a subscription to use it. A free or granted plan may not.
-    pub needs_subscription: bool,
-    /// What is throttled, and how fast it may go. What is not named here is not included in the plan.
-    pub quotas: BTreeMap<ThrottleScope, QuotaSet>,
-    /// How many requests may be at work at once. What is not named here cannot be leased.
-    #[serde(default)]
-    pub concurrency: BTreeMap<ThrottleScope, ConcurrencyLimit>,
-}
-
 /// Everything about a tenant that the gate asks for, as the host loaded it for this request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
 pub struct Tenant {
     /// The account.
     pub account: Account,
@@ -182,8 +89,32 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Whether the subscription is another account's: then the rows were loaded by mistake.
+    /// Creates the tenant of an account, with neither plan nor subscription nor sites. Set the rest
+    /// by struct update.
+    ///
+    /// ```
+    /// use bailiwick::account::AccountStatus;
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::{Account, Tenant};
+    ///
+    /// let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+    /// let tenant = Tenant { sites: [12.into()].into(), ..Tenant::new(account) };
+    /// assert_eq!(tenant.plan, None);
+    /// ```
+    pub fn new(account: Account) -> Self {
+        Self {
+            account,
+            plan: None,
+            subscription: None,
+            sites: Arc::from([]),
+        }
+    }
+
+    /// Returns true if the subscription belongs to another account: then the rows were loaded by
+    /// mistake.
     pub(crate) fn mixes_accounts(&self) -> bool {
-        self.subscription.as_ref().is_some_and(|subscription| subscription.account != self.account.id)
+        self.subscription
+            .as_ref()
+            .is_some_and(|subscription| subscription.account != self.account.id)
     }
 }

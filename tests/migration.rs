@@ -1,20 +1,22 @@
-//! The way over from an old schema, and the way back: B7 and B8, on databases filled with old rows, with code of both
-//! kinds at work at every step.
+//! The way over from an old schema, and the way back: B7 and B8, on databases filled with old rows,
+//! with code of both kinds at work at every step.
 
 #[path = "servers/mod.rs"]
 mod servers;
 
 use std::num::NonZeroU32;
 
+use bailiwick::Subscription;
 use bailiwick::migration::{Catalog, LegacySchema, MigrationError, SQLITE_CATALOG, Step};
-use bailiwick::{PaymentMethod, Subscription};
+use bailiwick::payment_method::PaymentMethod;
 use servers::Postgres;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Runtime;
 
-/// The schema of the audit, as two hosts may have written it: quotes, comments, options, names, and what hangs on it.
+/// The schema of the audit, as two hosts may have written it: quotes, comments, options, names, and
+/// what hangs on it.
 const SQLITE_SCHEMAS: [&str; 3] = [
     "CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
      CREATE TABLE subscriptions (
@@ -57,7 +59,10 @@ fn batch(rows: u32) -> NonZeroU32 {
 
 enum Connected {
     Sqlite(SqliteConnection),
-    Postgres(PgConnection, #[allow(dead_code, reason = "it runs until it is dropped")] Postgres),
+    Postgres(
+        PgConnection,
+        #[allow(dead_code, reason = "it runs until it is dropped")] Postgres,
+    ),
 }
 
 struct Database {
@@ -71,9 +76,18 @@ type Row = (i64, i64, String, Option<String>);
 impl Database {
     /// With so many old rows: accounts of which two in three have a subscription.
     fn sqlite(schema: &str, rows: i64) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let connection = runtime.block_on(SqliteConnection::connect("sqlite::memory:")).unwrap();
-        let mut database = Self { runtime, connected: Connected::Sqlite(connection), next: 0 };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let connection = runtime
+            .block_on(SqliteConnection::connect("sqlite::memory:"))
+            .unwrap();
+        let mut database = Self {
+            runtime,
+            connected: Connected::Sqlite(connection),
+            next: 0,
+        };
         database.run("PRAGMA foreign_keys = ON").unwrap();
         database.fill(schema, rows);
         database
@@ -81,9 +95,18 @@ impl Database {
 
     fn postgres(rows: i64) -> Option<Self> {
         let server = Postgres::start()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let connection = runtime.block_on(PgConnection::connect(&server.url())).unwrap();
-        let mut database = Self { runtime, connected: Connected::Postgres(connection, server), next: 0 };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let connection = runtime
+            .block_on(PgConnection::connect(&server.url()))
+            .unwrap();
+        let mut database = Self {
+            runtime,
+            connected: Connected::Postgres(connection, server),
+            next: 0,
+        };
         database.fill(POSTGRES_SCHEMA, rows);
         Some(database)
     }
@@ -93,7 +116,10 @@ impl Database {
         for number in 0..rows {
             self.next += 1;
             let id = self.next;
-            self.run(&format!("INSERT INTO accounts (id, name) VALUES ({id}, 'account {id}')")).unwrap();
+            self.run(&format!(
+                "INSERT INTO accounts (id, name) VALUES ({id}, 'account {id}')"
+            ))
+            .unwrap();
             if number % 3 > 0 {
                 self.old_writer(id).unwrap();
             }
@@ -113,10 +139,14 @@ impl Database {
     fn run(&mut self, script: &str) -> Result<(), sqlx::Error> {
         let text = AssertSqlSafe(script.to_owned());
         match &mut self.connected {
-            Connected::Sqlite(connection) => self.runtime.block_on(sqlx::raw_sql(text).execute(connection)).map(drop),
-            Connected::Postgres(connection, _) => {
-                self.runtime.block_on(sqlx::raw_sql(text).execute(connection)).map(drop)
-            }
+            Connected::Sqlite(connection) => self
+                .runtime
+                .block_on(sqlx::raw_sql(text).execute(connection))
+                .map(drop),
+            Connected::Postgres(connection, _) => self
+                .runtime
+                .block_on(sqlx::raw_sql(text).execute(connection))
+                .map(drop),
         }
     }
 
@@ -129,8 +159,12 @@ impl Database {
     {
         let text = AssertSqlSafe(text.to_owned());
         match &mut self.connected {
-            Connected::Sqlite(connection) => self.runtime.block_on(sqlx::query_as(text).fetch_all(connection)),
-            Connected::Postgres(connection, _) => self.runtime.block_on(sqlx::query_as(text).fetch_all(connection)),
+            Connected::Sqlite(connection) => self
+                .runtime
+                .block_on(sqlx::query_as(text).fetch_all(connection)),
+            Connected::Postgres(connection, _) => self
+                .runtime
+                .block_on(sqlx::query_as(text).fetch_all(connection)),
         }
     }
 
@@ -143,18 +177,30 @@ impl Database {
 
     /// Runs a step as a host does; what fails is rolled back.
     fn step(&mut self, step: Step) -> Result<(), sqlx::Error> {
-        let statements = LegacySchema::default().statements(step, &self.catalog()).unwrap();
+        let statements = LegacySchema::default()
+            .statements(step, &self.catalog())
+            .unwrap();
         // One by one, and no further than the first that fails.
-        let done = statements.iter().try_for_each(|statement| self.run(statement));
+        let done = statements
+            .iter()
+            .try_for_each(|statement| self.run(statement));
         if done.is_err() {
             self.run("ROLLBACK").unwrap();
             if let Connected::Sqlite(_) = self.connected {
-                self.run("PRAGMA legacy_alter_table = OFF; PRAGMA foreign_keys = ON").unwrap();
+                self.run("PRAGMA legacy_alter_table = OFF; PRAGMA foreign_keys = ON")
+                    .unwrap();
             }
         }
         if let Connected::Sqlite(_) = self.connected {
-            assert!(self.query::<(String, i64, String, i64)>("PRAGMA foreign_key_check").unwrap().is_empty());
-            assert_eq!(self.query::<(String,)>("PRAGMA integrity_check").unwrap(), [("ok".to_owned(),)]);
+            assert!(
+                self.query::<(String, i64, String, i64)>("PRAGMA foreign_key_check")
+                    .unwrap()
+                    .is_empty()
+            );
+            assert_eq!(
+                self.query::<(String,)>("PRAGMA integrity_check").unwrap(),
+                [("ok".to_owned(),)]
+            );
         }
         done
     }
@@ -169,7 +215,11 @@ impl Database {
                 return runs;
             }
             last = Some(left);
-            self.step(Step::Backfill { batch: batch(7), others }).unwrap();
+            self.step(Step::Backfill {
+                batch: batch(7),
+                others,
+            })
+            .unwrap();
             runs += 1;
         }
     }
@@ -182,7 +232,10 @@ impl Database {
 
     /// `None` where a row is more than it understands: it expects an identifier in each.
     fn old_reader(&mut self) -> Option<Vec<(i64, String)>> {
-        self.rows().into_iter().map(|(id, _, _, stripe)| Some((id, stripe?))).collect()
+        self.rows()
+            .into_iter()
+            .map(|(id, _, _, stripe)| Some((id, stripe?)))
+            .collect()
     }
 
     fn old_writer(&mut self, account: i64) -> Result<(), sqlx::Error> {
@@ -195,19 +248,34 @@ impl Database {
     // The code of after.
 
     fn new_reader(&mut self) -> Vec<(i64, Option<PaymentMethod>)> {
-        let rows: Vec<(i64, Option<String>, Option<String>)> =
-            self.query("SELECT id, payment_method, stripe_subscription_id FROM subscriptions ORDER BY id").unwrap();
+        let rows: Vec<(i64, Option<String>, Option<String>)> = self
+            .query(
+                "SELECT id, payment_method, stripe_subscription_id FROM subscriptions ORDER BY id",
+            )
+            .unwrap();
         rows.into_iter()
-            .map(|(id, method, stripe)| (id, PaymentMethod::of_row(method.as_deref(), stripe.as_deref())))
+            .map(|(id, method, stripe)| {
+                (
+                    id,
+                    PaymentMethod::of_row(method.as_deref(), stripe.as_deref()),
+                )
+            })
             .collect()
     }
 
-    fn new_writer(&mut self, method: Option<PaymentMethod>, stripe: Option<&str>) -> Result<i64, sqlx::Error> {
+    fn new_writer(
+        &mut self,
+        method: Option<PaymentMethod>,
+        stripe: Option<&str>,
+    ) -> Result<i64, sqlx::Error> {
         self.next += 1;
         let id = self.next;
-        let text = |value: Option<&str>| value.map_or("NULL".to_owned(), |value| format!("'{value}'"));
+        let text =
+            |value: Option<&str>| value.map_or("NULL".to_owned(), |value| format!("'{value}'"));
         let (method, stripe) = (text(method.map(PaymentMethod::as_str)), text(stripe));
-        self.run(&format!("INSERT INTO accounts (id, name, payment_method) VALUES ({id}, 'new', {method})"))?;
+        self.run(&format!(
+            "INSERT INTO accounts (id, name, payment_method) VALUES ({id}, 'new', {method})"
+        ))?;
         self.run(&format!(
             "INSERT INTO subscriptions (id, account_id, status, payment_method, stripe_subscription_id) \
              VALUES ({id}, {id}, 'active', {method}, {stripe})"
@@ -219,13 +287,18 @@ impl Database {
     fn old_newcomer(&mut self) -> Result<(), sqlx::Error> {
         self.next += 1;
         let id = self.next;
-        self.run(&format!("INSERT INTO accounts (id, name) VALUES ({id}, 'old')"))?;
+        self.run(&format!(
+            "INSERT INTO accounts (id, name) VALUES ({id}, 'old')"
+        ))?;
         self.old_writer(id)
     }
 
     /// All that old code ever wrote, as it reads it.
     fn rows(&mut self) -> Vec<Row> {
-        self.query("SELECT id, account_id, status, stripe_subscription_id FROM subscriptions ORDER BY id").unwrap()
+        self.query(
+            "SELECT id, account_id, status, stripe_subscription_id FROM subscriptions ORDER BY id",
+        )
+        .unwrap()
     }
 }
 
@@ -242,18 +315,31 @@ fn b8_both_kinds_of_code_work_at_every_step_of_the_way() {
         assert_eq!(database.rows(), before, "no row changed");
         database.old_newcomer().unwrap();
         assert_eq!(database.old_reader().unwrap().len(), before.len() + 1);
-        assert!(database.new_reader().iter().all(|(_, method)| *method == Some(PaymentMethod::Stripe)));
-        database.new_writer(Some(PaymentMethod::Stripe), Some("sub_new")).unwrap();
+        assert!(
+            database
+                .new_reader()
+                .iter()
+                .all(|(_, method)| *method == Some(PaymentMethod::Stripe))
+        );
+        database
+            .new_writer(Some(PaymentMethod::Stripe), Some("sub_new"))
+            .unwrap();
         assert!(database.old_reader().is_some());
 
-        // It cannot be contracted while a row does not say how it is paid, and the attempt changes nothing.
+        // It cannot be contracted while a row does not say how it is paid, and the attempt changes
+        // nothing.
         let unfinished = database.unfinished();
         assert!(database.step(Step::Contract).is_err());
         assert_eq!(database.unfinished(), unfinished);
         database.old_newcomer().unwrap();
 
         // Backfilled, in batches, old code at work meanwhile.
-        database.step(Step::Backfill { batch: batch(7), others: None }).unwrap();
+        database
+            .step(Step::Backfill {
+                batch: batch(7),
+                others: None,
+            })
+            .unwrap();
         database.old_newcomer().unwrap();
         assert!(database.backfill(None) > 2);
         assert_eq!(database.unfinished(), ((ROWS + 2) / 3, 0));
@@ -261,31 +347,66 @@ fn b8_both_kinds_of_code_work_at_every_step_of_the_way() {
         // Old code still sells Stripe to an account that had none.
         database.old_writer(1).unwrap();
         database.old_newcomer().unwrap();
-        assert!(database.new_reader().iter().all(|(_, method)| *method == Some(PaymentMethod::Stripe)));
+        assert!(
+            database
+                .new_reader()
+                .iter()
+                .all(|(_, method)| *method == Some(PaymentMethod::Stripe))
+        );
 
         // Old code is gone: the method is switched on, and what it left behind is written.
-        let transferred = database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
-        database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
-        assert!(database.new_reader().contains(&(transferred, Some(PaymentMethod::BankTransfer))));
+        let transferred = database
+            .new_writer(Some(PaymentMethod::BankTransfer), None)
+            .unwrap();
+        database
+            .new_writer(Some(PaymentMethod::BankTransfer), None)
+            .unwrap();
+        assert!(
+            database
+                .new_reader()
+                .contains(&(transferred, Some(PaymentMethod::BankTransfer)))
+        );
         database.backfill(OTHERS);
         database.step(Step::Contract).unwrap();
 
         // Contracted: a row says how it is paid, and Stripe's identifier is unique where present.
         assert!(database.old_newcomer().is_err());
         assert!(database.new_writer(None, Some("sub_x")).is_err());
-        database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
-        database.new_writer(Some(PaymentMethod::Stripe), Some("sub_y")).unwrap();
-        assert!(database.new_writer(Some(PaymentMethod::Stripe), Some("sub_y")).is_err(), "unique where present");
-        assert!(database.run("UPDATE subscriptions SET payment_method = 'cheque'").is_err());
-        let kept: Vec<Row> =
-            database.rows().into_iter().filter(|row| before.iter().any(|old| old.0 == row.0)).collect();
+        database
+            .new_writer(Some(PaymentMethod::BankTransfer), None)
+            .unwrap();
+        database
+            .new_writer(Some(PaymentMethod::Stripe), Some("sub_y"))
+            .unwrap();
+        assert!(
+            database
+                .new_writer(Some(PaymentMethod::Stripe), Some("sub_y"))
+                .is_err(),
+            "unique where present"
+        );
+        assert!(
+            database
+                .run("UPDATE subscriptions SET payment_method = 'cheque'")
+                .is_err()
+        );
+        let kept: Vec<Row> = database
+            .rows()
+            .into_iter()
+            .filter(|row| before.iter().any(|old| old.0 == row.0))
+            .collect();
         assert_eq!(kept, before, "what was there is there");
         let accounts: Vec<(String, i64)> = database
             .query("SELECT payment_method, count(*) FROM accounts WHERE name LIKE 'account%' GROUP BY payment_method ORDER BY 1")
             .unwrap();
         let without = (ROWS + 2) / 3 - 1;
-        let expected = [("bank_transfer".to_owned(), without), ("stripe".to_owned(), ROWS - without)];
-        assert_eq!(accounts, expected, "Stripe where there is a Stripe identifier, else as was chosen");
+        let expected = [
+            ("bank_transfer".to_owned(), without),
+            ("stripe".to_owned(), ROWS - without),
+        ];
+        assert_eq!(
+            accounts, expected,
+            "Stripe where there is a Stripe identifier, else as was chosen"
+        );
     });
 }
 
@@ -296,7 +417,9 @@ fn b8_the_way_back_lets_old_code_work_and_loses_nothing() {
         database.step(Step::Expand).unwrap();
         database.backfill(OTHERS);
         database.step(Step::Contract).unwrap();
-        let transferred = database.new_writer(Some(PaymentMethod::BankTransfer), None).unwrap();
+        let transferred = database
+            .new_writer(Some(PaymentMethod::BankTransfer), None)
+            .unwrap();
         let new_rows = database.rows();
 
         // Back from the contraction: old code writes again.
@@ -305,26 +428,58 @@ fn b8_the_way_back_lets_old_code_work_and_loses_nothing() {
         assert_eq!(database.rows()[..new_rows.len()], new_rows);
 
         // Back from the expansion: old code reads again, every row.
-        assert!(database.old_reader().is_none(), "a row without an identifier is more than it understands");
+        assert!(
+            database.old_reader().is_none(),
+            "a row without an identifier is more than it understands"
+        );
         database.step(Step::UndoExpand).unwrap();
         let read = database.old_reader().unwrap();
         let of_transfer = read.iter().find(|row| row.0 == transferred).unwrap();
         assert_eq!(of_transfer.1, format!("{PLACEHOLDER}{transferred}"));
         database.old_newcomer().unwrap();
-        assert!(database.new_writer(Some(PaymentMethod::BankTransfer), None).is_err());
-        let methods: Vec<(String,)> =
-            database.query(&format!("SELECT payment_method FROM subscriptions WHERE id = {transferred}")).unwrap();
-        assert_eq!(methods, [("bank_transfer".to_owned(),)], "what new code wrote stays");
+        assert!(
+            database
+                .new_writer(Some(PaymentMethod::BankTransfer), None)
+                .is_err()
+        );
+        let methods: Vec<(String,)> = database
+            .query(&format!(
+                "SELECT payment_method FROM subscriptions WHERE id = {transferred}"
+            ))
+            .unwrap();
+        assert_eq!(
+            methods,
+            [("bank_transfer".to_owned(),)],
+            "what new code wrote stays"
+        );
 
-        // And out again, old code at work until it is gone; then the placeholder goes, and what it stood for is as it was.
-        database.run(&format!("DELETE FROM accounts WHERE id = {}", database.next)).unwrap();
+        // And out again, old code at work until it is gone; then the placeholder goes, and what it
+        // stood for is as it was.
+        database
+            .run(&format!(
+                "DELETE FROM accounts WHERE id = {}",
+                database.next
+            ))
+            .unwrap();
         database.step(Step::Expand).unwrap();
         database.old_newcomer().unwrap();
-        assert!(database.old_reader().is_some(), "old code still reads every row");
-        assert!(database.new_reader().contains(&(transferred, Some(PaymentMethod::BankTransfer))));
-        // A row that old code could not have read, and that says nothing: nobody takes it for Stripe's.
+        assert!(
+            database.old_reader().is_some(),
+            "old code still reads every row"
+        );
+        assert!(
+            database
+                .new_reader()
+                .contains(&(transferred, Some(PaymentMethod::BankTransfer)))
+        );
+        // A row that old code could not have read, and that says nothing: nobody takes it for
+        // Stripe's.
         let nobody = database.next + 1;
-        database.run(&format!("INSERT INTO accounts (id, name) VALUES ({nobody}, 'of nobody')")).unwrap();
+        database
+            .run(&format!(
+                "INSERT INTO accounts (id, name) VALUES ({nobody}, 'of nobody')"
+            ))
+            .unwrap();
         database
             .run(&format!(
                 "INSERT INTO subscriptions (id, account_id, status, stripe_subscription_id) \
@@ -336,12 +491,21 @@ fn b8_the_way_back_lets_old_code_work_and_loses_nothing() {
         assert_eq!(database.unfinished(), (0, 1), "somebody must choose");
         assert!(database.new_reader().contains(&(nobody, None)));
         database
-            .run(&format!("UPDATE subscriptions SET payment_method = 'bank_transfer' WHERE id = {nobody}"))
+            .run(&format!(
+                "UPDATE subscriptions SET payment_method = 'bank_transfer' WHERE id = {nobody}"
+            ))
             .unwrap();
         database.step(Step::Contract).unwrap();
-        assert!(database.rows().contains(&(transferred, transferred, "active".into(), None)));
-        let kept: Vec<Row> =
-            database.rows().into_iter().filter(|row| old_rows.iter().any(|old| old.0 == row.0)).collect();
+        assert!(
+            database
+                .rows()
+                .contains(&(transferred, transferred, "active".into(), None))
+        );
+        let kept: Vec<Row> = database
+            .rows()
+            .into_iter()
+            .filter(|row| old_rows.iter().any(|old| old.0 == row.0))
+            .collect();
         assert_eq!(kept, old_rows);
     });
 }
@@ -349,19 +513,33 @@ fn b8_the_way_back_lets_old_code_work_and_loses_nothing() {
 #[test]
 fn b8_repeated_runs_are_harmless() {
     Database::each(ROWS, |mut database| {
-        let backfill = Step::Backfill { batch: batch(1000), others: OTHERS };
-        let everything = "SELECT id, payment_method, stripe_subscription_id FROM subscriptions ORDER BY id";
-        for step in [Step::Expand, backfill, Step::Contract, Step::UndoContract, Step::UndoExpand, Step::Expand] {
+        let backfill = Step::Backfill {
+            batch: batch(1000),
+            others: OTHERS,
+        };
+        let everything =
+            "SELECT id, payment_method, stripe_subscription_id FROM subscriptions ORDER BY id";
+        for step in [
+            Step::Expand,
+            backfill,
+            Step::Contract,
+            Step::UndoContract,
+            Step::UndoExpand,
+            Step::Expand,
+        ] {
             database.step(step).unwrap();
             let schema = match database.catalog() {
                 Catalog::Postgres => vec![],
                 Catalog::Sqlite(objects) => objects,
             };
-            let rows: Vec<(i64, Option<String>, Option<String>)> = database.query(everything).unwrap();
+            let rows: Vec<(i64, Option<String>, Option<String>)> =
+                database.query(everything).unwrap();
             for _ in 0..3 {
                 database.step(step).unwrap();
                 assert_eq!(
-                    database.query::<(i64, Option<String>, Option<String>)>(everything).unwrap(),
+                    database
+                        .query::<(i64, Option<String>, Option<String>)>(everything)
+                        .unwrap(),
                     rows,
                     "{step:?}"
                 );
@@ -373,7 +551,8 @@ fn b8_repeated_runs_are_harmless() {
     });
 }
 
-/// Where nobody chose for them, accounts without a Stripe subscription wait, and the contraction waits with them.
+/// Where nobody chose for them, accounts without a Stripe subscription wait, and the contraction
+/// waits with them.
 #[test]
 fn b8_nobody_is_given_a_method_that_nobody_chose() {
     Database::each(ROWS, |mut database| {
@@ -387,33 +566,99 @@ fn b8_nobody_is_given_a_method_that_nobody_chose() {
 #[test]
 fn b8_a_rebuilt_table_keeps_all_that_hangs_on_it() {
     let mut database = Database::sqlite(SQLITE_SCHEMAS[1], 9);
-    database.run("INSERT INTO events (subscription_id) SELECT id FROM subscriptions").unwrap();
+    database
+        .run("INSERT INTO events (subscription_id) SELECT id FROM subscriptions")
+        .unwrap();
     // The last row is gone: its key must not be given out again.
     database.old_newcomer().unwrap();
     let last = database.next;
-    database.run(&format!("DELETE FROM subscriptions WHERE id = {last}")).unwrap();
-    let lines = |database: &mut Database| database.query::<(i64,)>("SELECT count(*) FROM log").unwrap()[0].0;
+    database
+        .run(&format!("DELETE FROM subscriptions WHERE id = {last}"))
+        .unwrap();
+    let lines = |database: &mut Database| {
+        database
+            .query::<(i64,)>("SELECT count(*) FROM log")
+            .unwrap()[0]
+            .0
+    };
     let before = lines(&mut database);
-    for step in [Step::Expand, Step::Backfill { batch: batch(100), others: OTHERS }, Step::Contract] {
+    for step in [
+        Step::Expand,
+        Step::Backfill {
+            batch: batch(100),
+            others: OTHERS,
+        },
+        Step::Contract,
+    ] {
         database.step(step).unwrap();
     }
-    assert_eq!(lines(&mut database), before, "no trigger fired for rows that were there");
-    let Catalog::Sqlite(objects) = database.catalog() else { panic!() };
+    assert_eq!(
+        lines(&mut database),
+        before,
+        "no trigger fired for rows that were there"
+    );
+    let Catalog::Sqlite(objects) = database.catalog() else {
+        panic!()
+    };
     let texts: Vec<&str> = objects.iter().map(|(_, sql)| sql.as_str()).collect();
-    for kept in ["by_account", "\"by status\"", "TRIGGER made", "'not null, canceled'", "STRICT", "ON DELETE CASCADE"] {
-        assert!(texts.iter().any(|text| text.contains(kept)), "{kept}: {texts:#?}");
+    for kept in [
+        "by_account",
+        "\"by status\"",
+        "TRIGGER made",
+        "'not null, canceled'",
+        "STRICT",
+        "ON DELETE CASCADE",
+    ] {
+        assert!(
+            texts.iter().any(|text| text.contains(kept)),
+            "{kept}: {texts:#?}"
+        );
     }
-    assert_eq!(database.query::<(i64,)>("SELECT count(*) FROM events").unwrap()[0].0, 6, "nothing was deleted with it");
-    assert_eq!(database.query::<(i64,)>("SELECT count(*) FROM active").unwrap()[0].0, 6, "the view still looks");
+    assert_eq!(
+        database
+            .query::<(i64,)>("SELECT count(*) FROM events")
+            .unwrap()[0]
+            .0,
+        6,
+        "nothing was deleted with it"
+    );
+    assert_eq!(
+        database
+            .query::<(i64,)>("SELECT count(*) FROM active")
+            .unwrap()[0]
+            .0,
+        6,
+        "the view still looks"
+    );
     database
         .run("INSERT INTO subscriptions (account_id, status, payment_method) VALUES (1, 'past_due', 'bank_transfer')")
         .unwrap();
-    assert_eq!(database.query::<(i64,)>("SELECT max(id) FROM subscriptions").unwrap()[0].0, last + 1);
-    assert_eq!(lines(&mut database), before + 1, "and the trigger fires again");
+    assert_eq!(
+        database
+            .query::<(i64,)>("SELECT max(id) FROM subscriptions")
+            .unwrap()[0]
+            .0,
+        last + 1
+    );
+    assert_eq!(
+        lines(&mut database),
+        before + 1,
+        "and the trigger fires again"
+    );
     // References still hold, and are still enforced.
-    assert!(database.run("INSERT INTO events (subscription_id) VALUES (4242)").is_err());
+    assert!(
+        database
+            .run("INSERT INTO events (subscription_id) VALUES (4242)")
+            .is_err()
+    );
     database.run("DELETE FROM accounts WHERE id = 2").unwrap();
-    assert_eq!(database.query::<(i64,)>("SELECT count(*) FROM events").unwrap()[0].0, 5);
+    assert_eq!(
+        database
+            .query::<(i64,)>("SELECT count(*) FROM events")
+            .unwrap()[0]
+            .0,
+        5
+    );
 }
 
 #[test]
@@ -421,9 +666,16 @@ fn b8_what_cannot_be_rebuilt_safely_is_refused() {
     let schema = LegacySchema::default();
     let catalog = |subscriptions: &str| {
         let accounts = "CREATE TABLE accounts (id INTEGER PRIMARY KEY)".to_owned();
-        Catalog::Sqlite(vec![("accounts".into(), accounts), ("subscriptions".into(), subscriptions.to_owned())])
+        Catalog::Sqlite(vec![
+            ("accounts".into(), accounts),
+            ("subscriptions".into(), subscriptions.to_owned()),
+        ])
     };
-    let refused = |subscriptions: &str| schema.statements(Step::Expand, &catalog(subscriptions)).unwrap_err();
+    let refused = |subscriptions: &str| {
+        schema
+            .statements(Step::Expand, &catalog(subscriptions))
+            .unwrap_err()
+    };
     let unreadable = MigrationError::TableUnreadable("subscriptions".into());
     for text in [
         "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL, twice INT AS (id * 2))",
@@ -435,20 +687,39 @@ fn b8_what_cannot_be_rebuilt_safely_is_refused() {
     ] {
         assert_eq!(refused(text), unreadable, "{text}");
     }
-    let missing =
-        MigrationError::ColumnMissing { table: "subscriptions".into(), column: "stripe_subscription_id".into() };
+    let missing = MigrationError::ColumnMissing {
+        table: "subscriptions".into(),
+        column: "stripe_subscription_id".into(),
+    };
     assert_eq!(
-        refused("CREATE TABLE subscriptions (id INTEGER, account_id INT, UNIQUE (stripe_subscription_id))"),
+        refused(
+            "CREATE TABLE subscriptions (id INTEGER, account_id INT, UNIQUE (stripe_subscription_id))"
+        ),
         missing
     );
-    let other = LegacySchema { subscriptions: "abos".into(), ..schema.clone() };
+    let other = LegacySchema {
+        subscriptions: "abos".into(),
+        ..schema.clone()
+    };
     let text = "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL)";
-    assert_eq!(other.statements(Step::Expand, &catalog(text)), Err(MigrationError::TableMissing("abos".into())));
-    let Catalog::Sqlite(mut objects) = catalog(text) else { panic!() };
-    objects.push(("subscriptions_rebuilt".into(), "CREATE TABLE subscriptions_rebuilt (x)".into()));
+    assert_eq!(
+        other.statements(Step::Expand, &catalog(text)),
+        Err(MigrationError::TableMissing("abos".into()))
+    );
+    let Catalog::Sqlite(mut objects) = catalog(text) else {
+        panic!()
+    };
+    objects.push((
+        "subscriptions_rebuilt".into(),
+        "CREATE TABLE subscriptions_rebuilt (x)".into(),
+    ));
     let taken = schema.statements(Step::Expand, &Catalog::Sqlite(objects));
-    assert_eq!(taken, Err(MigrationError::NameTaken("subscriptions_rebuilt".into())));
-    // A check that demands the identifier, or that names the table; a column of the host's own of this name.
+    assert_eq!(
+        taken,
+        Err(MigrationError::NameTaken("subscriptions_rebuilt".into()))
+    );
+    // A check that demands the identifier, or that names the table; a column of the host's own of
+    // this name.
     for text in [
         "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT NOT NULL CHECK (stripe_subscription_id IS NOT NULL))",
         "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT, CHECK (stripe_subscription_id NOTNULL))",
@@ -459,31 +730,65 @@ fn b8_what_cannot_be_rebuilt_safely_is_refused() {
     let own = "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT, payment_method TEXT DEFAULT 'card')";
     for step in [Step::Contract, Step::UndoContract] {
         let mut objects = vec![("subscriptions".to_owned(), own.to_owned())];
-        objects.push(("accounts".into(), "CREATE TABLE accounts (id INTEGER, payment_method TEXT)".into()));
-        let refused = schema.statements(step, &Catalog::Sqlite(objects)).unwrap_err();
-        assert!(matches!(refused, MigrationError::ColumnForeign { .. }), "{step:?}");
+        objects.push((
+            "accounts".into(),
+            "CREATE TABLE accounts (id INTEGER, payment_method TEXT)".into(),
+        ));
+        let refused = schema
+            .statements(step, &Catalog::Sqlite(objects))
+            .unwrap_err();
+        assert!(
+            matches!(refused, MigrationError::ColumnForeign { .. }),
+            "{step:?}"
+        );
     }
     // SQLite would take a key that is not there for a text, and every row for the one.
-    let other = LegacySchema { subscription_key: "sub_id".into(), ..schema.clone() };
-    let refused = other.statements(Step::UndoExpand, &catalog(text)).unwrap_err();
+    let other = LegacySchema {
+        subscription_key: "sub_id".into(),
+        ..schema.clone()
+    };
+    let refused = other
+        .statements(Step::UndoExpand, &catalog(text))
+        .unwrap_err();
     assert!(matches!(refused, MigrationError::ColumnMissing { column, .. } if column == "sub_id"));
     // Nothing is rebuilt, so nothing is asked of the table's text.
-    let done =
-        "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT, twice INT AS (id * 2))";
+    let done = "CREATE TABLE subscriptions (id INTEGER, account_id INT, stripe_subscription_id TEXT, twice INT AS (id * 2))";
     assert!(schema.statements(Step::Expand, &catalog(done)).is_ok());
     // Backfilled before it was expanded.
-    let early = schema.statements(Step::Backfill { batch: batch(1), others: None }, &catalog(text)).unwrap_err();
-    assert!(matches!(early, MigrationError::ColumnMissing { column, .. } if column == "payment_method"));
+    let early = schema
+        .statements(
+            Step::Backfill {
+                batch: batch(1),
+                others: None,
+            },
+            &catalog(text),
+        )
+        .unwrap_err();
+    assert!(
+        matches!(early, MigrationError::ColumnMissing { column, .. } if column == "payment_method")
+    );
 }
 
 /// What is odd and legal in a table's text stays as it is.
 #[test]
 fn b8_odd_texts_are_understood() {
     for (column, rebuilt) in [
-        ("stripe_subscription_id TEXT NOT/**/NULL", "stripe_subscription_id TEXT"),
-        ("stripe_subscription_id TEXT NOT NULL UNIQUE NOT NULL", "stripe_subscription_id TEXT UNIQUE"),
-        ("stripe_subscription_id TEXT NOT NULL DEFAULT x'00'", "stripe_subscription_id TEXT DEFAULT x'00'"),
-        ("\"Stripe_Subscription_Id\" TEXT CONSTRAINT a NOT NULL ON CONFLICT FAIL", "\"Stripe_Subscription_Id\" TEXT"),
+        (
+            "stripe_subscription_id TEXT NOT/**/NULL",
+            "stripe_subscription_id TEXT",
+        ),
+        (
+            "stripe_subscription_id TEXT NOT NULL UNIQUE NOT NULL",
+            "stripe_subscription_id TEXT UNIQUE",
+        ),
+        (
+            "stripe_subscription_id TEXT NOT NULL DEFAULT x'00'",
+            "stripe_subscription_id TEXT DEFAULT x'00'",
+        ),
+        (
+            "\"Stripe_Subscription_Id\" TEXT CONSTRAINT a NOT NULL ON CONFLICT FAIL",
+            "\"Stripe_Subscription_Id\" TEXT",
+        ),
         (
             "stripe_subscription_id TEXT NOT NULL CHECK (stripe_subscription_id <> 'NOT NULL')",
             "stripe_subscription_id TEXT CHECK (stripe_subscription_id <> 'NOT NULL')",
@@ -495,16 +800,30 @@ fn b8_odd_texts_are_understood() {
         let schema = format!("CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT); {text};
             INSERT INTO subscriptions VALUES (1, 1, 1, 'sub_1'), (9, 1, 1, 'sub_9'); DELETE FROM subscriptions WHERE id = 9;");
         let mut database = Database::sqlite(&schema, 0);
-        let statements = LegacySchema::default().statements(Step::Expand, &database.catalog()).unwrap();
+        let statements = LegacySchema::default()
+            .statements(Step::Expand, &database.catalog())
+            .unwrap();
         assert!(
-            statements.iter().any(|statement| statement.ends_with(&format!("a\u{a0}b INT, {rebuilt})"))),
+            statements
+                .iter()
+                .any(|statement| statement.ends_with(&format!("a\u{a0}b INT, {rebuilt})"))),
             "{statements:#?}"
         );
         database.step(Step::Expand).unwrap();
-        database.run("INSERT INTO subscriptions (account_id, stripe_subscription_id) VALUES (1, NULL)").unwrap();
-        assert_eq!(database.query::<(i64,)>("SELECT max(id) FROM subscriptions").unwrap()[0].0, 10, "{column}");
-        let names: Vec<(String,)> =
-            database.query("SELECT name FROM sqlite_schema WHERE name LIKE 'subscriptions'").unwrap();
+        database
+            .run("INSERT INTO subscriptions (account_id, stripe_subscription_id) VALUES (1, NULL)")
+            .unwrap();
+        assert_eq!(
+            database
+                .query::<(i64,)>("SELECT max(id) FROM subscriptions")
+                .unwrap()[0]
+                .0,
+            10,
+            "{column}"
+        );
+        let names: Vec<(String,)> = database
+            .query("SELECT name FROM sqlite_schema WHERE name LIKE 'subscriptions'")
+            .unwrap();
         assert_eq!(names, [("Subscriptions".to_owned(),)]);
     }
 }
@@ -512,17 +831,37 @@ fn b8_odd_texts_are_understood() {
 /// What new code is writing while a batch runs is neither waited for nor overwritten.
 #[test]
 fn b8_a_batch_passes_over_what_is_being_written() {
-    let Some(mut database) = Database::postgres(6) else { return };
+    let Some(mut database) = Database::postgres(6) else {
+        return;
+    };
     database.step(Step::Expand).unwrap();
-    let Connected::Postgres(_, server) = &database.connected else { panic!() };
+    let Connected::Postgres(_, server) = &database.connected else {
+        panic!()
+    };
     let url = server.url();
-    let mut other = database.runtime.block_on(PgConnection::connect(&url)).unwrap();
+    let mut other = database
+        .runtime
+        .block_on(PgConnection::connect(&url))
+        .unwrap();
     let write = "BEGIN; UPDATE accounts SET payment_method = 'paypal' WHERE id = 2";
-    database.runtime.block_on(sqlx::raw_sql(write).execute(&mut other)).unwrap();
-    database.step(Step::Backfill { batch: batch(100), others: OTHERS }).unwrap();
-    database.runtime.block_on(sqlx::raw_sql("COMMIT").execute(&mut other)).unwrap();
+    database
+        .runtime
+        .block_on(sqlx::raw_sql(write).execute(&mut other))
+        .unwrap();
+    database
+        .step(Step::Backfill {
+            batch: batch(100),
+            others: OTHERS,
+        })
+        .unwrap();
+    database
+        .runtime
+        .block_on(sqlx::raw_sql("COMMIT").execute(&mut other))
+        .unwrap();
     database.backfill(OTHERS);
-    let methods: Vec<(String,)> = database.query("SELECT payment_method FROM accounts WHERE id = 2").unwrap();
+    let methods: Vec<(String,)> = database
+        .query("SELECT payment_method FROM accounts WHERE id = 2")
+        .unwrap();
     assert_eq!(methods, [("paypal".to_owned(),)]);
     assert_eq!(database.unfinished(), (0, 0));
 }
@@ -534,9 +873,13 @@ fn b8_names_are_quoted() {
         subscriptions: "s t".into(),
         ..LegacySchema::default()
     };
-    let statements = schema.statements(Step::Contract, &Catalog::Postgres).unwrap().join("\n");
+    let statements = schema
+        .statements(Step::Contract, &Catalog::Postgres)
+        .unwrap()
+        .join("\n");
     assert!(
-        statements.contains("ALTER TABLE \"a\"\"; DROP TABLE x; --\" ALTER COLUMN") && statements.contains("\"s t\"")
+        statements.contains("ALTER TABLE \"a\"\"; DROP TABLE x; --\" ALTER COLUMN")
+            && statements.contains("\"s t\"")
     );
 }
 
@@ -555,7 +898,11 @@ fn b8_a_legacy_row_reads_as_stripe_where_it_has_a_stripe_identifier() {
         (Some("cheque"), Some("sub_1"), None),
         (Some(""), Some("sub_1"), None),
     ] {
-        assert_eq!(PaymentMethod::of_row(method, stripe), expected, "{method:?} {stripe:?}");
+        assert_eq!(
+            PaymentMethod::of_row(method, stripe),
+            expected,
+            "{method:?} {stripe:?}"
+        );
     }
     // The same for a row that is stored as one text.
     let row = |extra: &str| {
@@ -563,13 +910,27 @@ fn b8_a_legacy_row_reads_as_stripe_where_it_has_a_stripe_identifier() {
             r#"{{ "id": 1, "account": 7, "plan": 3, "status": "active", "anchor": "2026-01-31T00:00:00Z", "current_period": null,
                 "trial_end": null, "cancel_at_period_end": false, "past_due_since": null, "version": 4 {extra} }}"#
         );
-        serde_json::from_str::<bailiwick::Subscription>(&text).map(|subscription| subscription.payment_method).ok()
+        serde_json::from_str::<bailiwick::Subscription>(&text)
+            .map(|subscription| subscription.payment_method)
+            .ok()
     };
     assert_eq!(row(r#", "stripe_subscription_id": "sub_1""#), Some(Stripe));
-    assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": null"#), Some(Stripe));
-    assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": "bank_transfer""#), Some(BankTransfer));
-    assert_eq!(row(r#", "stripe_subscription_id": "sub_1", "payment_method": "cheque""#), None);
-    assert_eq!(row(r#", "stripe_subscription_id": "no-stripe-subscription:1""#), None);
+    assert_eq!(
+        row(r#", "stripe_subscription_id": "sub_1", "payment_method": null"#),
+        Some(Stripe)
+    );
+    assert_eq!(
+        row(r#", "stripe_subscription_id": "sub_1", "payment_method": "bank_transfer""#),
+        Some(BankTransfer)
+    );
+    assert_eq!(
+        row(r#", "stripe_subscription_id": "sub_1", "payment_method": "cheque""#),
+        None
+    );
+    assert_eq!(
+        row(r#", "stripe_subscription_id": "no-stripe-subscription:1""#),
+        None
+    );
     assert_eq!(row(r#", "stripe_subscription_id": null"#), None);
     assert_eq!(row(""), None);
 }

@@ -6,9 +6,15 @@ mod service;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use bailiwick::stripe::SigningSecret;
-use bailiwick::{Credits, LedgerEntry, Overpayment, PaymentMethod, Policy, PolicySettings, UserId, Wallet};
+use bailiwick::credit::LedgerEntry;
+use bailiwick::http::Gatekeeper;
+use bailiwick::id::UserId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::{Overpayment, PolicySettings};
+use bailiwick::provider::stripe::SigningSecret;
+use bailiwick::{Credits, Policy, Wallet};
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -21,7 +27,7 @@ const HOUR: TimeDelta = TimeDelta::new(3600, 0).unwrap();
 
 /// The service on a port of its own, with its demo tenants.
 struct Service {
-    app: App,
+    app: Arc<App>,
     address: String,
     runtime: Runtime,
     agent: ureq::Agent,
@@ -44,7 +50,9 @@ impl Answer {
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }
 
@@ -59,37 +67,70 @@ impl Service {
         Self::serve(app, runtime)
     }
 
-    fn serve(app: App, runtime: Runtime) -> Self {
-        let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    fn serve(app: Arc<App>, runtime: Runtime) -> Self {
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let server = app.clone();
         runtime.spawn(async move { server.serve(listener, std::future::pending()).await });
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(0).build().into();
-        Self { app, address, runtime, agent }
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .build()
+            .into();
+        Self {
+            app,
+            address,
+            runtime,
+            agent,
+        }
     }
 
     /// Sends a request as it is, and checks what every answer must keep.
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.address));
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
-        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone(), text };
+        let answer = Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text,
+        };
         if answer.status >= 400 {
             // A1: every refusal is a problem, and says in its body what its status line says.
-            assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
+            assert_eq!(
+                answer.header("content-type"),
+                "application/problem+json",
+                "{answer:?}"
+            );
             let problem = answer.json();
             assert_eq!(problem["status"], answer.status);
             for member in ["type", "title", "detail", "code", "remedy"] {
-                assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+                assert!(
+                    problem[member]
+                        .as_str()
+                        .is_some_and(|text| !text.is_empty()),
+                    "{member}: {problem}"
+                );
             }
         }
         answer
     }
 
-    fn ask(&self, bearer: &str, method: &str, path: &str, key: Option<&str>, body: Option<Value>) -> Answer {
+    fn ask(
+        &self,
+        bearer: &str,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Value>,
+    ) -> Answer {
         let authorization = format!("Bearer {bearer}");
         let mut headers = vec![];
         if !bearer.is_empty() {
@@ -99,11 +140,20 @@ impl Service {
         if body.is_some() {
             headers.push(("content-type", "application/json"));
         }
-        self.send(method, path, &headers, body.map_or(String::new(), |body| body.to_string()).as_bytes())
+        self.send(
+            method,
+            path,
+            &headers,
+            body.map_or(String::new(), |body| body.to_string())
+                .as_bytes(),
+        )
     }
 
     fn session(&self, user: i64) -> String {
-        self.app.auth.issue(&UserId::from(user), self.app.now(), HOUR).unwrap()
+        self.app
+            .auth
+            .issue(&UserId::from(user), self.app.now(), HOUR)
+            .unwrap()
     }
 
     fn articles(&self, account: i64) -> Vec<Value> {
@@ -114,7 +164,13 @@ impl Service {
 
     fn write(&self, account: i64, key: &str, words: u64) -> Answer {
         let draft = json!({ "site": seed::site(account), "title": format!("Of {account}"), "words": words });
-        self.ask(&self.session(account), "POST", "/articles", Some(key), Some(draft))
+        self.ask(
+            &self.session(account),
+            "POST",
+            "/articles",
+            Some(key),
+            Some(draft),
+        )
     }
 
     fn balance(&self, account: i64) -> BTreeMap<String, Credits> {
@@ -122,10 +178,16 @@ impl Service {
         serde_json::from_value(answer.json()["balance"].clone()).unwrap()
     }
 
-    fn sql<T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin>(&self, sql: &'static str) -> Vec<T> {
+    fn sql<T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin>(
+        &self,
+        sql: &'static str,
+    ) -> Vec<T> {
         self.runtime.block_on(async {
             let mut transaction = self.app.store.begin().await.unwrap();
-            let rows = sqlx::query_as(sql).fetch_all(&mut *transaction).await.unwrap();
+            let rows = sqlx::query_as(sql)
+                .fetch_all(&mut *transaction)
+                .await
+                .unwrap();
             transaction.commit().await.unwrap();
             rows
         })
@@ -152,8 +214,15 @@ impl Service {
         for (account, facts) in wallets {
             let wallet: Wallet = serde_json::from_str(&facts).unwrap();
             let ledger = entries.iter().filter(|(owner, _)| *owner == account);
-            let ledger: Vec<LedgerEntry> = ledger.map(|(_, entry)| serde_json::from_str(entry).unwrap()).collect();
-            assert!(ledger.iter().zip(1..).all(|(entry, sequence)| entry.sequence == sequence));
+            let ledger: Vec<LedgerEntry> = ledger
+                .map(|(_, entry)| serde_json::from_str(entry).unwrap())
+                .collect();
+            assert!(
+                ledger
+                    .iter()
+                    .zip(1..)
+                    .all(|(entry, sequence)| entry.sequence == sequence)
+            );
             if let Some(last) = ledger.last() {
                 assert_eq!(last.balance, wallet.balance(), "account {account}");
             }
@@ -171,7 +240,13 @@ fn a_list_holds_the_accounts_own_rows_and_nothing_without_an_account() {
     assert_eq!(service.write(seed::ACME, "a", 60).status, 201);
     assert_eq!(service.write(seed::ACME, "b", 60).status, 201);
     assert_eq!(service.write(seed::GLOBEX, "a", 60).status, 201);
-    let titles = |account| service.articles(account).iter().map(|row| row["title"].clone()).collect::<Vec<_>>();
+    let titles = |account| {
+        service
+            .articles(account)
+            .iter()
+            .map(|row| row["title"].clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(titles(seed::ACME), ["Of 2", "Of 2"]);
     assert_eq!(titles(seed::GLOBEX), ["Of 3"]);
     assert!(service.articles(seed::UMBRELLA).is_empty());
@@ -180,10 +255,16 @@ fn a_list_holds_the_accounts_own_rows_and_nothing_without_an_account() {
     let before = service.contents();
     let homeless = service.session(99);
     let listed = service.ask(&homeless, "GET", "/articles", None, None);
-    assert_eq!((listed.status, listed.code().as_str()), (403, "account_missing"));
+    assert_eq!(
+        (listed.status, listed.code().as_str()),
+        (403, "account_missing")
+    );
     let draft = json!({ "site": seed::site(seed::ACME), "title": "Nobody's", "words": 60 });
     let refused = service.ask(&homeless, "POST", "/articles", Some("x"), Some(draft));
-    assert_eq!((refused.status, refused.code().as_str()), (403, "account_missing"));
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (403, "account_missing")
+    );
     assert_eq!(service.contents(), before);
     service.check_books();
 }
@@ -202,37 +283,75 @@ fn sessions_and_api_keys_get_the_same_answer_for_every_standing() {
         let path = format!("/articles?site={}", seed::site(account));
         let by_session = service.ask(&service.session(account), "GET", &path, None, None);
         let by_key = service.ask(&seed::api_key(account), "GET", &path, None, None);
-        assert_eq!((by_session.status, by_session.code().as_str()), (status, code), "account {account}");
+        assert_eq!(
+            (by_session.status, by_session.code().as_str()),
+            (status, code),
+            "account {account}"
+        );
         assert_eq!(by_session.text, by_key.text, "account {account}");
         // Who owes can still see what; who is suspended for abuse cannot.
         let billing = service.ask(&service.session(account), "GET", "/account", None, None);
-        assert_eq!(billing.status, if account == seed::INITECH { 403 } else { 200 });
+        assert_eq!(
+            billing.status,
+            if account == seed::INITECH { 403 } else { 200 }
+        );
     }
 }
 
 #[test]
 fn an_api_key_reaches_its_own_site_and_no_other() {
     let service = Service::start();
-    service.sql::<(i64,)>("INSERT INTO sites (id, account_id, name) VALUES (22, 2, 'Second site') RETURNING id");
+    service.sql::<(i64,)>(
+        "INSERT INTO sites (id, account_id, name) VALUES (22, 2, 'Second site') RETURNING id",
+    );
     let key = seed::api_key(seed::ACME);
-    assert_eq!(service.ask(&key, "GET", "/account", None, None).code(), "account_wide_forbidden");
-    for (path, status) in
-        [("/articles?site=21", 200), ("/articles?site=22", 403), ("/articles?site=31", 403), ("/articles", 403)]
-    {
-        assert_eq!(service.ask(&key, "GET", path, None, None).status, status, "{path}");
+    assert_eq!(
+        service.ask(&key, "GET", "/account", None, None).code(),
+        "account_wide_forbidden"
+    );
+    for (path, status) in [
+        ("/articles?site=21", 200),
+        ("/articles?site=22", 403),
+        ("/articles?site=31", 403),
+        ("/articles", 403),
+    ] {
+        assert_eq!(
+            service.ask(&key, "GET", path, None, None).status,
+            status,
+            "{path}"
+        );
     }
     let session = service.session(seed::ACME);
-    assert_eq!(service.ask(&session, "GET", "/articles?site=22", None, None).status, 200);
+    assert_eq!(
+        service
+            .ask(&session, "GET", "/articles?site=22", None, None)
+            .status,
+        200
+    );
     let draft = json!({ "site": 22, "title": "Of the second site", "words": 60 });
-    let written = service.ask(&session, "POST", "/articles", Some("x"), Some(draft)).json();
+    let written = service
+        .ask(&session, "POST", "/articles", Some("x"), Some(draft))
+        .json();
     let article = format!("/articles/{}?site=21", written["article"]["id"]);
-    assert_eq!(service.ask(&key, "DELETE", &article, None, None).status, 404, "of another site of the same account");
+    assert_eq!(
+        service.ask(&key, "DELETE", &article, None, None).status,
+        404,
+        "of another site of the same account"
+    );
     // A key whose list of sites is empty reaches nothing.
     service.sql::<(i64,)>("UPDATE api_keys SET sites = '[]' WHERE id = 2 RETURNING id");
     let refused = service.ask(&key, "GET", "/articles?site=21", None, None);
-    assert_eq!((refused.status, refused.code().as_str()), (403, "site_not_in_account"));
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (403, "site_not_in_account")
+    );
     service.sql::<(i64,)>("UPDATE api_keys SET revoked = 1 WHERE id = 2 RETURNING id");
-    assert_eq!(service.ask(&key, "GET", "/articles?site=21", None, None).status, 401);
+    assert_eq!(
+        service
+            .ask(&key, "GET", "/articles?site=21", None, None)
+            .status,
+        401
+    );
 }
 
 #[test]
@@ -243,14 +362,23 @@ fn another_tenants_row_is_as_absent_as_one_that_never_was() {
     let before = service.contents();
     let globex = service.session(seed::GLOBEX);
     let edit = || Some(json!({ "title": "Taken" }));
-    for path in [mine.as_str(), &format!("{mine}?site={}", seed::site(seed::GLOBEX))] {
+    for path in [
+        mine.as_str(),
+        &format!("{mine}?site={}", seed::site(seed::GLOBEX)),
+    ] {
         let foreign = service.ask(&globex, "PATCH", path, None, edit());
         let absent = service.ask(&globex, "PATCH", "/articles/424242", None, edit());
         assert_eq!((foreign.status, &foreign.text), (404, &absent.text));
-        assert_eq!(service.ask(&globex, "DELETE", path, None, None).text, absent.text);
+        assert_eq!(
+            service.ask(&globex, "DELETE", path, None, None).text,
+            absent.text
+        );
     }
     let trespass = format!("{mine}?site={}", seed::site(seed::ACME));
-    assert_eq!(service.ask(&globex, "DELETE", &trespass, None, None).code(), "site_not_in_account");
+    assert_eq!(
+        service.ask(&globex, "DELETE", &trespass, None, None).code(),
+        "site_not_in_account"
+    );
     assert_eq!(service.contents(), before, "nothing was touched");
     let acme = service.session(seed::ACME);
     assert_eq!(service.ask(&acme, "PATCH", &mine, None, edit()).status, 204);
@@ -263,16 +391,34 @@ fn another_tenants_row_is_as_absent_as_one_that_never_was() {
 #[test]
 fn the_throttle_holds_for_whoever_is_logged_in_and_for_nobody_else() {
     let service = Service::start();
-    let answers: Vec<Answer> = (0..8).map(|number| service.write(seed::ACME, &number.to_string(), 20)).collect();
+    let answers: Vec<Answer> = (0..8)
+        .map(|number| service.write(seed::ACME, &number.to_string(), 20))
+        .collect();
     let passed = answers.iter().filter(|answer| answer.status == 201).count();
-    assert!((3..8).contains(&passed), "a burst of three, and what refilled meanwhile: {passed}");
+    assert!(
+        (3..8).contains(&passed),
+        "a burst of three, and what refilled meanwhile: {passed}"
+    );
     let throttled = answers.iter().find(|answer| answer.status == 429).unwrap();
     assert_eq!(throttled.code(), "quota_exceeded");
     assert!((1..=10).contains(&throttled.header("retry-after").parse::<u64>().unwrap()));
-    assert!(throttled.header("ratelimit-policy").starts_with(r#""ai";q="#), "{throttled:?}");
+    assert!(
+        throttled
+            .header("ratelimit-policy")
+            .starts_with(r#""ai";q="#),
+        "{throttled:?}"
+    );
     assert_eq!(throttled.json()["violated-policies"], json!(["ai"]));
-    assert_eq!(service.write(seed::GLOBEX, "calm", 20).status, 201, "the neighbour goes on");
-    assert_eq!(service.articles(seed::ACME).len(), passed, "what was throttled was neither written nor charged");
+    assert_eq!(
+        service.write(seed::GLOBEX, "calm", 20).status,
+        201,
+        "the neighbour goes on"
+    );
+    assert_eq!(
+        service.articles(seed::ACME).len(),
+        passed,
+        "what was throttled was neither written nor charged"
+    );
     service.check_books();
 }
 
@@ -280,7 +426,10 @@ fn the_throttle_holds_for_whoever_is_logged_in_and_for_nobody_else() {
 fn a_call_without_credits_is_refused_before_the_writer_is_called() {
     let service = Service::start();
     let refused = service.write(seed::UMBRELLA, "a", 60);
-    assert_eq!((refused.status, refused.code().as_str()), (402, "credits_insufficient"));
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (402, "credits_insufficient")
+    );
     assert_eq!(service.app.writer.calls(), 0);
     // A denial does not burn the key: with less to pay, the same key works once there is enough.
     assert_eq!(service.balance(seed::UMBRELLA)["free"], whole(1));
@@ -292,12 +441,27 @@ fn a_failed_call_gives_the_credits_back() {
     let service = Service::start();
     let draft = json!({ "site": seed::site(seed::ACME), "title": "outage", "words": 60 });
     let session = service.session(seed::ACME);
-    let failed = service.ask(&session, "POST", "/articles", Some("a"), Some(draft.clone()));
-    assert_eq!((failed.status, failed.code().as_str()), (503, "upstream_unavailable"));
+    let failed = service.ask(
+        &session,
+        "POST",
+        "/articles",
+        Some("a"),
+        Some(draft.clone()),
+    );
+    assert_eq!(
+        (failed.status, failed.code().as_str()),
+        (503, "upstream_unavailable")
+    );
     let balance = service.balance(seed::ACME);
-    assert_eq!((balance["free"], balance["held"], balance["spent"]), (whole(1000), whole(0), whole(0)));
+    assert_eq!(
+        (balance["free"], balance["held"], balance["spent"]),
+        (whole(1000), whole(0), whole(0))
+    );
     let again = service.ask(&session, "POST", "/articles", Some("a"), Some(draft));
-    assert_eq!((again.status, again.code().as_str()), (409, "hold_released"));
+    assert_eq!(
+        (again.status, again.code().as_str()),
+        (409, "hold_released")
+    );
     service.check_books();
 }
 
@@ -305,24 +469,38 @@ fn a_failed_call_gives_the_credits_back() {
 fn one_request_sent_many_times_at_once_is_one_article_and_one_charge() {
     let service = Service::start();
     let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let sent: Vec<_> = (0..3).map(|_| scope.spawn(|| service.write(seed::ACME, "same", 60))).collect();
-        sent.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let sent: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| service.write(seed::ACME, "same", 60)))
+            .collect();
+        sent.into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     for answer in &answers {
-        assert!(answer.status == 201 || answer.code() == "request_in_progress", "{answer:?}");
+        assert!(
+            answer.status == 201 || answer.code() == "request_in_progress",
+            "{answer:?}"
+        );
     }
     assert!(answers.iter().any(|answer| answer.status == 201));
     let other = json!({ "site": seed::site(seed::GLOBEX), "title": "Of another", "words": 60 });
     let globex = service.session(seed::GLOBEX);
     assert_eq!(
-        service.ask(&globex, "POST", "/articles", Some("same"), Some(other)).status,
+        service
+            .ask(&globex, "POST", "/articles", Some("same"), Some(other))
+            .status,
         201,
         "a key is an account's"
     );
     assert_eq!(service.articles(seed::ACME).len(), 1);
     assert_eq!(service.app.writer.calls(), 2);
     let charged: Credits = serde_json::from_value(
-        answers.iter().find(|answer| answer.status == 201).unwrap().json()["receipt"]["charged"].clone(),
+        answers
+            .iter()
+            .find(|answer| answer.status == 201)
+            .unwrap()
+            .json()["receipt"]["charged"]
+            .clone(),
     )
     .unwrap();
     assert_eq!(service.balance(seed::ACME)["spent"], charged);
@@ -333,10 +511,19 @@ fn one_request_sent_many_times_at_once_is_one_article_and_one_charge() {
 fn the_same_key_with_another_draft_is_another_request() {
     let service = Service::start();
     let session = service.session(seed::ACME);
-    let draft = |title: &str| Some(json!({ "site": seed::site(seed::ACME), "title": title, "words": 60 }));
-    assert_eq!(service.ask(&session, "POST", "/articles", Some("a"), draft("On bread")).status, 201);
+    let draft =
+        |title: &str| Some(json!({ "site": seed::site(seed::ACME), "title": title, "words": 60 }));
+    assert_eq!(
+        service
+            .ask(&session, "POST", "/articles", Some("a"), draft("On bread"))
+            .status,
+        201
+    );
     let refused = service.ask(&session, "POST", "/articles", Some("a"), draft("On wine"));
-    assert_eq!((refused.status, refused.code().as_str()), (422, "idempotency_key_reused"));
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (422, "idempotency_key_reused")
+    );
 }
 
 #[test]
@@ -346,13 +533,22 @@ fn clients_that_hang_up_cost_the_others_nothing() {
     let host = service.address.trim_start_matches("http://").to_owned();
     let session = service.session(seed::GLOBEX);
     for number in 0..400 {
-        let bearer = if number % 2 == 0 { "bw_2_wrong" } else { session.as_str() };
+        let bearer = if number % 2 == 0 {
+            "bw_2_wrong"
+        } else {
+            session.as_str()
+        };
         let mut socket = std::net::TcpStream::connect(&host).unwrap();
-        write!(socket, "GET /account HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bearer}\r\n\r\n").unwrap();
+        write!(
+            socket,
+            "GET /account HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bearer}\r\n\r\n"
+        )
+        .unwrap();
         drop(socket);
     }
     // Nor do they get a call for nothing: what has begun is finished, and charged.
-    let body = json!({ "site": seed::site(seed::GLOBEX), "title": "Gone", "words": 60 }).to_string();
+    let body =
+        json!({ "site": seed::site(seed::GLOBEX), "title": "Gone", "words": 60 }).to_string();
     let mut socket = std::net::TcpStream::connect(&host).unwrap();
     write!(
         socket,
@@ -372,44 +568,111 @@ fn clients_that_hang_up_cost_the_others_nothing() {
     // The same request waits for the first one's end, and gets its answer.
     let draft: Value = serde_json::from_str(&body).unwrap();
     let answer = loop {
-        let answer = service.ask(&session, "POST", "/articles", Some("gone"), Some(draft.clone()));
+        let answer = service.ask(
+            &session,
+            "POST",
+            "/articles",
+            Some("gone"),
+            Some(draft.clone()),
+        );
         match answer.code().as_str() {
-            "request_in_progress" | "quota_exceeded" => std::thread::sleep(std::time::Duration::from_millis(200)),
+            "request_in_progress" | "quota_exceeded" => {
+                std::thread::sleep(std::time::Duration::from_millis(200))
+            }
             _ => break answer,
         }
     };
     assert_eq!(answer.status, 201, "{answer:?}");
     assert_eq!(service.app.writer.calls(), 1);
     assert_eq!(service.articles(seed::GLOBEX).len(), 1);
-    assert!(service.balance(seed::GLOBEX)["held"].is_zero() && !service.balance(seed::GLOBEX)["spent"].is_zero());
+    assert!(
+        service.balance(seed::GLOBEX)["held"].is_zero()
+            && !service.balance(seed::GLOBEX)["spent"].is_zero()
+    );
     service.check_books();
 }
 
 #[test]
 fn registration_seeds_credits_once_and_half_happens_never() {
     let service = Service::start();
-    let newcomer =
-        |email: &str, plan: i64, method: &str| Some(json!({ "email": email, "plan": plan, "payment_method": method }));
+    let newcomer = |email: &str, plan: i64, method: &str| {
+        Some(json!({ "email": email, "plan": plan, "payment_method": method }))
+    };
     let register = |key: &str, body| service.ask("", "POST", "/register", Some(key), body);
-    let first = register("one", newcomer("a@example.com", seed::FREE, "bank_transfer"));
+    let first = register(
+        "one",
+        newcomer("a@example.com", seed::FREE, "bank_transfer"),
+    );
     assert_eq!(first.status, 201, "{first:?}");
     let account = first.json()["account"].as_i64().unwrap();
     let owner = first.json()["owner"].as_i64().unwrap();
-    let view = service.ask(&service.session(owner), "GET", "/account", None, None).json();
-    assert_eq!((view["id"].as_i64(), view["status"].as_str()), (Some(account), Some("active")));
+    let view = service
+        .ask(&service.session(owner), "GET", "/account", None, None)
+        .json();
+    assert_eq!(
+        (view["id"].as_i64(), view["status"].as_str()),
+        (Some(account), Some("active"))
+    );
     assert_eq!(view["balance"]["free"], "50");
 
     let stored = service.contents();
-    assert_eq!(register("one", newcomer("a@example.com", seed::FREE, "bank_transfer")).text, first.text);
+    assert_eq!(
+        register(
+            "one",
+            newcomer("a@example.com", seed::FREE, "bank_transfer")
+        )
+        .text,
+        first.text
+    );
     for (key, body, status, code) in [
-        ("one", newcomer("a@example.com", seed::PRO, "bank_transfer"), 422, "idempotency_key_reused"),
-        ("two", newcomer(" A@Example.com ", seed::FREE, "bank_transfer"), 409, "already_registered"),
-        ("two", newcomer("b@example.com", seed::FREE, "stripe"), 422, "payment_method_coming_soon"),
-        ("two", newcomer("b@example.com", seed::FREE, "paypal"), 422, "payment_method_coming_soon"),
-        ("two", newcomer("b@example.com", 3, "bank_transfer"), 422, "registration_invalid"),
-        ("two", newcomer("b@example.com", 404, "bank_transfer"), 404, "not_found"),
-        ("two", newcomer("nonsense", seed::FREE, "bank_transfer"), 422, "registration_invalid"),
-        ("two", Some(json!({ "email": "b@example.com", "plan": seed::FREE })), 400, "input_invalid"),
+        (
+            "one",
+            newcomer("a@example.com", seed::PRO, "bank_transfer"),
+            422,
+            "idempotency_key_reused",
+        ),
+        (
+            "two",
+            newcomer(" A@Example.com ", seed::FREE, "bank_transfer"),
+            409,
+            "already_registered",
+        ),
+        (
+            "two",
+            newcomer("b@example.com", seed::FREE, "stripe"),
+            422,
+            "payment_method_coming_soon",
+        ),
+        (
+            "two",
+            newcomer("b@example.com", seed::FREE, "paypal"),
+            422,
+            "payment_method_coming_soon",
+        ),
+        (
+            "two",
+            newcomer("b@example.com", 3, "bank_transfer"),
+            422,
+            "registration_invalid",
+        ),
+        (
+            "two",
+            newcomer("b@example.com", 404, "bank_transfer"),
+            404,
+            "not_found",
+        ),
+        (
+            "two",
+            newcomer("nonsense", seed::FREE, "bank_transfer"),
+            422,
+            "registration_invalid",
+        ),
+        (
+            "two",
+            Some(json!({ "email": "b@example.com", "plan": seed::FREE })),
+            400,
+            "input_invalid",
+        ),
     ] {
         let refused = register(key, body);
         assert_eq!((refused.status, refused.code().as_str()), (status, code));
@@ -417,12 +680,34 @@ fn registration_seeds_credits_once_and_half_happens_never() {
     assert_eq!(service.contents(), stored, "nothing half-happened");
 
     // Another person's key does not meet this one.
-    assert_eq!(register("one", newcomer("z@example.com", seed::FREE, "bank_transfer")).status, 201);
+    assert_eq!(
+        register(
+            "one",
+            newcomer("z@example.com", seed::FREE, "bank_transfer")
+        )
+        .status,
+        201
+    );
 
     // A plan with a price: registered, and awaiting the payment.
-    let paying = register("three", newcomer("c@example.com", seed::PRO, "bank_transfer")).json();
-    let view = service.ask(&service.session(paying["owner"].as_i64().unwrap()), "GET", "/account", None, None).json();
-    assert_eq!((view["status"].as_str(), view["subscription"].as_str()), (Some("pending_payment"), Some("incomplete")));
+    let paying = register(
+        "three",
+        newcomer("c@example.com", seed::PRO, "bank_transfer"),
+    )
+    .json();
+    let view = service
+        .ask(
+            &service.session(paying["owner"].as_i64().unwrap()),
+            "GET",
+            "/account",
+            None,
+            None,
+        )
+        .json();
+    assert_eq!(
+        (view["status"].as_str(), view["subscription"].as_str()),
+        (Some("pending_payment"), Some("incomplete"))
+    );
     service.check_books();
 }
 
@@ -436,23 +721,83 @@ fn transfer(account: i64, transaction: &str, amount: &str, currency: &str) -> Va
 fn a_transfer_is_confirmed_by_an_operator_and_credited_once() {
     let service = Service::start();
     let confirm = |user: i64, body: Value| {
-        service.ask(&service.session(user), "POST", "/billing/confirm-bank-transfer", None, Some(body))
+        service.ask(
+            &service.session(user),
+            "POST",
+            "/billing/confirm-bank-transfer",
+            None,
+            Some(body),
+        )
     };
     let before = service.contents();
     for (user, body, status, code) in [
-        (seed::WAYNE, transfer(seed::WAYNE, "tx-1", "49", "EUR"), 403, "privilege_missing"),
-        (seed::ACME, transfer(seed::WAYNE, "tx-1", "49", "EUR"), 403, "privilege_missing"),
-        (seed::STAFF, transfer(seed::STAFF, "tx-1", "49", "EUR"), 403, "own_account"),
-        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "0", "EUR"), 422, "transfer_invalid"),
-        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "49", "USD"), 422, "currency_mismatch"),
-        (seed::STAFF, transfer(seed::CYBERDYNE, "tx-1", "49", "EUR"), 409, "transition_refused"),
-        (seed::STAFF, transfer(4242, "tx-1", "49", "EUR"), 404, "not_found"),
-        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "-49", "EUR"), 400, "input_invalid"),
-        (seed::STAFF, transfer(seed::WAYNE, "tx-1", "1e30", "EUR"), 400, "input_invalid"),
-        (seed::STAFF, transfer(seed::WAYNE, "", "49", "EUR"), 400, "input_invalid"),
+        (
+            seed::WAYNE,
+            transfer(seed::WAYNE, "tx-1", "49", "EUR"),
+            403,
+            "privilege_missing",
+        ),
+        (
+            seed::ACME,
+            transfer(seed::WAYNE, "tx-1", "49", "EUR"),
+            403,
+            "privilege_missing",
+        ),
+        (
+            seed::STAFF,
+            transfer(seed::STAFF, "tx-1", "49", "EUR"),
+            403,
+            "own_account",
+        ),
+        (
+            seed::STAFF,
+            transfer(seed::WAYNE, "tx-1", "0", "EUR"),
+            422,
+            "transfer_invalid",
+        ),
+        (
+            seed::STAFF,
+            transfer(seed::WAYNE, "tx-1", "49", "USD"),
+            422,
+            "currency_mismatch",
+        ),
+        (
+            seed::STAFF,
+            transfer(seed::CYBERDYNE, "tx-1", "49", "EUR"),
+            409,
+            "transition_refused",
+        ),
+        (
+            seed::STAFF,
+            transfer(4242, "tx-1", "49", "EUR"),
+            404,
+            "not_found",
+        ),
+        (
+            seed::STAFF,
+            transfer(seed::WAYNE, "tx-1", "-49", "EUR"),
+            400,
+            "input_invalid",
+        ),
+        (
+            seed::STAFF,
+            transfer(seed::WAYNE, "tx-1", "1e30", "EUR"),
+            400,
+            "input_invalid",
+        ),
+        (
+            seed::STAFF,
+            transfer(seed::WAYNE, "", "49", "EUR"),
+            400,
+            "input_invalid",
+        ),
     ] {
         let refused = confirm(user, body);
-        assert_eq!((refused.status, refused.code().as_str()), (status, code), "{refused:?}");
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (status, code),
+            "{refused:?}"
+        );
     }
     assert_eq!(service.contents(), before);
 
@@ -461,7 +806,10 @@ fn a_transfer_is_confirmed_by_an_operator_and_credited_once() {
     let stored = service.contents();
     let again = confirm(seed::STAFF, transfer(seed::WAYNE, " TX-1 ", "49", "EUR"));
     assert_eq!((again.status, &again.text), (200, &first.text));
-    for other in [transfer(seed::ACME, "tx-1", "49", "EUR"), transfer(seed::WAYNE, "tx-1", "50", "EUR")] {
+    for other in [
+        transfer(seed::ACME, "tx-1", "49", "EUR"),
+        transfer(seed::WAYNE, "tx-1", "50", "EUR"),
+    ] {
         assert_eq!(confirm(seed::STAFF, other).code(), "transfer_conflict");
     }
     assert_eq!(service.contents(), stored);
@@ -481,19 +829,48 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     };
     let made = ask(&wayne, "/billing/claims", claim("inv-1", "49"));
     assert_eq!(made.status, 201, "{made:?}");
-    assert_eq!(ask(&wayne, "/billing/claims", claim("INV-1", "49.00")).text, made.text);
-    assert_eq!(ask(&wayne, "/billing/claims", claim("inv-1", "50")).code(), "claim_conflict");
-    // A reference is unique within its account: nobody can take another's.
-    assert_eq!(ask(&service.session(seed::HOOLI), "/billing/claims", claim("inv-1", "49")).status, 201);
     assert_eq!(
-        ask(&seed::api_key(seed::WAYNE), "/billing/claims", claim("inv-2", "49")).code(),
+        ask(&wayne, "/billing/claims", claim("INV-1", "49.00")).text,
+        made.text
+    );
+    assert_eq!(
+        ask(&wayne, "/billing/claims", claim("inv-1", "50")).code(),
+        "claim_conflict"
+    );
+    // A reference is unique within its account: nobody can take another's.
+    assert_eq!(
+        ask(
+            &service.session(seed::HOOLI),
+            "/billing/claims",
+            claim("inv-1", "49")
+        )
+        .status,
+        201
+    );
+    assert_eq!(
+        ask(
+            &seed::api_key(seed::WAYNE),
+            "/billing/claims",
+            claim("inv-2", "49")
+        )
+        .code(),
         "account_wide_forbidden"
     );
 
-    let reject = json!({ "account": seed::WAYNE, "reference": "inv-1", "reason": "nothing arrived" });
-    assert_eq!(ask(&wayne, "/billing/reject-claim", reject.clone()).code(), "privilege_missing");
-    assert_eq!(ask(&staff, "/billing/reject-claim", reject).json()["state"]["state"], "rejected");
-    assert_eq!(ask(&wayne, "/billing/claims", claim("inv-1", "49")).json()["state"]["state"], "submitted");
+    let reject =
+        json!({ "account": seed::WAYNE, "reference": "inv-1", "reason": "nothing arrived" });
+    assert_eq!(
+        ask(&wayne, "/billing/reject-claim", reject.clone()).code(),
+        "privilege_missing"
+    );
+    assert_eq!(
+        ask(&staff, "/billing/reject-claim", reject).json()["state"]["state"],
+        "rejected"
+    );
+    assert_eq!(
+        ask(&wayne, "/billing/claims", claim("inv-1", "49")).json()["state"]["state"],
+        "submitted"
+    );
 
     // In two parts: the first is kept, the second completes the price and answers the claim.
     let part = |transaction: &str, amount: &str| {
@@ -509,7 +886,10 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     assert_eq!(billing(&wayne)["subscription"], "incomplete");
     assert_eq!(part("part-2", "29").json()["periods"], 1);
     let paid = billing(&wayne);
-    assert_eq!((&paid["subscription"], &paid["deposit"]["amount"]), (&json!("active"), &json!("0")));
+    assert_eq!(
+        (&paid["subscription"], &paid["deposit"]["amount"]),
+        (&json!("active"), &json!("0"))
+    );
     assert_eq!(paid["claims"][0]["state"]["state"], "confirmed");
     assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
 
@@ -522,7 +902,11 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     assert_eq!(refund(&wayne, "29").code(), "privilege_missing");
     assert_eq!(refund(&staff, "30").code(), "refund_invalid");
     let sent_back = refund(&staff, "29");
-    assert_eq!(sent_back.json()["refunded"]["amount"], "29", "{sent_back:?}");
+    assert_eq!(
+        sent_back.json()["refunded"]["amount"],
+        "29",
+        "{sent_back:?}"
+    );
     assert_eq!(refund(&staff, "29").text, sent_back.text);
     assert_eq!(billing(&wayne)["subscription"], "canceled");
     assert_eq!(service.balance(seed::WAYNE)["free"], whole(0));
@@ -530,11 +914,22 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     // A new subscription, and its own credits.
     let choice = |method: &str| json!({ "plan": seed::PRO, "payment_method": method });
     assert_eq!(
-        ask(&service.session(seed::ACME), "/billing/subscribe", choice("bank_transfer")).code(),
+        ask(
+            &service.session(seed::ACME),
+            "/billing/subscribe",
+            choice("bank_transfer")
+        )
+        .code(),
         "transition_refused"
     );
-    assert_eq!(ask(&wayne, "/billing/subscribe", choice("paypal")).code(), "payment_method_coming_soon");
-    assert_eq!(ask(&wayne, "/billing/subscribe", choice("bank_transfer")).status, 201);
+    assert_eq!(
+        ask(&wayne, "/billing/subscribe", choice("paypal")).code(),
+        "payment_method_coming_soon"
+    );
+    assert_eq!(
+        ask(&wayne, "/billing/subscribe", choice("bank_transfer")).status,
+        201
+    );
     assert_eq!(billing(&wayne)["subscription"], "incomplete");
     assert_eq!(part("again", "49").json()["periods"], 1);
     assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
@@ -544,31 +939,58 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
 #[test]
 fn what_time_has_made_due_is_carried_out_once_and_a_deposit_first() {
     let runtime = Runtime::new().unwrap();
-    let settings = PolicySettings { overpayment: Overpayment::Deposit, ..PolicySettings::default() };
+    let settings = PolicySettings {
+        overpayment: Overpayment::Deposit,
+        ..PolicySettings::default()
+    };
     let policy = Policy::load(settings).unwrap();
     let app = runtime.block_on(async {
-        let settings = PolicySettings { overpayment: Overpayment::Deposit, ..PolicySettings::default() };
-        let app = App::under(Store::open(None).await.unwrap(), settings, Webhooks::default()).unwrap();
+        let settings = PolicySettings {
+            overpayment: Overpayment::Deposit,
+            ..PolicySettings::default()
+        };
+        let app = App::under(
+            Store::open(None).await.unwrap(),
+            settings,
+            Webhooks::default(),
+        )
+        .unwrap();
         seed::plant(&app).await.unwrap();
         app
     });
     let service = Service::serve(app, runtime);
     let (wayne, staff) = (service.session(seed::WAYNE), service.session(seed::STAFF));
     let paid = transfer(seed::WAYNE, "tx-1", "98", "EUR");
-    let confirmed = service.ask(&staff, "POST", "/billing/confirm-bank-transfer", None, Some(paid));
+    let confirmed = service.ask(
+        &staff,
+        "POST",
+        "/billing/confirm-bank-transfer",
+        None,
+        Some(paid),
+    );
     assert_eq!(confirmed.json()["periods"], 1, "{confirmed:?}");
     let billing = || service.ask(&wayne, "GET", "/billing", None, None).json();
     let carry_out = |days: i64| {
         let now = service.app.now() + TimeDelta::try_days(days).unwrap();
-        service.runtime.block_on(service.app.store.carry_out_due(&policy, now)).unwrap();
+        service
+            .runtime
+            .block_on(service.app.store.carry_out_due(&policy, now))
+            .unwrap();
     };
     assert_eq!(billing()["deposit"]["amount"], "49");
     let first = billing()["paid_until"].clone();
     carry_out(1);
-    assert_eq!((&billing()["paid_until"], &billing()["deposit"]["amount"]), (&first, &json!("49")), "nothing is due");
+    assert_eq!(
+        (&billing()["paid_until"], &billing()["deposit"]["amount"]),
+        (&first, &json!("49")),
+        "nothing is due"
+    );
     carry_out(32);
     let renewed = billing();
-    assert_eq!((&renewed["subscription"], &renewed["deposit"]["amount"]), (&json!("active"), &json!("0")));
+    assert_eq!(
+        (&renewed["subscription"], &renewed["deposit"]["amount"]),
+        (&json!("active"), &json!("0"))
+    );
     assert_ne!(renewed["paid_until"], first);
     let stored = service.contents();
     carry_out(32);
@@ -584,10 +1006,21 @@ fn a_provider_is_coming_soon_and_its_events_change_nothing() {
     let before = service.contents();
     for path in ["/webhooks/stripe", "/webhooks/paypal"] {
         let refused = service.ask("", "POST", path, None, Some(json!({ "id": "evt_1" })));
-        assert_eq!((refused.status, refused.code().as_str()), (422, "payment_method_coming_soon"));
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (422, "payment_method_coming_soon")
+        );
     }
-    let methods = service.ask(&service.session(seed::HOOLI), "GET", "/billing", None, None).json()["methods"].clone();
-    let state = |which: usize| (methods[which]["method"].clone(), methods[which]["state"].clone());
+    let methods = service
+        .ask(&service.session(seed::HOOLI), "GET", "/billing", None, None)
+        .json()["methods"]
+        .clone();
+    let state = |which: usize| {
+        (
+            methods[which]["method"].clone(),
+            methods[which]["state"].clone(),
+        )
+    };
     assert_eq!(state(0), (json!("stripe"), json!("coming_soon")));
     assert_eq!(state(2), (json!("bank_transfer"), json!("enabled")));
     assert_eq!(service.contents(), before);
@@ -601,18 +1034,25 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
             payment_methods: [PaymentMethod::Stripe, PaymentMethod::BankTransfer].into(),
             ..PolicySettings::default()
         };
-        let webhooks = Webhooks { stripe: vec![SigningSecret::new("whsec_test")], paypal: None };
+        let webhooks = Webhooks {
+            stripe: vec![SigningSecret::new("whsec_test")],
+            paypal: None,
+        };
         let app = App::under(Store::open(None).await.unwrap(), settings, webhooks).unwrap();
         seed::plant(&app).await.unwrap();
         app
     });
     let service = Service::serve(app, runtime);
-    let application = json!({ "email": "card@example.com", "plan": seed::PRO, "payment_method": "stripe" });
+    let application =
+        json!({ "email": "card@example.com", "plan": seed::PRO, "payment_method": "stripe" });
     let registered = service.ask("", "POST", "/register", Some("card"), Some(application));
     assert_eq!(registered.status, 201, "{registered:?}");
     let account = registered.json()["account"].as_i64().unwrap();
     let session = service.session(account);
-    assert_eq!(service.ask(&session, "GET", "/articles", None, None).code(), "payment_pending");
+    assert_eq!(
+        service.ask(&session, "GET", "/articles", None, None).code(),
+        "payment_pending"
+    );
 
     let now = service.app.now().timestamp();
     let month = 30 * 86_400;
@@ -630,12 +1070,30 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
         let body = event.to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(format!("{now}.{body}").as_bytes());
-        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        service.send("POST", "/webhooks/stripe", &[("stripe-signature", &format!("t={now},v1={hex}"))], body.as_bytes())
+        let hex: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        service.send(
+            "POST",
+            "/webhooks/stripe",
+            &[("stripe-signature", &format!("t={now},v1={hex}"))],
+            body.as_bytes(),
+        )
     };
     let before = service.contents();
-    assert_eq!(send(&subscription(now, "active"), "whsec_guess").code(), "signature_invalid");
-    assert_eq!(service.ask("", "POST", "/webhooks/paypal", None, Some(json!({}))).code(), "payment_method_coming_soon");
+    assert_eq!(
+        send(&subscription(now, "active"), "whsec_guess").code(),
+        "signature_invalid"
+    );
+    assert_eq!(
+        service
+            .ask("", "POST", "/webhooks/paypal", None, Some(json!({})))
+            .code(),
+        "payment_method_coming_soon"
+    );
     assert_eq!(service.contents(), before);
 
     // The payment comes first, then what is newer, then what is older, each twice.
@@ -645,17 +1103,33 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
         (subscription(now + 1, "active"), 200),
         (subscription(now + 1, "active"), 204),
         (subscription(now, "incomplete"), 204),
-        (json!({ "id": "evt_x", "type": "charge.refunded", "created": now, "data": { "object": {} } }), 204),
+        (
+            json!({ "id": "evt_x", "type": "charge.refunded", "created": now, "data": { "object": {} } }),
+            204,
+        ),
     ] {
         let answer = send(&event, "whsec_test");
         assert_eq!(answer.status, status, "{answer:?} {event}");
     }
-    assert_eq!(service.ask(&session, "GET", "/articles", None, None).status, 200);
+    assert_eq!(
+        service.ask(&session, "GET", "/articles", None, None).status,
+        200
+    );
     assert_eq!(service.balance(account)["free"], whole(500));
-    assert_eq!(send(&subscription(now + 2, "canceled"), "whsec_test").status, 200);
-    assert_eq!(service.ask(&session, "GET", "/articles", None, None).code(), "subscription_canceled");
-    let strange = json!({ "id": "evt_y", "type": "invoice.paid", "created": now, "data": { "object": {} } });
-    assert_eq!(send(&strange, "whsec_test").code(), "provider_event_invalid");
+    assert_eq!(
+        send(&subscription(now + 2, "canceled"), "whsec_test").status,
+        200
+    );
+    assert_eq!(
+        service.ask(&session, "GET", "/articles", None, None).code(),
+        "subscription_canceled"
+    );
+    let strange =
+        json!({ "id": "evt_y", "type": "invoice.paid", "created": now, "data": { "object": {} } });
+    assert_eq!(
+        send(&strange, "whsec_test").code(),
+        "provider_event_invalid"
+    );
     service.check_books();
 }
 
@@ -663,7 +1137,11 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
 fn a_credential_that_fails_is_never_nobody() {
     let service = Service::start();
     let acme = service.session(seed::ACME);
-    let expired = service.app.auth.issue(&seed::user(seed::ACME), service.app.now(), -HOUR).unwrap();
+    let expired = service
+        .app
+        .auth
+        .issue(&seed::user(seed::ACME), service.app.now(), -HOUR)
+        .unwrap();
     let (head, _) = acme.rsplit_once('.').unwrap();
     let forged = format!("{head}.{}", "A".repeat(43));
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", acme.split('.').nth(1).unwrap());
@@ -684,10 +1162,21 @@ fn a_credential_that_fails_is_never_nobody() {
         "bw_x y_z",
         &long,
     ] {
-        for (method, path) in [("GET", "/articles"), ("GET", "/account"), ("DELETE", "/articles/1")] {
+        for (method, path) in [
+            ("GET", "/articles"),
+            ("GET", "/account"),
+            ("DELETE", "/articles/1"),
+        ] {
             let refused = service.ask(bearer, method, path, None, None);
-            assert_eq!((refused.status, refused.code().as_str()), (401, "credential_rejected"), "{bearer}");
-            assert_eq!(refused.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+            assert_eq!(
+                (refused.status, refused.code().as_str()),
+                (401, "credential_rejected"),
+                "{bearer}"
+            );
+            assert_eq!(
+                refused.header("www-authenticate"),
+                r#"Bearer error="invalid_token""#
+            );
         }
     }
     for headers in [
@@ -696,10 +1185,17 @@ fn a_credential_that_fails_is_never_nobody() {
         vec![("authorization", "")],
         vec![("authorization", "Bearer a"), ("authorization", "Bearer b")],
     ] {
-        assert_eq!(service.send("GET", "/articles", &headers, b"").code(), "credential_rejected", "{headers:?}");
+        assert_eq!(
+            service.send("GET", "/articles", &headers, b"").code(),
+            "credential_rejected",
+            "{headers:?}"
+        );
     }
     let nothing = service.send("GET", "/articles", &[], b"");
-    assert_eq!((nothing.status, nothing.code().as_str()), (401, "credential_missing"));
+    assert_eq!(
+        (nothing.status, nothing.code().as_str()),
+        (401, "credential_missing")
+    );
     assert_eq!(nothing.header("www-authenticate"), "Bearer");
 }
 
@@ -708,7 +1204,10 @@ fn whatever_is_sent_the_answer_is_a_problem_and_nothing_is_written() {
     let service = Service::start();
     let session = format!("Bearer {}", service.session(seed::ACME));
     let before = service.contents();
-    let huge = format!(r#"{{"site":21,"title":"{}","words":10}}"#, "x".repeat(100_000));
+    let huge = format!(
+        r#"{{"site":21,"title":"{}","words":10}}"#,
+        "x".repeat(100_000)
+    );
     let long_title = format!(r#"{{"site":21,"title":"{}","words":10}}"#, "x".repeat(201));
     let json = "application/json";
     for (method, path, kind, body, status, code) in [
@@ -716,51 +1215,222 @@ fn whatever_is_sent_the_answer_is_a_problem_and_nothing_is_written() {
         ("POST", "/articles", json, "{", 400, "input_invalid"),
         ("POST", "/articles", json, "[]", 400, "input_invalid"),
         ("POST", "/articles", json, "null", 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":10,"role":"admin"}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":21,"title":"x"}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":-1}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":1e99}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":0}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":21,"title":"x","words":18446744073709551615}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":21,"title":"","words":10}"#, 400, "input_invalid"),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":21,"title":"x","words":10,"role":"admin"}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":21,"title":"x"}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":21,"title":"x","words":-1}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":21,"title":"x","words":1e99}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":21,"title":"x","words":0}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":21,"title":"x","words":18446744073709551615}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":21,"title":"","words":10}"#,
+            400,
+            "input_invalid",
+        ),
         ("POST", "/articles", json, &long_title, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":{},"title":"x","words":10}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":2.5,"title":"x","words":10}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":"a b","title":"x","words":10}"#, 400, "input_invalid"),
-        ("POST", "/articles", json, r#"{"site":"twenty-one","title":"x","words":10}"#, 403, "site_not_in_account"),
-        ("POST", "/articles", json, r#"{"site":"021","title":"x","words":10}"#, 403, "site_not_in_account"),
-        ("POST", "/articles", json, r#"{"site":31,"title":"x","words":10}"#, 403, "site_not_in_account"),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":{},"title":"x","words":10}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":2.5,"title":"x","words":10}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":"a b","title":"x","words":10}"#,
+            400,
+            "input_invalid",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":"twenty-one","title":"x","words":10}"#,
+            403,
+            "site_not_in_account",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":"021","title":"x","words":10}"#,
+            403,
+            "site_not_in_account",
+        ),
+        (
+            "POST",
+            "/articles",
+            json,
+            r#"{"site":31,"title":"x","words":10}"#,
+            403,
+            "site_not_in_account",
+        ),
         ("POST", "/articles", json, &huge, 413, "payload_too_large"),
-        ("POST", "/articles", "text/plain", r#"{"site":21,"title":"x","words":10}"#, 415, "media_type_unsupported"),
-        ("POST", "/articles", "", r#"{"site":21,"title":"x","words":10}"#, 415, "media_type_unsupported"),
+        (
+            "POST",
+            "/articles",
+            "text/plain",
+            r#"{"site":21,"title":"x","words":10}"#,
+            415,
+            "media_type_unsupported",
+        ),
+        (
+            "POST",
+            "/articles",
+            "",
+            r#"{"site":21,"title":"x","words":10}"#,
+            415,
+            "media_type_unsupported",
+        ),
         ("GET", "/articles?site=", json, "", 400, "input_invalid"),
-        ("GET", "/articles?site=a%20b", json, "", 400, "input_invalid"),
-        ("GET", "/articles?site=21&admin=true", json, "", 400, "input_invalid"),
-        ("GET", "/articles?site=21%27%20OR%201=1", json, "", 400, "input_invalid"),
-        ("PATCH", "/articles/x", json, r#"{"title":"x"}"#, 400, "id_invalid"),
-        ("PATCH", "/articles/99999999999999999999", json, r#"{"title":"x"}"#, 400, "id_invalid"),
-        ("PATCH", "/articles/-1", json, r#"{"title":"x"}"#, 404, "not_found"),
+        (
+            "GET",
+            "/articles?site=a%20b",
+            json,
+            "",
+            400,
+            "input_invalid",
+        ),
+        (
+            "GET",
+            "/articles?site=21&admin=true",
+            json,
+            "",
+            400,
+            "input_invalid",
+        ),
+        (
+            "GET",
+            "/articles?site=21%27%20OR%201=1",
+            json,
+            "",
+            400,
+            "input_invalid",
+        ),
+        (
+            "PATCH",
+            "/articles/x",
+            json,
+            r#"{"title":"x"}"#,
+            400,
+            "id_invalid",
+        ),
+        (
+            "PATCH",
+            "/articles/99999999999999999999",
+            json,
+            r#"{"title":"x"}"#,
+            400,
+            "id_invalid",
+        ),
+        (
+            "PATCH",
+            "/articles/-1",
+            json,
+            r#"{"title":"x"}"#,
+            404,
+            "not_found",
+        ),
         ("PATCH", "/articles/1", json, "{}", 400, "nothing_to_set"),
-        ("PATCH", "/articles/1", json, r#"{"account_id":3}"#, 400, "input_invalid"),
+        (
+            "PATCH",
+            "/articles/1",
+            json,
+            r#"{"account_id":3}"#,
+            400,
+            "input_invalid",
+        ),
         ("DELETE", "/articles/1%27--", json, "", 400, "id_invalid"),
         ("PUT", "/articles", json, "", 405, "method_not_allowed"),
         ("GET", "/nowhere", json, "", 404, "not_found"),
     ] {
-        let mut headers = vec![("authorization", session.as_str()), ("idempotency-key", "bad")];
+        let mut headers = vec![
+            ("authorization", session.as_str()),
+            ("idempotency-key", "bad"),
+        ];
         if !kind.is_empty() {
             headers.push(("content-type", kind));
         }
         let refused = service.send(method, path, &headers, body.as_bytes());
         let shown = &body[..body.len().min(80)];
-        assert_eq!((refused.status, refused.code().as_str()), (status, code), "{method} {path} {shown}: {refused:?}");
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (status, code),
+            "{method} {path} {shown}: {refused:?}"
+        );
     }
     let draft = br#"{"site":21,"title":"x","words":10}"#;
     let long = "k".repeat(256);
-    for keys in [vec![], vec![""], vec!["a b"], vec![long.as_str()], vec!["a", "b"]] {
+    for keys in [
+        vec![],
+        vec![""],
+        vec!["a b"],
+        vec![long.as_str()],
+        vec!["a", "b"],
+    ] {
         let mut headers = vec![("authorization", session.as_str()), ("content-type", json)];
         headers.extend(keys.iter().map(|key| ("idempotency-key", *key)));
         let refused = service.send("POST", "/articles", &headers, draft);
-        assert_eq!((refused.status, refused.code().as_str()), (400, "idempotency_key_invalid"), "{keys:?}");
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "idempotency_key_invalid"),
+            "{keys:?}"
+        );
     }
     assert_eq!(service.contents(), before);
     assert_eq!(service.app.writer.calls(), 0);
@@ -772,21 +1442,49 @@ fn the_metrics_count_admissions_and_denials_by_code_and_name_nobody() {
     let metrics = || {
         let answer = service.send("GET", "/metrics", &[], b"");
         assert_eq!(answer.status, 200, "{answer:?}");
-        assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{answer:?}");
+        assert!(
+            answer
+                .header("content-type")
+                .starts_with("application/openmetrics-text"),
+            "{answer:?}"
+        );
         answer.text
     };
     let count = |route: &str, code: &str| {
         let line = format!("gate_decisions_total{{route=\"{route}\",code=\"{code}\"}} ");
-        metrics().lines().find_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok()).unwrap_or(0)
+        metrics()
+            .lines()
+            .find_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok())
+            .unwrap_or(0)
     };
-    assert_eq!((count("tenant_read", "admitted"), count("tenant_read", "account_suspended")), (0, 0));
+    assert_eq!(
+        (
+            count("tenant_read", "admitted"),
+            count("tenant_read", "account_suspended")
+        ),
+        (0, 0)
+    );
 
-    assert_eq!(service.ask(&service.session(seed::ACME), "GET", "/articles", None, None).status, 200);
+    assert_eq!(
+        service
+            .ask(&service.session(seed::ACME), "GET", "/articles", None, None)
+            .status,
+        200
+    );
     for bearer in [service.session(seed::INITECH), seed::api_key(seed::INITECH)] {
-        assert_eq!(service.ask(&bearer, "GET", "/articles", None, None).status, 403);
+        assert_eq!(
+            service.ask(&bearer, "GET", "/articles", None, None).status,
+            403
+        );
     }
-    assert_eq!(service.ask("nonsense", "DELETE", "/articles/1", None, None).status, 401);
-    // Refused by the throttle's or the wallet's word, not by the gate's: that is an admission still.
+    assert_eq!(
+        service
+            .ask("nonsense", "DELETE", "/articles/1", None, None)
+            .status,
+        401
+    );
+    // Refused by the throttle's or the wallet's word, not by the gate's: that is an admission
+    // still.
     assert_eq!(service.write(seed::UMBRELLA, "poor", 60).status, 402);
     for (route, code, times) in [
         ("tenant_read", "admitted", 1),
@@ -797,7 +1495,10 @@ fn the_metrics_count_admissions_and_denials_by_code_and_name_nobody() {
     ] {
         assert_eq!(count(route, code), times, "{route} {code}: {}", metrics());
     }
-    let series = metrics().lines().filter(|line| !line.starts_with('#')).count();
+    let series = metrics()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .count();
     assert_eq!(series, 4, "one for each route and code, none for a tenant");
 }
 
@@ -813,7 +1514,12 @@ fn a_file_keeps_what_was_written() {
         });
         let service = Service::serve(app, runtime);
         assert_eq!(service.articles(seed::ACME).len(), round);
-        assert_eq!(service.write(seed::ACME, &format!("round-{round}"), 60).status, 201);
+        assert_eq!(
+            service
+                .write(seed::ACME, &format!("round-{round}"), 60)
+                .status,
+            201
+        );
         service.check_books();
     }
     for suffix in ["", "-wal", "-shm"] {

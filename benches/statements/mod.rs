@@ -5,10 +5,20 @@ use std::hint::black_box;
 
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::Privileges;
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::scope::{Dialect, Prepared, Statement, ValueRef};
+use bailiwick::tenant::Site;
+use bailiwick::{
+    Account, Credits, Money, Plan, Principal, Scope, Tenant, sea_query, validate_account_and_plan,
+};
 use sea_query::{
-    Expr, ExprTrait, Func, JoinType, Order, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder,
-    UpdateStatement, Values,
+    Expr, ExprTrait, Func, JoinType, Order, PostgresQueryBuilder, Query, SelectStatement,
+    SqliteQueryBuilder, UpdateStatement, Values,
 };
 
 bailiwick::table! {
@@ -62,11 +72,21 @@ pub fn site() -> Scope<Site, Write> {
         version: 1,
         privileges: Privileges::NONE,
     };
-    let tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
+    let tenant = Tenant {
+        account,
+        plan: Some(plan.into()),
+        subscription: None,
+        sites: [12.into()].into(),
+    };
     let principal = Principal::session(1.into()).of_account(7.into());
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let access = validate_account_and_plan(&principal, Some(&tenant), now).unwrap();
-    access.into_write().unwrap().write().site(12.into()).unwrap()
+    access
+        .into_write()
+        .unwrap()
+        .write()
+        .site(12.into())
+        .unwrap()
 }
 
 fn render(statement: &impl sea_query::QueryStatementWriter, dialect: Dialect) -> (String, Values) {
@@ -79,7 +99,10 @@ fn render(statement: &impl sea_query::QueryStatementWriter, dialect: Dialect) ->
 pub fn select_by_hand(dialect: Dialect) -> (String, Values) {
     let mut select: SelectStatement = Query::select();
     select
-        .columns(["account_id", "site_id", "id", "title", "note", "score"].map(|column| (ARTICLES, column)))
+        .columns(
+            ["account_id", "site_id", "id", "title", "note", "score"]
+                .map(|column| (ARTICLES, column)),
+        )
         .from(ARTICLES)
         .and_where(Expr::col((ARTICLES, "account_id")).eq(black_box(7_i64)))
         .and_where(Expr::col((ARTICLES, "site_id")).eq(black_box(12_i64)))
@@ -95,7 +118,11 @@ pub fn select_by_hand(dialect: Dialect) -> (String, Values) {
 
 pub fn select(site: &Scope<Site, Write>, dialect: Dialect) -> Statement {
     site.select::<Article>()
-        .filter(Article::TITLE.equals(black_box("bread")).or(Article::ID.one_of([black_box(1_i64), 2])))
+        .filter(
+            Article::TITLE
+                .equals(black_box("bread"))
+                .or(Article::ID.one_of([black_box(1_i64), 2])),
+        )
         .order_by(Article::ID.descending())
         .limit(black_box(20))
         .build(dialect)
@@ -141,7 +168,9 @@ pub fn insert_by_hand(dialect: Dialect) -> (String, Values) {
         .expr(typed(black_box(3_i64).into(), "bigint"))
         .and_where(Expr::exists(owner));
     let mut insert = Query::insert();
-    insert.into_table(ARTICLES).columns(["account_id", "site_id", "title", "score"]);
+    insert
+        .into_table(ARTICLES)
+        .columns(["account_id", "site_id", "title", "score"]);
     insert.select_from(row).unwrap().returning_col("id");
     render(&insert, dialect)
 }
@@ -190,10 +219,16 @@ pub fn join(site: &Scope<Site, Write>, dialect: Dialect) -> Statement {
         .unwrap()
 }
 
-/// The text of the same select with the values written into it, as nobody should: the least work that a text can be.
+/// The text of the same select with the values written into it, as nobody should: the least work
+/// that a text can be.
 pub fn select_by_format() -> String {
-    let (account, site, title, ids, limit) =
-        (black_box(7_i64), black_box(12_i64), black_box("bread"), black_box([1_i64, 2]), black_box(20));
+    let (account, site, title, ids, limit) = (
+        black_box(7_i64),
+        black_box(12_i64),
+        black_box("bread"),
+        black_box([1_i64, 2]),
+        black_box(20),
+    );
     format!(
         "SELECT articles.account_id, articles.site_id, articles.id, articles.title, articles.note, articles.score \
          FROM articles WHERE articles.account_id = {account} AND articles.site_id = {site} \
@@ -208,7 +243,11 @@ pub type Recent = Prepared<Site, Read, (String, i64, i64, u32)>;
 pub fn prepare_select(dialect: Dialect) -> Recent {
     Prepared::new(dialect, |site, (title, first, second, limit)| {
         site.select::<Article>()
-            .filter(Article::TITLE.equals(title).or(Article::ID.one_of([first, second])))
+            .filter(
+                Article::TITLE
+                    .equals(title)
+                    .or(Article::ID.one_of([first, second])),
+            )
             .order_by(Article::ID.descending())
             .limit(limit)
     })
@@ -217,11 +256,18 @@ pub fn prepare_select(dialect: Dialect) -> Recent {
 
 /// As owned values, with the text.
 pub fn bind_select(recent: &Recent, site: &Scope<Site, Write>) -> (Arc<str>, Values) {
-    recent.bind(site, black_box(("bread", 1, 2, 20))).unwrap().into_parts()
+    recent
+        .bind(site, black_box(("bread", 1, 2, 20)))
+        .unwrap()
+        .into_parts()
 }
 
 /// As a borrowed iterator, each value taken.
 pub fn lend_select(recent: &Recent, site: &Scope<Site, Write>) -> usize {
     let values = recent.values(site, black_box(("bread", 1, 2, 20))).unwrap();
-    values.iter().map(|value| matches!(black_box(value), ValueRef::Integer(_))).filter(|integer| *integer).count()
+    values
+        .iter()
+        .map(|value| matches!(black_box(value), ValueRef::Integer(_)))
+        .filter(|integer| *integer)
+        .count()
 }

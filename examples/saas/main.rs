@@ -1,8 +1,8 @@
 //! A multi-tenant service on bailiwick: axum for HTTP, SQLite for rows.
 //!
 //! ```text
-//! cargo run --example saas            # serves on port 3000, seeds its tenants, prints curl lines to try
-//! cargo run --example saas -- demo    # plays the story against itself over HTTP and checks every answer
+//! cargo run --example saas            # serves demo tenants on port 3000, and prints curl lines to try
+//! cargo run --example saas -- demo    # plays a story against itself over HTTP and checks every answer
 //! cargo run --example saas -- --help
 //! ```
 
@@ -13,23 +13,24 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use bailiwick::http::Gatekeeper;
 use chrono::TimeDelta;
 use clap::{Parser, Subcommand};
 use service::{App, Store, seed};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// How long a session of the demo lasts.
+/// The life of a session.
 const HOUR: TimeDelta = TimeDelta::new(3600, 0).unwrap();
 
 /// A multi-tenant service on bailiwick, with axum and SQLite. It starts with no setup.
 #[derive(Parser)]
 #[command(name = "saas")]
 struct Arguments {
-    /// The port to listen on, on 127.0.0.1; 0 takes any that is free
+    /// The port to listen on, at 127.0.0.1; 0 takes any free one
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// The database file, made if it is not there; in memory if not given
+    /// The database file, created if it does not exist; without it, the database is in memory
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
     #[command(subcommand)]
@@ -38,7 +39,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Plays the story of the service against itself over HTTP, checks every answer, and says so by its exit status
+    /// Plays a story against the service over HTTP, and fails unless every answer is as promised
     Demo,
 }
 
@@ -46,19 +47,33 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let demo = matches!(arguments.command, Some(Command::Demo));
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| if demo { "off" } else { "info" }.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| if demo { "off" } else { "info" }.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
 
     if demo {
         return demo::play().await;
     }
-    let store = Store::open(arguments.database.as_deref()).await.context("the database cannot be opened")?;
+
+    let store = Store::open(arguments.database.as_deref())
+        .await
+        .context("the database cannot be opened")?;
     let app = App::new(store)?;
     seed::plant(&app).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port))
         .await
-        .with_context(|| format!("port {} cannot be used; choose another with --port, or 0 for any", arguments.port))?;
+        .with_context(|| {
+            format!(
+                "port {} cannot be used; choose another with --port, or 0 for any",
+                arguments.port
+            )
+        })?;
     welcome(&app, &format!("http://{}", listener.local_addr()?))?;
+
     let jobs = tokio::spawn({
         let app = app.clone();
         async move { app.run_jobs().await }
@@ -87,53 +102,55 @@ async fn stop_signal() {
     }
 }
 
-/// Prints what can be tried.
+/// Prints the tenants and what can be tried.
 fn welcome(app: &App, address: &str) -> anyhow::Result<()> {
     println!("bailiwick's example service listens on {address}\n");
     println!("Its tenants, each with one user and one site. These tokens are good for an hour:\n");
-    for (account, name, what) in seed::TENANTS {
-        let token = app.auth.issue(&seed::user(account), app.now(), HOUR)?;
-        println!("  # {name}: {what}\n  {}={token}", name.to_uppercase());
+    for tenant in seed::TENANTS {
+        let user = seed::user(tenant.account);
+        let token = app.auth.issue(&user, app.now(), HOUR)?;
+        println!("  # {}: {}", tenant.name, tenant.about);
+        println!("  {}={token}", tenant.name.to_uppercase());
     }
-    let (acme, globex, initech) = (seed::ACME, seed::GLOBEX, seed::INITECH);
-    let (acme_key, initech_key) = (seed::api_key(acme), seed::api_key(initech));
-    let (site, other_site) = (seed::site(acme), seed::site(globex));
+
     println!(
         r#"
-Paste the lines above into a shell, then try, in this order:
+Paste the lines above into a shell, then try these in their order:
 
-  # an article, written and charged by its words; sent again with the same key: the same answer, one charge
+  # acme writes an article and pays by the word. Send it again: the same answer, and no second charge
   curl -i {address}/articles -H "Authorization: Bearer $ACME" -H 'Idempotency-Key: first' \
        --json '{{ "site": {site}, "title": "On bailiffs", "words": 60 }}'
 
-  # what acme sees, by its session and by its API key (which is bound to a site)
+  # what acme sees, by its session and by its API key, which is bound to one site
   curl -i {address}/articles -H "Authorization: Bearer $ACME"
   curl -i '{address}/articles?site={site}' -H 'Authorization: Bearer {acme_key}'
 
-  # globex cannot edit it: the same 404 as for an article that does not exist
+  # globex cannot edit acme's article: the same 404 as for an article that does not exist
   curl -i -X PATCH {address}/articles/1 -H "Authorization: Bearer $GLOBEX" --json '{{ "title": "Mine now" }}'
 
-  # nor write into acme's site: 403 before anything is charged
-  curl -i {address}/articles -H "Authorization: Bearer $ACME" -H 'Idempotency-Key: second' \
-       --json '{{ "site": {other_site}, "title": "Trespass", "words": 60 }}'
+  # nor can it write into acme's site: 403 before anything is charged
+  curl -i {address}/articles -H "Authorization: Bearer $GLOBEX" -H 'Idempotency-Key: second' \
+       --json '{{ "site": {site}, "title": "Trespass", "words": 60 }}'
 
-  # suspended: 403 by session and by API key alike; past due: 402, and yet it can see what it owes
+  # initech is suspended: 403 by session and by API key alike
   curl -i {address}/articles -H "Authorization: Bearer $INITECH"
   curl -i '{address}/articles?site={initech_site}' -H 'Authorization: Bearer {initech_key}'
+
+  # hooli's payment is due: 402, but it can see its account
   curl -i {address}/articles -H "Authorization: Bearer $HOOLI"
   curl -i {address}/account -H "Authorization: Bearer $HOOLI"
 
-  # no credits: 402 before the writer is called
+  # umbrella has too few credits: 402 before the writer is called
   curl -i {address}/articles -H "Authorization: Bearer $UMBRELLA" -H 'Idempotency-Key: third' \
        --json '{{ "site": {umbrella_site}, "title": "On credit", "words": 60 }}'
 
-  # a bank transfer, confirmed by the operator; sent again it credits nothing more
+  # the operator confirms wayne's bank transfer. Send it again: nothing more is credited
   curl -i {address}/billing/confirm-bank-transfer -H "Authorization: Bearer $STAFF" \
        --json '{{ "account": {wayne}, "transfer": {{ "receiving_account": "DE02120300000000202051",
                 "transaction": "tx-1", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Wayne Ltd",
                 "proof": "https://bank.example/statements/1" }} }}'
 
-  # what hooli owes, how it can pay, and its claim of a transfer, which the operator answers
+  # hooli sees how it can pay, and announces a transfer, which the operator then confirms
   curl -i {address}/billing -H "Authorization: Bearer $HOOLI"
   curl -i {address}/billing/claims -H "Authorization: Bearer $HOOLI" \
        --json '{{ "reference": "inv-7", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Hooli Ltd",
@@ -143,18 +160,21 @@ Paste the lines above into a shell, then try, in this order:
                 "transaction": "tx-2", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Hooli Ltd",
                 "proof": "https://bank.example/statements/2" }} }}'
 
-  # the providers are coming soon: nothing of their events is read
+  # Stripe and PayPal are not enabled yet: their events are refused unread
   curl -i {address}/webhooks/stripe --json '{{ "type": "invoice.paid" }}'
 
-  # a new account
+  # a newcomer registers
   curl -i {address}/register -H 'Idempotency-Key: newcomer' \
        --json '{{ "email": "someone@example.com", "plan": {free}, "payment_method": "bank_transfer" }}'
 
-  # what the gate answered to all of it, counted by route and code
+  # the gate's answers to all of this, counted by route and code
   curl {address}/metrics
 
-Ctrl-C stops it."#,
-        initech_site = seed::site(initech),
+Ctrl-C stops the service."#,
+        site = seed::site(seed::ACME),
+        acme_key = seed::api_key(seed::ACME),
+        initech_site = seed::site(seed::INITECH),
+        initech_key = seed::api_key(seed::INITECH),
         umbrella_site = seed::site(seed::UMBRELLA),
         wayne = seed::WAYNE,
         hooli = seed::HOOLI,

@@ -1,8 +1,11 @@
-//! Any text and any JSON as an amount or a price list: nothing panics, what is taken is exact, within bounds and the same
-//! when it is written and read again, and what is refused has a reason (C11). Quotes equal the sum in integers of 10^-12.
+//! Any text and any JSON as an amount or a price list: nothing panics, what is taken is exact,
+//! within bounds and the same when it is written and read again, and what is refused has a reason
+//! (C11). Quotes equal the sum in integers of 10^-12.
 #![no_main]
 
-use bailiwick::{Credits, Currency, Money, PriceError, PriceList};
+use bailiwick::credit::{PriceError, PriceList};
+use bailiwick::money::Currency;
+use bailiwick::{Credits, Money};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
@@ -12,13 +15,19 @@ const DIGITS: usize = 28;
 
 /// A plain decimal in units of 10^-`places`, if that is exact.
 fn units(text: &str, places: usize) -> Option<i128> {
-    let (is_negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (is_negative, unsigned) = text
+        .strip_prefix('-')
+        .map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let plain =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !plain(whole) || !plain(fraction) {
         return None;
     }
-    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    let (whole, fraction) = (
+        whole.trim_start_matches('0'),
+        fraction.trim_end_matches('0'),
+    );
     if whole.len() > 15 || fraction.len() > places {
         return None;
     }
@@ -47,10 +56,16 @@ fn text_as_amount(text: &str) {
         (Ok(credits), None) => panic!("{text} was taken as {credits}"),
     }
     let money = Value::String(text.to_owned());
-    match (serde_json::from_value::<Money>(json!({ "amount": money, "currency": "EUR" })), units(text, 4)) {
+    match (
+        serde_json::from_value::<Money>(json!({ "amount": money, "currency": "EUR" })),
+        units(text, 4),
+    ) {
         (Ok(money), Some(value)) => {
             assert_eq!(units(&money.amount().to_string(), 4), Some(value));
-            assert_eq!(serde_json::from_str::<Money>(&serde_json::to_string(&money).unwrap()).unwrap(), money);
+            assert_eq!(
+                serde_json::from_str::<Money>(&serde_json::to_string(&money).unwrap()).unwrap(),
+                money
+            );
         }
         (Err(_), None) => {}
         (Err(error), Some(_)) => assert!(is_long(text), "{text}: {error}"),
@@ -77,7 +92,9 @@ fn any_json(bytes: &[u8]) {
     }
     again::<Money>(bytes);
     if let Some(prices) = again::<PriceList>(bytes) {
-        let quantities = [0, 1, 2, 10, 1_000_003, u64::MAX].into_iter().chain(numbers(bytes).take(4));
+        let quantities = [0, 1, 2, 10, 1_000_003, u64::MAX]
+            .into_iter()
+            .chain(numbers(bytes).take(4));
         // Duplicate names leave the last of them in both.
         let written: Map<String, Value> = serde_json::from_slice(bytes).unwrap();
         quotes(&prices, &written, quantities);
@@ -86,7 +103,11 @@ fn any_json(bytes: &[u8]) {
 
 /// Every eight bytes are a number.
 fn numbers(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk))
+    bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|chunk| u64::from_le_bytes(*chunk))
 }
 
 /// A price list of the bytes' own making, so that quotes are reached without writing JSON.
@@ -98,31 +119,61 @@ fn built(bytes: &[u8]) {
         let places = usize::try_from(form >> 8 & 15).unwrap();
         let padded = format!("{digits:0>width$}", width = places + 1);
         let (whole, fraction) = padded.split_at(padded.len() - places);
-        Some(if places == 0 { whole.to_owned() } else { format!("{whole}.{fraction}") })
+        Some(if places == 0 {
+            whole.to_owned()
+        } else {
+            format!("{whole}.{fraction}")
+        })
     };
-    let (Some(base), Some(per_unit), Some(minimum)) = (price(), price(), price()) else { return };
+    let (Some(base), Some(per_unit), Some(minimum)) = (price(), price(), price()) else {
+        return;
+    };
     let mut tiers = vec![];
     while let Some(per_unit) = price().filter(|_| tiers.len() < 4) {
         tiers.push(json!({ "up_to": 1_u64 << (tiers.len() * 9 + per_unit.len() % 9), "per_unit": per_unit }));
     }
     let rounding = ["up", "down", "half_even"][bytes.len() / 8 % 3];
-    let minimum = if units(&minimum, 6).is_some() { minimum } else { "0".to_owned() };
+    let minimum = if units(&minimum, 6).is_some() {
+        minimum
+    } else {
+        "0".to_owned()
+    };
     let written = json!({ "x": {
         "base": base, "per_unit": per_unit, "tiers": tiers, "minimum": minimum, "rounding": rounding
     } });
-    let Value::Object(written) = written else { unreachable!() };
-    let in_bounds = |price: &Value| price.as_str().is_none_or(|price| units(price, 12).is_some());
+    let Value::Object(written) = written else {
+        unreachable!()
+    };
+    let in_bounds = |price: &Value| {
+        price
+            .as_str()
+            .is_none_or(|price| units(price, 12).is_some())
+    };
     let fields = &written["x"];
-    let ascending = tiers.windows(2).all(|pair| pair[0]["up_to"].as_u64() < pair[1]["up_to"].as_u64());
+    let ascending = tiers
+        .windows(2)
+        .all(|pair| pair[0]["up_to"].as_u64() < pair[1]["up_to"].as_u64());
     let sound = ascending
-        && [&fields["base"], &fields["per_unit"]].into_iter().all(in_bounds)
+        && [&fields["base"], &fields["per_unit"]]
+            .into_iter()
+            .all(in_bounds)
         && tiers.iter().all(|tier| in_bounds(&tier["per_unit"]));
     let prices = serde_json::from_value::<PriceList>(Value::Object(written.clone()));
     assert_eq!(prices.is_ok(), sound, "{written:?}");
     if let Ok(prices) = prices {
         let quantities = [0, 1, 7, 511, 65_536, u64::MAX];
-        let own = bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk));
-        quotes(&prices, &written, quantities.into_iter().chain(own.flat_map(|number| [number, number >> 40])));
+        let own = bytes
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|chunk| u64::from_le_bytes(*chunk));
+        quotes(
+            &prices,
+            &written,
+            quantities
+                .into_iter()
+                .chain(own.flat_map(|number| [number, number >> 40])),
+        );
     }
 }
 
@@ -141,11 +192,17 @@ fn exact(price: &Value, quantity: u64) -> Option<i128> {
     let mut sum = written_price(&price["base"], 12);
     let mut counted = 0;
     let last = json!({ "up_to": u64::MAX, "per_unit": price["per_unit"] });
-    for tier in price["tiers"].as_array().into_iter().flatten().chain([&last]) {
+    for tier in price["tiers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .chain([&last])
+    {
         let end = tier["up_to"].as_u64().unwrap();
         let charged = quantity.min(end).saturating_sub(counted);
         counted = end;
-        sum = sum.checked_add(i128::from(charged).checked_mul(written_price(&tier["per_unit"], 12))?)?;
+        sum = sum
+            .checked_add(i128::from(charged).checked_mul(written_price(&tier["per_unit"], 12))?)?;
     }
     let (floor, rest) = (sum / 1_000_000, sum % 1_000_000);
     let up = match price["rounding"].as_str().unwrap_or("up") {
@@ -162,8 +219,15 @@ fn quotes(prices: &PriceList, written: &Map<String, Value>, quantities: impl Ite
         for (operation, price) in written {
             match (prices.quote(operation, quantity), exact(price, quantity)) {
                 (Ok(quote), Some(micros)) => {
-                    assert_eq!(i128::from(quote.price().micros()), micros, "{quantity} of {price}");
-                    assert!(quote.to_string().ends_with("credits") || quote.to_string().ends_with("(the minimum)"));
+                    assert_eq!(
+                        i128::from(quote.price().micros()),
+                        micros,
+                        "{quantity} of {price}"
+                    );
+                    assert!(
+                        quote.to_string().ends_with("credits")
+                            || quote.to_string().ends_with("(the minimum)")
+                    );
                 }
                 (Err(PriceError::TooLarge(..)), None) => {}
                 (seen, expected) => panic!("{quantity} of {price}: {seen:?}, {expected:?}"),

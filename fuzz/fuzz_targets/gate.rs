@@ -1,8 +1,10 @@
-//! The gate against its model, on any facts at all: same code, same admission, same power, same `valid_until` (G1 to G8).
+//! The gate against its model, on any facts at all: same code, same admission, same power, same
+//! `valid_until` (G1 to G8).
 #![no_main]
 
 use arbitrary::Arbitrary;
-use bailiwick::{CredentialFailure, Evidence, Policy};
+use bailiwick::gate::CredentialFailure;
+use bailiwick::{Evidence, Policy};
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
 
@@ -30,7 +32,13 @@ struct Input {
 enum Presented {
     Nothing,
     Failed(u8),
-    Verified { kind: u8, account: Option<u8>, sites: Option<Vec<u8>>, confirm: bool, grant: bool },
+    Verified {
+        kind: u8,
+        account: Option<u8>,
+        sites: Option<Vec<u8>>,
+        confirm: bool,
+        grant: bool,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -71,7 +79,9 @@ impl When {
             Self::Near(nanos) => i128::from(*nanos),
             Self::First(seconds) => first + i128::from(*seconds) * gate_facts::SECOND,
             Self::Last(seconds) => last - i128::from(*seconds) * gate_facts::SECOND,
-            Self::Anywhere(seconds, nanos) => i128::from(*seconds) * gate_facts::SECOND + i128::from(*nanos),
+            Self::Anywhere(seconds, nanos) => {
+                i128::from(*seconds) * gate_facts::SECOND + i128::from(*nanos)
+            }
         };
         instant.clamp(first, last)
     }
@@ -90,14 +100,23 @@ impl Input {
         let length = |seconds: u32| i128::from(seconds) * gate_facts::SECOND;
         gate::Policy {
             slack: length(self.slack % (LONGEST + 1)),
-            grace: self.grace.map(|(seconds, full)| (length(seconds % LONGEST + 1), full)),
+            grace: self
+                .grace
+                .map(|(seconds, full)| (length(seconds % LONGEST + 1), full)),
         }
     }
 
     fn route(&self) -> gate::Route {
         use gate::Route::{Authenticated, Billing, Operator, Public, Read, Write};
-        let all =
-            [Public, Authenticated, Read, Write, Billing, Operator("confirm_payments"), Operator("grant_credits")];
+        let all = [
+            Public,
+            Authenticated,
+            Read,
+            Write,
+            Billing,
+            Operator("confirm_payments"),
+            Operator("grant_credits"),
+        ];
         pick(&all, self.route)
     }
 
@@ -106,15 +125,35 @@ impl Input {
         match &self.evidence {
             Presented::Nothing => (gate::Evidence::Nothing, Evidence::Nothing),
             Presented::Failed(failure) => {
-                let all = [Malformed, BadSignature, Expired, NotYetValid, Revoked, Unknown];
-                (gate::Evidence::Failed, Evidence::Failed(pick(&all, *failure)))
+                let all = [
+                    Malformed,
+                    BadSignature,
+                    Expired,
+                    NotYetValid,
+                    Revoked,
+                    Unknown,
+                ];
+                (
+                    gate::Evidence::Failed,
+                    Evidence::Failed(pick(&all, *failure)),
+                )
             }
-            Presented::Verified { kind, account, sites, confirm, grant } => {
+            Presented::Verified {
+                kind,
+                account,
+                sites,
+                confirm,
+                grant,
+            } => {
                 let held = [("confirm_payments", *confirm), ("grant_credits", *grant)];
                 let principal = gate::Principal {
                     account: account.map(|id| i64::from(id % IDS)),
                     sites: sites.as_deref().map(ids),
-                    privileges: held.into_iter().filter(|(_, held)| *held).map(|(privilege, _)| privilege).collect(),
+                    privileges: held
+                        .into_iter()
+                        .filter(|(_, held)| *held)
+                        .map(|(privilege, _)| privilege)
+                        .collect(),
                 };
                 let [session, jwt, key] = gate_facts::principals(&principal);
                 let presented = match kind % 3 {
@@ -122,7 +161,10 @@ impl Input {
                     1 => jwt,
                     _ => key,
                 };
-                (gate::Evidence::Verified(principal), Evidence::Verified(presented))
+                (
+                    gate::Evidence::Verified(principal),
+                    Evidence::Verified(presented),
+                )
             }
         }
     }
@@ -137,38 +179,67 @@ impl Input {
             "closed",
             "?",
         ];
-        let subscriptions =
-            ["active", "trialing", "past_due", "incomplete", "incomplete_expired", "unpaid", "paused", "canceled", "?"];
+        let subscriptions = [
+            "active",
+            "trialing",
+            "past_due",
+            "incomplete",
+            "incomplete_expired",
+            "unpaid",
+            "paused",
+            "canceled",
+            "?",
+        ];
         self.tenant.as_ref().map(|tenant| gate::Tenant {
             account: i64::from(tenant.account % IDS),
             status: pick(&accounts, tenant.status),
-            plan: tenant.plan.map(|(active, needs_subscription)| gate::Plan { active, needs_subscription }),
-            subscription: tenant.subscription.as_ref().map(|facts| gate::Subscription {
-                account: i64::from(facts.account % IDS),
-                status: pick(&subscriptions, facts.status),
-                of_plan: facts.of_plan,
-                trial_end: facts.trial_end.as_ref().map(When::instant),
-                period_end: facts.period_end.as_ref().map(When::instant),
-                cancel_at_period_end: facts.cancel_at_period_end,
-                past_due_since: facts.past_due_since.as_ref().map(When::instant),
+            plan: tenant.plan.map(|(active, needs_subscription)| gate::Plan {
+                active,
+                needs_subscription,
             }),
+            subscription: tenant
+                .subscription
+                .as_ref()
+                .map(|facts| gate::Subscription {
+                    account: i64::from(facts.account % IDS),
+                    status: pick(&subscriptions, facts.status),
+                    of_plan: facts.of_plan,
+                    trial_end: facts.trial_end.as_ref().map(When::instant),
+                    period_end: facts.period_end.as_ref().map(When::instant),
+                    cancel_at_period_end: facts.cancel_at_period_end,
+                    past_due_since: facts.past_due_since.as_ref().map(When::instant),
+                }),
             sites: ids(&tenant.sites),
-            privileges: tenant.privilege.then_some("confirm_payments").into_iter().collect(),
+            privileges: tenant
+                .privilege
+                .then_some("confirm_payments")
+                .into_iter()
+                .collect(),
         })
     }
 }
 
 fuzz_target!(|input: Input| {
     // At its very last instant the calendar cannot say that an answer holds any longer.
-    let now = input.now.instant().min(gate_facts::nanos(DateTime::<Utc>::MAX_UTC) - 1);
+    let now = input
+        .now
+        .instant()
+        .min(gate_facts::nanos(DateTime::<Utc>::MAX_UTC) - 1);
     let (model, route, tenant) = (input.policy(), input.route(), input.tenant());
     let (shape, evidence) = input.evidence();
 
     let mut expected = gate::decide(model, route, &shape, tenant.as_ref(), now);
-    expected.valid_until = expected.valid_until.map(|until| gate_facts::nanos(gate_facts::instant(until)));
+    expected.valid_until = expected
+        .valid_until
+        .map(|until| gate_facts::nanos(gate_facts::instant(until)));
 
     let policy: Policy = gate_facts::policy(model);
     let stored = tenant.as_ref().map(gate_facts::tenant);
-    let decision = policy.admit(gate_facts::route(route), &evidence, stored.as_ref(), gate_facts::instant(now));
+    let decision = policy.admit(
+        gate_facts::route(route),
+        &evidence,
+        stored.as_ref(),
+        gate_facts::instant(now),
+    );
     assert_eq!(gate_facts::answer(decision), expected);
 });

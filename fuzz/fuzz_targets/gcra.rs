@@ -1,6 +1,7 @@
-//! Any course of requests under any quota: the decisions are governor's (T4), no window lets more through than the quota
-//! says (T3), a refusal names the instant at which the same request passes (T9); and from any stored state, by any clock,
-//! nothing panics and nothing blocks for longer than a burst and the skew (T5).
+//! Any course of requests under any quota: the decisions are governor's (T4), no window lets more
+//! through than the quota says (T3), a refusal names the instant at which the same request passes
+//! (T9); and from any stored state, by any clock, nothing panics and nothing blocks for longer than
+//! a burst and the skew (T5).
 #![no_main]
 
 use std::num::NonZeroU32;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use bailiwick::Quota;
-use bailiwick::gcra::{self, GcraState, Limits, Verdict};
+use bailiwick::throttle::gcra::{self, GcraState, Limits, Verdict};
 use chrono::{DateTime, TimeDelta};
 use governor::RateLimiter;
 use governor::clock::FakeRelativeClock;
@@ -28,14 +29,16 @@ struct Input {
 }
 
 fuzz_target!(|input: Input| {
-    let quota = Quota::new(input.cells, input.seconds).and_then(|quota| quota.with_burst(input.burst));
+    let quota =
+        Quota::new(input.cells, input.seconds).and_then(|quota| quota.with_burst(input.burst));
     let Ok(quota) = quota else { return };
     course(&quota, &input.requests);
     any_state(&quota, input.stored, input.now, input.cost);
 });
 
 fn course(quota: &Quota, requests: &[(u32, u8, u32)]) {
-    // Governor counts in 64 bits from its own start, so that a slow quota and a long course would leave its range.
+    // Governor counts in 64 bits from its own start, so that a slow quota and a long course would
+    // leave its range.
     let clock = FakeRelativeClock::default();
     let theirs = RateLimiter::direct_with_clock(governor::Quota::from(quota), clock.clone());
     let (mut now, mut state, mut passed) = (START, None, Vec::new());
@@ -47,7 +50,11 @@ fn course(quota: &Quota, requests: &[(u32, u8, u32)]) {
         let ours = gcra::decide(quota, state, DateTime::from_timestamp_nanos(now), cost);
         if let Some(cost) = NonZeroU32::new(cost) {
             let answer = theirs.check_n(cost);
-            assert_eq!(ours.is_allowed(), matches!(answer, Ok(Ok(()))), "{quota:?} {ours:?} {answer:?}");
+            assert_eq!(
+                ours.is_allowed(),
+                matches!(answer, Ok(Ok(()))),
+                "{quota:?} {ours:?} {answer:?}"
+            );
             assert_eq!(ours.verdict() == Verdict::CostExceedsBurst, answer.is_err());
         }
         if let Some(retry_at) = ours.retry_at() {
@@ -65,8 +72,13 @@ fn course(quota: &Quota, requests: &[(u32, u8, u32)]) {
         let mut sum = 0;
         for (end, cost) in &passed[first..] {
             sum += cost;
-            let bound = i128::from(quota.burst()) + i128::from(end - start) / i128::from(quota.interval_nanos());
-            assert!(sum <= bound, "{sum} in {} ns, of {bound}: {quota:?}", end - start);
+            let bound = i128::from(quota.burst())
+                + i128::from(end - start) / i128::from(quota.interval_nanos());
+            assert!(
+                sum <= bound,
+                "{sum} in {} ns, of {bound}: {quota:?}",
+                end - start
+            );
         }
     }
 }
@@ -75,13 +87,31 @@ fn any_state(quota: &Quota, (tat, t): (i64, i64), now: i64, cost: u32) {
     // Within the years that nanoseconds reach; what is beyond them is taken as their end.
     let now = DateTime::from_timestamp_nanos(now % 8_000_000_000_000_000_000);
     let limits = Limits::default().with_largest_burst(quota.burst());
-    let decision = gcra::decide_within(&limits, quota, Some(GcraState::from_parts(tat, t)), now, cost);
-    let _ = (decision.reset_at(), decision.next_at(), decision.remaining(), decision.retry_after_seconds());
+    let decision = gcra::decide_within(
+        &limits,
+        quota,
+        Some(GcraState::from_parts(tat, t)),
+        now,
+        cost,
+    );
+    let _ = (
+        decision.reset_at(),
+        decision.next_at(),
+        decision.remaining(),
+        decision.retry_after_seconds(),
+    );
     // What blocks is the burst at the stored interval, or at the quota's own, whichever is longer.
-    let longest = i128::from(quota.interval_nanos().max(t.clamp(1, 400 * 86_400 * 1_000_000_000)));
+    let longest = i128::from(
+        quota
+            .interval_nanos()
+            .max(t.clamp(1, 400 * 86_400 * 1_000_000_000)),
+    );
     let bound = longest * i128::from(quota.burst()) + 1_000_000_000 + longest;
     if let Some(retry_at) = decision.retry_at() {
-        let wait = retry_at.signed_duration_since(now).num_nanoseconds().map_or(i128::MAX, i128::from);
+        let wait = retry_at
+            .signed_duration_since(now)
+            .num_nanoseconds()
+            .map_or(i128::MAX, i128::from);
         assert!(wait <= bound, "{wait} of {bound}");
     }
 }

@@ -1,4 +1,5 @@
-//! Any code, detail and headers: a body that reads back as a problem of RFC 9457, with the code's own status (A1).
+//! Any code, detail and headers: a body that reads back as a problem of RFC 9457, with the code's
+//! own status (A1).
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -31,10 +32,12 @@ fuzz_target!(|input: Input| {
     assert_eq!(problem.headers(), headers);
 
     let body = serde_json::to_string(&problem).expect("a problem can always be written");
-    let Value::Object(mut members) = serde_json::from_str(&body).expect("what was written is JSON") else {
+    let Value::Object(mut members) = serde_json::from_str(&body).expect("what was written is JSON")
+    else {
         panic!("a problem is an object: {body}");
     };
-    // RFC 9457, section 3.1: the standard members and their types; `status` is that of the response.
+    // RFC 9457, section 3.1: the standard members and their types; `status` is that of the
+    // response.
     let mut text = |member: &str| match members.remove(member) {
         Some(Value::String(text)) => text,
         other => panic!("{member} is {other:?}"),
@@ -46,7 +49,9 @@ fuzz_target!(|input: Input| {
     assert_eq!(text("remedy"), code.remedy());
     assert_eq!(members.remove("status"), Some(problem.status().into()));
     assert_eq!((problem.status(), problem.code()), (code.status(), code));
-    let violated = members.remove("violated-policies").unwrap_or_else(|| Value::Array(Vec::new()));
+    let violated = members
+        .remove("violated-policies")
+        .unwrap_or_else(|| Value::Array(Vec::new()));
     assert_eq!(violated, Value::from(input.violated));
     // Headers stay out of the body, and so does anything else.
     assert!(members.is_empty(), "{members:?}");

@@ -1,8 +1,10 @@
-//! Any world of tenants and any course of statements, on an embedded SQLite against the oracle (S1 to S6): the same rows,
-//! nothing foreign touched, and the tenant found in each text by another parser.
+//! Any world of tenants and any course of statements, on an embedded SQLite against the oracle (S1
+//! to S6): the same rows, nothing foreign touched, and the tenant found in each text by another
+//! parser.
 //!
-//! The first four bytes draw the world, every four more a scope and a statement for it, by the tests' own generator; so the
-//! fuzzer can keep the statements that found something new, and put them together otherwise.
+//! The first four bytes draw the world, every four more a scope and a statement for it, by the
+//! tests' own generator; so the fuzzer can keep the statements that found something new, and put
+//! them together otherwise.
 #![no_main]
 
 use std::cell::RefCell;
@@ -12,24 +14,24 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-#[path = "../../tests/scope_model/database.rs"]
+#[path = "../../tests/scope/database.rs"]
 #[allow(dead_code, reason = "the tests need more")]
 mod database;
-#[path = "../../tests/scope_model/generate.rs"]
+#[path = "../../tests/scope/generate.rs"]
 #[allow(dead_code, reason = "the tests need more")]
 mod generate;
 #[path = "../../tests/model/scope.rs"]
 mod model;
-#[path = "../../tests/scope_model/parsed.rs"]
+#[path = "../../tests/scope/parsed.rs"]
 mod parsed;
-#[path = "../../tests/scope_model/run.rs"]
+#[path = "../../tests/scope/run.rs"]
 mod run;
 #[path = "../../tests/servers/mod.rs"]
 #[allow(dead_code, reason = "no servers are started here")]
 mod servers;
 #[path = "../../tests/support/mod.rs"]
 mod support;
-#[path = "../../tests/scope_model/tables.rs"]
+#[path = "../../tests/scope/tables.rs"]
 mod tables;
 
 use database::Database;
@@ -41,12 +43,14 @@ thread_local! {
     static DATABASE: RefCell<Database> = RefCell::new(Database::sqlite());
 }
 
-const MOST_STEPS: usize = 24;
+const MAX_STEPS: usize = 24;
 
 /// What the generator draws from these four bytes.
 fn draw<S: Strategy>(strategy: &S, bytes: &[u8]) -> S::Value {
     let mut seed = [0; 32];
-    seed.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+    seed.iter_mut()
+        .zip(bytes)
+        .for_each(|(place, byte)| *place = *byte);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let drawn = strategy.new_tree(&mut TestRunner::new_with_rng(Config::default(), rng));
     drawn.expect("the strategies reject nothing").current()
@@ -62,9 +66,14 @@ fuzz_target!(|bytes: &[u8]| {
     let mut world = STRATEGIES.with(|(worlds, _)| draw(worlds, start));
     DATABASE.with_borrow_mut(|database| {
         database.load(&world);
-        for step in steps.chunks(4).take(MOST_STEPS) {
+        for step in steps.chunks(4).take(MAX_STEPS) {
             let (reach, operation) = STRATEGIES.with(|(_, steps)| draw(steps, step));
-            let mut run = Run { database, world, reach, tally: &mut Tally::default() };
+            let mut run = Run {
+                database,
+                world,
+                reach,
+                tally: &mut Tally::default(),
+            };
             run.one(&operation);
             world = run.world;
             assert_eq!(database.everything(), sorted(&world), "after {operation:?}");

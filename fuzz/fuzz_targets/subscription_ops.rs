@@ -1,12 +1,13 @@
-//! Any course of commands at any times: every answer is the oracle's (B1), what has ended stays ended (B2), versions rise by
-//! one, periods never run backwards (B4); and what time makes due comes to the same in one step as in two (B2).
+//! Any course of commands at any times: every answer is the oracle's (B1), what has ended stays
+//! ended (B2), versions rise by one, periods never run backwards (B4); and what time makes due
+//! comes to the same in one step as in two (B2).
 #![no_main]
 
 use arbitrary::Arbitrary;
-use bailiwick::{
-    AfterRetries, AfterTrial, GraceMode, GraceSettings, PaymentMethod, Policy, PolicySettings, Subscription,
-    SubscriptionStatus, Transition,
-};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::policy::{AfterRetries, AfterTrial, GraceMode, GraceSettings, PolicySettings};
+use bailiwick::subscription::{SubscriptionStatus, Transition};
+use bailiwick::{Policy, Subscription};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../tests/model/subscription_facts.rs"]
@@ -23,7 +24,12 @@ const DAY: i64 = 86_400;
 #[derive(Arbitrary, Debug)]
 enum Op {
     StartTrial(u32),
-    Pay { first: bool, months: bool, count: u8, slack: i32 },
+    Pay {
+        first: bool,
+        months: bool,
+        count: u8,
+        slack: i32,
+    },
     ExpireIncomplete(i32),
     EndTrial(u8),
     EndPeriod(i32),
@@ -54,28 +60,63 @@ const PLAIN: [&str; 11] = [
     "withdraw_cancellation",
     "start_pending_plan",
 ];
-const TRIAL_ENDS: [&str; 3] = ["end_trial_then_pause", "end_trial_then_invoice", "end_trial_then_cancel"];
+const TRIAL_ENDS: [&str; 3] = [
+    "end_trial_then_pause",
+    "end_trial_then_invoice",
+    "end_trial_then_cancel",
+];
 
 fn order(op: &Op, now: i64) -> Order {
     let pick = |from: &[&'static str], which: u8| from[usize::from(which) % from.len()];
     match *op {
-        Op::StartTrial(until) => Order::StartTrial { until: now - DAY + i64::from(until) % (60 * DAY) },
-        Op::Pay { first, months, count, slack } => {
+        Op::StartTrial(until) => Order::StartTrial {
+            until: now - DAY + i64::from(until) % (60 * DAY),
+        },
+        Op::Pay {
+            first,
+            months,
+            count,
+            slack,
+        } => {
             let count = i64::from(count);
-            let every = if months { Every::Months(1 + count % 24) } else { Every::Days(1 + count % 60) };
-            Order::Pay { first, every, slack: slack.into() }
+            let every = if months {
+                Every::Months(1 + count % 24)
+            } else {
+                Every::Days(1 + count % 60)
+            };
+            Order::Pay {
+                first,
+                every,
+                slack: slack.into(),
+            }
         }
-        Op::ExpireIncomplete(window) => Order::ExpireIncomplete { window: window.into() },
-        Op::EndTrial(which) => Order::EndTrial { row: pick(&TRIAL_ENDS, which) },
-        Op::EndPeriod(slack) => Order::EndPeriod { slack: slack.into() },
-        Op::ChangePlan(plan) => Order::ChangePlan { plan: 3 + i64::from(plan) % 3 },
-        Op::ChangePlanAtPeriodEnd(plan) => Order::ChangePlanAtPeriodEnd { plan: 3 + i64::from(plan) % 3 },
+        Op::ExpireIncomplete(window) => Order::ExpireIncomplete {
+            window: window.into(),
+        },
+        Op::EndTrial(which) => Order::EndTrial {
+            row: pick(&TRIAL_ENDS, which),
+        },
+        Op::EndPeriod(slack) => Order::EndPeriod {
+            slack: slack.into(),
+        },
+        Op::ChangePlan(plan) => Order::ChangePlan {
+            plan: 3 + i64::from(plan) % 3,
+        },
+        Op::ChangePlanAtPeriodEnd(plan) => Order::ChangePlanAtPeriodEnd {
+            plan: 3 + i64::from(plan) % 3,
+        },
         Op::Plain(which) => Order::Plain(pick(&PLAIN, which)),
     }
 }
 
 fuzz_target!(|input: Input| {
-    let new = Subscription::new(1.into(), 7.into(), 3.into(), PaymentMethod::BankTransfer, at(START));
+    let new = Subscription::new(
+        1.into(),
+        7.into(),
+        3.into(),
+        PaymentMethod::BankTransfer,
+        at(START),
+    );
     let (mut subscription, mut now) = (new, START);
     assert_eq!(told(&subscription), Model::new(3, START));
     for (pause, op) in input.ops.iter().take(64) {
@@ -86,17 +127,29 @@ fuzz_target!(|input: Input| {
         match subscription.clone().apply(command(&order), at(now)) {
             Ok(transition) => {
                 let after = transition.subscription();
-                assert_eq!(Ok(told(after)), expected, "{order:?} at {now} of {subscription:?}");
+                assert_eq!(
+                    Ok(told(after)),
+                    expected,
+                    "{order:?} at {now} of {subscription:?}"
+                );
                 assert_eq!(after.version, subscription.version + 1);
                 assert!(!matches!(
                     subscription.status,
                     SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired
                 ));
-                assert!(after.current_period.is_none_or(|period| period.start < period.end));
+                assert!(
+                    after
+                        .current_period
+                        .is_none_or(|period| period.start < period.end)
+                );
                 subscription = transition.into_subscription();
             }
             Err(refusal) => {
-                assert_eq!(Err(refusal.reason().as_str()), expected, "{order:?} at {now} of {subscription:?}")
+                assert_eq!(
+                    Err(refusal.reason().as_str()),
+                    expected,
+                    "{order:?} at {now} of {subscription:?}"
+                )
             }
         }
     }
@@ -107,9 +160,17 @@ fuzz_target!(|input: Input| {
 fn tick(input: &Input, subscription: &Subscription, now: i64) {
     let policy = Policy::load(PolicySettings {
         renewal_slack_seconds: 3 * 86_400,
-        past_due_grace: Some(GraceSettings { seconds: 5 * 86_400, mode: GraceMode::Full }),
-        after_trial: [AfterTrial::Pause, AfterTrial::Invoice, AfterTrial::Cancel][usize::from(input.after_trial) % 3],
-        after_grace: if input.cancels { AfterRetries::Cancel } else { AfterRetries::Unpaid },
+        past_due_grace: Some(GraceSettings {
+            seconds: 5 * 86_400,
+            mode: GraceMode::Full,
+        }),
+        after_trial: [AfterTrial::Pause, AfterTrial::Invoice, AfterTrial::Cancel]
+            [usize::from(input.after_trial) % 3],
+        after_grace: if input.cancels {
+            AfterRetries::Cancel
+        } else {
+            AfterRetries::Unpaid
+        },
         ..PolicySettings::default()
     })
     .expect("the settings are sound");
@@ -119,7 +180,10 @@ fn tick(input: &Input, subscription: &Subscription, now: i64) {
     };
     let wait = i64::from(input.wait) % (400 * DAY);
     let once = advance(subscription, now + wait);
-    let twice = advance(&advance(subscription, now + i64::from(input.half) % (wait + 1)), now + wait);
+    let twice = advance(
+        &advance(subscription, now + i64::from(input.half) % (wait + 1)),
+        now + wait,
+    );
     assert_eq!(once, twice);
     assert_eq!(policy.command_due(&once, at(now + wait)), None);
 }

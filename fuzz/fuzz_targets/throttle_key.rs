@@ -1,11 +1,14 @@
-//! Any scope and any subjects: a key's text is bounded, printable and has an inverse, so that two keys never share one
-//! (T1, T2); and any text that parses is the text of its key.
+//! Any scope and any subjects: a key's text is bounded, printable and has an inverse, so that two
+//! keys never share one (T1, T2); and any text that parses is the text of its key.
 #![no_main]
 
 use std::net::IpAddr;
 
 use arbitrary::Arbitrary;
-use bailiwick::{AccountId, ApiKeyId, SiteId, ThrottleKey, ThrottleScope, ThrottleSubject, UserId};
+use bailiwick::id::{ApiKeyId, UserId};
+use bailiwick::quota::ThrottleScope;
+use bailiwick::throttle::{ThrottleKey, ThrottleSubject};
+use bailiwick::{AccountId, SiteId};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -45,10 +48,20 @@ impl Input {
 fuzz_target!(|input: Input| {
     if let Some(key) = input.key() {
         let text = key.to_string();
-        assert!(text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
+        assert!(
+            text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic()),
+            "{text}"
+        );
         assert_eq!(text.parse(), Ok(key.clone()), "{text}");
-        let tag = text.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-        assert_eq!(tag.map(str::to_owned), key.account().map(ToString::to_string), "{text}");
+        let tag = text
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'))
+            .map(|(tag, _)| tag);
+        assert_eq!(
+            tag.map(str::to_owned),
+            key.account().map(ToString::to_string),
+            "{text}"
+        );
     }
     for text in [input.text.as_str(), &format!("throttle:{}", input.text)] {
         if let Ok(key) = text.parse::<ThrottleKey>() {

@@ -1,4 +1,5 @@
-//! An allowance: a large hold that one node draws down by itself, so that a thousand small charges cost one write.
+//! An allowance: a large hold that one node draws down by itself, so that a thousand small charges
+//! cost one write.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -11,30 +12,27 @@ use crate::problem::{Code, Explained};
 
 /// A hold that is drawn down in memory, from many threads at once, without asking the store.
 ///
-/// The node checkpoints what was drawn, from time to time, by [`Wallet::draw`](crate::Wallet::draw) with
-/// [`drawn`](Self::drawn), and at shutdown settles with [`end`](Self::end). After a crash the hold expires: what the last
-/// checkpoint had drawn is spent, the rest goes back, so the loss is at most what was drawn since. Drawing stops a skew
-/// before the hold's end, so that clocks that differ by less cannot draw from a hold that has expired. What makes a charge
-/// happen once within an allowance is the node's to see to.
+/// From time to time the node writes a checkpoint, by [`Wallet::draw`](crate::credit::Wallet::draw)
+/// with [`drawn`](Self::drawn); at shutdown it settles with what [`end`](Self::end) returns. After
+/// a crash the hold expires: the amount of the last checkpoint is spent and the rest goes back, so
+/// at most the charges since that checkpoint are lost. Drawing stops a skew before the hold's end,
+/// so that clocks that differ by less cannot draw from a hold that has expired.
+///
+/// An allowance knows no keys: the node itself must see to it that a charge happens once.
 ///
 /// ```
-/// use bailiwick::{Allowance, Answer, Credits, Hold, Outcome, Problem, Wallet};
-/// # use chrono::{DateTime, TimeDelta, Utc};
-/// fn serve(hold: Hold, wallet: Wallet, outcome: &Outcome, now: DateTime<Utc>) -> Result<Wallet, Problem> {
+/// use bailiwick::chrono::{DateTime, TimeDelta, Utc};
+/// use bailiwick::credit::{Allowance, AllowanceError};
+/// use bailiwick::{Credits, Hold};
+///
+/// fn serve(hold: Hold, now: DateTime<Utc>) -> Result<(Hold, Credits), AllowanceError> {
 ///     let allowance = Allowance::of(hold, Credits::ZERO, TimeDelta::seconds(2));
 ///     allowance.spend(Credits::whole(2), now)?; // no store is asked
 ///     allowance.spend(Credits::whole(3), now)?;
-///     // A checkpoint; the host writes the change as any other.
-///     let drawn = wallet.draw(allowance.hold(), allowance.drawn(), Some(outcome), now)?;
-///     let Answer::Fresh(change) = drawn else { panic!("nothing was drawn before") };
-///     assert_eq!(change.wallet().balance().spent, Credits::whole(5));
-///     // At shutdown, after the last request.
-///     let (hold, total) = allowance.end();
-///     # let (wallet, outcome) = (change.wallet().clone(), change.outcome().unwrap().outcome().clone());
-///     let Answer::Fresh(settled) = wallet.settle(&hold, total, Some(&outcome), now)? else { panic!("settled before") };
-///     Ok(settled.wallet().clone())
+///     assert_eq!(allowance.drawn(), Credits::whole(5)); // a checkpoint: `Wallet::draw` so much
+///
+///     Ok(allowance.end()) // after the last request: `Wallet::settle` the hold with this total
 /// }
-/// # let _ = serve;
 /// ```
 #[derive(Debug)]
 #[must_use = "an allowance keeps its hold open until it is ended"]
@@ -44,16 +42,16 @@ pub struct Allowance {
     drawn: AtomicI64,
 }
 
-/// Why a charge cannot be drawn from an allowance. Nothing was drawn.
+/// The error of a charge that cannot be drawn from an allowance. Nothing was drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AllowanceError {
-    /// There is not enough left of it: end it, and hold another.
+    /// Too little is left of it: end it, and hold another.
     #[error("this needs {needed} credits, and {left} are left of the allowance")]
     Exhausted {
-        /// What it would cost.
+        /// The cost of the charge.
         needed: Credits,
-        /// What is left.
+        /// The credits that are left.
         left: Credits,
     },
     /// Its hold ends, or is about to.
@@ -71,57 +69,82 @@ impl Explained for AllowanceError {
 }
 
 impl Allowance {
-    /// An allowance of what is held, less what was drawn of it before. `skew` is how far clocks differ at most; a negative
-    /// one counts as none.
+    /// Creates an allowance of a hold, less what was drawn of it before. `skew` is the most by
+    /// which clocks differ; a negative one counts as zero.
     pub fn of(hold: Hold, drawn: Credits, skew: TimeDelta) -> Self {
-        let stops_at = hold.expires_at().checked_sub_signed(skew.max(TimeDelta::zero()));
-        Self { stops_at: stops_at.unwrap_or(DateTime::<Utc>::MIN_UTC), hold, drawn: AtomicI64::new(drawn.micros()) }
+        let stops_at = hold
+            .expires_at()
+            .checked_sub_signed(skew.max(TimeDelta::zero()));
+
+        Self {
+            // A skew beyond all dates leaves no time to draw in.
+            stops_at: stops_at.unwrap_or(DateTime::<Utc>::MIN_UTC),
+            hold,
+            drawn: AtomicI64::new(drawn.micros()),
+        }
     }
 
-    /// Draws an amount, or nothing of it; the total that is drawn with it.
+    /// Draws an amount, all of it or nothing, and returns the total that is drawn with it.
     ///
     /// # Errors
-    /// [`AllowanceError::Ended`], [`AllowanceError::Exhausted`].
+    /// In this order: [`AllowanceError::Ended`], [`AllowanceError::Exhausted`].
     pub fn spend(&self, amount: Credits, now: DateTime<Utc>) -> Result<Credits, AllowanceError> {
         if now >= self.stops_at {
             return Err(AllowanceError::Ended);
         }
+
         let most = self.hold.amount().micros();
-        let more = |drawn: i64| drawn.checked_add(amount.micros()).filter(|total| *total <= most);
-        match self.drawn.fetch_update(Ordering::AcqRel, Ordering::Acquire, more) {
+        // Checked within the exchange itself, so that two threads cannot overdraw together.
+        let more = |drawn: i64| {
+            drawn
+                .checked_add(amount.micros())
+                .filter(|total| *total <= most)
+        };
+
+        match self
+            .drawn
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+        {
             Ok(before) => Ok(self.within(before.saturating_add(amount.micros()))),
-            Err(_) => Err(AllowanceError::Exhausted { needed: amount, left: self.left() }),
+            Err(_) => Err(AllowanceError::Exhausted {
+                needed: amount,
+                left: self.left(),
+            }),
         }
     }
 
-    /// What was drawn in all: the total for a checkpoint.
+    /// Returns the amount that was drawn in all: the total for a checkpoint.
     pub fn drawn(&self) -> Credits {
         self.within(self.drawn.load(Ordering::Acquire))
     }
 
-    /// What is left.
+    /// Returns the amount that is left.
     pub fn left(&self) -> Credits {
         self.hold.amount().saturating_sub(self.drawn())
     }
 
-    /// Never more than the hold, so within what amounts can be.
-    fn within(&self, micros: i64) -> Credits {
-        Credits::from_micros(micros).unwrap_or(self.hold.amount())
-    }
-
-    /// When drawing stops.
+    /// Returns the first instant at which nothing can be drawn any more.
     pub fn stops_at(&self) -> DateTime<Utc> {
         self.stops_at
     }
 
-    /// The hold, for a checkpoint.
+    /// Returns the hold, for a checkpoint.
     pub fn hold(&self) -> &Hold {
         &self.hold
     }
 
-    /// Ends it: the hold, and the total to settle it with.
+    /// Ends the allowance, and returns the hold with the total to settle it with.
     pub fn end(self) -> (Hold, Credits) {
         let total = self.drawn();
         (self.hold, total)
+    }
+
+    /// Returns drawn micro-credits as an amount.
+    fn within(&self, micros: i64) -> Credits {
+        let amount = Credits::from_micros(micros);
+        // It began as an amount, and grows only up to the hold, which is an amount too.
+        debug_assert!(amount.is_ok());
+
+        amount.unwrap_or(self.hold.amount())
     }
 }

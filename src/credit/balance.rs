@@ -1,14 +1,19 @@
-//! Where a wallet's credits are, in parts that always add up.
+//! The balance of a wallet, in parts that always add up.
 
 use serde::{Deserialize, Serialize};
 
+use super::error::WalletError;
 use crate::money::Credits;
 
-/// Where a wallet's credits are. At every moment
+/// The balance of a wallet, by where its credits are. At every moment
 /// `granted = scheduled + free + held + spent + expired + revoked - debt`, exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a closed domain: the parts add up"
+)]
 pub struct Balance {
-    /// All that was ever granted.
+    /// All credits that were ever granted.
     pub granted: Credits,
     /// Granted, and not yet in effect.
     pub scheduled: Credits,
@@ -38,26 +43,43 @@ impl Balance {
         debt: Credits::ZERO,
     };
 
-    /// What can be held now: `free - debt`, or nothing while there is debt.
+    /// Returns the credits that can be held now: `free - debt`, or zero while there is debt.
     pub fn available(&self) -> Credits {
         self.free.saturating_sub(self.debt)
     }
 
-    /// Whether `free - debt` covers an amount. While there is debt, it covers not even nothing.
+    /// Returns whether an amount can be held now. While there is any debt this is false, even for
+    /// zero.
     pub fn covers(&self, amount: Credits) -> bool {
         self.debt.is_zero() && amount <= self.free
     }
 
-    /// Whether the parts add up, and nothing is free beside a debt. Between the entries of one command that may be so,
-    /// until the debt is repaid.
-    pub(super) fn is_exact(&self) -> bool {
-        self.adds_up() && (self.free.is_zero() || self.debt.is_zero())
+    /// Checks that the parts add up, and that nothing is free beside a debt. The second may fail
+    /// between the entries of one command, until the debt is repaid.
+    pub(super) fn check(&self) -> Result<(), WalletError> {
+        if !self.adds_up() {
+            return Err(WalletError::inexact(
+                "the parts of the balance do not sum up to what was granted",
+            ));
+        }
+        if !self.free.is_zero() && !self.debt.is_zero() {
+            return Err(WalletError::inexact("credits are free beside a debt"));
+        }
+        Ok(())
     }
 
-    /// Whether the parts add up.
+    /// Returns whether the parts add up.
     pub(super) fn adds_up(&self) -> bool {
-        let parts = [self.scheduled, self.free, self.held, self.spent, self.expired, self.revoked];
+        let parts = [
+            self.scheduled,
+            self.free,
+            self.held,
+            self.spent,
+            self.expired,
+            self.revoked,
+        ];
         let sum: i128 = parts.iter().map(|part| i128::from(part.micros())).sum();
+
         i128::from(self.granted.micros()).checked_add(self.debt.micros().into()) == Some(sum)
     }
 }

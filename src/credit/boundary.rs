@@ -1,56 +1,101 @@
-//! The boundaries of a wallet: the instants at which time alone changes it, and what happens there.
+//! The boundaries of a wallet: the instants at which time alone changes it, and the events there.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::event::Event;
 use super::funds::Funds;
-use super::ledger::Event;
 use super::wallet::Wallet;
 use crate::money::Credits;
 
 impl Wallet {
-    /// The next instant at which time alone changes the wallet.
+    /// Returns the next instant at which time alone changes the wallet.
     pub(super) fn next_boundary(&self) -> Option<DateTime<Utc>> {
         let holds = self.holds.iter().map(|hold| hold.expires_at);
-        // What rolls over waits for the end of the grant before, even if all that is left of that is pinned.
+        let grants = self.grants.iter().filter_map(Funds::boundary);
+
+        // A rollover waits for the end of the grant before, even if all that is left of that is
+        // pinned.
         let rollovers = self.grants.iter().filter_map(Funds::due_rollover);
         let ends = rollovers.filter_map(|rollover| self.end_of(&rollover.from)?);
-        holds.chain(self.grants.iter().filter_map(Funds::boundary)).chain(ends).min()
+
+        holds.chain(grants).chain(ends).min()
     }
 
-    /// What happens at one instant, one event at a time: holds run out, grants run out, grants take effect.
+    /// Returns the next event at one instant: first holds run out, then grants run out, then grants
+    /// take effect, then a period takes over from the one before.
     pub(super) fn due_at(&self, at: DateTime<Utc>) -> Option<Event> {
-        if let Some(hold) = self.holds.iter().filter(|hold| hold.expires_at <= at).min_by_key(|hold| &hold.key) {
-            return Some(Event::HoldExpired { hold: hold.key.clone() });
+        // Of several holds, the one with the first key: the order must not depend on how the host
+        // stores them.
+        if let Some(hold) = self
+            .holds
+            .iter()
+            .filter(|hold| hold.expires_at <= at)
+            .min_by_key(|hold| &hold.key)
+        {
+            return Some(Event::HoldExpired {
+                hold: hold.key.clone(),
+            });
         }
+
         let expired = |funds: &&Funds| !funds.free.is_zero() && funds.grant.is_expired_at(at);
         if let Some(funds) = self.grants.iter().find(expired) {
-            return Some(Event::GrantExpired { grant: funds.grant.id.clone(), amount: funds.free });
+            return Some(Event::GrantExpired {
+                grant: funds.grant.id.clone(),
+                amount: funds.free,
+            });
         }
-        if let Some(funds) = self.grants.iter().find(|funds| funds.scheduled && funds.grant.effective_at <= at) {
-            return Some(Event::TookEffect { grant: funds.grant.id.clone() });
+
+        let begins = |funds: &&Funds| funds.scheduled && funds.grant.effective_at <= at;
+        if let Some(funds) = self.grants.iter().find(begins) {
+            return Some(Event::TookEffect {
+                grant: funds.grant.id.clone(),
+            });
         }
+
         self.due_rollover(at)
     }
 
-    /// When the last grant of a month ends, those that were added to it included: never, if one of them does not. `None` if
-    /// the wallet has none of them, or none that was not taken back.
+    /// Returns when the last grant of a month ends, those that were added to it included: never, if
+    /// one of them does not. `None` if the wallet has none of them, or only such as were taken
+    /// back.
     fn end_of(&self, root: &Arc<str>) -> Option<Option<DateTime<Utc>>> {
-        let month = self.grants.iter().filter(|funds| funds.grant.root() == root && !funds.revoked);
-        month.map(|funds| funds.grant.expires_at).reduce(|end, other| Some(end?.max(other?)))
+        let month = self
+            .grants
+            .iter()
+            .filter(|funds| funds.grant.root() == root && !funds.revoked);
+
+        month
+            .map(|funds| funds.grant.expires_at)
+            .reduce(|end, other| Some(end?.max(other?)))
     }
 
-    /// What rolls over into a grant that is in effect, once the one before has nothing left that could still be spent.
+    /// Returns the rollover into a grant that is in effect, once the grant before has nothing left
+    /// that could still be spent.
     fn due_rollover(&self, at: DateTime<Utc>) -> Option<Event> {
-        let lives = |from: &Arc<str>| self.end_of(from).is_some_and(|end| end.is_none_or(|end| at < end));
+        let lives = |from: &Arc<str>| {
+            self.end_of(from)
+                .is_some_and(|end| end.is_none_or(|end| at < end))
+        };
+
         self.grants.iter().find_map(|funds| {
-            let rollover = funds.due_rollover().filter(|rollover| !lives(&rollover.from))?;
-            let lapse = self.lapses.iter().find(|lapse| lapse.grant == rollover.from);
+            let rollover = funds
+                .due_rollover()
+                .filter(|rollover| !lives(&rollover.from))?;
+            let lapse = self
+                .lapses
+                .iter()
+                .find(|lapse| lapse.grant == rollover.from);
             let left = lapse.map_or(Credits::ZERO, |lapse| lapse.left);
+
             // Time alone must never fail, so no more rolls over than a wallet can count.
             let room = Credits::MAX.saturating_sub(self.balance.granted);
-            Some(Event::RolledOver { grant: funds.grant.id.clone(), left, amount: rollover.amount(left).min(room) })
+            Some(Event::RolledOver {
+                grant: funds.grant.id.clone(),
+                left,
+                amount: rollover.amount(left).min(room),
+            })
         })
     }
 }

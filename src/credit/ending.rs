@@ -1,88 +1,28 @@
 //! The commands that draw on a hold and end it: draw, settle, release.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::balance::Balance;
+use super::change::Change;
 use super::draft::Draft;
-use super::hold::{Hold, HoldRecord};
-use super::ledger::Event;
-use super::outcome::{Ended, IdempotencyKey, Life, Outcome, OutcomeWrite, Pending, Receipt, State};
-use super::wallet::{Wallet, WalletError};
-use super::{Answer, Change};
+use super::error::WalletError;
+use super::event::Event;
+use super::hold::Hold;
+use super::outcome::{Ended, Outcome, OutcomeWrite, Pending, Receipt, State};
+use super::settlement::SettleError;
+use super::wallet::Wallet;
+use crate::change::Answer;
 use crate::money::Credits;
-use crate::policy::{LateSettle, Overage};
 use crate::problem::{Code, Explained};
 
-/// Why a hold cannot be settled.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum SettleError {
-    /// The cost is more than was held, and the overage policy does not allow it. The hold stays open.
-    #[error("the cost is {cost} credits, and {held} were held")]
-    CostExceedsHold {
-        /// The cost.
-        cost: Credits,
-        /// What was held.
-        held: Credits,
-    },
-    /// The total is less than what was drawn already; what was drawn is spent.
-    #[error("the total is {total} credits, and {drawn} were drawn already")]
-    LessThanDrawn {
-        /// The total that was stated.
-        total: Credits,
-        /// What was drawn.
-        drawn: Credits,
-    },
-    /// The hold has expired, and what the late settlement may charge does not cover the cost.
-    #[error("the hold expired, and {available} credits are available for a cost of {cost}")]
-    LateInsufficient {
-        /// What there is to be charged.
-        cost: Credits,
-        /// What is available.
-        available: Credits,
-    },
-    /// The hold was settled before with another cost.
-    #[error("the hold is settled already, with a cost of {cost} credits")]
-    Settled {
-        /// The cost that it was settled with.
-        cost: Credits,
-    },
-    /// The hold was released.
-    #[error("the hold was released")]
-    Released,
-    /// The hold ran out.
-    #[error("the hold expired before it was settled")]
-    Expired,
-    /// The wallet itself refuses.
-    #[error(transparent)]
-    Wallet(#[from] WalletError),
-}
-
-impl Explained for SettleError {
-    fn code(&self) -> Code {
-        match self {
-            Self::CostExceedsHold { .. } => Code::CostExceedsHold,
-            Self::LessThanDrawn { .. } => Code::LessThanDrawn,
-            Self::LateInsufficient { .. } => Code::CreditsInsufficient,
-            Self::Settled { .. } => Code::HoldSettled,
-            Self::Released => Code::HoldReleased,
-            Self::Expired => Code::HoldExpired,
-            Self::Wallet(error) => error.code(),
-        }
-    }
-}
-
-/// Why a hold cannot be released.
+/// The error of a hold that cannot be released. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
     /// The hold was settled.
     #[error("the hold is settled already")]
     Settled,
-    /// The wallet itself refuses.
+    /// The wallet cannot take part.
     #[error(transparent)]
     Wallet(#[from] WalletError),
 }
@@ -97,13 +37,17 @@ impl Explained for ReleaseError {
 }
 
 impl Wallet {
-    /// Charges a part of a hold while the call goes on, as a stream does: `total` is what all draws together come to, so a
-    /// repeated draw adds nothing. The hold stays open. A refused draw is the host's sign to abort the call.
+    /// Charges a part of a hold while the call goes on, as a stream does. `total` is the sum of all
+    /// draws, so a repeated draw adds nothing. The hold stays open. If a draw is refused, the host
+    /// should abort the call.
     ///
     /// `prior` is the same as for [`settle`](Self::settle).
     ///
     /// # Errors
-    /// [`SettleError::CostExceedsHold`] beyond the hold, whatever the overage policy; that is for the settlement.
+    /// [`SettleError::Wallet`] for rows that do not belong together; [`SettleError::Settled`],
+    /// [`SettleError::Released`] and [`SettleError::Expired`] once the hold has ended;
+    /// [`SettleError::CostExceedsHold`] beyond the hold, whatever the overage policy, which is for
+    /// the settlement.
     pub fn draw(
         self,
         hold: &Hold,
@@ -112,37 +56,73 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Credits>, Credits>, SettleError> {
         let prior = self.prior_of_hold(hold, prior)?;
-        // What was drawn before is answered as then, whatever became of the hold.
+
+        // A draw that was made before is answered as then, whatever became of the hold.
         if let State::Pending(earlier) | State::Released(earlier) = &prior.state
             && total <= earlier.drawn
             && !earlier.drawn.is_zero()
         {
             return Ok(Answer::Replayed(earlier.drawn));
         }
+
         let pending = pending(prior)?;
         let mut draft = Draft::begin(self, now)?;
-        let record = draft.wallet.open_hold(&hold.key).cloned().ok_or(SettleError::Expired)?;
-        let Some(amount) = total.checked_sub(record.drawn).filter(|amount| !amount.is_zero()) else {
+        let record = draft
+            .wallet
+            .open_hold(&hold.key)
+            .cloned()
+            .ok_or(SettleError::Expired)?;
+
+        // By the wallet's own record, since the version guards it.
+        let amount = total.saturating_sub(record.drawn);
+        if amount.is_zero() {
             return Ok(Answer::Replayed(record.drawn));
-        };
-        if total > record.amount {
-            return Err(SettleError::CostExceedsHold { cost: total, held: record.amount });
         }
-        let paid_with = pending.paid_with.max(draft.wallet.life_of(&record.slices, amount));
-        draft.record(draft.now, Event::Drawn { hold: hold.key.clone(), amount })?;
-        let state = State::Pending(Pending { drawn: total, paid_with, ..pending.clone() });
-        let outcome = Outcome { state, ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), total)?))
+        if total > record.amount {
+            return Err(SettleError::CostExceedsHold {
+                cost: total,
+                held: record.amount,
+            });
+        }
+
+        let paid_with = draft.wallet.life_of(&record.slices, amount);
+        draft.record(
+            draft.now,
+            Event::Drawn {
+                hold: hold.key.clone(),
+                amount,
+            },
+        )?;
+
+        let outcome = Outcome {
+            state: State::Pending(Pending {
+                drawn: total,
+                paid_with: pending.paid_with.max(paid_with),
+                ..pending.clone()
+            }),
+            ..prior.clone()
+        };
+
+        let outcome = OutcomeWrite::Update(outcome);
+        Ok(Answer::Fresh(draft.finish(Some(outcome), total)?))
     }
 
-    /// Charges what the call really cost, draws included, and gives the rest back. Repeated with the same cost, it
-    /// answers with the same receipt.
+    /// Charges the real cost of the call, draws included, and gives the rest back. Repeated with
+    /// the same cost, it answers with the same receipt.
     ///
-    /// `prior` is the stored outcome of [`Outcome::spend_key`] of the hold's key, read after the wallet in the same
-    /// transaction; without it the answer is [`WalletError::Mismatch`], since a hold that was written has one.
+    /// A cost beyond the hold is refused, unless the overage policy under which the hold was made
+    /// says otherwise. A hold that has expired stays so; a settlement that comes late is a new
+    /// charge, once, if that policy says so too.
     ///
-    /// A cost beyond the hold is refused, unless the overage policy under which the hold was made says otherwise. A hold
-    /// that has expired stays so; a settlement that comes late is a new charge, once, if that policy says so too.
+    /// `prior` is the stored outcome of [`Outcome::spend_key`] of the hold's key, read after the
+    /// wallet in the same transaction. A hold that was written has one, so it is an error to pass
+    /// `None`.
+    ///
+    /// # Errors
+    /// In this order: [`SettleError::Wallet`] for rows that do not belong together;
+    /// [`SettleError::Settled`] with another cost, [`SettleError::Released`];
+    /// [`SettleError::LessThanDrawn`]; then [`SettleError::CostExceedsHold`] for an open hold, and
+    /// [`SettleError::Expired`] or [`SettleError::LateInsufficient`] for one that has expired.
     pub fn settle(
         self,
         hold: &Hold,
@@ -156,28 +136,44 @@ impl Wallet {
         {
             return Ok(Answer::Replayed(receipt.clone()));
         }
+
         let pending = pending(prior)?;
+        // A draw is spent for good, and only a refund gives it back.
         if cost < pending.drawn {
-            return Err(SettleError::LessThanDrawn { total: cost, drawn: pending.drawn });
+            return Err(SettleError::LessThanDrawn {
+                total: cost,
+                drawn: pending.drawn,
+            });
         }
+
         let mut draft = Draft::begin(self, now)?;
+        // The hold may have run out just now, by advancing.
         let (receipt, paid_with) = match draft.wallet.open_hold(&hold.key).cloned() {
             Some(record) => draft.settle(&record, cost)?,
             None => draft.settle_late(&hold.key, pending, cost)?,
         };
-        let state = State::Settled {
-            receipt: receipt.clone(),
-            paid_with: pending.paid_with.max(paid_with),
-            refunded: pending.refunded,
+
+        let outcome = Outcome {
+            state: State::Settled {
+                receipt: receipt.clone(),
+                paid_with: pending.paid_with.max(paid_with),
+                refunded: pending.refunded,
+            },
+            ..prior.clone()
         };
-        let outcome = Outcome { state, ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), receipt)?))
+
+        let outcome = OutcomeWrite::Update(outcome);
+        Ok(Answer::Fresh(draft.finish(Some(outcome), receipt)?))
     }
 
-    /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back already, and a repeated
-    /// release does nothing: both are answers, not errors.
+    /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back
+    /// already, and a repeated release does nothing: both are answers, not errors.
     ///
     /// `prior` is the same as for [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// In this order: [`ReleaseError::Wallet`] for rows that do not belong together,
+    /// [`ReleaseError::Settled`].
     pub fn release(
         self,
         hold: &Hold,
@@ -189,103 +185,55 @@ impl Wallet {
             State::Pending(pending) => pending,
             State::Settled { .. } => return Err(ReleaseError::Settled),
             State::Released(_) => return Ok(Answer::Replayed(Ended::Released)),
-            State::Granted(_) | State::Revoked(_) => return Err(WalletError::Mismatch.into()),
+            State::Granted(_) | State::Revoked(_) => return Err(NOT_OF_HOLD.into()),
         };
+
         let mut draft = Draft::begin(self, now)?;
         if draft.wallet.open_hold(&hold.key).is_none() {
             return Ok(Answer::Replayed(Ended::Expired));
         }
-        draft.record(draft.now, Event::Released { hold: hold.key.clone() })?;
-        let outcome = Outcome { state: State::Released(pending.clone()), ..prior.clone() };
-        Ok(Answer::Fresh(draft.finish(Some(OutcomeWrite::Update(outcome)), Ended::Released)?))
+        draft.record(
+            draft.now,
+            Event::Released {
+                hold: hold.key.clone(),
+            },
+        )?;
+
+        let outcome = Outcome {
+            state: State::Released(pending.clone()),
+            ..prior.clone()
+        };
+
+        let outcome = OutcomeWrite::Update(outcome);
+        Ok(Answer::Fresh(draft.finish(Some(outcome), Ended::Released)?))
     }
 
-    /// The outcome that the hold stored. A hold without one was never written.
-    fn prior_of_hold<'a>(&self, hold: &Hold, prior: Option<&'a Outcome>) -> Result<&'a Outcome, WalletError> {
-        let prior = prior.ok_or(WalletError::Mismatch)?;
+    /// Returns the outcome that the hold stored. A hold without one was never written.
+    fn prior_of_hold<'a>(
+        &self,
+        hold: &Hold,
+        prior: Option<&'a Outcome>,
+    ) -> Result<&'a Outcome, WalletError> {
+        let prior = prior.ok_or(NOT_OF_HOLD)?;
         prior.check(self.account(), &Outcome::spend_key(&hold.key))?;
-        if hold.account == *self.account() { Ok(prior) } else { Err(WalletError::Mismatch) }
+
+        if hold.account == *self.account() {
+            Ok(prior)
+        } else {
+            Err(WalletError::mismatch("wallet", "hold"))
+        }
     }
 }
 
-/// What is known of a hold that nobody has ended.
+/// There is no outcome, or it is one that no hold has.
+const NOT_OF_HOLD: WalletError = WalletError::mismatch("hold", "outcome");
+
+/// Returns the facts of a hold that nobody has ended.
 fn pending(prior: &Outcome) -> Result<&Pending, SettleError> {
     match &prior.state {
         State::Pending(pending) => Ok(pending),
         State::Settled { receipt, .. } => Err(SettleError::Settled { cost: receipt.cost }),
         State::Released(_) => Err(SettleError::Released),
-        State::Granted(_) | State::Revoked(_) => Err(WalletError::Mismatch.into()),
+        State::Granted(_) | State::Revoked(_) => Err(NOT_OF_HOLD.into()),
     }
-}
-
-impl Draft {
-    pub(super) fn settle(&mut self, hold: &HoldRecord, cost: Credits) -> Result<(Receipt, Life), SettleError> {
-        let captured = cost.min(hold.amount);
-        let excess = cost.saturating_sub(hold.amount);
-        let balance = self.wallet.balance();
-        let (from_free, debt) = match hold.overage {
-            _ if excess.is_zero() => (Credits::ZERO, Credits::ZERO),
-            Overage::Cap => (Credits::ZERO, Credits::ZERO),
-            Overage::Available => (excess.min(balance.free), Credits::ZERO),
-            Overage::Debt(limit) => match beyond(&balance, excess, limit) {
-                Some(parts) => parts,
-                None => return Err(SettleError::CostExceedsHold { cost, held: hold.amount }),
-            },
-            Overage::Reject => return Err(SettleError::CostExceedsHold { cost, held: hold.amount }),
-        };
-        let beyond = self.wallet.slices(from_free);
-        let life = (self.wallet.life_of(&hold.slices, captured.saturating_sub(hold.drawn)))
-            .max(self.wallet.life_of(&beyond, from_free));
-        let receipt = self.receipt(&hold.key, &hold.operation, cost, [captured, from_free, debt])?;
-        self.record(self.now, Event::Settled { hold: hold.key.clone(), cost, captured, beyond, debt })?;
-        Ok((receipt, life))
-    }
-
-    /// A new charge for an operation whose hold has expired, of what was not drawn before.
-    fn settle_late(
-        &mut self,
-        key: &IdempotencyKey,
-        pending: &Pending,
-        cost: Credits,
-    ) -> Result<(Receipt, Life), SettleError> {
-        let (due, balance) = (cost.saturating_sub(pending.drawn), self.wallet.balance());
-        // What was drawn in time covers it all: nothing new is charged, so nothing can come too late.
-        let is_covered = due.is_zero() && !pending.drawn.is_zero();
-        if self.now >= pending.late_until && !is_covered {
-            return Err(SettleError::Expired);
-        }
-        let (from_free, debt) = match pending.late {
-            _ if is_covered => (Credits::ZERO, Credits::ZERO),
-            LateSettle::Refuse => return Err(SettleError::Expired),
-            LateSettle::Available => (due.min(balance.free), Credits::ZERO),
-            LateSettle::Debt(limit) => match beyond(&balance, due, limit) {
-                Some(parts) => parts,
-                None => return Err(SettleError::LateInsufficient { cost: due, available: balance.available() }),
-            },
-        };
-        let slices = self.wallet.slices(from_free);
-        let life = self.wallet.life_of(&slices, from_free);
-        let receipt = self.receipt(key, &pending.operation, cost, [pending.drawn, from_free, debt])?;
-        self.record(self.now, Event::SettledLate { hold: key.clone(), cost, slices, debt })?;
-        Ok((receipt, life))
-    }
-
-    fn receipt(
-        &self,
-        key: &IdempotencyKey,
-        operation: &Arc<str>,
-        cost: Credits,
-        charged: [Credits; 3],
-    ) -> Result<Receipt, WalletError> {
-        let charged = charged.into_iter().try_fold(Credits::ZERO, Credits::checked_add);
-        let charged = charged.ok_or(WalletError::AmountOverflow)?;
-        Ok(Receipt { key: key.clone(), operation: operation.clone(), cost, charged, settled_at: self.now })
-    }
-}
-
-/// What free credits and a debt within its limit contribute to an amount; `None` if they do not cover it.
-fn beyond(balance: &Balance, amount: Credits, limit: Credits) -> Option<(Credits, Credits)> {
-    let from_free = amount.min(balance.free);
-    let debt = amount.saturating_sub(from_free);
-    balance.debt.checked_add(debt).filter(|total| *total <= limit).map(|_| (from_free, debt))
 }

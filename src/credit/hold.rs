@@ -5,48 +5,61 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::outcome::IdempotencyKey;
+use super::key::IdempotencyKey;
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::policy::Overage;
 
 /// A part of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Slice {
     /// The grant's identifier.
     pub grant: Arc<str>,
-    /// How much of it.
+    /// The size of the part.
     pub amount: Credits,
 }
 
-/// An open hold as the wallet stores it: a record, no proof of anything.
+/// An open hold as the wallet stores it. It is a record, and proves nothing: only a [`Hold`] does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HoldRecord {
     /// Its key.
     pub key: IdempotencyKey,
-    /// What it is for.
+    /// The operation that it is for.
     pub operation: Arc<str>,
-    /// How much was set aside at first.
+    /// The amount that was set aside at first.
     pub amount: Credits,
-    /// How much of it was drawn already.
+    /// The part of it that was drawn already.
     pub drawn: Credits,
-    /// What is still set aside: from which grants, in the order in which they will be spent.
+    /// The parts of grants that are still set aside, in the order in which they will be spent.
     pub slices: Vec<Slice>,
     /// The first instant at which it is no longer open.
     pub expires_at: DateTime<Utc>,
-    /// What a cost beyond it may do.
+    /// The rule for a cost beyond it.
     pub overage: Overage,
 }
 
 impl HoldRecord {
-    /// What is still set aside.
+    /// Returns the amount that is still set aside.
     pub fn left(&self) -> Credits {
         self.amount.saturating_sub(self.drawn)
     }
 }
 
-/// The proof that credits are set aside for one expensive call. Only a wallet makes it, once for each key; it can be
-/// settled or released, and it cannot be copied.
+/// The proof that credits are set aside for one expensive call. Only a wallet makes it, once for
+/// each key; it can be settled or released, and it cannot be copied.
+///
+/// A function that takes a `Hold` cannot be called without one:
+///
+/// ```
+/// use bailiwick::{Credits, Hold};
+///
+/// fn write_article(words: u64, hold: &Hold) -> String {
+///     assert!(hold.amount() > Credits::ZERO);
+///     format!("{words} words about bailiffs")
+/// }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a hold keeps credits aside until it is settled or released"]
 pub struct Hold {
@@ -57,22 +70,22 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Whose credits.
+    /// Returns the account whose credits are held.
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// Its key.
+    /// Returns its key.
     pub fn key(&self) -> &IdempotencyKey {
         &self.key
     }
 
-    /// How much is set aside.
+    /// Returns the amount that is set aside.
     pub fn amount(&self) -> Credits {
         self.amount
     }
 
-    /// The first instant at which it is no longer open.
+    /// Returns the first instant at which it is no longer open.
     pub fn expires_at(&self) -> DateTime<Utc> {
         self.expires_at
     }

@@ -1,141 +1,54 @@
-//! The ledger: immutable entries, each with what happened, when, and the balance after it. A wallet is what its entries
-//! add up to, since an entry's event is the only thing that ever changes one.
-
-use std::sync::Arc;
+//! The ledger: immutable entries, each with what happened, when, and the balance after it. A wallet
+//! is what its entries add up to, since an entry's event is the only thing that ever changes one.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::balance::Balance;
-use super::grant::Grant;
-use super::hold::{HoldRecord, Slice};
-use super::outcome::IdempotencyKey;
-use super::wallet::{Wallet, WalletError};
+use super::event::Event;
+use super::wallet::Wallet;
 use crate::id::AccountId;
-use crate::money::Credits;
 use crate::problem::{Code, Explained};
 
-/// What happened to a wallet.
+/// One entry of the ledger. Entries are appended, and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Event {
-    /// Credits were granted; they are free at once, or scheduled.
-    Granted {
-        /// The grant.
-        grant: Grant,
-    },
-    /// A scheduled grant took effect.
-    TookEffect {
-        /// The grant's identifier.
-        grant: Arc<str>,
-    },
-    /// Credits were set aside for one operation.
-    Held {
-        /// The hold, with the slices of grants that it pins.
-        hold: HoldRecord,
-    },
-    /// A part of a hold was charged; the hold stays open.
-    Drawn {
-        /// The hold's key.
-        hold: IdempotencyKey,
-        /// What was charged to the hold now.
-        amount: Credits,
-    },
-    /// A hold ended with a charge; what was not charged went back to its grants.
-    Settled {
-        /// The hold's key.
-        hold: IdempotencyKey,
-        /// What the operation cost.
-        cost: Credits,
-        /// What was charged to the hold, what had been drawn before included.
-        captured: Credits,
-        /// What was charged beyond the hold, from free credits.
-        beyond: Vec<Slice>,
-        /// What was charged beyond that, as a debt.
-        debt: Credits,
-    },
-    /// An expired hold's operation was charged after all, from free credits.
-    SettledLate {
-        /// The hold's key.
-        hold: IdempotencyKey,
-        /// What the operation cost.
-        cost: Credits,
-        /// What was charged, from free credits.
-        slices: Vec<Slice>,
-        /// What was charged beyond that, as a debt.
-        debt: Credits,
-    },
-    /// A hold ended; what had not been drawn of it went back to its grants.
-    Released {
-        /// The hold's key.
-        hold: IdempotencyKey,
-    },
-    /// A hold ran out.
-    HoldExpired {
-        /// The hold's key.
-        hold: IdempotencyKey,
-    },
-    /// What was free of a grant ran out.
-    GrantExpired {
-        /// The grant's identifier.
-        grant: Arc<str>,
-        /// What was free of it.
-        amount: Credits,
-    },
-    /// A grant was taken back: what was free or scheduled of it, now; what holds pin of it, when they return it.
-    Revoked {
-        /// The grant's identifier.
-        grant: Arc<str>,
-        /// What was free or scheduled of it.
-        amount: Credits,
-    },
-    /// What the period before had left was granted again, within the bounds of the new period's grant.
-    RolledOver {
-        /// The new period's grant.
-        grant: Arc<str>,
-        /// What had been left.
-        left: Credits,
-        /// What was granted of it.
-        amount: Credits,
-    },
-    /// Free credits repaid debt.
-    DebtRepaid {
-        /// Which grants paid how much.
-        slices: Vec<Slice>,
-    },
-}
-
-/// One line of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host may build it from its columns"
+)]
 pub struct LedgerEntry {
-    /// Whose wallet.
+    /// The account of the wallet.
     pub account: AccountId,
-    /// Its place in the wallet's ledger, from 1, without gaps.
+    /// Its number in the wallet's ledger, from 1, without gaps.
     pub sequence: u64,
-    /// When it took effect: for an expiry, the very instant, however late it was noticed.
+    /// The time at which it took effect: for an expiry, the very instant, however late it was
+    /// noticed.
     pub at: DateTime<Utc>,
-    /// When it was recorded.
+    /// The time at which it was recorded.
     pub recorded_at: DateTime<Utc>,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
     /// The balance after it.
     pub balance: Balance,
 }
 
-/// The first entry of a ledger that is wrong, and how. What comes before it is sound.
+/// The first wrong entry of a ledger. The entries before it are sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("entry {sequence} of the ledger is wrong: {fault}")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a closed domain: a number and a fault"
+)]
 pub struct LedgerError {
     /// The sequence number that the entry has, or should have.
     pub sequence: u64,
-    /// What is wrong with it.
+    /// The fault of it.
     pub fault: LedgerFault,
 }
 
-/// What is wrong with an entry.
+/// The fault of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LedgerFault {
@@ -145,11 +58,11 @@ pub enum LedgerFault {
     /// It belongs to another account.
     #[error("it belongs to another account")]
     Account,
-    /// It took effect before the entry before it.
-    #[error("it took effect before the entry before it")]
+    /// It took effect before the entry before it, or outside the period of the statement.
+    #[error("it took effect before the entry before it, or outside the period")]
     Time,
-    /// What it says cannot have happened to the wallet as it was then.
-    #[error("it cannot have happened to the wallet as it was then")]
+    /// Its event cannot have happened to the wallet as it was then.
+    #[error("its event cannot have happened to the wallet as it was then")]
     Event,
     /// Its balance is not the one that its event leads to.
     #[error("its balance is not the one that its event leads to")]
@@ -163,30 +76,40 @@ impl Explained for LedgerError {
 }
 
 impl Wallet {
-    /// The wallet that a ledger adds up to, from its first entry, checking every one: its number, its account, its time,
-    /// its event and its balance. It equals the stored wallet but for the version, which is 0, and `as_of`, which is that
-    /// of the last entry; [`advance`](Self::advance) gives the view at a later time.
+    /// Rebuilds a wallet from its ledger, and checks every entry from the first one on: its number,
+    /// its account, its time, its event and its balance.
     ///
-    /// The entries come one by one, so a ledger of any length takes the memory of one wallet.
+    /// The result equals the stored wallet but for the version, which is 0, and
+    /// [`as_of`](Self::as_of), which is that of the last entry; [`advance`](Self::advance) gives
+    /// the view at a later time. The entries come one by one, so a ledger of any length takes the
+    /// memory of one wallet.
     ///
     /// # Errors
     /// The first entry that is wrong, with its sequence number.
     ///
     /// ```
-    /// # use bailiwick::{LedgerEntry, Wallet};
-    /// fn audit(stored: &Wallet, ledger: Vec<LedgerEntry>) -> Result<(), String> {
-    ///     let replayed = Wallet::replay(stored.account(), ledger).map_err(|error| error.to_string())?;
-    ///     if replayed.equals_but_for_version(stored) { Ok(()) } else { Err("the wallet is not its ledger".to_owned()) }
+    /// use bailiwick::Wallet;
+    /// use bailiwick::credit::{LedgerEntry, LedgerError};
+    ///
+    /// /// Returns whether the stored wallet is what its ledger adds up to.
+    /// fn audit(stored: &Wallet, ledger: Vec<LedgerEntry>) -> Result<bool, LedgerError> {
+    ///     let replayed = Wallet::replay(stored.account(), ledger)?;
+    ///     Ok(replayed.equals_but_for_version(stored))
     /// }
-    /// # let wallet = Wallet::open(7.into(), "2026-01-01T00:00:00Z".parse()?);
-    /// # audit(&wallet, vec![])?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn replay(account: &AccountId, entries: impl IntoIterator<Item = LedgerEntry>) -> Result<Self, LedgerError> {
+    pub fn replay(
+        account: &AccountId,
+        entries: impl IntoIterator<Item = LedgerEntry>,
+    ) -> Result<Self, LedgerError> {
+        // Before all time, so that the first entry may be of any time.
         let mut wallet = Self::open(account.clone(), DateTime::<Utc>::MIN_UTC);
+
         for entry in entries {
             let sequence = wallet.sequence.saturating_add(1);
+            // No ledger has 2^64 entries, and the wallet counts them from 0.
+            debug_assert!(sequence > wallet.sequence);
             let wrong = |fault| LedgerError { sequence, fault };
+
             if entry.sequence != sequence {
                 return Err(wrong(LedgerFault::Sequence));
             }
@@ -196,22 +119,52 @@ impl Wallet {
             if entry.at < wallet.as_of {
                 return Err(wrong(LedgerFault::Time));
             }
-            let applied: Result<(), WalletError> = wallet.apply(&entry.event, entry.at);
-            applied.map_err(|_| wrong(LedgerFault::Event))?;
+
+            wallet
+                .apply(&entry.event, entry.at)
+                .map_err(|_| wrong(LedgerFault::Event))?;
             if wallet.balance != entry.balance || !wallet.balance.adds_up() {
                 return Err(wrong(LedgerFault::Balance));
             }
-            (wallet.sequence, wallet.as_of) = (sequence, entry.at);
+
+            wallet.sequence = sequence;
+            wallet.as_of = entry.at;
         }
+
+        // Forged entries can add up in every balance, and still not in the grants beneath it.
+        let sequence = wallet.sequence;
+        let fault = LedgerFault::Event;
+        wallet
+            .check_amounts()
+            .map_err(|_| LedgerError { sequence, fault })?;
+
         Ok(wallet)
     }
 
-    /// Whether two wallets are one but for the version of the row and the time up to which they were advanced.
+    /// Returns whether two wallets are equal but for the version of the row and the time up to
+    /// which they were advanced.
     pub fn equals_but_for_version(&self, other: &Self) -> bool {
-        let Self { account, version: _, as_of: _, sequence, balance, grants, holds, lapses } = self;
-        (account, sequence, balance, grants, lapses)
-            == (&other.account, &other.sequence, &other.balance, &other.grants, &other.lapses)
-            && holds.len() == other.holds.len()
-            && holds.iter().all(|hold| other.holds.contains(hold))
+        // By name, so that a new field does not compile until it is compared or left out here.
+        let Self {
+            account,
+            version: _,
+            as_of: _,
+            sequence,
+            balance,
+            grants,
+            holds,
+            lapses,
+        } = self;
+
+        // The order of holds means nothing.
+        let same_holds =
+            holds.len() == other.holds.len() && holds.iter().all(|hold| other.holds.contains(hold));
+
+        same_holds
+            && *account == other.account
+            && *sequence == other.sequence
+            && *balance == other.balance
+            && *grants == other.grants
+            && *lapses == other.lapses
     }
 }

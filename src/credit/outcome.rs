@@ -1,119 +1,53 @@
-//! What a command answered, stored under its key, so that the same command is answered again and not carried out twice.
+//! Outcomes: the answers of commands, stored under their keys, so that the same command is answered
+//! again and not carried out twice.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::error::WalletError;
 use super::grant::{CauseKind, Grant};
-use super::spending::{DeductRequest, HoldRequest};
-use super::wallet::WalletError;
+use super::key::IdempotencyKey;
+use super::life::Life;
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::policy::LateSettle;
 use crate::problem::{Code, Explained};
 
-/// The most characters of an idempotency key.
-const LONGEST: usize = 255;
-
-/// Why a text is no idempotency key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("an idempotency key has 1 to {LONGEST} printable ASCII characters without spaces")]
-pub struct KeyError;
-
-impl Explained for KeyError {
-    fn code(&self) -> Code {
-        Code::KeyInvalid
-    }
-}
-
-/// A client's name for one request, so that sending it again does nothing twice
-/// (draft-ietf-httpapi-idempotency-key-header): 1 to 255 printable ASCII characters without spaces.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct IdempotencyKey(Arc<str>);
-
-impl IdempotencyKey {
-    /// The key's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for IdempotencyKey {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        let sound = !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic());
-        if sound { Ok(Self(text.into())) } else { Err(KeyError) }
-    }
-}
-
-impl TryFrom<String> for IdempotencyKey {
-    type Error = KeyError;
-
-    fn try_from(text: String) -> Result<Self, KeyError> {
-        text.parse()
-    }
-}
-
-impl From<IdempotencyKey> for String {
-    fn from(key: IdempotencyKey) -> Self {
-        key.0.as_ref().to_owned()
-    }
-}
-
-impl fmt::Display for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdempotencyKey({self})")
-    }
-}
-
-/// What a key was used for: the payload that a repeated command must match. It never holds a time of day, so that the
-/// same request sent later is still the same.
+/// The payload of the command that a key was used for, which a repeated command must match. It
+/// never holds a time of day, so that the same request sent later is still the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(super) enum Intent {
-    Hold { operation: Arc<str>, quantity: u64, time_to_live_micros: Option<i64>, fingerprint: Option<[u8; 32]> },
-    Deduct { operation: Arc<str>, quantity: u64, fingerprint: Option<[u8; 32]> },
-    Grant { cause: CauseKind, amount: Credits, priority: u8 },
+    Hold {
+        operation: Arc<str>,
+        quantity: u64,
+        time_to_live_micros: Option<i64>,
+        fingerprint: Option<[u8; 32]>,
+    },
+    Deduct {
+        operation: Arc<str>,
+        quantity: u64,
+        fingerprint: Option<[u8; 32]>,
+    },
+    Grant {
+        cause: CauseKind,
+        amount: Credits,
+        priority: u8,
+    },
     Revoke,
 }
 
 impl Intent {
-    pub(super) fn hold(request: &HoldRequest) -> Self {
-        Self::Hold {
-            operation: request.quote.operation_name().clone(),
-            quantity: request.quote.quantity(),
-            time_to_live_micros: request.time_to_live.num_microseconds(),
-            fingerprint: request.fingerprint,
-        }
-    }
-
-    /// The same grant, whatever its amount.
+    /// Returns whether it is a grant of this kind and priority, whatever its amount.
     pub(super) fn is_of_grant(&self, kind: CauseKind, by: u8) -> bool {
         matches!(self, Self::Grant { cause, priority, .. } if (*cause, *priority) == (kind, by))
     }
-
-    pub(super) fn deduct(request: &DeductRequest) -> Self {
-        Self::Deduct {
-            operation: request.quote.operation_name().clone(),
-            quantity: request.quote.quantity(),
-            fingerprint: request.fingerprint,
-        }
-    }
 }
 
-/// How far the command has come.
+/// The state of what the command began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(super) enum State {
@@ -121,9 +55,9 @@ pub(super) enum State {
     Pending(Pending),
     Settled {
         receipt: Receipt,
-        /// Until when the credits that paid would have lived.
+        /// The life that the credits that paid would have had.
         paid_with: Life,
-        /// How much was given back since.
+        /// The amount that was refunded since.
         refunded: Credits,
     },
     /// A hold that was released; what had been drawn of it stays charged.
@@ -132,36 +66,57 @@ pub(super) enum State {
     Revoked(Revocation),
 }
 
-/// What must be known of a hold once the wallet has forgotten it.
+/// The facts of a hold that are still needed once the wallet has forgotten it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pending {
     pub(super) operation: Arc<str>,
-    /// What was drawn of it, and until when the credits that paid would have lived.
+    /// The amount that was drawn of it, and the life that the credits that paid would have had.
     pub(super) drawn: Credits,
     pub(super) paid_with: Life,
-    /// How much of what was drawn was given back, once the hold had ended.
+    /// The amount of it that was refunded, once the hold had ended.
     pub(super) refunded: Credits,
     /// The first instant at which it is no longer open.
     pub(super) expires_at: DateTime<Utc>,
-    /// What a late settlement may do, and the first instant at which it comes too late.
+    /// The rule for a late settlement, and the first instant at which that comes too late.
     pub(super) late: LateSettle,
     pub(super) late_until: DateTime<Utc>,
 }
 
-/// How long credits live; of several, the longest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Life {
-    /// No credits, or a debt.
-    None,
-    /// To this instant, exclusively.
-    Until(DateTime<Utc>),
-    /// For ever.
-    Forever,
+/// A charge that may be refunded, as an outcome tells it.
+pub(super) struct Charge<'a> {
+    pub(super) charged: Credits,
+    /// The life that the credits that paid would have had.
+    pub(super) paid_with: Life,
+    /// The amount that was refunded so far, to be raised by a refund.
+    pub(super) refunded: &'a mut Credits,
 }
 
-/// What a command answered, to be stored under UNIQUE (account, key) for as long as the ledger.
+impl State {
+    /// Returns the charge of a settlement, of a deduction, or of the draws on a hold; `None` for
+    /// all that charges nothing.
+    pub(super) fn charge_mut(&mut self) -> Option<Charge<'_>> {
+        match self {
+            Self::Settled {
+                receipt,
+                paid_with,
+                refunded,
+            } => Some(Charge {
+                charged: receipt.charged,
+                paid_with: *paid_with,
+                refunded,
+            }),
+            Self::Pending(hold) | Self::Released(hold) => Some(Charge {
+                charged: hold.drawn,
+                paid_with: hold.paid_with,
+                refunded: &mut hold.refunded,
+            }),
+            Self::Granted(_) | Self::Revoked(_) => None,
+        }
+    }
+}
+
+/// The answer of a command, to be stored under UNIQUE (account, key) for as long as the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     pub(super) account: AccountId,
@@ -171,54 +126,63 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The account that the command was about.
+    /// Returns the account that the command was about.
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The key to store it under.
+    /// Returns the key to store it under.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Fails unless this is the outcome of an account under a key.
-    pub(super) fn check(&self, account: &AccountId, key: &str) -> Result<(), WalletError> {
-        if self.account == *account && self.key == key { Ok(()) } else { Err(WalletError::Mismatch) }
-    }
-
-    /// The stored key of a grant's revocation.
+    /// Returns the key under which the outcome of a grant's revocation is stored.
     pub fn revoke_key(grant: &str) -> String {
         format!("revoke/{grant}")
     }
 
-    /// The stored key of a hold or a deduction with this idempotency key. Clients' keys and the crate's own never meet.
+    /// Returns the key under which the outcome of a hold or a deduction with this idempotency key
+    /// is stored. Clients' keys and the crate's own never meet.
     pub fn spend_key(key: &IdempotencyKey) -> String {
         format!("spend/{key}")
     }
+
+    /// Checks that this is the outcome of an account under a key.
+    pub(super) fn check(&self, account: &AccountId, key: &str) -> Result<(), WalletError> {
+        if self.account != *account {
+            return Err(WalletError::mismatch("wallet", "outcome"));
+        }
+        if self.key != key {
+            return Err(WalletError::mismatch("command's key", "outcome"));
+        }
+        Ok(())
+    }
 }
 
-/// What was taken back of a grant.
+/// The effect of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Revocation {
     /// The grant's identifier.
     pub grant: Arc<str>,
-    /// What was free or scheduled of it, and is taken back now.
+    /// The amount that was free or scheduled, and is taken back now.
     pub revoked: Credits,
-    /// What open holds pin of it: spent if they are settled, taken back when they return it.
+    /// The amount that open holds pin: spent if they are settled, taken back when they return it.
     pub pinned: Credits,
 }
 
-/// How an outcome is to be written.
+/// An outcome with the way in which it is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum OutcomeWrite {
-    /// Insert it. A clash of (account, key) means: load again and ask again.
+    /// Insert it. If (account, key) is taken, load again and call the command again.
     Insert(Outcome),
     /// Replace the row of the same (account, key); the wallet's version guards it.
     Update(Outcome),
 }
 
 impl OutcomeWrite {
-    /// The outcome itself.
+    /// Returns the outcome itself.
     pub fn outcome(&self) -> &Outcome {
         match self {
             Self::Insert(outcome) | Self::Update(outcome) => outcome,
@@ -226,23 +190,25 @@ impl OutcomeWrite {
     }
 }
 
-/// What a settlement charged.
+/// The receipt of a settlement or a deduction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The idempotency key of the hold.
     pub key: IdempotencyKey,
     /// The operation that was paid for.
     pub operation: Arc<str>,
-    /// What it cost.
+    /// The cost of the operation.
     pub cost: Credits,
-    /// What was charged: the cost, unless the overage policy capped it.
+    /// The amount that was charged: the cost, unless the overage policy capped it.
     pub charged: Credits,
-    /// When it was settled.
+    /// The time of the settlement.
     pub settled_at: DateTime<Utc>,
 }
 
-/// What became of a hold under the same key before.
+/// The answer to a repeated hold: what became of the first one under the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Replayed {
     /// The hold is still open: the first request is at work, or died.
     Pending,
@@ -250,18 +216,21 @@ pub enum Replayed {
     Settled(Receipt),
     /// The hold was released.
     Released {
-        /// What had been drawn of it, and stays charged.
+        /// The amount that had been drawn, and stays charged.
         drawn: Credits,
     },
     /// The hold ran out before anyone ended it.
     Expired {
-        /// What had been drawn of it, and stays charged.
+        /// The amount that had been drawn, and stays charged.
         drawn: Credits,
     },
 }
 
 impl Replayed {
-    /// The receipt of the first request, or why there is none.
+    /// Returns the receipt of the first request.
+    ///
+    /// # Errors
+    /// [`ReplayError`], if the first request was not settled.
     pub fn receipt(self) -> Result<Receipt, ReplayError> {
         match self {
             Self::Settled(receipt) => Ok(receipt),
@@ -272,8 +241,9 @@ impl Replayed {
     }
 }
 
-/// Why a repeated request has no receipt.
+/// The error of a repeated request whose first one was not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// The first request is still being worked on.
     #[error("the first request with this key is still being worked on")]
@@ -281,13 +251,13 @@ pub enum ReplayError {
     /// The first request failed and its hold was released.
     #[error("the first request with this key failed, and {}", tell_drawn(*.drawn))]
     Released {
-        /// What had been drawn, and stays charged.
+        /// The amount that had been drawn, and stays charged.
         drawn: Credits,
     },
     /// The first request's hold ran out.
     #[error("the first request with this key was not finished in time, and {}", tell_drawn(*.drawn))]
     Expired {
-        /// What had been drawn, and stays charged.
+        /// The amount that had been drawn, and stays charged.
         drawn: Credits,
     },
 }
@@ -310,8 +280,9 @@ impl Explained for ReplayError {
     }
 }
 
-/// How a hold ended without a charge.
+/// The way in which a hold ended without a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Ended {
     /// It was released.
     Released,

@@ -1,4 +1,4 @@
-//! What an operation costs: a list of prices, and quotes that say how they came about.
+//! Prices of operations, and quotes that say how they came about.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +11,14 @@ use thiserror::Error;
 use crate::money::{Credits, deserialize_decimal, serialize_decimal};
 use crate::problem::{Code, Explained};
 
-/// Decimal places of a price: finer than credits, since a quote rounds once, at its end.
-const PLACES: u32 = 12;
+/// The decimal places of a price: finer than credits, since a quote rounds once, at its end.
+const MAX_PLACES: u32 = 12;
 /// The largest price.
-const LARGEST: i64 = 1_000_000_000_000;
+const MAX_PRICE: i64 = 1_000_000_000_000;
 
-/// How a quote is rounded to a millionth of a credit, once, at its end.
+/// The rounding of a quote to a millionth of a credit, once, at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 #[serde(rename_all = "snake_case")]
 pub enum Rounding {
     /// Up: the service never loses by rounding.
@@ -32,32 +33,52 @@ pub enum Rounding {
 /// A stretch of units with a price of its own: those from the end of the tier before up to `up_to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it as a literal"
+)]
 pub struct Tier {
     /// The last unit of the tier.
     pub up_to: u64,
-    /// What each unit of it costs; at most 12 decimal places.
-    #[serde(deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    /// The price of each unit of it; at most 12 decimal places.
+    #[serde(
+        deserialize_with = "deserialize_decimal",
+        serialize_with = "serialize_decimal"
+    )]
     pub per_unit: Decimal,
 }
 
-/// The price of one operation: `base`, each unit at the price of its tier and those beyond the last tier at `per_unit`, at
-/// least `minimum`.
+/// The price of one operation: `base`, and each unit at the price of its tier or, beyond the last
+/// tier, at `per_unit`; in all at least `minimum`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it as a literal"
+)]
 pub struct Price {
-    /// What every call costs, whatever its quantity; at most 12 decimal places.
-    #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    /// The price of every call, whatever its quantity; at most 12 decimal places.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_decimal",
+        serialize_with = "serialize_decimal"
+    )]
     pub base: Decimal,
-    /// What each unit costs; at most 12 decimal places. Where there are tiers, each unit beyond the last of them.
-    #[serde(default, deserialize_with = "deserialize_decimal", serialize_with = "serialize_decimal")]
+    /// The price of each unit beyond the last tier, or of every unit if there are no tiers; at most
+    /// 12 decimal places.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_decimal",
+        serialize_with = "serialize_decimal"
+    )]
     pub per_unit: Decimal,
-    /// Stretches of units with prices of their own, in ascending order.
+    /// The stretches of units with prices of their own, in ascending order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<Tier>,
-    /// What a call costs at least.
+    /// The least that a call costs.
     #[serde(default = "zero")]
     pub minimum: Credits,
-    /// How the sum is rounded.
+    /// The rounding of the sum.
     #[serde(default)]
     pub rounding: Rounding,
 }
@@ -68,52 +89,73 @@ fn zero() -> Credits {
 
 impl Price {
     fn is_sound(&self) -> bool {
-        let prices = [self.base, self.per_unit].into_iter().chain(self.tiers.iter().map(|tier| tier.per_unit));
+        let prices = [self.base, self.per_unit]
+            .into_iter()
+            .chain(self.tiers.iter().map(|tier| tier.per_unit));
         let ends = || self.tiers.iter().map(|tier| tier.up_to);
+
         ends().zip(ends().skip(1)).all(|(end, next)| end < next)
             && ends().all(|end| end > 0)
             && prices.into_iter().all(|price| {
-                price >= Decimal::ZERO && price.normalize().scale() <= PLACES && price <= Decimal::from(LARGEST)
+                // Trailing zeros say nothing, so they are not counted.
+                price >= Decimal::ZERO
+                    && price.normalize().scale() <= MAX_PLACES
+                    && price <= Decimal::from(MAX_PRICE)
             })
     }
 
-    /// How many units are charged at which price, in order; none of no units.
+    /// Returns the numbers of units and the price that each is charged at, in order. A tier that
+    /// the quantity does not reach is left out.
     fn parts(&self, quantity: u64) -> impl Iterator<Item = (u64, Decimal)> {
+        // What is beyond the last tier has no end.
         let last = std::iter::once((u64::MAX, self.per_unit));
         let mut counted = 0_u64;
-        self.tiers.iter().map(|tier| (tier.up_to, tier.per_unit)).chain(last).filter_map(move |(end, per_unit)| {
-            let units = quantity.min(end).saturating_sub(counted);
-            counted = counted.max(end);
-            (units > 0).then_some((units, per_unit))
-        })
+
+        self.tiers
+            .iter()
+            .map(|tier| (tier.up_to, tier.per_unit))
+            .chain(last)
+            .filter_map(move |(end, per_unit)| {
+                let units = quantity.min(end).saturating_sub(counted);
+                counted = counted.max(end);
+                (units > 0).then_some((units, per_unit))
+            })
     }
 
+    /// Returns the price of so many units; `None` if it is beyond what amounts can be.
     fn of(&self, quantity: u64) -> Option<Credits> {
         let sum = self
             .parts(quantity)
-            .try_fold(self.base, |sum, (units, per_unit)| sum.checked_add(per_unit.checked_mul(units.into())?))?;
+            .try_fold(self.base, |sum, (units, per_unit)| {
+                sum.checked_add(per_unit.checked_mul(units.into())?)
+            })?;
+
         let strategy = match self.rounding {
             Rounding::Up => RoundingStrategy::AwayFromZero,
             Rounding::Down => RoundingStrategy::ToZero,
             Rounding::HalfEven => RoundingStrategy::MidpointNearestEven,
         };
+        // Credits have 6 decimal places.
         let price = Credits::try_from(sum.round_dp_with_strategy(6, strategy)).ok()?;
+
         Some(price.max(self.minimum))
     }
 }
 
-/// Why a price list or a quote is refused.
+/// The error of a price list or a quote that is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PriceError {
-    /// The list has no such operation.
+    /// The list has no such operation: its name, and the names that the list has.
     #[error("the price list has no operation {0:?}; it has {1}")]
     OperationUnknown(String, String),
-    /// A price is negative, too large or has more than 12 decimal places, or tiers are not in ascending order.
+    /// The price of this operation is negative, too large or has more than 12 decimal places, or
+    /// its tiers are not in ascending order.
     #[error(
-        "the price of {0:?} is not from 0 to 10^12 with at most {PLACES} decimal places, its tiers in ascending order"
+        "the prices of {0:?} must be from 0 to 10^12 with at most {MAX_PLACES} decimal places, and its tiers must ascend"
     )]
     PriceInvalid(String),
-    /// The price of so many units cannot be held.
+    /// The price of so many units of this operation is beyond 10^12 credits.
     #[error("the price of {1} units of {0:?} is too large")]
     TooLarge(String, u64),
 }
@@ -128,11 +170,13 @@ impl Explained for PriceError {
     }
 }
 
-/// What each operation costs.
+/// The prices of all operations, by name. It is read by serde, and refused if a price is not sound.
 ///
 /// ```
-/// use bailiwick::PriceList;
-/// let prices: PriceList = serde_json::from_str(r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#)?;
+/// use bailiwick::credit::PriceList;
+///
+/// let json = r#"{ "article": { "base": "1", "per_unit": "0.02" } }"#;
+/// let prices: PriceList = serde_json::from_str(json)?;
 /// let quote = prices.quote("article", 150)?;
 /// assert_eq!(quote.price().to_string(), "4");
 /// assert_eq!(quote.to_string(), "article: 1 + 150 * 0.02 = 4 credits");
@@ -144,18 +188,33 @@ impl Explained for PriceError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<Arc<str>, Price>", into = "BTreeMap<Arc<str>, Price>")]
+#[serde(
+    try_from = "BTreeMap<Arc<str>, Price>",
+    into = "BTreeMap<Arc<str>, Price>"
+)]
 pub struct PriceList(BTreeMap<Arc<str>, Price>);
 
 impl PriceList {
-    /// What `quantity` units of an operation cost. Fails for an unknown operation, or beyond 10^12 credits.
+    /// Returns the price of `quantity` units of an operation.
+    ///
+    /// # Errors
+    /// [`PriceError::OperationUnknown`], [`PriceError::TooLarge`].
     pub fn quote(&self, operation: &str, quantity: u64) -> Result<Quote, PriceError> {
         let (operation, price) = self.0.get_key_value(operation).ok_or_else(|| {
             let known: Vec<&str> = self.0.keys().map(|name| &**name).collect();
             PriceError::OperationUnknown(operation.to_owned(), known.join(", "))
         })?;
-        let total = price.of(quantity).ok_or_else(|| PriceError::TooLarge(operation.to_string(), quantity))?;
-        Ok(Quote { operation: operation.clone(), quantity, price: price.clone(), total })
+
+        let total = price
+            .of(quantity)
+            .ok_or_else(|| PriceError::TooLarge(operation.to_string(), quantity))?;
+
+        Ok(Quote {
+            operation: operation.clone(),
+            quantity,
+            price: price.clone(),
+            total,
+        })
     }
 }
 
@@ -186,7 +245,7 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// The operation.
+    /// Returns the name of the operation.
     pub fn operation(&self) -> &str {
         &self.operation
     }
@@ -195,12 +254,12 @@ impl Quote {
         &self.operation
     }
 
-    /// How many units.
+    /// Returns the number of units.
     pub fn quantity(&self) -> u64 {
         self.quantity
     }
 
-    /// What it costs.
+    /// Returns the price of them all.
     pub fn price(&self) -> Credits {
         self.total
     }
@@ -208,15 +267,27 @@ impl Quote {
 
 impl fmt::Display for Quote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, quantity, price, total } = self;
+        let Self {
+            operation,
+            quantity,
+            price,
+            total,
+        } = self;
+
         write!(f, "{operation}: {}", price.base)?;
+        // Without tiers, the one product is told even for no units.
         if price.tiers.is_empty() {
             write!(f, " + {quantity} * {}", price.per_unit)?;
         }
         for (units, per_unit) in price.parts(*quantity).filter(|_| !price.tiers.is_empty()) {
             write!(f, " + {units} * {per_unit}")?;
         }
+
         write!(f, " = {total} credits")?;
-        if !price.minimum.is_zero() && *total == price.minimum { f.write_str(" (the minimum)") } else { Ok(()) }
+        if !price.minimum.is_zero() && *total == price.minimum {
+            f.write_str(" (the minimum)")
+        } else {
+            Ok(())
+        }
     }
 }

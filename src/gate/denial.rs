@@ -1,60 +1,46 @@
-//! Why the gate refuses: exactly one reason, in the documented order, with a stable code.
+//! The reasons for which the gate refuses, each with a stable code.
 
 use thiserror::Error;
 
-use crate::privilege::Privilege;
+use super::evidence::CredentialFailure;
+use crate::account::SuspensionCause;
 use crate::problem::{Code, Explained, Problem, Severity};
-use crate::tenant::SuspensionCause;
+use crate::right::Privilege;
 
-/// Why a presented credential was not accepted, as the host's authentication found it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-pub enum CredentialFailure {
-    /// Not in the form of any credential.
-    #[error("it is malformed")]
-    Malformed,
-    /// The signature does not match.
-    #[error("its signature does not match")]
-    BadSignature,
-    /// Its time has run out.
-    #[error("it has expired")]
-    Expired,
-    /// Its time has not come.
-    #[error("it is not valid yet")]
-    NotYetValid,
-    /// It was revoked.
-    #[error("it was revoked")]
-    Revoked,
-    /// Nobody was ever given it, or its owner is gone.
-    #[error("it is unknown")]
-    Unknown,
-}
-
-impl CredentialFailure {
-    /// An expired credential is daily business; everything else may be an attack.
-    pub fn severity(self) -> Severity {
-        if self == Self::Expired { Severity::Info } else { Severity::Warning }
-    }
-}
-
-/// Why the gate refused. The variants stand in the order in which they are checked; the first that fits is the answer.
+/// The one reason for which the gate refused. The variants stand in the order in which they are
+/// checked, and the first that fits is the answer.
+///
+/// ```
+/// use bailiwick::Problem;
+/// use bailiwick::account::SuspensionCause;
+/// use bailiwick::gate::Denial;
+///
+/// let denial = Denial::AccountSuspended(SuspensionCause::PaymentOverdue);
+/// assert_eq!(denial.status(), 403);
+///
+/// // A denial becomes a response body, whose remedy fits the cause.
+/// let problem = Problem::from(denial);
+/// assert_eq!(problem.detail(), "The account is suspended: a payment is overdue.");
+/// assert_eq!(problem.remedy(), "Pay the overdue invoice on the billing page.");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Denial {
     /// 401: a credential was presented and failed.
     #[error("the credential was not accepted: {0}")]
     CredentialRejected(CredentialFailure),
-    /// 401: none was presented.
-    #[error("this needs a credential, and none was presented")]
+    /// 401: no credential was presented.
+    #[error("no credential was presented")]
     CredentialMissing,
-    /// 403: the principal lacks the stored privilege; or, checked where the account's standing is, its account does.
-    #[error("this needs the privilege {0}")]
+    /// 403: the principal lacks the privilege that the route demands; or, checked after the
+    /// account's status, its account lacks it.
+    #[error("the privilege {0} is missing")]
     PrivilegeMissing(Privilege),
     /// 403: the principal belongs to no account, or its account was not found.
     #[error("the principal belongs to no account")]
     AccountMissing,
-    /// 403: the account or the subscription that was loaded is another's.
-    #[error("the account is another than the principal's")]
+    /// 403: the account or the subscription that was loaded belongs to another account.
+    #[error("the principal does not belong to this account")]
     AccountMismatch,
     /// 403: the account is suspended.
     #[error("the account is suspended: {}", explain_suspension(*.0))]
@@ -62,8 +48,8 @@ pub enum Denial {
     /// 403: the account is closed.
     #[error("the account is closed")]
     AccountClosed,
-    /// 403: the account's stored status is unknown.
-    #[error("the account's stored status is not known")]
+    /// 403: the account's stored status is not one that this version knows.
+    #[error("the account's stored status is unknown")]
     AccountStatusUnknown,
     /// 402: the account awaits its first payment.
     #[error("the account awaits its first payment")]
@@ -74,29 +60,29 @@ pub enum Denial {
     /// 402: the plan is not active.
     #[error("the account's plan is not active")]
     PlanInactive,
-    /// 402: the plan needs a subscription and there is none.
+    /// 402: the plan needs a subscription, and the account has none.
     #[error("the plan needs a subscription, and the account has none")]
     SubscriptionMissing,
-    /// 402: the subscription is for another plan.
-    #[error("the subscription is for another plan than the account's")]
+    /// 402: the subscription is for another plan than the account's.
+    #[error("the subscription is not for the account's plan")]
     PlanMismatch,
-    /// 402: the first payment is not complete.
+    /// 402: the subscription's first payment is not complete.
     #[error("the subscription's first payment is not complete")]
     SubscriptionIncomplete,
-    /// 402: the first payment was not made in time.
+    /// 402: the subscription's first payment was not made in time.
     #[error("the subscription's first payment was not made in time")]
     SubscriptionIncompleteExpired,
-    /// 402: unpaid.
+    /// 402: the subscription is unpaid.
     #[error("the subscription is unpaid")]
     SubscriptionUnpaid,
-    /// 402: paused.
+    /// 402: the subscription is paused.
     #[error("the subscription is paused")]
     SubscriptionPaused,
-    /// 402: canceled.
+    /// 402: the subscription is canceled.
     #[error("the subscription is canceled")]
     SubscriptionCanceled,
-    /// 402: the subscription's stored status is unknown.
-    #[error("the subscription's stored status is not known")]
+    /// 402: the subscription's stored status is not one that this version knows.
+    #[error("the subscription's stored status is unknown")]
     SubscriptionStatusUnknown,
     /// 402: the trial has ended.
     #[error("the trial has ended")]
@@ -104,23 +90,29 @@ pub enum Denial {
     /// 402: the paid period has ended.
     #[error("the paid period has ended")]
     PeriodEnded,
-    /// 402: a payment is past due, and there is no grace, or no grace for writing.
+    /// 402: a payment is past due, and the policy gives no grace, the grace period is over, or it
+    /// is read-only and writing was asked for.
     #[error("a payment is past due")]
     PaymentPastDue,
-    /// 403: the principal is bound to sites, and the site asked for is not among them, or not the account's.
-    #[error("the site is not among those that this credential may reach")]
+    /// 403: the site does not belong to the account, or the principal is bound to other sites.
+    #[error("this credential does not reach the site")]
     SiteNotInAccount,
     /// 403: the principal is bound to sites, and asked for the whole account.
-    #[error("this credential is bound to sites and cannot reach the whole account")]
+    #[error("this credential is bound to sites, and cannot reach the whole account")]
     AccountWideForbidden,
-    /// 403: the access was granted for a time that has run out.
+    /// 403: the access was granted for a time that is over.
     #[error("the access that was granted has run out")]
     AccessExpired,
-    /// 403: the handler asked for another kind of access than its route was declared for.
+    /// 403: the handler asked for another kind of access than its route was declared for. This is a
+    /// mistake in the host's code.
     #[error("this address cannot be used in this way")]
     RouteMismatch,
+    /// 403: an operator asked for something that they may not do for their own account.
+    #[error("an operator cannot do this for their own account")]
+    OwnAccount,
 }
 
+/// Completes the sentence "the account is suspended: ...".
 fn explain_suspension(cause: SuspensionCause) -> &'static str {
     match cause {
         SuspensionCause::PaymentOverdue => "a payment is overdue",
@@ -130,7 +122,7 @@ fn explain_suspension(cause: SuspensionCause) -> &'static str {
 }
 
 impl Denial {
-    /// The stable code.
+    /// Returns the stable code.
     pub fn code(&self) -> Code {
         match self {
             Self::CredentialRejected(_) => Code::CredentialRejected,
@@ -146,6 +138,7 @@ impl Denial {
             Self::PlanInactive => Code::PlanInactive,
             Self::SubscriptionMissing => Code::SubscriptionMissing,
             Self::PlanMismatch => Code::PlanMismatch,
+
             Self::SubscriptionIncomplete => Code::SubscriptionIncomplete,
             Self::SubscriptionIncompleteExpired => Code::SubscriptionIncompleteExpired,
             Self::SubscriptionUnpaid => Code::SubscriptionUnpaid,
@@ -155,31 +148,49 @@ impl Denial {
             Self::TrialEnded => Code::TrialEnded,
             Self::PeriodEnded => Code::PeriodEnded,
             Self::PaymentPastDue => Code::PaymentPastDue,
+
             Self::SiteNotInAccount => Code::SiteNotInAccount,
             Self::AccountWideForbidden => Code::AccountWideForbidden,
             Self::AccessExpired => Code::AccessExpired,
             Self::RouteMismatch => Code::RouteMismatch,
+            Self::OwnAccount => Code::OwnAccount,
         }
     }
 
-    /// The HTTP status: 401, 402 or 403.
+    /// Returns the HTTP status: 401, 402 or 403.
     pub fn status(&self) -> u16 {
         self.code().status()
     }
 
-    /// What to do next.
+    /// Returns the next step for the person who was refused. For a suspension it depends on the
+    /// cause; otherwise it is the code's.
     pub fn remedy(&self) -> &'static str {
-        self.code().remedy()
+        match self {
+            Self::AccountSuspended(SuspensionCause::PaymentOverdue) => {
+                "Pay the overdue invoice on the billing page."
+            }
+            Self::AccountSuspended(SuspensionCause::Requested) => {
+                "Ask support to lift the suspension."
+            }
+            // A suspension for abuse has the code's: to contact support.
+            _ => self.code().remedy(),
+        }
     }
 
-    /// How loud the log should be.
+    /// Returns how loud the log should be.
     pub fn severity(&self) -> Severity {
         match self {
             Self::CredentialRejected(failure) => failure.severity(),
-            Self::PrivilegeMissing(_) | Self::AccountMismatch | Self::SiteNotInAccount | Self::AccountWideForbidden => {
-                Severity::Warning
+            // Each of these may be an attempt to reach what belongs to others.
+            Self::PrivilegeMissing(_)
+            | Self::AccountMismatch
+            | Self::SiteNotInAccount
+            | Self::AccountWideForbidden
+            | Self::OwnAccount => Severity::Warning,
+            // The host's own data or code is at fault.
+            Self::AccountStatusUnknown | Self::SubscriptionStatusUnknown | Self::RouteMismatch => {
+                Severity::Error
             }
-            Self::AccountStatusUnknown | Self::SubscriptionStatusUnknown | Self::RouteMismatch => Severity::Error,
             _ => Severity::Info,
         }
     }
@@ -190,12 +201,16 @@ impl Explained for Denial {
         self.code()
     }
 
-    /// A 401 names the scheme, as RFC 9110 section 11.6.1 demands, with the error of RFC 6750 section 3.1 where a
-    /// credential failed.
+    /// Adds the remedy, and to a 401 the scheme, as RFC 9110 section 11.6.1 demands, with the error
+    /// of RFC 6750 section 3.1 where a credential failed.
     fn decorate(&self, problem: Problem) -> Problem {
+        let problem = problem.with_remedy(self.remedy());
+
         match self {
             Self::CredentialMissing => problem.with_header("WWW-Authenticate", "Bearer"),
-            Self::CredentialRejected(_) => problem.with_header("WWW-Authenticate", r#"Bearer error="invalid_token""#),
+            Self::CredentialRejected(_) => {
+                problem.with_header("WWW-Authenticate", r#"Bearer error="invalid_token""#)
+            }
             _ => problem,
         }
     }

@@ -1,69 +1,76 @@
-//! What a background job carries of the access that it was accepted under: facts to ask the gate with again, and no power.
+//! The part of an access that a background job keeps: facts to ask the gate with again, and no
+//! power.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Credential, Denial, Principal};
+use super::access::Access;
+use super::denial::Denial;
+use super::principal::{Credential, Principal};
 use crate::id::{AccountId, SiteId, UserId};
 use crate::policy::Policy;
 use crate::tenant::Tenant;
 
-/// For whom a background job works: written into the queue when the job is accepted, and turned into an [`Access`] by
-/// [`revalidate`](Self::revalidate) when it runs. Between the two the tenant may have been suspended, or may owe.
+/// The tenant that a background job works for. The host writes it into the queue when it accepts
+/// the job; [`revalidate`](Self::revalidate) turns it into an [`Access`] when the job runs. Between
+/// the two, the tenant may have been suspended, or may have fallen behind with a payment.
 ///
-/// It opens nothing by itself, so it can be stored and read back. Revalidation is the gate's own decision over the facts
-/// as they are then, for as much as the first access reached and no more: its sites, and reading only where it could only
-/// read.
+/// It opens nothing by itself, so it can be stored and read back. Revalidation is the gate's own
+/// decision over the facts as they are then. The new access reaches no more than the first did: its
+/// sites, and reading only where it could only read.
 ///
-/// **The queue is trusted as the session store is.** The gate judges the tenant that the text names, not whether the text
-/// is still the one that was written: who can write to the queue can name any account, and drop a binding, as who can
-/// write to the session table can. What is suspended, unpaid or closed stays so for a forged job too. Keep the queue in a
-/// store that tenants cannot write to; where it leaves that store, authenticate the message.
+/// **The queue is trusted as the session store is.** The gate judges the tenant that the text
+/// names, not if the text is still the one that was written: an attacker who can write to the queue
+/// can name any account and drop a binding, as one who can write to the session table can. An
+/// account that is suspended, unpaid or closed stays so for a forged job, too. Keep the queue in a
+/// store that tenants cannot write to; if it leaves that store, authenticate the message.
 ///
-/// Whether the credential still exists is authentication, and the host's to ask by [`credential`](Self::credential) and
-/// [`user`](Self::user): a job outlives a session by design, and should not outlive a revoked key.
+/// The host must check that the credential still exists: that is authentication. It asks by
+/// [`credential`](Self::credential) and [`user`](Self::user). A job outlives a session by design,
+/// and should not outlive a revoked key.
 ///
 /// ```
-/// use bailiwick::{Denial, JobTenant, Policy, Principal, SuspensionCause, validate_account_and_plan};
-/// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Privileges, Tenant};
-/// # let now = "2026-01-01T00:00:00Z".parse()?;
-/// # let plan = Plan {
-/// #     id: 1.into(), active: true, price: Money::new(0.into(), Currency::EUR)?, interval: Interval::MONTHLY,
-/// #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: Default::default(),
-/// #     concurrency: Default::default(),
-/// # };
-/// # let status = AccountStatus::Active;
-/// # let payment_method = PaymentMethod::BankTransfer;
-/// # let account = Account { id: 7.into(), status, payment_method, version: 1, privileges: Privileges::NONE };
-/// # let mut tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
-/// let key = Principal::api_key(3.into()).of_account(7.into()).bound_to_sites([12.into()]);
-/// let access = validate_account_and_plan(&key, Some(&tenant), now)?;
-/// let queued = serde_json::to_string(&JobTenant::of(&access))?;
+/// use bailiwick::account::{AccountStatus, SuspensionCause};
+/// use bailiwick::gate::{Denial, JobTenant};
+/// use bailiwick::money::Currency;
+/// use bailiwick::payment_method::PaymentMethod;
+/// use bailiwick::period::Interval;
+/// use bailiwick::{Account, Money, Plan, Policy, Principal, Tenant, validate_account_and_plan};
 ///
-/// // Later, in a worker, which loads the tenant of `job.account()`:
-/// let job: JobTenant = serde_json::from_str(&queued)?;
-/// let access = job.revalidate(&Policy::default(), Some(&tenant), now)?;
-/// assert!(access.reaches(&12.into()) && access.is_bound_to_sites());
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let now = "2026-01-01T00:00:00Z".parse()?;
+///     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::BankTransfer);
+///     let free = Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY);
+///     let mut tenant = Tenant { plan: Some(free.into()), ..Tenant::new(account) };
 ///
-/// tenant.account.status = AccountStatus::Suspended(SuspensionCause::Abuse);
-/// let refused = job.revalidate(&Policy::default(), Some(&tenant), now).unwrap_err();
-/// assert_eq!(refused, Denial::AccountSuspended(SuspensionCause::Abuse));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+///     let principal = Principal::session(2.into()).of_account(7.into());
+///     let access = validate_account_and_plan(&principal, Some(&tenant), now)?;
+///     let queued = serde_json::to_string(&JobTenant::of(&access))?;
+///
+///     // Later, a worker loads the tenant of `job.account_id()`. It was suspended in between.
+///     let job: JobTenant = serde_json::from_str(&queued)?;
+///     tenant.account.status = AccountStatus::Suspended(SuspensionCause::Abuse);
+///     let refused = job.revalidate(&Policy::default(), Some(&tenant), now).unwrap_err();
+///     assert_eq!(refused, Denial::AccountSuspended(SuspensionCause::Abuse));
+///     Ok(())
+/// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobTenant {
     account: AccountId,
     credential: Credential,
+    // An absent field is an error here; only an explicit null means "no person".
     #[serde(deserialize_with = "Option::deserialize")]
     user: Option<UserId>,
     reach: JobReach,
     may_write: bool,
 }
 
-/// Both are said in full: a field that went missing must never mean "everything".
+/// The reach of a job. Both cases are written out: a field that is missing must never mean
+/// "everything".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum JobReach {
@@ -72,28 +79,33 @@ enum JobReach {
 }
 
 impl JobTenant {
-    /// What a job needs of an access. Taken from an access that may write, the job may write.
+    /// Keeps the facts of an access that a job needs. If the access may write, the job may write.
     pub fn of(access: &Access) -> Self {
+        let reach = access
+            .reach
+            .bound_sites()
+            .map_or(JobReach::Account, JobReach::Sites);
+
         Self {
             account: access.account.clone(),
             credential: access.credential.clone(),
             user: access.user.clone(),
-            reach: access.reach.bound_sites().map_or(JobReach::Account, JobReach::Sites),
+            reach,
             may_write: access.writable,
         }
     }
 
-    /// The account to load.
-    pub fn account(&self) -> &AccountId {
+    /// Returns the account whose tenant the worker has to load.
+    pub fn account_id(&self) -> &AccountId {
         &self.account
     }
 
-    /// The kind of credential that the job was accepted by. No decision depends on it.
+    /// Returns the kind of credential that the job was accepted by. No decision depends on it.
     pub fn credential(&self) -> &Credential {
         &self.credential
     }
 
-    /// The person for whom the job was accepted, if it was one.
+    /// Returns the person that the job was accepted for; `None` for an API key.
     pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
     }
@@ -101,17 +113,28 @@ impl JobTenant {
     /// Asks the gate again, as for a request, about the tenant as it is now.
     ///
     /// # Errors
-    /// Those of [`Policy::validate_account_and_plan`], in its order. A job of an access that could only read gets one that
-    /// can only read, whatever has been paid since, so [`Access::into_write`] refuses it.
-    pub fn revalidate(&self, policy: &Policy, tenant: Option<&Tenant>, now: DateTime<Utc>) -> Result<Access, Denial> {
+    /// Those of [`Policy::validate_account_and_plan`], in its order. A job whose first access could
+    /// only read gets one that can only read, whatever has been paid since, so
+    /// [`Access::into_write`] refuses it.
+    pub fn revalidate(
+        &self,
+        policy: &Policy,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Access, Denial> {
         let mut access = policy.validate_account_and_plan(&self.principal(), tenant, now)?;
+        // A payment since then must not widen what the job was accepted for.
         access.writable &= self.may_write;
+
         Ok(access)
     }
 
-    /// The principal that the job was accepted for. It brings no privileges, so it can never operate the service.
+    /// Rebuilds the principal that the job was accepted for. It has no privileges, so it can never
+    /// operate the service.
     fn principal(&self) -> Principal {
-        let principal = Principal::new(self.credential.clone(), self.user.clone()).of_account(self.account.clone());
+        let principal = Principal::new(self.credential.clone(), self.user.clone())
+            .of_account(self.account.clone());
+
         match &self.reach {
             JobReach::Account => principal,
             JobReach::Sites(sites) => principal.bound_to_sites(Arc::clone(sites)),

@@ -1,62 +1,68 @@
-//! Invitations: a further user joins an account, and seeds nothing.
+//! Invitations: a further user joins an account, and brings it no credits.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Subject, SubjectRecord};
-use crate::change::RowChange;
-use crate::credit::{Answer, WalletError};
+use super::subject::{Subject, SubjectRecord};
+use crate::account::{Account, AccountStatus};
+use crate::change::{Answer, RowChange, RowError};
 use crate::gate::{Denial, WriteAccess};
 use crate::id::{AccountId, UserId};
 use crate::problem::{Code, Explained};
-use crate::tenant::{Account, AccountStatus};
 
-/// An invitation to an account, for one verified identity: a row that is unique by (account, subject). It is for the
-/// identity, not for whoever holds a link, so a link that is passed on admits nobody.
+/// An invitation to an account, for one verified identity: a row that is unique by (account,
+/// subject). It is for that identity and not for the holder of a link, so a link that is passed on
+/// admits nobody.
 ///
 /// ```
-/// # use bailiwick::*;
-/// # use std::sync::Arc;
-/// # let now = "2027-02-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>()?;
-/// # let (status, payment_method, privileges) = (AccountStatus::Active, PaymentMethod::BankTransfer, Privileges::NONE);
-/// # let account = Account { id: 7.into(), status, payment_method, version: 1, privileges };
-/// # let plan = Arc::new(Plan {
-/// #     id: 3.into(), active: true, price: Money::new("0".parse()?, Currency::EUR)?, interval: Interval::MONTHLY,
-/// #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: [].into(), concurrency: [].into(),
-/// # });
-/// # let tenant = Tenant { account: account.clone(), plan: Some(plan), subscription: None, sites: [].into() };
-/// # let owner = Principal::session(1.into()).of_account(7.into());
-/// # let access = validate_account_and_plan(&owner, Some(&tenant), now)?.into_write()?;
-/// // A member invites; the digest is that of the address to which the invitation is sent.
-/// let subject = Subject::from_digest([7; 32]);
-/// let invitation = Invitation::new(&access, subject, now + chrono::TimeDelta::days(7), None)?.into_row();
+/// use bailiwick::WriteAccess;
+/// use bailiwick::change::Answer;
+/// use bailiwick::registration::{Invitation, JoinError, JoinFacts, Subject};
+/// use chrono::{DateTime, TimeDelta, Utc};
 ///
-/// // Whoever has verified that address joins, as the user whose identifier the host set aside.
-/// let facts = JoinFacts { account, by_subject: None };
-/// let Answer::Fresh(joined) = invitation.accept(&subject, 2.into(), facts, now)? else { return Ok(()) };
-/// assert_eq!((joined.account(), joined.user()), (&7.into(), &2.into()));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// fn invite_and_join(
+///     access: &WriteAccess, // of the member who invites
+///     facts: JoinFacts,     // of the account, and of the person who joins
+///     now: DateTime<Utc>,
+/// ) -> Result<(), JoinError> {
+///     // The digest of the address to which the invitation is sent.
+///     let subject = Subject::from_digest([7; 32]);
+///     let expires_at = now + TimeDelta::days(7);
+///     let invitation = Invitation::new(access, subject, expires_at, None)?.into_row();
+///
+///     // The person who has verified that address joins, as the user that the host set aside.
+///     match invitation.accept(&subject, 2.into(), facts, now)? {
+///         Answer::Fresh(joined) => assert_eq!(*joined.user(), 2.into()),
+///         Answer::Replayed(user) => println!("joined before, as {user}"),
+///     }
+///     Ok(())
+/// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Invitation {
     /// The account to join.
     pub account: AccountId,
-    /// Who is invited.
+    /// The identity that is invited.
     pub subject: Subject,
     /// The person who invited; `None` for an API key.
     pub invited_by: Option<UserId>,
     /// The first instant at which it no longer holds.
     pub expires_at: DateTime<Utc>,
-    /// The user that it made, once it was accepted.
+    /// The user that it created, once it was accepted.
     pub accepted_by: Option<UserId>,
     /// The row's version.
     pub version: u64,
 }
 
-/// What the host loads before somebody joins, in one transaction.
+/// The rows that a host loads before somebody joins, in one transaction.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
 pub struct JoinFacts {
     /// The account of the invitation.
     pub account: Account,
@@ -64,8 +70,8 @@ pub struct JoinFacts {
     pub by_subject: Option<SubjectRecord>,
 }
 
-/// Everything that is written when somebody joins, whole or not at all: the user, of this account and with no privilege
-/// of the service's own, and the rows below.
+/// Everything that is written when somebody joins, whole or not at all: the user, of this account
+/// and without any privilege over the service, and the rows below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a change takes effect only when it is written"]
 pub struct JoinChange {
@@ -75,46 +81,46 @@ pub struct JoinChange {
 }
 
 impl JoinChange {
-    /// The user to insert.
+    /// Returns the user to insert.
     pub fn user(&self) -> &UserId {
         &self.user
     }
 
-    /// The account that the user belongs to.
+    /// Returns the account that the user belongs to.
     pub fn account(&self) -> &AccountId {
         &self.invitation.row().account
     }
 
-    /// The registry's row, under UNIQUE (subject). A clash means: load again and ask again.
+    /// Returns the registry's row, under UNIQUE (subject). A clash means: load again and ask again.
     pub fn subject(&self) -> &RowChange<SubjectRecord> {
         &self.subject
     }
 
-    /// The invitation to update.
+    /// Returns the invitation to update.
     pub fn invitation(&self) -> &RowChange<Invitation> {
         &self.invitation
     }
 }
 
-/// Why nobody joins.
+/// The reason why nobody is invited or joins.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The invitation is for somebody else, or was used up by somebody who has left.
+    /// The invitation is for another identity, or was used by a person who has left since.
     #[error("the invitation is for somebody else, or was used already")]
     NotInvited,
-    /// The invitation has run out.
-    #[error("the invitation has run out")]
+    /// The invitation has expired.
+    #[error("the invitation has expired")]
     Expired,
     /// The identity belongs to an account already.
-    #[error("this identity has an account already")]
+    #[error("this identity already has an account")]
     AlreadyRegistered,
-    /// The account is closed or of unknown standing, or the access that invites is bound to sites.
+    /// The account is closed or of unknown status, or the access that invites is bound to sites.
     #[error(transparent)]
     Denied(#[from] Denial),
     /// The rows that were loaded do not belong together, or a version is exhausted.
     #[error(transparent)]
-    Row(#[from] WalletError),
+    Row(#[from] RowError),
 }
 
 impl Explained for JoinError {
@@ -129,8 +135,9 @@ impl Explained for JoinError {
 }
 
 impl Invitation {
-    /// Invites somebody to the account of an access that is bound to no sites, since a user is not. `prior` is the account's
-    /// invitation of the same subject, if there is one: it is renewed, so that who has left can join again.
+    /// Invites an identity to the account of an access. The access must not be bound to sites,
+    /// since a user is not. `prior` is the account's invitation of the same subject, if there is
+    /// one: it is renewed, so that a person who has left can join again.
     ///
     /// # Errors
     /// [`JoinError::Denied`] for an access that is bound to sites, then [`JoinError::Row`].
@@ -143,23 +150,44 @@ impl Invitation {
         if access.is_bound_to_sites() {
             return Err(Denial::AccountWideForbidden.into());
         }
-        if prior.is_some_and(|prior| prior.account != *access.account() || prior.subject != subject) {
-            return Err(WalletError::Mismatch.into());
+
+        if prior.is_some_and(|prior| prior.account != *access.account_id()) {
+            return Err(RowError::Mismatch {
+                left: "invitation",
+                right: "account that invites",
+            }
+            .into());
         }
+        if prior.is_some_and(|prior| prior.subject != subject) {
+            return Err(RowError::Mismatch {
+                left: "invitation",
+                right: "person who is invited",
+            }
+            .into());
+        }
+
         let expected = prior.map_or(0, |prior| prior.version);
-        let (account, invited_by) = (access.account().clone(), access.user().cloned());
-        let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let invitation = Self { account, subject, invited_by, expires_at, accepted_by: None, version };
-        Ok(RowChange::update(expected, invitation))
+        let invitation = RowChange::next(expected, "invitation", |version| Self {
+            account: access.account_id().clone(),
+            subject,
+            invited_by: access.user().cloned(),
+            expires_at,
+            accepted_by: None,
+            version,
+        })?;
+        Ok(invitation)
     }
 
-    /// Accepts the invitation for a verified identity. Accepted again, it answers the same user, for as long as the registry
-    /// says that the identity belongs to the account. No credits come of it, neither now nor should the identity ever
-    /// register an account of its own: its first credits are used up.
+    /// Accepts the invitation for a verified identity. Accepted again, it returns the same user,
+    /// for as long as the registry says that the identity belongs to the account. It grants no
+    /// credits, and uses up the identity's first credits, should it ever register an account of its
+    /// own.
     ///
     /// # Errors
-    /// In this order: [`JoinError::NotInvited`] for another identity, [`JoinError::Row`], [`JoinError::Denied`],
-    /// [`JoinError::NotInvited`] for one that was used up, [`JoinError::Expired`], [`JoinError::AlreadyRegistered`].
+    /// In this order: [`JoinError::NotInvited`] for another identity, [`JoinError::Row`] for
+    /// another account, [`JoinError::Denied`], [`JoinError::NotInvited`] for an invitation that was
+    /// used, [`JoinError::Expired`], [`JoinError::Row`] for the record of another subject,
+    /// [`JoinError::AlreadyRegistered`], [`JoinError::Row`] for an exhausted version.
     pub fn accept(
         self,
         subject: &Subject,
@@ -167,39 +195,72 @@ impl Invitation {
         facts: JoinFacts,
         now: DateTime<Utc>,
     ) -> Result<Answer<JoinChange, UserId>, JoinError> {
+        let JoinFacts {
+            account,
+            by_subject,
+        } = facts;
+        // First, so that a stranger with the link learns nothing of the account.
         if self.subject != *subject {
             return Err(JoinError::NotInvited);
         }
-        if self.account != facts.account.id {
-            return Err(WalletError::Mismatch.into());
-        }
-        match facts.account.status {
-            AccountStatus::Closed => return Err(Denial::AccountClosed.into()),
-            AccountStatus::Unknown => return Err(Denial::AccountStatusUnknown.into()),
-            AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {}
-        }
-        let belongs = facts.by_subject.as_ref().and_then(|record| record.account.as_ref()) == Some(&self.account);
+        self.check_account(&account)?;
+
         if let Some(user) = self.accepted_by {
-            // Who has left since needs to be invited again.
-            return if belongs { Ok(Answer::Replayed(user)) } else { Err(JoinError::NotInvited) };
+            let account = by_subject.and_then(|record| record.account);
+            // A person who has left since needs another invitation.
+            return if account == Some(self.account) {
+                Ok(Answer::Replayed(user))
+            } else {
+                Err(JoinError::NotInvited)
+            };
         }
         if self.expires_at <= now {
             return Err(JoinError::Expired);
         }
-        let expected = match facts.by_subject {
-            Some(record) if record.subject != *subject => return Err(WalletError::Mismatch.into()),
-            Some(SubjectRecord { account: Some(_), .. }) => return Err(JoinError::AlreadyRegistered),
-            Some(record) => record.version,
+
+        let expected = match by_subject {
             None => 0,
+            Some(record) if record.subject != *subject => {
+                return Err(RowError::Mismatch {
+                    left: "record of the subject",
+                    right: "person who accepts",
+                }
+                .into());
+            }
+            Some(record) if record.account.is_some() => return Err(JoinError::AlreadyRegistered),
+            Some(record) => record.version,
         };
-        let version = expected.checked_add(1).ok_or(WalletError::AmountOverflow)?;
-        let record = SubjectRecord { subject: *subject, account: Some(self.account.clone()), version };
-        let (before, version) = (self.version, self.version.checked_add(1).ok_or(WalletError::AmountOverflow)?);
-        let invitation = Self { accepted_by: Some(user.clone()), version, ..self };
+        let record = SubjectRecord::belonging(*subject, self.account.clone(), expected)?;
+        let invitation = RowChange::next(self.version, "invitation", |version| Self {
+            accepted_by: Some(user.clone()),
+            version,
+            ..self
+        })?;
+
         Ok(Answer::Fresh(JoinChange {
             user,
-            subject: RowChange::update(expected, record),
-            invitation: RowChange::update(before, invitation),
+            subject: record,
+            invitation,
         }))
+    }
+
+    /// Checks that the account is the one of the invitation, and can be joined.
+    fn check_account(&self, account: &Account) -> Result<(), JoinError> {
+        if self.account != account.id {
+            return Err(RowError::Mismatch {
+                left: "invitation",
+                right: "account to join",
+            }
+            .into());
+        }
+
+        match account.status {
+            AccountStatus::Closed => Err(Denial::AccountClosed.into()),
+            AccountStatus::Unknown => Err(Denial::AccountStatusUnknown.into()),
+            // A member may be needed to settle what is owed, so neither debt nor suspension bars.
+            AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {
+                Ok(())
+            }
+        }
     }
 }

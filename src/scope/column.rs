@@ -1,102 +1,48 @@
-//! Columns: typed by their table, their value and their role; and the filters and orders made of them.
+//! Columns, typed by their table, their value and their role; and the filters and orders that they
+//! make.
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroU8;
 
 use super::filter::{Filter, Node, OrderBy, Relation};
-use super::reference::Reachable;
-use super::table::{Keyed, LONGEST_PATH, Reference, Schema, Table};
-use super::value::{ColumnValue, Comparable, Operand};
+use super::operand::Operand;
+use super::path::Place;
+use super::role::{Data, Key, Reachable};
+use super::table::{Keyed, Table};
+use super::value::{ColumnValue, Comparable};
 
-/// The role of a column that can be set and updated.
-#[derive(Clone, Copy, Debug)]
-pub enum Data {}
-
-/// The role of a key column: it can be read and compared, but neither set nor updated.
-#[derive(Clone, Copy, Debug)]
-pub enum Key {}
-
-/// Where a column is: its name, and the way to its table.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// Empty for a column that was not made by `table!` and says of a reference that it leads to another table, of
-    /// another level maybe, than it does: no statement is built from that.
-    pub(super) name: &'static str,
-    pub(super) path: Path,
-}
-
-/// References, one after the other, each by its number in its table, from 1; 0 where the way ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Path([u8; LONGEST_PATH]);
-
-impl Path {
-    const HERE: Self = Self([0; LONGEST_PATH]);
-
-    pub(super) fn is_here(self) -> bool {
-        self == Self::HERE
-    }
-
-    /// This way, then a reference of the table that it leads to, then another way from there.
-    pub(super) fn then(self, reference: u8, further: Self) -> Self {
-        let mut path = Self::HERE;
-        let steps = self.numbers().chain([reference]).chain(further.numbers());
-        path.0.iter_mut().zip(steps).for_each(|(place, step)| *place = step);
-        path
-    }
-
-    /// The first reference, and the way from there.
-    pub(super) fn split(self) -> (u8, Self) {
-        let mut rest = Self::HERE;
-        rest.0.iter_mut().zip(self.numbers().skip(1)).for_each(|(place, step)| *place = step);
-        (self.numbers().next().unwrap_or_default(), rest)
-    }
-
-    /// Whether a longer way, or this very one, begins with this one.
-    pub(super) fn starts(self, longer: Self) -> bool {
-        self.numbers().zip(longer.0).all(|(step, other)| step == other)
-    }
-
-    fn numbers(self) -> impl Iterator<Item = u8> {
-        self.0.into_iter().take_while(|number| *number != 0)
-    }
-
-    /// The references on the way from a table.
-    pub(super) fn steps(self, from: &'static Schema) -> impl Iterator<Item = &'static Reference> {
-        self.numbers().scan(from, |table, number| {
-            let step = table.reference_at(number)?;
-            *table = (step.target)();
-            Some(step)
-        })
-    }
-
-    /// The table at the end of the way.
-    pub(super) fn end(self, from: &'static Schema) -> &'static Schema {
-        self.steps(from).last().map_or(from, |step| (step.target)())
-    }
-}
-
-impl Place {
-    pub(super) const fn here(name: &'static str) -> Self {
-        Self { name, path: Path::HERE }
-    }
-
-    /// What a column that references lead to is called among a statement's results: its way, and its name.
-    pub(super) fn label(self, table: &'static Schema) -> String {
-        let way = self.path.steps(table).map(|step| step.column);
-        way.chain([self.name]).collect::<Vec<_>>().join(".")
-    }
-}
-
-/// A column of the table `T` that holds a `V`, as [`table!`](crate::table) declares it; or one that its references lead
-/// to, see [`then`](Self::then). Tenant columns are never among them.
+/// A column of the table `T` that holds a `V`, as [`table!`](crate::table) declares it, or a column
+/// of another table that a reference leads to, see [`then`](Self::then).
 ///
-/// Its methods make filters and orders. A comparison with null is never true, as SQL has it; text compares as the
-/// database's collation says. Where a filter takes an `impl Into<Operand<_>>`, a `&str` serves for a `String`, an `i32`
-/// for an `i64`, and a [`Parameter`](super::Parameter) where a statement is prepared.
+/// Tenant columns are not among them, so no statement can set or filter by one.
+///
+/// Its methods make filters and orders. A comparison with null is never true, as in SQL. Text
+/// compares as the database's collation says. Where a method takes an `impl Into<Operand<_>>`, a
+/// `&str` serves for a `String` and an `i32` for an `i64`; in a prepared statement a
+/// [`Parameter`](super::Parameter) serves as well.
+///
+/// ```
+/// use bailiwick::scope::Filter;
+/// use bailiwick::{Account, table};
+///
+/// table! {
+///     pub struct Author: Account in "authors" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///         column NAME = "name" String;
+///         column BORN = "born" Option<i64>;
+///     }
+/// }
+///
+/// fn search(name: &str) -> Filter<Author, Account> {
+///     Author::NAME.starts_with(name).and(Author::BORN.between(1900, 1999))
+/// }
+/// ```
 pub struct Column<T, V, R = Data> {
     pub(super) place: Place,
-    /// For a reference its number in its table, else 0.
-    pub(super) reference: u8,
+    /// For a reference its number in its table.
+    pub(super) reference: Option<NonZeroU8>,
     of: PhantomData<fn(T, V, R)>,
 }
 
@@ -114,15 +60,18 @@ impl<T, V, R> fmt::Debug for Column<T, V, R> {
     }
 }
 
-/// What `table!` makes its constants with. Whoever else calls this gets what was declared, and no tenant column.
+/// The functions that `table!` makes its constants with. Anyone who calls them gets a column that
+/// was declared, and never a tenant column.
 #[doc(hidden)]
 impl<T: Table, V: ColumnValue> Column<T, V> {
     pub const fn declared(name: &str) -> Option<Self> {
-        if T::SCHEMA.reference_number(name) != 0 {
+        // A reference is set with a check that its row is in scope; as plain data it would not be.
+        if T::SCHEMA.reference_number(name).is_some() {
             return None;
         }
+
         match T::SCHEMA.column(name, V::KIND, V::NULLABLE) {
-            Some(name) => Some(Self::new(Place::here(name), 0)),
+            Some(name) => Some(Self::new(Place::here(name), None)),
             None => None,
         }
     }
@@ -131,22 +80,28 @@ impl<T: Table, V: ColumnValue> Column<T, V> {
 #[doc(hidden)]
 impl<T: Keyed> Column<T, T::Key, Key> {
     pub const fn declared_key() -> Self {
-        Self::new(Place::here(T::SCHEMA.key_name()), 0)
+        Self::new(Place::here(T::SCHEMA.key_name()), None)
     }
 }
 
 impl<T, V, R> Column<T, V, R> {
-    pub(super) const fn new(place: Place, reference: u8) -> Self {
-        Self { place, reference, of: PhantomData }
+    pub(super) const fn new(place: Place, reference: Option<NonZeroU8>) -> Self {
+        Self {
+            place,
+            reference,
+            of: PhantomData,
+        }
     }
 }
 
 impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
     fn compare<L>(self, relation: Relation, value: impl Into<Operand<V::Plain>>) -> Filter<T, L> {
-        Filter::leaf(self.place, |place| Node::Compare(place, relation, value.into().term))
+        Filter::leaf(Node::Compare(self.place, relation, value.into().term))
     }
 
-    /// Equal to the value.
+    /// Requires that the column equals the value.
+    #[doc(alias = "eq")]
+    #[doc(alias = "=")]
     pub fn equals<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
     where
         R: Reachable<L>,
@@ -154,7 +109,10 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         self.compare(Relation::Equal, value)
     }
 
-    /// Not equal to the value, and not null.
+    /// Requires that the column differs from the value. A null differs from nothing.
+    #[doc(alias = "ne")]
+    #[doc(alias = "<>")]
+    #[doc(alias = "!=")]
     pub fn not_equals<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
     where
         R: Reachable<L>,
@@ -162,7 +120,9 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         self.compare(Relation::NotEqual, value)
     }
 
-    /// Less than the value.
+    /// Requires that the column is less than the value.
+    #[doc(alias = "lt")]
+    #[doc(alias = "<")]
     pub fn less_than<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
     where
         R: Reachable<L>,
@@ -170,7 +130,10 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         self.compare(Relation::Less, value)
     }
 
-    /// Less than or equal to the value.
+    /// Requires that the column is less than or equal to the value.
+    #[doc(alias = "le")]
+    #[doc(alias = "lte")]
+    #[doc(alias = "<=")]
     pub fn at_most<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
     where
         R: Reachable<L>,
@@ -178,7 +141,9 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         self.compare(Relation::AtMost, value)
     }
 
-    /// Greater than the value.
+    /// Requires that the column is greater than the value.
+    #[doc(alias = "gt")]
+    #[doc(alias = ">")]
     pub fn greater_than<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
     where
         R: Reachable<L>,
@@ -186,7 +151,10 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         self.compare(Relation::Greater, value)
     }
 
-    /// Greater than or equal to the value.
+    /// Requires that the column is greater than or equal to the value.
+    #[doc(alias = "ge")]
+    #[doc(alias = "gte")]
+    #[doc(alias = ">=")]
     pub fn at_least<L>(self, value: impl Into<Operand<V::Plain>>) -> Filter<T, L>
     where
         R: Reachable<L>,
@@ -194,25 +162,33 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         self.compare(Relation::AtLeast, value)
     }
 
-    /// From `low` to `high`, both included.
-    pub fn between<L>(self, low: impl Into<Operand<V::Plain>>, high: impl Into<Operand<V::Plain>>) -> Filter<T, L>
+    /// Requires that the column is from `low` to `high`, both included.
+    pub fn between<L>(
+        self,
+        low: impl Into<Operand<V::Plain>>,
+        high: impl Into<Operand<V::Plain>>,
+    ) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, |place| Node::Between(place, Box::new((low.into().term, high.into().term))))
+        let bounds = Box::new((low.into().term, high.into().term));
+        Filter::leaf(Node::Between(self.place, bounds))
     }
 
-    /// Equal to one of the values. No value at all means that no row fits.
+    /// Requires that the column equals one of the values. If there are none, no row fits.
+    #[doc(alias = "in")]
+    #[doc(alias = "is_in")]
     pub fn one_of<L, I>(self, values: I) -> Filter<T, L>
     where
         R: Reachable<L>,
         I: IntoIterator<Item: Into<Operand<V::Plain>>>,
     {
-        let values = values.into_iter().map(|value| value.into().term).collect();
-        Filter::leaf(self.place, |place| Node::OneOf(place, values))
+        let values = values.into_iter().map(|value| value.into().term);
+        Filter::leaf(Node::OneOf(self.place, values.collect()))
     }
 
-    /// Smallest first. Null counts as greater than every value, on each database.
+    /// Orders the smallest value first. On both databases null counts as greater than every value.
+    #[doc(alias = "asc")]
     pub fn ascending<L>(self) -> OrderBy<T, L>
     where
         R: Reachable<L>,
@@ -220,7 +196,8 @@ impl<T: Table, V: ColumnValue<Plain: Comparable>, R> Column<T, V, R> {
         OrderBy::new(self.place, false, V::NULLABLE)
     }
 
-    /// Greatest first. Null counts as greater than every value, on each database.
+    /// Orders the greatest value first. On both databases null counts as greater than every value.
+    #[doc(alias = "desc")]
     pub fn descending<L>(self) -> OrderBy<T, L>
     where
         R: Reachable<L>,
@@ -233,46 +210,53 @@ impl<T, V, R> Column<T, Option<V>, R>
 where
     Option<V>: ColumnValue,
 {
-    /// Null.
+    /// Requires that the column is null.
+    #[doc(alias = "is_none")]
     pub fn is_null<L>(self) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, Node::IsNull)
+        Filter::leaf(Node::IsNull(self.place))
     }
 
-    /// Not null.
+    /// Requires that the column is not null.
+    #[doc(alias = "is_some")]
+    #[doc(alias = "not_null")]
     pub fn is_not_null<L>(self) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, Node::IsNotNull)
+        Filter::leaf(Node::IsNotNull(self.place))
     }
 }
 
-/// Text is looked for as it is: no character of it is a wildcard, and case matters, on each database.
+/// Text is searched as it is, on both databases: no character of it is a wildcard, and case
+/// matters.
 impl<T, V: ColumnValue<Plain = String>, R> Column<T, V, R> {
-    /// Text that has the given text somewhere.
+    /// Requires that the column has the text somewhere in it.
+    #[doc(alias = "like")]
     pub fn contains<L>(self, text: impl Into<Operand<String>>) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, |place| Node::Contains(place, text.into().term))
+        Filter::leaf(Node::Contains(self.place, text.into().term))
     }
 
-    /// Text that begins with the given text.
+    /// Requires that the column begins with the text.
+    #[doc(alias = "like")]
     pub fn starts_with<L>(self, text: impl Into<Operand<String>>) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, |place| Node::StartsWith(place, text.into().term))
+        Filter::leaf(Node::StartsWith(self.place, text.into().term))
     }
 
-    /// Text that ends with the given text.
+    /// Requires that the column ends with the text.
+    #[doc(alias = "like")]
     pub fn ends_with<L>(self, text: impl Into<Operand<String>>) -> Filter<T, L>
     where
         R: Reachable<L>,
     {
-        Filter::leaf(self.place, |place| Node::EndsWith(place, text.into().term))
+        Filter::leaf(Node::EndsWith(self.place, text.into().term))
     }
 }

@@ -7,29 +7,32 @@ use rust_decimal::Decimal;
 use sea_query::Value;
 use thiserror::Error;
 
-use super::sealed;
-use super::statement::{BuildError, Dialect};
+use super::dialect::Dialect;
+use super::error::BuildError;
+use super::operand::{Operand, Parameter};
 use super::value::{
-    ColumnValue, Comparable, Operand, Parameter, ParameterValue, Rankable, Summable, ValueKind, ValueRef,
+    ColumnValue, Comparable, ParameterValue, Rankable, Summable, ValueKind, ValueRef, sealed,
 };
 use crate::problem::{Code, Explained};
 
-/// The most decimal places of a [`Fixed`]: 18 digits in all are exact in an `i64`.
-const MOST_PLACES: u32 = 18;
+/// The largest number of decimal places of a [`Fixed`]. An `i64` holds every number of 18 digits.
+const MAX_PLACES: u32 = 18;
 
 /// A decimal with `PLACES` decimal places, for columns: `Fixed<2>` for cents.
 ///
-/// It is an `i64` of units of the last place. PostgreSQL holds it as `numeric(18, PLACES)`; SQLite, whose `DECIMAL` is a
-/// float beyond 15 digits, as that integer. So it is read back with [`Fixed::of_units`] on SQLite, and with
-/// [`Fixed::new`] on PostgreSQL. More than 18 places do not compile.
+/// It is a number of units of the last place, in an `i64`. PostgreSQL holds it as `numeric(18,
+/// PLACES)`. SQLite holds the units as an integer, since its `DECIMAL` is a float beyond 15 digits.
+/// So a host reads it back with [`Fixed::new`] on PostgreSQL, and with [`Fixed::of_units`] on
+/// SQLite. More than 18 places do not compile.
 ///
 /// ```
-/// use bailiwick::{Fixed, FixedError};
-/// let price = Fixed::<2>::new("19.90".parse()?)?;
+/// use bailiwick::rust_decimal::Decimal;
+/// use bailiwick::scope::{Fixed, FixedError};
+///
+/// let price = Fixed::<2>::new(Decimal::new(19_90, 2)).unwrap();
 /// assert_eq!(price.units(), 1990);
 /// assert_eq!(price.to_string(), "19.90");
-/// assert_eq!(Fixed::<2>::new("19.905".parse()?), Err(FixedError::TooPrecise));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// assert_eq!(Fixed::<2>::new(Decimal::new(19_905, 3)), Err(FixedError::TooPrecise));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fixed<const PLACES: u32> {
@@ -37,14 +40,15 @@ pub struct Fixed<const PLACES: u32> {
     places: PhantomData<()>,
 }
 
-/// Why a decimal does not fit a [`Fixed`].
+/// The reason why a decimal does not fit a [`Fixed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum FixedError {
-    /// It has more decimal places than the column.
+    /// The number has more decimal places than the column.
     #[error("the number has too many decimal places")]
     TooPrecise,
-    /// It has more than 18 digits.
-    #[error("the number is too large")]
+    /// The number has more than 18 digits, decimal places included.
+    #[error("the number is too large, the limit is 18 digits with the decimal places")]
     TooLarge,
 }
 
@@ -54,50 +58,72 @@ impl Explained for FixedError {
     }
 }
 
-/// What `numeric(18, …)` holds.
-const MOST_UNITS: i64 = 999_999_999_999_999_999;
+/// The largest number of units that `numeric(18, …)` holds.
+const MAX_UNITS: i64 = 999_999_999_999_999_999;
 
 impl<const PLACES: u32> Fixed<PLACES> {
-    /// The decimal, exactly.
+    /// Converts a decimal. Nothing is rounded.
     ///
     /// # Errors
-    /// [`FixedError`], if it does not fit; nothing is rounded.
+    /// - [`FixedError::TooPrecise`] if it has more decimal places, zeros at the end aside.
+    /// - [`FixedError::TooLarge`] if it has more than 18 digits.
     pub fn new(decimal: Decimal) -> Result<Self, FixedError> {
-        const { assert!(PLACES <= MOST_PLACES, "a Fixed has at most 18 decimal places") };
+        const {
+            assert!(
+                PLACES <= MAX_PLACES,
+                "a Fixed has at most 18 decimal places"
+            )
+        };
+
         let mut scaled = decimal.normalize();
         if scaled.scale() > PLACES {
             return Err(FixedError::TooPrecise);
         }
+
+        // If the mantissa has no room, `rescale` stops short of the scale.
         scaled.rescale(PLACES);
-        // Where the mantissa had no room, `rescale` stops short of the scale.
         if scaled.scale() != PLACES {
             return Err(FixedError::TooLarge);
         }
+
         let units = i64::try_from(scaled.mantissa()).map_err(|_| FixedError::TooLarge)?;
         Self::of_units(units)
     }
 
-    /// So many units of the last decimal place: what SQLite holds.
+    /// Creates a decimal from units of the last decimal place, as SQLite holds it.
     ///
     /// # Errors
-    /// [`FixedError::TooLarge`], beyond 18 digits.
+    /// [`FixedError::TooLarge`] if there are more than 18 digits.
     pub fn of_units(units: i64) -> Result<Self, FixedError> {
-        const { assert!(PLACES <= MOST_PLACES, "a Fixed has at most 18 decimal places") };
-        if units.unsigned_abs() > MOST_UNITS.unsigned_abs() {
+        const {
+            assert!(
+                PLACES <= MAX_PLACES,
+                "a Fixed has at most 18 decimal places"
+            )
+        };
+
+        if units.unsigned_abs() > MAX_UNITS.unsigned_abs() {
             return Err(FixedError::TooLarge);
         }
-        Ok(Self { units, places: PhantomData })
+        Ok(Self {
+            units,
+            places: PhantomData,
+        })
     }
 
-    /// Units of the last decimal place.
+    /// The number of units of the last decimal place.
     pub fn units(self) -> i64 {
         self.units
     }
 
     /// The decimal.
     pub fn decimal(self) -> Decimal {
-        // 18 digits with at most 18 places always fit.
-        Decimal::try_from_i128_with_scale(self.units.into(), PLACES).unwrap_or_default()
+        let decimal = Decimal::try_from_i128_with_scale(self.units.into(), PLACES);
+        debug_assert!(
+            decimal.is_ok(),
+            "18 digits with at most 18 places always fit"
+        );
+        decimal.unwrap_or_default()
     }
 }
 
@@ -125,7 +151,11 @@ impl<const PLACES: u32> sealed::Value for Option<Fixed<PLACES>> {}
 impl<const PLACES: u32> ParameterValue for Fixed<PLACES> {
     type Borrowed<'a> = Self;
     const KIND: ValueKind = ValueKind::Decimal(PLACES);
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
+
+    fn lend<'a>(
+        borrowed: Self::Borrowed<'a>,
+        dialect: Dialect,
+    ) -> Result<ValueRef<'a>, BuildError> {
         ValueRef::Decimal(borrowed.decimal()).fit(dialect)
     }
 }
@@ -133,7 +163,11 @@ impl<const PLACES: u32> ParameterValue for Fixed<PLACES> {
 impl<const PLACES: u32> ParameterValue for Option<Fixed<PLACES>> {
     type Borrowed<'a> = Self;
     const KIND: ValueKind = ValueKind::Decimal(PLACES);
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
+
+    fn lend<'a>(
+        borrowed: Self::Borrowed<'a>,
+        dialect: Dialect,
+    ) -> Result<ValueRef<'a>, BuildError> {
         match borrowed {
             Some(fixed) => Fixed::lend(fixed, dialect),
             None => ValueRef::Null(Self::KIND).fit(dialect),

@@ -1,13 +1,22 @@
-//! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts themselves, [`Account`],
-//! [`Site`] and [`Sector`].
+//! Levels: to whom a row belongs, and how far a scope reaches. The markers are the facts
+//! themselves, [`Account`], [`Site`] and [`Sector`].
+#![allow(
+    clippy::exhaustive_enums,
+    reason = "markers have no values, and grow none"
+)]
 
-use super::sealed;
-use crate::tenant::{Account, Sector, Site};
+use crate::account::Account;
+use crate::tenant::{Sector, Site};
 
-/// To whom the rows of a table belong: [`Account`], [`Site`], [`Sector`], or nobody ([`Global`]). Sealed: there are no
-/// others.
+mod sealed {
+    pub trait Level {}
+}
+
+/// The owner of a table's rows: [`Account`], [`Site`], [`Sector`], or nobody ([`Global`]).
+///
+/// Sealed: there are no other levels.
 pub trait Level: sealed::Level + 'static {
-    /// How many tenant columns a table of this level has.
+    /// The number of tenant columns that a table of this level has.
     #[doc(hidden)]
     const DEPTH: usize;
 }
@@ -16,8 +25,8 @@ pub trait Level: sealed::Level + 'static {
 #[derive(Clone, Copy, Debug)]
 pub enum Global {}
 
-/// The level of a scope over several sites of an account. No table has it: a row belongs to one site, so such a scope
-/// reads, updates and deletes, and does not insert.
+/// The level of a scope over several sites of an account. No table has it: a row belongs to one
+/// site, so such a scope reads, updates and deletes, but does not insert.
 #[derive(Clone, Copy, Debug)]
 pub enum SeveralSites {}
 
@@ -51,7 +60,9 @@ impl TenantLevel for Account {}
 impl TenantLevel for Site {}
 impl TenantLevel for Sector {}
 
-/// How far a scope reaches: [`Account`], [`Site`], [`Sector`] or [`SeveralSites`].
+/// The reach of a scope: [`Account`], [`Site`], [`Sector`] or [`SeveralSites`].
+///
+/// Sealed: there are no others.
 pub trait ScopeLevel: sealed::Level + 'static {}
 
 impl ScopeLevel for Account {}
@@ -59,7 +70,37 @@ impl ScopeLevel for Site {}
 impl ScopeLevel for Sector {}
 impl ScopeLevel for SeveralSites {}
 
-/// A scope of this level reaches the rows of tables of level `T`: its own, those below, and the global ones.
+/// A scope level that reaches the rows of tables of level `T`: those of its own level, those of
+/// the levels below, and the global ones.
+///
+/// This is the one bound that a host writes itself, where a function takes a scope of any level
+/// that reaches a table:
+///
+/// ```
+/// use bailiwick::Scope;
+/// use bailiwick::scope::Count;
+/// use bailiwick::scope::state::Read;
+/// use bailiwick::scope::traits::{Covers, ScopeLevel};
+/// use bailiwick::tenant::Site;
+///
+/// bailiwick::table! {
+///     pub struct Sites: Account in "sites" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///     }
+/// }
+/// bailiwick::table! {
+///     pub struct Article: Site in "articles" {
+///         tenant "account_id" Int, "site_id" Int of Sites;
+///         key ID = "id" i64 generated;
+///     }
+/// }
+///
+/// /// Counts the articles of a site, of several sites, or of a whole account.
+/// fn articles<L: ScopeLevel + Covers<Site>>(scope: &Scope<L, Read>) -> Count<Article, L> {
+///     scope.count()
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{Self}` does not reach tables of level `{T}`",
     label = "out of reach of a scope of level `{Self}`",
@@ -80,7 +121,8 @@ impl Covers<Global> for SeveralSites {}
 impl Covers<Site> for SeveralSites {}
 impl Covers<Sector> for SeveralSites {}
 
-/// A scope of this level knows every tenant column of tables of level `T`, and so can insert into them.
+/// A scope level that knows every tenant column of tables of level `T`, and so can insert into
+/// them.
 #[diagnostic::on_unimplemented(
     message = "a scope of level `{Self}` cannot insert into tables of level `{T}`",
     label = "a row is inserted through a scope of the table's own level",
@@ -92,8 +134,8 @@ impl Stamps<Account> for Account {}
 impl Stamps<Site> for Site {}
 impl Stamps<Sector> for Sector {}
 
-/// A row of a table of this level may refer to a row of a table of level `T`: one that it shares all tenant columns of
-/// `T` with.
+/// A table level whose rows may refer to rows of a table of level `T`: they share all of its
+/// tenant columns.
 #[diagnostic::on_unimplemented(
     message = "a table of level `{Self}` cannot refer to a table of level `{T}`",
     label = "nothing says in which `{T}` the row would be",

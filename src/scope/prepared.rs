@@ -1,4 +1,5 @@
-//! Prepared statements: the text is made once, and bound to a scope and to values as often as one likes.
+//! Prepared statements: the text is made once, and bound to a scope and to values as often as the
+//! host likes.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,184 +7,58 @@ use std::sync::Arc;
 
 use sea_query::Value;
 
-use super::aggregate::Aggregate;
 use super::bounds::{Bounds, ScopeId};
-use super::insert::{Insert, Upsert};
+use super::dialect::Dialect;
+use super::entry::Scope;
+use super::error::BuildError;
 use super::level::{Level, ScopeLevel};
+use super::marker::{Mode, Of, Permits, Unbound, Write};
+use super::parameters::Parameters;
 use super::render::{Rendered, Slot, TenantSlot, take};
-use super::select::{Count, Exists, Select};
-use super::statement::{BuildError, Dialect, Statement};
-use super::table::Table;
-use super::update::{Delete, Update};
-use super::value::{Parameter, ParameterValue, ValueKind, ValueRef};
-use super::{Mode, Of, Read, Ready, Scope, Write, sealed};
+use super::shape::Shape;
+use super::statement::Statement;
+use super::value::{ValueKind, ValueRef};
 
-/// The state of a scope and its statements: made by the gate, and ready to run.
-#[derive(Clone, Copy, Debug)]
-pub enum Bound {}
-
-/// The state of a scope and its statements while they are prepared: no tenant is known, so nothing can be run.
-#[derive(Clone, Copy, Debug)]
-pub enum Unbound {}
-
-/// The scope of a statement that is prepared. It has the methods of a [`Scope`] but opens no rows: its statements have no
-/// `build`.
-pub type Template<L> = Scope<L, Write, Unbound>;
-
-/// A statement that can be prepared for scopes of level `L` and mode `M`: what the methods of a [`Template`] give, once
-/// it is ready. Sealed.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be prepared for a scope of level `{L}` and mode `{M}`",
-    note = "it is made by the methods of the template, and is ready: with a filter or `.all_in_scope()`, with its key"
-)]
-pub trait Shape<L, M>: sealed::Shape {}
-
-/// What a statement has once it is ready: `build`, if it is a scope's, and a shape, if it is a template's.
-macro_rules! statements {
-    ($($statement:ident [$($state:ident)?] $mode:ident;)*) => {$(
-        impl<T: Table, L: ScopeLevel> $statement<T, L> {
-            /// The statement's text and values.
-            ///
-            /// # Errors
-            /// [`BuildError`] says which, and when.
-            pub fn build(self, dialect: Dialect) -> Result<Statement, BuildError> {
-                Statement::of(self.render(dialect)?)
-            }
-        }
-
-        impl<T: Table, L: ScopeLevel> sealed::Shape for $statement<T, L, $($state,)? Unbound> {
-            fn shape(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-                self.render(dialect)
-            }
-        }
-
-        impl<T: Table, L: ScopeLevel> Shape<L, $mode> for $statement<T, L, $($state,)? Unbound> {}
-    )*};
-}
-
-statements! {
-    Select [] Read;
-    Count [] Read;
-    Exists [] Read;
-    Aggregate [Ready] Read;
-    Insert [Ready] Write;
-    Upsert [Ready] Write;
-    Update [Ready] Write;
-    Delete [Ready] Write;
-}
-
-/// A mode that may do what a statement of mode `M` does: a scope that writes may also read.
-#[diagnostic::on_unimplemented(message = "a scope of mode `{Self}` cannot run a statement of mode `{M}`")]
-pub trait Permits<M>: Mode {}
-
-impl Permits<Read> for Read {}
-impl Permits<Read> for Write {}
-impl Permits<Write> for Write {}
-
-/// The types of a prepared statement's parameters: a tuple of up to eight [`ParameterValue`]s. Sealed.
-pub trait Parameters: sealed::Parameters + 'static {
-    /// A [`Parameter`] for each.
-    type Placeholders;
-    /// A borrowed value for each.
-    type Arguments<'a>: Copy;
-    #[doc(hidden)]
-    type Lent<'a>: AsRef<[ValueRef<'a>]> + Copy;
-
-    #[doc(hidden)]
-    const KINDS: &'static [ValueKind];
-
-    #[doc(hidden)]
-    fn placeholders() -> Self::Placeholders;
-
-    #[doc(hidden)]
-    fn lend(arguments: Self::Arguments<'_>, dialect: Dialect) -> Result<Self::Lent<'_>, BuildError>;
-}
-
-macro_rules! parameters {
-    ($($count:literal: $($type:ident $number:tt),*;)*) => {$(
-        impl<$($type: ParameterValue),*> sealed::Parameters for ($($type,)*) {}
-        impl<$($type: ParameterValue),*> Parameters for ($($type,)*) {
-            type Placeholders = ($(Parameter<$type>,)*);
-            type Arguments<'a> = ($($type::Borrowed<'a>,)*);
-            type Lent<'a> = [ValueRef<'a>; $count];
-            const KINDS: &'static [ValueKind] = &[$($type::KIND),*];
-
-            #[allow(clippy::unused_unit, reason = "of no parameters")]
-            fn placeholders() -> Self::Placeholders {
-                ($(Parameter::<$type>::new($number),)*)
-            }
-
-            #[inline]
-            fn lend(_arguments: Self::Arguments<'_>, _dialect: Dialect) -> Result<Self::Lent<'_>, BuildError> {
-                Ok([$($type::lend(_arguments.$number, _dialect)?),*])
-            }
-        }
-    )*};
-}
-
-parameters! {
-    0: ;
-    1: A 0;
-    2: A 0, B 1;
-    3: A 0, B 1, C 2;
-    4: A 0, B 1, C 2, D 3;
-    5: A 0, B 1, C 2, D 3, E 4;
-    6: A 0, B 1, C 2, D 3, E 4, F 5;
-    7: A 0, B 1, C 2, D 3, E 4, F 5, G 6;
-    8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
-}
-
-/// A statement whose text is made once, for scopes of level `L` and mode `M` and with parameters of the types `P`.
+/// A statement whose text is made once, for scopes of level `L` and mode `M` and with parameters of
+/// the types `P`.
 ///
-/// It grants nothing: to run it takes a scope, which says whose rows they are.
+/// It grants nothing: running it takes a scope, which says whose rows it is about.
 ///
 /// ```
 /// use std::sync::LazyLock;
-/// use bailiwick::{BuildError, Dialect, Prepared, Read, Scope, Site, Statement};
-/// # bailiwick::table! {
-/// #     pub struct Sites: Account in "sites" { tenant "account_id" Int; key ID = "id" i64 generated; }
-/// # }
-/// bailiwick::table! {
-///     /// Articles of a site.
-///     pub struct Article: Site in "articles" {
-///         tenant "account_id" Int, "site_id" Int of Sites;
+///
+/// use bailiwick::scope::state::Read;
+/// use bailiwick::scope::{BuildError, Dialect, Prepared, Statement};
+/// use bailiwick::{Account, Scope, table};
+///
+/// table! {
+///     pub struct Article: Account in "articles" {
+///         tenant "account_id" Int;
 ///         key ID = "id" i64 generated;
 ///         column TITLE = "title" String;
 ///     }
 /// }
 ///
-/// static BY_TITLE: LazyLock<Prepared<Site, Read, (String, u32)>> = LazyLock::new(|| {
-///     Prepared::new(Dialect::Sqlite, |site, (title, rows)| {
-///         site.select::<Article>().filter(Article::TITLE.starts_with(title)).limit(rows)
-///     }).expect("the statement is sound")
+/// static BY_TITLE: LazyLock<Prepared<Account, Read, (String, u32)>> = LazyLock::new(|| {
+///     Prepared::new(Dialect::Sqlite, |account, (title, rows)| {
+///         account.select::<Article>().filter(Article::TITLE.starts_with(title)).limit(rows)
+///     })
+///     .expect("the statement is sound")
 /// });
 ///
-/// fn find(site: &Scope<Site, Read>, title: &str) -> Result<Statement, BuildError> {
-///     BY_TITLE.bind(site, (title, 20))
+/// fn find(account: &Scope<Account, Read>, title: &str) -> Result<Statement, BuildError> {
+///     BY_TITLE.bind(account, (title, 20))
 /// }
-/// # use bailiwick::*;
-/// # let account = Account {
-/// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
-/// #     privileges: Privileges::NONE,
-/// # };
-/// # let plan = Plan {
-/// #     id: 1.into(), active: true, price: Money::new(0.into(), Currency::EUR)?, interval: Interval::MONTHLY,
-/// #     credits_per_month: Credits::ZERO, needs_subscription: false, quotas: Default::default(),
-/// #     concurrency: Default::default(),
-/// # };
-/// # let tenant = Tenant { account, plan: Some(plan.into()), subscription: None, sites: [12.into()].into() };
-/// # let person = Principal::session(1.into()).of_account(7.into());
-/// # let access = validate_account_and_plan(&person, Some(&tenant), "2026-01-01T00:00:00Z".parse()?)?;
-/// let site = access.read().site(12.into())?;
-/// let statement = find(&site, "Bread")?;
-/// assert_eq!(statement.sql(), BY_TITLE.sql().as_ref());
-/// assert_eq!(statement.values().0.len(), 4, "the account, the site, the title, and how many");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+///
+/// assert_eq!(BY_TITLE.sql().as_ref(), concat!(
+///     r#"SELECT "articles"."account_id", "articles"."id", "articles"."title" FROM "articles" "#,
+///     r#"WHERE "articles"."account_id" = ? AND instr("articles"."title", ?) = 1 LIMIT ?"#,
+/// ));
 /// ```
 pub struct Prepared<L, M, P> {
     sql: Arc<str>,
     slots: Box<[Slot]>,
-    /// Each once, to be looked at before anything is bound.
+    /// The tenant slots, each once, to be checked before anything is bound.
     tenant: Box<[TenantSlot]>,
     dialect: Dialect,
     of: Of<(L, M, P)>,
@@ -196,29 +71,51 @@ impl<L, M, P> fmt::Debug for Prepared<L, M, P> {
 }
 
 impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
-    /// Prepares what the closure makes of the template and the parameters.
+    /// Prepares the statement that the closure makes of a template of the scope and of the
+    /// parameters.
     ///
     /// # Errors
-    /// [`BuildError`], as building the statement in full has it, but for the kinds of identifiers and for the
-    /// arguments, which are looked at when the statement is bound.
+    /// [`BuildError`], as for building the statement itself, but for the kinds of identifiers and
+    /// for the arguments, which are checked when the statement is bound.
     pub fn new<S: Shape<L, M>>(
         dialect: Dialect,
-        shape: impl FnOnce(Template<L>, P::Placeholders) -> S,
+        shape: impl FnOnce(Scope<L, Write, Unbound>, P::Placeholders) -> S,
     ) -> Result<Self, BuildError> {
-        let bounds = Bounds::Later(L::DEPTH);
-        let Rendered { sql, numbers, mut slots } = shape(Scope::within(bounds), P::placeholders()).shape(dialect)?;
-        let slots = numbers.iter().map(|number| take(&mut slots, number)).collect::<Result<Vec<_>, _>>()?;
+        // The template may write, whatever `M` is: `Shape<L, M>` lets a statement that writes be
+        // prepared only for the mode `Write`.
+        let template = Scope::within(Bounds::Later(L::DEPTH));
+        let Rendered {
+            sql,
+            numbers,
+            mut slots,
+        } = shape(template, P::placeholders()).shape(dialect)?;
+
+        let slots = numbers
+            .iter()
+            .map(|number| take(&mut slots, number))
+            .collect::<Result<Vec<_>, _>>()?;
+
         let mut tenant = Vec::new();
         for slot in &slots {
             match slot {
                 Slot::Tenant(slot) if !tenant.contains(slot) => tenant.push(*slot),
-                Slot::Parameter { index, kind } if !P::KINDS.get(*index).is_some_and(|own| own.is(*kind)) => {
+                // A parameter of another statement, whose number means another type here.
+                Slot::Parameter { index, kind }
+                    if !P::KINDS.get(*index).is_some_and(|own| own.is(*kind)) =>
+                {
                     return Err(BuildError::ForeignParameter);
                 }
                 _ => {}
             }
         }
-        Ok(Self { sql: sql.into(), slots: slots.into(), tenant: tenant.into(), dialect, of: PhantomData })
+
+        Ok(Self {
+            sql: sql.into(),
+            slots: slots.into(),
+            tenant: tenant.into(),
+            dialect,
+            of: PhantomData,
+        })
     }
 
     /// The text, with a placeholder for every value.
@@ -226,23 +123,33 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
         &self.sql
     }
 
-    /// The statement of this scope with these values. The text is shared, not copied.
+    /// Binds the statement to a scope and to values. The text is shared, not copied.
+    ///
+    /// The arguments are a tuple of borrowed values, as for [`values`](Self::values).
     ///
     /// # Errors
-    /// [`BuildError::IdKindMismatch`]; and for a value that the database cannot hold [`BuildError::NulInText`] or
-    /// [`BuildError::InstantOutOfRange`].
+    /// - [`BuildError::IdKindMismatch`] if an identifier of the scope is of another kind than the
+    ///   tenant column of the table.
+    /// - [`BuildError::NulInText`] or [`BuildError::InstantOutOfRange`] for a value that the
+    ///   database cannot hold.
     pub fn bind<'a, N: Permits<M>>(
         &'a self,
         scope: &'a Scope<L, N>,
         arguments: P::Arguments<'a>,
     ) -> Result<Statement, BuildError> {
         let bound = self.values(scope, arguments)?;
+
         let mut values = Vec::with_capacity(self.slots.len());
         values.extend(bound.iter().map(Value::from));
         Ok(Statement::new(Arc::clone(&self.sql), values))
     }
 
-    /// The same values, borrowed: for drivers that bind one value after the other. Nothing is allocated.
+    /// Binds the statement like [`bind`](Self::bind), but borrows the values: for drivers that bind
+    /// one value after the other. Nothing is allocated.
+    ///
+    /// The arguments are a tuple, in the order of `P`. Pass a `&str` for a parameter of type
+    /// `String` and a `&[u8]` for a `Vec<u8>`. For a single parameter, pass a tuple of one:
+    /// `values(&scope, (title,))`; for none, pass `()`.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
@@ -251,11 +158,24 @@ impl<L: ScopeLevel + Level, M: Mode, P: Parameters> Prepared<L, M, P> {
         scope: &'a Scope<L, N>,
         arguments: P::Arguments<'a>,
     ) -> Result<BoundValues<'a, P>, BuildError> {
-        let Bounds::One(ids) = &scope.bounds else { return Err(BuildError::Rendering) };
+        // A scope over several sites has no `Level`, so nothing is prepared for it.
+        let Bounds::One(ids) = &scope.bounds else {
+            debug_assert!(false, "a scope of one level has one identifier at each");
+            return Err(BuildError::Rendering);
+        };
+
+        // Checked here, once, so that `iter` has nothing to refuse.
         for slot in &self.tenant {
-            ids.get(slot.level).and_then(|id| id.lend(slot.kind)).ok_or(BuildError::IdKindMismatch)?;
+            ids.get(slot.level)
+                .and_then(|id| id.lend(slot.kind))
+                .ok_or(BuildError::IdKindMismatch)?;
         }
-        Ok(BoundValues { slots: &self.slots, ids, lent: P::lend(arguments, self.dialect)? })
+
+        Ok(BoundValues {
+            slots: &self.slots,
+            ids,
+            lent: P::lend(arguments, self.dialect)?,
+        })
     }
 }
 
@@ -275,8 +195,16 @@ impl<P: Parameters> fmt::Debug for BoundValues<'_, P> {
 impl<P: Parameters> BoundValues<'_, P> {
     /// The values, one after the other.
     pub fn iter(&self) -> impl Iterator<Item = ValueRef<'_>> {
-        // What `new` and `values` have looked at is there, and fits.
-        self.slots.iter().map(|slot| self.value(slot).unwrap_or(ValueRef::Null(ValueKind::Integer)))
+        self.slots.iter().map(|slot| {
+            let value = self.value(slot);
+            debug_assert!(
+                value.is_some(),
+                "`new` and `values` have checked every slot"
+            );
+
+            // A tenant column equals no null, so this would have no rows.
+            value.unwrap_or(ValueRef::Null(ValueKind::Integer))
+        })
     }
 
     #[inline]

@@ -1,94 +1,135 @@
-//! Row-level security: PostgreSQL itself keeps a table's rows to their tenant, behind statements that the crate did not
-//! make.
-
-use std::fmt::Write;
+//! Row-level security: PostgreSQL itself keeps a table's rows to their tenant, even from statements
+//! that this crate did not make.
 
 use sea_query::Value;
 
 use super::bounds::{Bounds, ScopeId};
+use super::entry::Scope;
 use super::level::{ScopeLevel, TenantLevel};
+use super::marker::Mode;
 use super::render::postgres_type;
 use super::statement::Statement;
-use super::table::{IdColumn, KeyColumn, Schema, Table, schema_of};
+use super::table::{IdColumn, Schema, Table, schema_of};
 use super::value::ValueKind;
-use super::{Mode, Scope};
 
-/// The settings that the policies read, and the prelude writes, outermost first. A setting of the site is a list of them,
-/// with a space between; an identifier has none.
-const SETTINGS: [&str; 3] = ["bailiwick.account", SITE, "bailiwick.sector"];
+/// The settings that the policies read, and the prelude writes, outermost first. The setting of the
+/// site is a list of sites with a space between them; no identifier has a space.
+const SETTINGS: [&str; 3] = [ACCOUNT, SITE, "bailiwick.sector"];
+const ACCOUNT: &str = "bailiwick.account";
 const SITE: &str = "bailiwick.site";
 
-/// The statement that opens a transaction of a scope, for PostgreSQL.
+/// The policies by which a scope sees its own row in the table of sites, and in that of sectors.
+const OWN_POLICIES: [&str; 2] = ["bailiwick_own_site", "bailiwick_own_sector"];
+
+/// The statement that opens a transaction of a scope, for PostgreSQL. A setting that it makes lasts
+/// as long as the transaction.
 const PRELUDE: &str = "SELECT set_config('bailiwick.account', $1, true), set_config('bailiwick.site', $2, true), \
     set_config('bailiwick.sector', $3, true)";
 
-/// The DDL that makes PostgreSQL keep a table's rows to their tenant, whatever statement asks for them: several
-/// statements, to be run once and as often as one likes, after the tables of all levels are there.
+/// Writes the DDL that makes PostgreSQL keep a table's rows to their tenant, whatever statement
+/// asks for them. It is several statements; run them after the tables of all levels exist. They may
+/// be run again.
 ///
-/// A row is seen, changed and written only in a transaction that [`Scope::prelude`] opened, by the account of that scope
-/// and, if it is that of sites or a sector, by these. In any other transaction there are no rows; so a connection that
-/// goes back to its pool leaves nothing behind. A site's scope sees no account-wide table, but its own row of the table
-/// of sites, nor a sector's a site-level one; so where a row refers to one of a level above, that table needs a policy of
-/// the host's own. Policies of the host's may widen what a site sees of its account, never of another's.
+/// A row is seen, changed and written only in a transaction that [`Scope::prelude`] opened, by the
+/// account of that scope and, if the scope is that of sites or of a sector, by these. In any other
+/// transaction there are no rows; so a connection that goes back to its pool leaves nothing behind.
 ///
-/// It is a second line: [`Scope`] keeps to the tenant without it. It holds back a statement that forgets the tenant, not
-/// one that an attacker wrote: SQL that is injected can set the settings as well. Nor does it hold back superusers and
-/// roles with `BYPASSRLS`, views that such a role owns, and `TRUNCATE`. Connect as a role that is none of these; the table's owner is
-/// held to the policies too (`FORCE`).
+/// A site's scope sees no account-wide table, except its own row of the table of sites; a sector's
+/// scope sees no site-level table, except its own row of the table of sectors. So where a row
+/// refers to one of a level above, that table needs a policy of the host's own. Policies of the
+/// host's may widen what a site sees of its account, but never of another account.
+///
+/// # What it holds back
+/// It is a second line of defence: a [`Scope`] keeps to the tenant without it. It holds back a
+/// statement that forgets the tenant, but not one that an attacker wrote, since SQL that is
+/// injected can set the settings as well. Nor does it hold back superusers and roles with
+/// `BYPASSRLS`, views that such a role owns, and `TRUNCATE`. Connect as a role that is none of
+/// these. The policies hold for the table's owner too (`FORCE`).
 ///
 /// ```
-/// use bailiwick::row_level_security;
-/// bailiwick::table! {
+/// use bailiwick::scope::row_level_security;
+/// use bailiwick::table;
+///
+/// table! {
 ///     /// The sites of an account.
 ///     pub struct Sites: Account in "sites" {
 ///         tenant "account_id" Int;
 ///         key ID = "id" i64 generated;
 ///     }
 /// }
+///
 /// let ddl = row_level_security::<Sites>();
 /// assert!(ddl.contains(r#"ALTER TABLE "sites" FORCE ROW LEVEL SECURITY;"#));
-/// assert!(ddl.contains(r#""account_id" = (SELECT nullif(current_setting('bailiwick.account', true), '')::bigint)"#));
+/// assert!(ddl.contains(
+///     r#""account_id" = (SELECT nullif(current_setting('bailiwick.account', true), '')::bigint)"#
+/// ));
 /// ```
+#[doc(alias = "rls")]
 pub fn row_level_security<T: Table>() -> String
 where
     T::Level: TenantLevel,
 {
     let schema = schema_of::<T>();
-    let (name, mut ddl) = (schema.name, String::new());
-    // Writing into a text cannot fail.
-    let _ = write!(
-        ddl,
+    let name = schema.name;
+    let mut ddl = format!(
         "ALTER TABLE \"{name}\" ENABLE ROW LEVEL SECURITY;\nALTER TABLE \"{name}\" FORCE ROW LEVEL SECURITY;\n"
     );
-    let depth = schema.tenant.len();
+
     // A table is out of reach of the scopes below its level.
-    let below = SETTINGS.iter().skip(depth).map(|name| is_unset(name));
-    let policy = tenant(schema).into_iter().chain(below).collect::<Vec<_>>().join(" AND ");
-    push_policy(&mut ddl, name, "bailiwick_tenant", &format!("USING ({policy}) WITH CHECK ({policy})"));
-    // Policies are alternatives, but for a restrictive one: whatever others the host adds, the account holds.
-    let account = schema.tenant.iter().zip(SETTINGS).take(1).map(|(column, name)| is(column, name)).collect::<String>();
+    let below = SETTINGS.iter().skip(schema.tenant.len());
+    let below = below.map(|name| is_unset(name));
+    let tenant = all(tenant(schema).into_iter().chain(below));
+    let rule = format!("USING ({tenant}) WITH CHECK ({tenant})");
+    ddl.push_str(&policy(name, "bailiwick_tenant", &rule));
+
+    // Policies are alternatives, except a restrictive one: whatever others the host adds, the
+    // account must be right.
+    let account = schema.tenant.first().map(|column| is(column, ACCOUNT));
+    debug_assert!(
+        account.is_some(),
+        "a table of a tenant level has an account"
+    );
+    let account = account.unwrap_or_default();
     let rule = format!("AS RESTRICTIVE USING ({account}) WITH CHECK ({account})");
-    push_policy(&mut ddl, name, "bailiwick_account", &rule);
-    // The scope's own site, and its own sector, are looked up by what is inserted below them.
+    ddl.push_str(&policy(name, "bailiwick_account", &rule));
+
+    // An insert looks up the scope's own site, and its own sector.
     let mut child = schema;
     while let Some(parent) = child.parent {
-        let KeyColumn::Own { column: key, .. } = &parent.key else { break };
-        let (level, names) = (parent.tenant.len(), ["bailiwick_own_site", "bailiwick_own_sector"]);
-        if let (Some(setting), Some(policy)) = (SETTINGS.get(level), names.get(level.saturating_sub(1))) {
-            let own = tenant(parent).into_iter().chain([is(key, setting)]).collect::<Vec<_>>().join(" AND ");
-            push_policy(&mut ddl, parent.name, policy, &format!("FOR SELECT USING ({own})"));
-        }
+        ddl.extend(own_row(parent));
         child = parent;
     }
     ddl
 }
 
-fn push_policy(ddl: &mut String, table: &str, policy: &str, rule: &str) {
-    let _ =
-        write!(ddl, "DROP POLICY IF EXISTS {policy} ON \"{table}\";\nCREATE POLICY {policy} ON \"{table}\" {rule};\n");
+/// The policy by which scopes one level below a table see the row that is themselves.
+fn own_row(schema: &Schema) -> Option<String> {
+    let key = schema.key.own()?;
+    let depth = schema.tenant.len();
+    let setting = SETTINGS.get(depth)?;
+    let name = OWN_POLICIES.get(depth.checked_sub(1)?)?;
+
+    let own = all(tenant(schema).into_iter().chain([is(key, setting)]));
+    Some(policy(
+        schema.name,
+        name,
+        &format!("FOR SELECT USING ({own})"),
+    ))
 }
 
-/// The tenant columns, each as its setting has it. Where no site is set, an account's scope covers all of them.
+/// The statements that replace a policy.
+fn policy(table: &str, policy: &str, rule: &str) -> String {
+    format!(
+        "DROP POLICY IF EXISTS {policy} ON \"{table}\";\nCREATE POLICY {policy} ON \"{table}\" {rule};\n"
+    )
+}
+
+fn all(conditions: impl Iterator<Item = String>) -> String {
+    conditions.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The conditions that each tenant column holds what its setting says. If no site is set, the scope
+/// is an account's, and reaches all of them.
 fn tenant(schema: &Schema) -> Vec<String> {
     let columns = schema.tenant.iter().zip(SETTINGS).enumerate();
     let conditions = columns.map(|(level, (column, name))| match level {
@@ -98,15 +139,17 @@ fn tenant(schema: &Schema) -> Vec<String> {
     conditions.collect()
 }
 
-/// What a setting says; NULL, which equals nothing, where it says nothing. After the transaction that set it a setting is
-/// an empty text, not NULL.
+/// The value of a setting; NULL, which equals nothing, if it has none. After the transaction that
+/// set it a setting is an empty text, not NULL.
 fn setting(name: &str) -> String {
     format!("nullif(current_setting('{name}', true), '')")
 }
 
-/// That a column is what a setting says. The setting is read in a sub-select, once for a statement and not for each row.
+/// The condition that a column holds what a setting says. The setting is read in a sub-select, once
+/// for a statement and not once for each row.
 fn is(column: &IdColumn, name: &str) -> String {
     let kind = postgres_type(ValueKind::of_id(column.kind));
+
     if name == SITE {
         let sites = format!("(SELECT string_to_array({}, ' ')::{kind}[])", setting(name));
         return format!("\"{}\" = ANY ({sites}::{kind}[])", column.name);
@@ -119,19 +162,30 @@ fn is_unset(name: &str) -> String {
 }
 
 impl<L: ScopeLevel, M: Mode> Scope<L, M> {
-    /// What a transaction on PostgreSQL begins with, so that [`row_level_security`] lets it see the scope's rows: it lasts
-    /// as long as the transaction. Run it first, and run the transaction of one scope only.
+    /// Opens a transaction on PostgreSQL, so that [`row_level_security`] lets it see the scope's
+    /// rows.
+    ///
+    /// Run it as the first statement of the transaction, and run statements of this one scope in
+    /// it. What it sets lasts as long as the transaction.
+    #[doc(alias = "rls")]
     pub fn prelude(&self) -> Statement {
-        let id = |level: usize| self.bounds.id(level).map(|id| id.text().to_owned()).unwrap_or_default();
+        let id = |level: usize| {
+            let id = self.bounds.id(level);
+            id.map(|id| id.text().to_owned()).unwrap_or_default()
+        };
+
         let settings = match &self.bounds {
-            // No site at all is no row at all, and so no account: without a site its rows were the account's.
+            // Without a site the settings would be those of the whole account. So a scope over an
+            // empty list of sites, which has no rows, sets no account either.
             Bounds::Sites(ids) if ids.len() < 2 => [String::new(), String::new(), String::new()],
             Bounds::Sites(_) => {
                 let sites: Vec<_> = self.bounds.several().iter().map(ScopeId::text).collect();
                 [id(0), sites.join(" "), String::new()]
             }
-            _ => [id(0), id(1), id(2)],
+            Bounds::One(_) | Bounds::Later(_) => [id(0), id(1), id(2)],
         };
-        Statement::new(PRELUDE.into(), settings.into_iter().map(Value::from).collect())
+
+        let values = settings.into_iter().map(Value::from);
+        Statement::new(PRELUDE.into(), values.collect())
     }
 }

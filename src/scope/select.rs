@@ -1,26 +1,53 @@
-//! Statements that read. They are owned and `'static`, so that a handler can pass them to the host's store, which runs
-//! them in its own transaction.
+//! Statements that read. They are owned and `'static`, so that a handler can pass them to the
+//! host's store, which runs them in its own transaction.
 
 use std::marker::PhantomData;
 
 use sea_query::{Expr, Func, Query, SelectStatement};
 
-use super::Of;
-use super::bounds::{Bounds, Rows};
-use super::column::{Column, Path, Place};
+use super::bounds::Bounds;
+use super::column::Column;
 use super::cursor::Cursor;
+use super::dialect::Dialect;
+use super::error::BuildError;
 use super::filter::{Filter, Node, OrderBy, Sort};
 use super::frame::Frame;
 use super::level::Covers;
-use super::prepared::Bound;
-use super::reference::{Reachable, Refers, Steps};
+use super::marker::{Bound, Of};
+use super::operand::{Operand, Term};
+use super::path::{MAX_PATH, Path, Place};
 use super::render::{Rendered, Renderer, constant};
-use super::statement::{BuildError, Dialect};
-use super::table::{KeyedIn, LONGEST_PATH, Table};
-use super::value::{ColumnValue, Operand, Term};
+use super::role::{Reachable, Refers, Steps};
+use super::rows::Rows;
+use super::table::{KeyedIn, Table};
+use super::value::ColumnValue;
 
-/// A `SELECT` of rows in scope: of all declared columns, tenant columns included, in the order of their declaration, or
-/// of those that [`column`](Self::column) names.
+/// A `SELECT` of rows in scope, made by [`Scope::select`](super::Scope::select).
+///
+/// It returns all declared columns, tenant columns included, in the order of their declaration, or
+/// those that [`column`](Self::column) names.
+///
+/// ```
+/// use bailiwick::scope::state::Read;
+/// use bailiwick::scope::{Dialect, Prepared};
+/// use bailiwick::{Account, table};
+///
+/// table! {
+///     pub struct Author: Account in "authors" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///         column NAME = "name" String;
+///     }
+/// }
+///
+/// let first = Prepared::<Account, Read, ()>::new(Dialect::Postgres, |account, ()| {
+///     account.select::<Author>().column(Author::NAME).order_by(Author::NAME.ascending()).limit(20)
+/// });
+/// assert_eq!(first.unwrap().sql().as_ref(), concat!(
+///     r#"SELECT "authors"."name" FROM "authors" WHERE "authors"."account_id" = $1 "#,
+///     r#"ORDER BY "authors"."name" ASC LIMIT $2"#,
+/// ));
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Select<T: Table, L, B = Bound> {
@@ -28,9 +55,16 @@ pub struct Select<T: Table, L, B = Bound> {
     columns: Vec<Place>,
     required: Vec<Path>,
     order: Vec<Sort>,
-    keyset: Option<Option<Cursor<T>>>,
+    page: Option<Page<T>>,
     limit: Option<Term>,
     binding: Of<B>,
+}
+
+/// The page of a list that a select reads.
+#[derive(Clone, Debug)]
+enum Page<T: Table> {
+    First,
+    After(Cursor<T>),
 }
 
 impl<T: Table, L, B> Select<T, L, B> {
@@ -40,92 +74,109 @@ impl<T: Table, L, B> Select<T, L, B> {
             columns: Vec::new(),
             required: Vec::new(),
             order: Vec::new(),
-            keyset: None,
+            page: None,
             limit: None,
             binding: PhantomData,
         }
     }
 
-    /// Only rows that fit this filter, and those of earlier calls.
+    /// Keeps only rows that fit this filter, and those of earlier calls.
+    #[doc(alias = "where")]
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { rows: self.rows.by(filter), ..self }
+        Self {
+            rows: self.rows.by(filter),
+            ..self
+        }
     }
 
-    /// This column, and those of earlier calls, instead of all. One that references lead to is named after its way:
-    /// `folder_id.name`.
+    /// Returns this column, and those of earlier calls, instead of all. A column of another table
+    /// is named after its path: `folder_id.name`.
     pub fn column<V: ColumnValue, R: Reachable<L>>(mut self, column: Column<T, V, R>) -> Self {
         self.columns.push(column.place);
         self
     }
 
-    /// Only rows for which this reference leads to a row in scope: an inner join, where
+    /// Keeps only rows whose reference leads to a row in scope. This is an inner join, where
     /// [`then`](super::Column::then) alone is a left one.
+    #[doc(alias = "inner_join")]
     pub fn join<V, R>(mut self, reference: Column<T, V, R>) -> Self
     where
         R: Refers + Steps + Reachable<L>,
         L: Covers<<R::Target as Table>::Level>,
     {
-        const { assert!(R::STEPS < LONGEST_PATH, "a table is at most three references away") };
-        let way = reference.place.path.then(reference.reference, Path::default());
+        const {
+            assert!(
+                R::STEPS < MAX_PATH,
+                "a table is at most three references away"
+            )
+        };
+
+        let place = reference.place;
+        let path = place.path.then(reference.reference, Path::HERE);
         if reference.leads_where_it_says() {
-            self.required.push(way);
+            self.required.push(path);
         } else {
-            self.columns.push(Place { name: "", path: way });
+            // The statement fails to build when it renders this column.
+            self.columns.push(Place::at(path, place.name).forged());
         }
         self
     }
 
-    /// In this order; further calls order what is equal so far.
+    /// Orders the rows. Further calls order rows that are equal so far.
+    #[doc(alias = "sort")]
     pub fn order_by(mut self, order: OrderBy<T, L>) -> Self {
         self.order.push(order.sort);
         self
     }
 
-    /// A page of a list: the rows that come after the cursor, or the first ones if there is none. So that no row is lost
-    /// or repeated, rows that are otherwise equal are ordered by their key.
+    /// Reads a page of a list: the rows after the cursor, or the first ones without a cursor. How
+    /// many is for [`limit`](Self::limit) to say.
     ///
-    /// The statement fails to build with [`BuildError::CursorMismatch`] if the cursor was made for another order, and with
-    /// [`BuildError::OrderWithoutPages`] if the list is ordered by a column of another table, which has no cursor.
-    /// [`Cursor`] has an example.
+    /// Rows that are otherwise equal are ordered by their key, so that no row is lost or repeated
+    /// between two pages. [`Cursor`] has an example.
+    ///
+    /// The statement fails to build with [`BuildError::CursorMismatch`] if the cursor was made for
+    /// another order, and with [`BuildError::OrderWithoutPages`] if the list is ordered by a column
+    /// of another table, which has no cursor.
+    #[doc(alias = "offset")]
+    #[doc(alias = "pagination")]
     pub fn after(self, cursor: Option<Cursor<T>>) -> Self
     where
         T: KeyedIn<L>,
     {
-        Self { keyset: Some(cursor), ..self }
+        Self {
+            page: Some(cursor.map_or(Page::First, Page::After)),
+            ..self
+        }
     }
 
-    /// At most so many rows.
+    /// Returns at most so many rows.
+    #[doc(alias = "take")]
     pub fn limit(self, rows: impl Into<Operand<u32>>) -> Self {
-        Self { limit: Some(rows.into().term), ..self }
+        Self {
+            limit: Some(rows.into().term),
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let Self { rows, columns, required, mut order, keyset, limit, .. } = self;
-        let (target, mut filter) = rows.into_parts();
-        if let Some(cursor) = keyset {
-            let key = target.schema.key_name();
-            if !order.iter().any(|sort| sort.place.path.is_here() && sort.place.name == key) {
-                order.push(Sort { place: Place::here(key), descending: false, nullable: false });
-            }
-            if order.iter().any(|sort| !sort.place.path.is_here()) {
-                return Err(BuildError::OrderWithoutPages);
-            }
-            if let Some(cursor) = cursor {
-                let after = cursor.after(&order)?;
-                filter = Some(match filter {
-                    Some(filter) => Node::And(Box::new(filter), Box::new(after)),
-                    None => after,
-                });
-            }
+        let (target, mut filter) = self.rows.into_parts()?;
+        let mut order = self.order;
+        if let Some(page) = self.page {
+            filter = paged(page, &mut order, target.schema.key_name(), filter)?;
         }
+
         let mut renderer = Renderer::new(dialect, target.bounds);
         let mut frame = Frame::of(target.schema);
         let mut select = Query::select();
         select.from(target.schema.name);
-        if columns.is_empty() {
-            select.columns(target.schema.all_columns().map(|column| (target.schema.name, column)));
+
+        // Named one by one, not by `*`: columns that a host adds later would shift the others.
+        if self.columns.is_empty() {
+            let all = target.schema.all_columns();
+            select.columns(all.map(|column| (target.schema.name, column)));
         }
-        for place in columns {
+        for place in self.columns {
             let column = renderer.column(&mut frame, &place)?;
             if place.path.is_here() {
                 select.expr(column);
@@ -133,22 +184,58 @@ impl<T: Table, L, B> Select<T, L, B> {
                 select.expr_as(column, place.label(target.schema));
             }
         }
-        for path in &required {
+
+        // A required table is joined even if no column of it is named.
+        for path in &self.required {
             renderer.table(&mut frame, *path)?;
         }
+
         if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
             select.and_where(predicate);
         }
         renderer.order(&mut frame, &mut select, order)?;
-        if let Some(limit) = limit {
+        if let Some(limit) = self.limit {
             select.limit(renderer.hold_term(limit)?);
         }
-        frame.join(&mut select, &required);
+
+        // Last, since every part of the statement may have needed a join.
+        frame.join(&mut select, &self.required);
         renderer.finish(&select)
     }
 }
 
-/// A `SELECT COUNT(*)` of rows in scope.
+/// Completes the order of a page by the key, and narrows the filter to the rows after the cursor.
+fn paged<T: Table>(
+    page: Page<T>,
+    order: &mut Vec<Sort>,
+    key: &'static str,
+    filter: Option<Node>,
+) -> Result<Option<Node>, BuildError> {
+    // Without the key the order of equal rows may differ from page to page.
+    if !order.iter().any(|sort| sort.place.is_own(key)) {
+        order.push(Sort {
+            place: Place::here(key),
+            descending: false,
+            nullable: false,
+        });
+    }
+
+    // A cursor's text names columns by their numbers in the table itself.
+    if order.iter().any(|sort| !sort.place.path.is_here()) {
+        return Err(BuildError::OrderWithoutPages);
+    }
+
+    let Page::After(cursor) = page else {
+        return Ok(filter);
+    };
+    let after = cursor.after(order)?;
+    Ok(Some(match filter {
+        Some(filter) => filter.and(after),
+        None => after,
+    }))
+}
+
+/// A `SELECT COUNT(*)` of rows in scope, made by [`Scope::count`](super::Scope::count).
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Count<T: Table, L, B = Bound> {
@@ -158,21 +245,30 @@ pub struct Count<T: Table, L, B = Bound> {
 
 impl<T: Table, L, B> Count<T, L, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { rows: Rows::new(bounds), binding: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            binding: PhantomData,
+        }
     }
 
-    /// Only rows that fit this filter, and those of earlier calls.
+    /// Counts only rows that fit this filter, and those of earlier calls.
+    #[doc(alias = "where")]
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { rows: self.rows.by(filter), ..self }
+        Self {
+            rows: self.rows.by(filter),
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (renderer, count) = select_of(self.rows, Func::count(Expr::col(sea_query::Asterisk)).into(), dialect)?;
-        renderer.finish(&count)
+        let count = Func::count(Expr::col(sea_query::Asterisk)).into();
+        let (renderer, select) = select_of(self.rows, count, dialect)?;
+        renderer.finish(&select)
     }
 }
 
-/// A `SELECT EXISTS (…)`: whether there is such a row in scope. PostgreSQL answers with a truth value, SQLite with 0 or 1.
+/// A `SELECT EXISTS (…)` of rows in scope, made by [`Scope::exists`](super::Scope::exists).
+/// PostgreSQL answers with a truth value, SQLite with 0 or 1.
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Exists<T: Table, L, B = Bound> {
@@ -182,12 +278,19 @@ pub struct Exists<T: Table, L, B = Bound> {
 
 impl<T: Table, L, B> Exists<T, L, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { rows: Rows::new(bounds), binding: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            binding: PhantomData,
+        }
     }
 
-    /// Only rows that fit this filter, and those of earlier calls.
+    /// Looks only at rows that fit this filter, and those of earlier calls.
+    #[doc(alias = "where")]
     pub fn filter(self, filter: Filter<T, L>) -> Self {
-        Self { rows: self.rows.by(filter), ..self }
+        Self {
+            rows: self.rows.by(filter),
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
@@ -196,20 +299,22 @@ impl<T: Table, L, B> Exists<T, L, B> {
     }
 }
 
-/// One expression over the rows.
+/// The select of one expression over the rows.
 fn select_of<T: Table, L>(
     rows: Rows<T, L>,
     output: Expr,
     dialect: Dialect,
 ) -> Result<(Renderer, SelectStatement), BuildError> {
-    let (target, filter) = rows.into_parts();
+    let (target, filter) = rows.into_parts()?;
     let mut renderer = Renderer::new(dialect, target.bounds);
     let mut frame = Frame::of(target.schema);
+
     let mut select = Query::select();
     select.from(target.schema.name).expr(output);
     if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
         select.and_where(predicate);
     }
+
     frame.join(&mut select, &[]);
     Ok((renderer, select))
 }

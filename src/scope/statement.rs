@@ -1,80 +1,16 @@
-//! A statement: its text and its values, and why there may be none.
+//! A built statement: its text and its values.
 
 use std::sync::Arc;
 
 use sea_query::{Value, Values};
-use thiserror::Error;
 
+use super::error::BuildError;
 use super::render::{Rendered, Slot, take};
-use crate::problem::{Code, Explained};
 
-/// The database that a statement is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// SQLite 3.35 or later, the first with `RETURNING`.
-    Sqlite,
-    /// PostgreSQL 13 or later, the first with `gen_random_uuid`.
-    Postgres,
-}
-
-/// Why a statement cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// An identifier is of another kind than the column that was declared for it.
-    #[error("an identifier is of another kind than the column that holds it")]
-    IdKindMismatch,
-    /// An update sets nothing.
-    #[error("the update sets nothing")]
-    NothingToSet,
-    /// A filter is nested deeper than 256.
-    #[error("the filter is nested too deeply")]
-    FilterTooDeep,
-    /// A filter is the conjunction of no conditions, which could be taken for "all".
-    #[error("the filter has no conditions")]
-    EmptyFilter,
-    /// The statement binds more than 32,766 values.
-    #[error("the request names too many values at once")]
-    TooManyValues,
-    /// A text has a NUL character, which PostgreSQL cannot hold.
-    #[error("a text contains a NUL character")]
-    NulInText,
-    /// A cursor belongs to another order of the rows.
-    #[error("the cursor belongs to another list")]
-    CursorMismatch,
-    /// A list in pages is ordered by a column of another table.
-    #[error("a list in pages is ordered by columns of its own table")]
-    OrderWithoutPages,
-    /// An instant is one that the database does not have, or does not order: on SQLite before the year 0 or after 9999, on
-    /// PostgreSQL before 4713 BC.
-    #[error("an instant is out of range")]
-    InstantOutOfRange,
-    /// A parameter is of another shape than the one that it is used in.
-    #[error("a parameter is used outside the statement that it was made for")]
-    ForeignParameter,
-    /// The text and the values do not belong together. It is a fault of this crate, and closes.
-    #[error("the statement could not be rendered")]
-    Rendering,
-}
-
-impl Explained for BuildError {
-    fn code(&self) -> Code {
-        match self {
-            Self::IdKindMismatch => Code::IdKindMismatch,
-            Self::NothingToSet => Code::NothingToSet,
-            Self::CursorMismatch => Code::CursorInvalid,
-            Self::FilterTooDeep
-            | Self::EmptyFilter
-            | Self::TooManyValues
-            | Self::NulInText
-            | Self::InstantOutOfRange => Code::InputInvalid,
-            Self::OrderWithoutPages | Self::ForeignParameter | Self::Rendering => Code::Internal,
-        }
-    }
-}
-
-/// The text of a statement and the values to bind, ready for a driver. With sea-query-sqlx:
-/// `sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))`; the [manual](crate::manual::drivers) has the others.
+/// The text of a statement and the values to bind, ready for a driver.
+///
+/// With sea-query-sqlx: `sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))`. The
+/// [manual](crate::manual::drivers) has the other drivers.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a statement does nothing until it is run"]
 pub struct Statement {
@@ -84,18 +20,30 @@ pub struct Statement {
 
 impl Statement {
     pub(super) fn new(sql: Arc<str>, values: Vec<Value>) -> Self {
-        Self { sql, values: Values(values) }
+        Self {
+            sql,
+            values: Values(values),
+        }
     }
 
-    /// The statement of a scope: every value is at hand.
+    /// The statement of a scope, whose values are all at hand.
     pub(super) fn of(rendered: Rendered) -> Result<Self, BuildError> {
-        let Rendered { sql, mut numbers, mut slots } = rendered;
+        let Rendered {
+            sql,
+            mut numbers,
+            mut slots,
+        } = rendered;
+
+        // sea-query has numbered the slots in the order of their placeholders.
         for number in &mut numbers {
             match take(&mut slots, number)? {
                 Slot::Value(value) => *number = value,
-                Slot::Tenant(_) | Slot::Parameter { .. } => return Err(BuildError::ForeignParameter),
+                Slot::Tenant(_) | Slot::Parameter { .. } => {
+                    return Err(BuildError::ForeignParameter);
+                }
             }
         }
+
         Ok(Self::new(sql.into(), numbers))
     }
 
@@ -105,11 +53,12 @@ impl Statement {
     }
 
     /// The values, in the order of their placeholders.
+    #[doc(alias = "params")]
     pub fn values(&self) -> &Values {
         &self.values
     }
 
-    /// Text and values.
+    /// Takes the statement apart into its text and its values.
     pub fn into_parts(self) -> (Arc<str>, Values) {
         (self.sql, self.values)
     }

@@ -5,13 +5,18 @@ use std::marker::PhantomData;
 
 use super::assignment::Settable;
 use super::column::Column;
-use super::reference::SettableIn;
+use super::marker::Of;
+use super::operand::{Operand, Term};
+use super::role::SettableIn;
 use super::table::Table;
-use super::value::{ColumnValue, KeyValue, Operand, Term, ValueKind};
-use super::{Of, sealed};
+use super::value::{ColumnValue, KeyValue, ValueKind};
 
-/// A unique key of the table `T`, as [`table!`](crate::table) declares it: columns that hold the values `U`, and that
-/// no two rows of one tenant have the same of.
+mod sealed {
+    pub trait UniqueValues {}
+}
+
+/// A unique key of the table `T`, as [`table!`](crate::table) declares it: columns with values of
+/// the types `U`, in which no two rows of a tenant agree.
 pub struct Unique<T, U> {
     pub(super) columns: &'static [&'static str],
     of: Of<(T, U)>,
@@ -31,7 +36,7 @@ impl<T, U> fmt::Debug for Unique<T, U> {
     }
 }
 
-/// The types of the values of a unique key: a tuple of up to eight. Sealed.
+/// The types of the values of a unique key: a tuple of up to eight.
 #[doc(hidden)]
 pub trait UniqueValues: sealed::UniqueValues {
     const KINDS: &'static [ValueKind];
@@ -39,20 +44,33 @@ pub trait UniqueValues: sealed::UniqueValues {
 
 #[doc(hidden)]
 impl<T: Table, U: UniqueValues> Unique<T, U> {
-    /// Each column is the table's, of the type that is said, and not null: a null is unlike every null.
+    /// `None` unless each column is the table's, of the type that is said, and not null. Two nulls
+    /// are never equal, so a unique key with one would not be unique.
     pub const fn declared(columns: &'static [&'static str]) -> Option<Self> {
-        let (mut names, mut kinds) = (columns, U::KINDS);
+        let mut names = columns;
+        let mut kinds = U::KINDS;
+
         while let ([name, other_names @ ..], [kind, other_kinds @ ..]) = (names, kinds) {
+            // This looks among data columns only, so a tenant column or the key is refused too.
             if T::SCHEMA.column(name, *kind, false).is_none() {
                 return None;
             }
             (names, kinds) = (other_names, other_kinds);
         }
-        if names.is_empty() && kinds.is_empty() { Some(Self { columns, of: PhantomData }) } else { None }
+
+        // One of them is used up; both must be.
+        if names.is_empty() && kinds.is_empty() {
+            Some(Self {
+                columns,
+                of: PhantomData,
+            })
+        } else {
+            None
+        }
     }
 }
 
-/// What converts into the values `U`, one by one: a tuple of the same length.
+/// A tuple whose elements convert into the values `U`, one by one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not fit the columns, which hold `{U}`",
     note = "a value for each column, in their order, as a tuple: `(\"about\",)` for one"
@@ -62,19 +80,24 @@ pub trait Operands<U> {
     fn terms(self) -> Vec<(Term, ValueKind)>;
 }
 
-/// Columns of `T` that a scope of level `L` may set: a tuple of up to eight.
+/// A tuple of up to eight columns of `T` that a scope of level `L` may set.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no tuple of columns of `{T}` that can be set here",
     note = "one column is `(Table::COLUMN,)`; a key is never set"
 )]
 pub trait Columns<T, L> {
-    /// What they hold.
+    /// The types of their values, as a tuple.
     type Values;
 
     #[doc(hidden)]
     fn settable(self) -> Vec<Settable>;
 }
 
+/// Implements [`UniqueValues`], [`Operands`] and [`Columns`] for tuples.
+///
+/// A line has, for each element, names for the type of its value, the role of its column, and the
+/// type that converts into the value, and its position: `A AR AS 0;` stands for the value `(A,)`,
+/// the column `(Column<Z, A, AR>,)`, and the operand `(AS,)`.
 macro_rules! tuples {
     ($($($value:ident $role:ident $source:ident $number:tt),+;)+) => {$(
         impl<$($value: KeyValue),+> sealed::UniqueValues for ($($value,)+) {}

@@ -5,19 +5,46 @@ use std::marker::PhantomData;
 use sea_query::Query;
 
 use super::assignment::{Assignments, Returning};
-use super::bounds::{Bounds, Rows};
+use super::bounds::Bounds;
 use super::column::Column;
+use super::dialect::Dialect;
+use super::error::BuildError;
 use super::filter::Filter;
 use super::frame::Frame;
-use super::prepared::Bound;
-use super::reference::SettableIn;
+use super::marker::{Bound, NoFilter, Of, Ready};
+use super::operand::Operand;
 use super::render::{Rendered, Renderer};
-use super::statement::{BuildError, Dialect};
+use super::role::SettableIn;
+use super::rows::Rows;
 use super::table::Table;
-use super::value::{ColumnValue, Operand};
-use super::{NoFilter, Of, Ready};
+use super::value::ColumnValue;
 
-/// An `UPDATE` of rows in scope. It builds once it has a filter, or says [`all_in_scope`](Self::all_in_scope).
+/// An `UPDATE` of rows in scope, made by [`Scope::update`](super::Scope::update).
+///
+/// It builds only once it has a [`filter`](Self::filter) or says
+/// [`all_in_scope`](Self::all_in_scope), so that a forgotten filter does not compile.
+///
+/// ```
+/// use bailiwick::scope::state::Write;
+/// use bailiwick::scope::{Dialect, Prepared};
+/// use bailiwick::{Account, table};
+///
+/// table! {
+///     pub struct Author: Account in "authors" {
+///         tenant "account_id" Int;
+///         key ID = "id" i64 generated;
+///         column NAME = "name" String;
+///     }
+/// }
+///
+/// let rename = Prepared::<Account, Write, (i64, String)>::new(Dialect::Sqlite, |account, (id, name)| {
+///     account.update::<Author>().set(Author::NAME, name).filter(Author::ID.equals(id))
+/// });
+/// assert_eq!(
+///     rename.unwrap().sql().as_ref(),
+///     r#"UPDATE "authors" SET "name" = ? WHERE "authors"."account_id" = ? AND "authors"."id" = ?"#,
+/// );
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Update<T, L, S = Ready, B = Bound> {
@@ -29,13 +56,22 @@ pub struct Update<T, L, S = Ready, B = Bound> {
 
 impl<T: Table, L, S, B> Update<T, L, S, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        let (values, returning) = (Assignments::default(), Returning::Nothing);
-        Self { rows: Rows::new(bounds), values, returning, state: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            values: Assignments::default(),
+            returning: Returning::Nothing,
+            state: PhantomData,
+        }
     }
 
-    /// Sets a column. An update that sets nothing fails when it is built. A reference is set where the row that it leads
-    /// to is in scope; where it is not, no row is updated.
-    pub fn set<V: ColumnValue, R>(mut self, column: Column<T, V, R>, value: impl Into<Operand<V>>) -> Self
+    /// Sets a column. An update that sets nothing fails to build.
+    ///
+    /// If a reference is set to a row that is not in scope, no row is updated.
+    pub fn set<V: ColumnValue, R>(
+        mut self,
+        column: Column<T, V, R>,
+        value: impl Into<Operand<V>>,
+    ) -> Self
     where
         R: SettableIn<L, T::Level>,
     {
@@ -43,57 +79,81 @@ impl<T: Table, L, S, B> Update<T, L, S, B> {
         self
     }
 
-    /// Only rows that fit this filter, and those of earlier calls.
+    /// Updates only rows that fit this filter, and those of earlier calls.
+    #[doc(alias = "where")]
     pub fn filter(self, filter: Filter<T, L>) -> Update<T, L, Ready, B> {
-        let Self { rows, values, returning, .. } = self;
-        Update { rows: rows.by(filter), values, returning, state: PhantomData }
+        Update {
+            rows: self.rows.by(filter),
+            values: self.values,
+            returning: self.returning,
+            state: PhantomData,
+        }
     }
 
     /// Returns the keys of the rows that were updated.
+    #[doc(alias = "returning")]
     pub fn returning_key(self) -> Self {
-        Self { returning: Returning::Key, ..self }
+        Self {
+            returning: Returning::Key,
+            ..self
+        }
     }
 
-    /// Returns the rows that were updated, as they are now.
+    /// Returns the rows that were updated, as they are afterwards.
+    #[doc(alias = "returning")]
     pub fn returning_row(self) -> Self {
-        Self { returning: Returning::Row, ..self }
+        Self {
+            returning: Returning::Row,
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let Self { rows, values, returning, .. } = self;
-        let (target, filter) = rows.into_parts();
-        if values.0.is_empty() {
+        if self.values.is_empty() {
             return Err(BuildError::NothingToSet);
         }
+
+        let (target, filter) = self.rows.into_parts()?;
         let mut renderer = Renderer::new(dialect, target.bounds);
         let mut frame = Frame::alone(target.schema);
+
         let mut update = Query::update();
         update.table(target.schema.name);
         if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
             update.and_where(predicate);
         }
-        if let Some(there) = values.refer(&mut renderer)? {
-            update.and_where(there);
+        // A reference to a row out of scope makes the update touch no row.
+        if let Some(referred) = self.values.referred(&mut renderer)? {
+            update.and_where(referred);
         }
-        for (column, term) in values.0 {
+        for (column, term) in self.values {
             update.value(column.name, renderer.hold_term(term)?);
         }
-        if let Some(returning) = returning.clause(target.schema) {
+        if let Some(returning) = self.returning.clause(target.schema) {
             update.returning(returning);
         }
+
         renderer.finish(&update)
     }
 }
 
 impl<T: Table, L, B> Update<T, L, NoFilter, B> {
-    /// Really every row of the table that is in scope.
+    /// Updates every row of the table that is in scope.
     pub fn all_in_scope(self) -> Update<T, L, Ready, B> {
-        let Self { rows, values, returning, .. } = self;
-        Update { rows, values, returning, state: PhantomData }
+        Update {
+            rows: self.rows,
+            values: self.values,
+            returning: self.returning,
+            state: PhantomData,
+        }
     }
 }
 
-/// A `DELETE` of rows in scope. It builds once it has a filter, or says [`all_in_scope`](Self::all_in_scope).
+/// A `DELETE` of rows in scope, made by [`Scope::delete`](super::Scope::delete).
+///
+/// It builds only once it has a [`filter`](Self::filter) or says
+/// [`all_in_scope`](Self::all_in_scope), so that a forgotten filter does not compile.
+#[doc(alias = "remove")]
 #[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is built and run"]
 pub struct Delete<T, L, S = Ready, B = Bound> {
@@ -104,28 +164,46 @@ pub struct Delete<T, L, S = Ready, B = Bound> {
 
 impl<T: Table, L, S, B> Delete<T, L, S, B> {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { rows: Rows::new(bounds), returning: Returning::Nothing, state: PhantomData }
+        Self {
+            rows: Rows::new(bounds),
+            returning: Returning::Nothing,
+            state: PhantomData,
+        }
     }
 
-    /// Only rows that fit this filter, and those of earlier calls.
+    /// Deletes only rows that fit this filter, and those of earlier calls.
+    #[doc(alias = "where")]
     pub fn filter(self, filter: Filter<T, L>) -> Delete<T, L, Ready, B> {
-        Delete { rows: self.rows.by(filter), returning: self.returning, state: PhantomData }
+        Delete {
+            rows: self.rows.by(filter),
+            returning: self.returning,
+            state: PhantomData,
+        }
     }
 
     /// Returns the keys of the rows that were deleted.
+    #[doc(alias = "returning")]
     pub fn returning_key(self) -> Self {
-        Self { returning: Returning::Key, ..self }
+        Self {
+            returning: Returning::Key,
+            ..self
+        }
     }
 
-    /// Returns the rows that were deleted, as they were.
+    /// Returns the rows that were deleted, as they were before.
+    #[doc(alias = "returning")]
     pub fn returning_row(self) -> Self {
-        Self { returning: Returning::Row, ..self }
+        Self {
+            returning: Returning::Row,
+            ..self
+        }
     }
 
     pub(super) fn render(self, dialect: Dialect) -> Result<Rendered, BuildError> {
-        let (target, filter) = self.rows.into_parts();
+        let (target, filter) = self.rows.into_parts()?;
         let mut renderer = Renderer::new(dialect, target.bounds);
         let mut frame = Frame::alone(target.schema);
+
         let mut delete = Query::delete();
         delete.from_table(target.schema.name);
         if let Some(predicate) = renderer.predicate(&mut frame, filter)? {
@@ -134,13 +212,18 @@ impl<T: Table, L, S, B> Delete<T, L, S, B> {
         if let Some(returning) = self.returning.clause(target.schema) {
             delete.returning(returning);
         }
+
         renderer.finish(&delete)
     }
 }
 
 impl<T: Table, L, B> Delete<T, L, NoFilter, B> {
-    /// Really every row of the table that is in scope.
+    /// Deletes every row of the table that is in scope.
     pub fn all_in_scope(self) -> Delete<T, L, Ready, B> {
-        Delete { rows: self.rows, returning: self.returning, state: PhantomData }
+        Delete {
+            rows: self.rows,
+            returning: self.returning,
+            state: PhantomData,
+        }
     }
 }

@@ -1,17 +1,20 @@
-//! Values: what a column can hold, what stands for it in a statement, and how it is lent to a driver.
+//! Values: what a column can hold, and how it is lent to a driver.
 
-use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 use sea_query::Value;
 
-use super::statement::{BuildError, Dialect};
-use super::{Of, sealed};
+use super::dialect::Dialect;
+use super::error::BuildError;
 use crate::id::IdKind;
 
-/// The type of a value, as [`ValueRef::Null`] tells it to a driver that must know the type of a null.
+pub(super) mod sealed {
+    pub trait Value {}
+}
+
+/// The type of a value in the databases. [`ValueRef::Null`] has one, for drivers that must know the
+/// type of a null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueKind {
@@ -28,7 +31,8 @@ pub enum ValueKind {
     /// PostgreSQL `uuid`, SQLite `BLOB`.
     #[cfg(feature = "uuid")]
     Uuid,
-    /// PostgreSQL `numeric` with so many decimal places, SQLite `INTEGER` in units of the last of them.
+    /// PostgreSQL `numeric` with this number of decimal places, SQLite `INTEGER` in units of the
+    /// last of them.
     #[cfg(feature = "decimal")]
     Decimal(u32),
     /// PostgreSQL `jsonb`, SQLite `TEXT`.
@@ -47,7 +51,7 @@ impl ValueKind {
         }
     }
 
-    /// The same kind; `==` is not const.
+    /// Returns whether two kinds are the same. `==` is not const.
     pub(super) const fn is(self, other: Self) -> bool {
         match (self, other) {
             (Self::Integer, Self::Integer)
@@ -55,64 +59,79 @@ impl ValueKind {
             | (Self::Boolean, Self::Boolean)
             | (Self::Timestamp, Self::Timestamp)
             | (Self::Bytes, Self::Bytes) => true,
+
             #[cfg(feature = "uuid")]
             (Self::Uuid, Self::Uuid) => true,
             #[cfg(feature = "decimal")]
             (Self::Decimal(scale), Self::Decimal(other)) => scale == other,
             #[cfg(feature = "json")]
             (Self::Json, Self::Json) => true,
+
             _ => false,
         }
     }
 }
 
-/// A value that a column can hold: `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`; with the feature `uuid` also
-/// `Uuid`, with `decimal` [`Fixed`](crate::Fixed), with `json` [`serde_json::Value`](https://docs.rs/serde_json); and an
-/// `Option` of these for a column that may be null. Sealed: there are no others. [`ValueKind`] says what the databases
-/// hold.
+/// A value that a column can hold, or an `Option` of one for a column that may be null.
+///
+/// These are `i64`, `String`, `bool`, `DateTime<Utc>` and `Vec<u8>`; with the feature `uuid` also
+/// `Uuid`, with `decimal` [`Fixed`](crate::scope::Fixed), with `json`
+/// [`serde_json::Value`](https://docs.rs/serde_json). [`ValueKind`] says which types they have in
+/// the databases.
+///
+/// Sealed: there are no others. A host that has types of its own converts them into an
+/// [`Operand`](crate::scope::Operand).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value that a column can hold",
     note = "a column holds an `i64`, `String`, `bool`, `DateTime<Utc>`, `Vec<u8>`, or an `Option` of these"
 )]
 pub trait ColumnValue: ParameterValue + Into<Value> {
-    /// The value that is there when the column is not null. Filters compare with this, so never with null.
+    /// The type of a value that is not null. Filters compare with this, and so never with null.
     type Plain: ColumnValue<Plain = Self::Plain>;
 
-    /// The same value, or null.
+    /// The type of a value that may be null.
     type Optional: ColumnValue<Plain = Self::Plain>;
 
-    /// Whether the column may be null.
+    /// True if the column may be null.
     #[doc(hidden)]
     const NULLABLE: bool;
 }
 
-/// A value that a [`Prepared`](crate::Prepared) statement takes as a parameter: what a column can hold, and a `u32` for a
-/// limit. Sealed: there are no others.
+/// A value that a [`Prepared`](crate::scope::Prepared) statement takes as a parameter: any
+/// [`ColumnValue`], and a `u32` for a limit.
+///
+/// Sealed: there are no others.
 pub trait ParameterValue: sealed::Value + 'static {
-    /// How it is given to a prepared statement: `&str` for a `String`, `&[u8]` for a `Vec<u8>`.
+    /// The type that binding a prepared statement takes: `&str` for a `String`, `&[u8]` for a
+    /// `Vec<u8>`.
     type Borrowed<'a>: Copy;
 
     #[doc(hidden)]
     const KIND: ValueKind;
 
-    /// As the database can hold it.
+    /// Lends the value as the database can hold it.
     #[doc(hidden)]
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError>;
+    fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect)
+    -> Result<ValueRef<'a>, BuildError>;
 }
 
-/// A value that can be compared with others of its type: all but JSON, whose equality the databases do not agree on.
+/// A value that can be compared with others of its type: any but JSON, on whose equality the
+/// databases do not agree.
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` are not compared")]
 pub trait Comparable: ColumnValue {}
 
-/// A value that has a sum, and an average.
+/// A value that has a sum: an `i64`, and with the feature `decimal` a
+/// [`Fixed`](crate::scope::Fixed).
 #[diagnostic::on_unimplemented(message = "values of type `{Self}` are not added up")]
 pub trait Summable: Comparable {}
 
-/// A value that has a least and a greatest: those of these types that both databases compute alike.
-#[diagnostic::on_unimplemented(message = "values of type `{Self}` have no least and greatest on every database")]
+/// A value that has a least and a greatest which both databases compute alike.
+#[diagnostic::on_unimplemented(
+    message = "values of type `{Self}` have no least and greatest on every database"
+)]
 pub trait Rankable: Comparable {}
 
-/// A value that a key can hold: `i64`, `String`, and with the feature `uuid` also `Uuid`.
+/// A value that a key can hold: an `i64`, a `String`, or with the feature `uuid` a `Uuid`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value that a key can hold",
     note = "a key is an `i64`, a `String`, or with the feature `uuid` a `Uuid`"
@@ -127,7 +146,7 @@ pub trait KeyValue: Comparable<Plain = Self, Optional: Comparable<Plain = Self>>
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {
-    /// No value, of this type.
+    /// A null of this type.
     Null(ValueKind),
     /// An integer.
     Integer(i64),
@@ -159,11 +178,13 @@ impl From<ValueRef<'_>> for Value {
             ValueRef::Null(ValueKind::Boolean) => Self::Bool(None),
             ValueRef::Null(ValueKind::Timestamp) => Self::ChronoDateTimeUtc(None),
             ValueRef::Null(ValueKind::Bytes) => Self::Bytes(None),
+
             ValueRef::Integer(integer) => integer.into(),
             ValueRef::Text(text) => text.into(),
             ValueRef::Boolean(truth) => truth.into(),
             ValueRef::Timestamp(instant) => instant.into(),
             ValueRef::Bytes(bytes) => bytes.into(),
+
             #[cfg(feature = "uuid")]
             ValueRef::Null(ValueKind::Uuid) => Self::Uuid(None),
             #[cfg(feature = "uuid")]
@@ -181,45 +202,72 @@ impl From<ValueRef<'_>> for Value {
 }
 
 impl<'a> ValueRef<'a> {
-    /// What the crate itself made a value of, borrowed again; `None` for a variant that it never makes.
+    /// Borrows a value that this crate made; `None` for a variant that it never makes.
     #[inline]
     pub(super) fn of(value: &'a Value) -> Option<Self> {
         Some(match value {
             Value::BigInt(integer) => integer.map_or(Self::Null(ValueKind::Integer), Self::Integer),
-            Value::String(text) => text.as_deref().map_or(Self::Null(ValueKind::Text), Self::Text),
+            Value::String(text) => text
+                .as_deref()
+                .map_or(Self::Null(ValueKind::Text), Self::Text),
             Value::Bool(truth) => truth.map_or(Self::Null(ValueKind::Boolean), Self::Boolean),
-            Value::ChronoDateTimeUtc(at) => at.map_or(Self::Null(ValueKind::Timestamp), Self::Timestamp),
-            Value::Bytes(bytes) => bytes.as_deref().map_or(Self::Null(ValueKind::Bytes), Self::Bytes),
+            Value::ChronoDateTimeUtc(at) => {
+                at.map_or(Self::Null(ValueKind::Timestamp), Self::Timestamp)
+            }
+            Value::Bytes(bytes) => bytes
+                .as_deref()
+                .map_or(Self::Null(ValueKind::Bytes), Self::Bytes),
+
             #[cfg(feature = "uuid")]
             Value::Uuid(uuid) => uuid.map_or(Self::Null(ValueKind::Uuid), Self::Uuid),
             #[cfg(feature = "decimal")]
-            Value::Decimal(decimal) => decimal.map_or(Self::Null(ValueKind::Decimal(0)), Self::Decimal),
+            Value::Decimal(decimal) => {
+                // A value has a scale of its own; a null is a null at every scale.
+                decimal.map_or(Self::Null(ValueKind::Decimal(0)), Self::Decimal)
+            }
             #[cfg(feature = "json")]
-            Value::Json(json) => json.as_deref().map_or(Self::Null(ValueKind::Json), Self::Json),
+            Value::Json(json) => json
+                .as_deref()
+                .map_or(Self::Null(ValueKind::Json), Self::Json),
             _ => return None,
         })
     }
 
-    /// The same value as the database can hold it. PostgreSQL knows no NUL in texts; SQLite has no exact decimals.
+    /// The same value as the database can hold it. PostgreSQL has no NUL in texts; SQLite has no
+    /// exact decimals.
+    ///
+    /// # Errors
+    /// - [`BuildError::NulInText`] on PostgreSQL.
+    /// - [`BuildError::InstantOutOfRange`] for an instant outside the database's years.
     #[inline]
     pub(super) fn fit(self, dialect: Dialect) -> Result<Self, BuildError> {
         match (dialect, self) {
             (_, Self::Text(text)) => lend_text(text, dialect),
+
             #[cfg(feature = "json")]
             (Dialect::Postgres, Self::Json(json)) if has_nul(json) => Err(BuildError::NulInText),
+
+            // SQLite holds the units of the last place. The scale is the column's own.
             #[cfg(feature = "decimal")]
-            (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => Ok(Self::Null(ValueKind::Integer)),
-            #[cfg(feature = "decimal")]
-            (Dialect::Sqlite, Self::Decimal(decimal)) => {
-                i64::try_from(decimal.mantissa()).map(Self::Integer).map_err(|_| BuildError::Rendering)
+            (Dialect::Sqlite, Self::Null(ValueKind::Decimal(_))) => {
+                Ok(Self::Null(ValueKind::Integer))
             }
-            (_, Self::Timestamp(at)) if !years(dialect).contains(&at.year()) => Err(BuildError::InstantOutOfRange),
+            #[cfg(feature = "decimal")]
+            (Dialect::Sqlite, Self::Decimal(decimal)) => i64::try_from(decimal.mantissa())
+                .map(Self::Integer)
+                .map_err(|_| BuildError::Rendering),
+
+            (_, Self::Timestamp(at)) if !years(dialect).contains(&at.year()) => {
+                Err(BuildError::InstantOutOfRange)
+            }
+
             (_, value) => Ok(value),
         }
     }
 }
 
-/// The years that a database has, and that compare as they should: SQLite's are texts, and of four digits.
+/// The years that a database has, and that compare as they should. In SQLite an instant is a text,
+/// so only years of four digits do.
 fn years(dialect: Dialect) -> RangeInclusive<i32> {
     match dialect {
         Dialect::Sqlite => 0..=9999,
@@ -227,19 +275,21 @@ fn years(dialect: Dialect) -> RangeInclusive<i32> {
     }
 }
 
-/// PostgreSQL's texts have no NUL.
+/// Lends a text, unless it has a NUL and PostgreSQL is to hold it.
 #[inline]
-fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, BuildError> {
+pub(super) fn lend_text(text: &str, dialect: Dialect) -> Result<ValueRef<'_>, BuildError> {
     if dialect == Dialect::Postgres && text.contains('\0') {
         return Err(BuildError::NulInText);
     }
     Ok(ValueRef::Text(text))
 }
 
-/// Whether some text in it has a NUL.
+/// Returns whether some text in the JSON has a NUL. It keeps a list of what is left instead of
+/// recursing, since a client chooses the depth.
 #[cfg(feature = "json")]
 fn has_nul(json: &serde_json::Value) -> bool {
     let mut rest = vec![json];
+
     while let Some(value) = rest.pop() {
         match value {
             serde_json::Value::String(text) if text.contains('\0') => return true,
@@ -253,193 +303,6 @@ fn has_nul(json: &serde_json::Value) -> bool {
             _ => {}
         }
     }
+
     false
-}
-
-/// What stands for a `V` in a statement: a value of its own, or a [`Parameter`] of a prepared one. It is made of
-/// whatever converts into it: a `&str` serves for a `String`, an `i32` for an `i64`.
-#[derive(Clone, Debug)]
-pub struct Operand<V> {
-    pub(super) term: Term,
-    of: Of<V>,
-}
-
-/// A value, or the number of the parameter that will be given.
-#[derive(Clone, Debug)]
-pub enum Term {
-    Value(Value),
-    Parameter { index: usize, kind: ValueKind },
-}
-
-impl<V: ColumnValue> Operand<V> {
-    /// A value, for hosts that convert types of their own: `impl From<Slug> for Operand<String>`.
-    pub fn value(value: V) -> Self {
-        Self { term: Term::Value(value.into()), of: PhantomData }
-    }
-}
-
-impl From<u32> for Operand<u32> {
-    fn from(number: u32) -> Self {
-        Self { term: Term::Value(i64::from(number).into()), of: PhantomData }
-    }
-}
-
-/// A value that a prepared statement is given each time that it is bound; see [`Prepared`](crate::Prepared).
-#[derive(Debug)]
-pub struct Parameter<V> {
-    index: usize,
-    of: Of<V>,
-}
-
-impl<V> Clone for Parameter<V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Parameter<V> {}
-
-impl<V: ParameterValue> Parameter<V> {
-    pub(super) const fn new(index: usize) -> Self {
-        Self { index, of: PhantomData }
-    }
-
-    pub(super) fn operand<W>(self) -> Operand<W> {
-        Operand { term: Term::Parameter { index: self.index, kind: V::KIND }, of: PhantomData }
-    }
-}
-
-impl<V: ParameterValue> From<Parameter<V>> for Operand<V> {
-    fn from(parameter: Parameter<V>) -> Self {
-        parameter.operand()
-    }
-}
-
-/// Each type, its kind, how it is borrowed and lent, and what converts into it.
-macro_rules! values {
-    ($(
-        $type:ty: $kind:expr, $borrowed:ty, $lend:expr, [$($(@ $length:ident)? $source:ty => $convert:expr),* $(,)?];
-    )*) => {$(
-        impl sealed::Value for $type {}
-        impl sealed::Value for Option<$type> {}
-        impl ParameterValue for $type {
-            type Borrowed<'a> = $borrowed;
-            const KIND: ValueKind = $kind;
-            #[inline]
-            fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
-                let lend: fn($borrowed, Dialect) -> Result<ValueRef<'a>, BuildError> = $lend;
-                lend(borrowed, dialect)
-            }
-        }
-        impl ParameterValue for Option<$type> {
-            type Borrowed<'a> = Option<$borrowed>;
-            const KIND: ValueKind = $kind;
-            #[inline]
-            fn lend<'a>(borrowed: Self::Borrowed<'a>, dialect: Dialect) -> Result<ValueRef<'a>, BuildError> {
-                match borrowed {
-                    Some(borrowed) => <$type>::lend(borrowed, dialect),
-                    None => Ok(ValueRef::Null($kind)),
-                }
-            }
-        }
-        impl ColumnValue for $type {
-            type Plain = Self;
-            type Optional = Option<Self>;
-            const NULLABLE: bool = false;
-        }
-        impl ColumnValue for Option<$type> {
-            type Plain = $type;
-            type Optional = Self;
-            const NULLABLE: bool = true;
-        }
-        impl From<Parameter<$type>> for Operand<Option<$type>> {
-            fn from(parameter: Parameter<$type>) -> Self {
-                parameter.operand()
-            }
-        }
-        $(
-                impl $(<const $length: usize>)? From<$source> for Operand<$type> {
-                fn from(source: $source) -> Self {
-                    let convert: fn($source) -> $type = $convert;
-                    Self::value(convert(source))
-                }
-            }
-                impl $(<const $length: usize>)? From<$source> for Operand<Option<$type>> {
-                fn from(source: $source) -> Self {
-                    let convert: fn($source) -> $type = $convert;
-                    Self::value(Some(convert(source)))
-                }
-            }
-                impl $(<const $length: usize>)? From<Option<$source>> for Operand<Option<$type>> {
-                fn from(source: Option<$source>) -> Self {
-                    let convert: fn($source) -> $type = $convert;
-                    Self::value(source.map(convert))
-                }
-            }
-        )*
-    )*};
-}
-
-values! {
-    i64: ValueKind::Integer, i64, |integer, _| Ok(ValueRef::Integer(integer)), [
-        i64 => |source| source, i32 => i64::from, u32 => i64::from, i16 => i64::from, u16 => i64::from, u8 => i64::from,
-    ];
-    String: ValueKind::Text, &'a str, |text, dialect| lend_text(text, dialect), [
-        String => |source| source, &str => str::to_owned, &String => String::clone, Cow<'_, str> => |source| source.into_owned(),
-        Box<str> => String::from,
-    ];
-    bool: ValueKind::Boolean, bool, |truth, _| Ok(ValueRef::Boolean(truth)), [bool => |source| source];
-    DateTime<Utc>: ValueKind::Timestamp, DateTime<Utc>, |at, dialect| ValueRef::Timestamp(at).fit(dialect), [DateTime<Utc> => |source| source];
-    Vec<u8>: ValueKind::Bytes, &'a [u8], |bytes, _| Ok(ValueRef::Bytes(bytes)), [
-        Vec<u8> => |source| source, &[u8] => <[u8]>::to_vec, &Vec<u8> => Vec::clone,
-        @ N [u8; N] => |source| source.to_vec(), @ N &[u8; N] => |source| source.to_vec(),
-    ];
-}
-#[cfg(feature = "uuid")]
-values! {
-    uuid::Uuid: ValueKind::Uuid, uuid::Uuid, |uuid, _| Ok(ValueRef::Uuid(uuid)), [uuid::Uuid => |source| source];
-}
-#[cfg(feature = "json")]
-values! {
-    serde_json::Value: ValueKind::Json, &'a serde_json::Value, |json, dialect| ValueRef::Json(json).fit(dialect), [
-        serde_json::Value => |source| source, &serde_json::Value => serde_json::Value::clone,
-    ];
-}
-
-impl sealed::Value for u32 {}
-
-impl ParameterValue for u32 {
-    type Borrowed<'a> = Self;
-    const KIND: ValueKind = ValueKind::Integer;
-    #[inline]
-    fn lend<'a>(borrowed: Self::Borrowed<'a>, _: Dialect) -> Result<ValueRef<'a>, BuildError> {
-        Ok(ValueRef::Integer(borrowed.into()))
-    }
-}
-
-macro_rules! mark {
-    ($($trait:ident for $type:ty),+ $(,)?) => {$(
-        impl $trait for $type {}
-    )+};
-}
-
-mark! {
-    Comparable for i64, Comparable for String, Comparable for bool, Comparable for DateTime<Utc>, Comparable for Vec<u8>,
-    Comparable for Option<i64>, Comparable for Option<String>, Comparable for Option<bool>,
-    Comparable for Option<DateTime<Utc>>, Comparable for Option<Vec<u8>>,
-    Rankable for i64, Rankable for String, Rankable for DateTime<Utc>,
-    Summable for i64,
-}
-#[cfg(feature = "uuid")]
-mark! { Comparable for uuid::Uuid, Comparable for Option<uuid::Uuid> }
-
-impl KeyValue for i64 {
-    const ID_KIND: IdKind = IdKind::Int;
-}
-impl KeyValue for String {
-    const ID_KIND: IdKind = IdKind::Text;
-}
-#[cfg(feature = "uuid")]
-impl KeyValue for uuid::Uuid {
-    const ID_KIND: IdKind = IdKind::Uuid;
 }

@@ -1,41 +1,44 @@
-//! What a transition means beyond the subscription itself, as data for the host to carry out, and for its account.
+//! The effects of a transition beyond the subscription itself, as data for the host to carry out.
 
 use chrono::{DateTime, Utc};
 
-use super::table::CommandKind;
-use super::transition::Transition;
-use crate::change::RowChange;
+use super::facts::Subscription;
+use super::status::SubscriptionStatus;
 use crate::id::PlanId;
 use crate::period::Period;
-use crate::tenant::{Account, AccountStatus};
 
-/// What a transition means for the rows beside the subscription. The host carries it out in the same transaction. The list
-/// is closed: a host should match all of it, and a new effect is a breaking change.
+/// A consequence of a transition for the rows beside the subscription, which the host carries out
+/// in the same transaction. The list is closed: a host should match all of it, and a new effect is
+/// a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Effect {
-    /// Service starts, or starts again after it had ended: an account that awaits its first payment becomes active. See
-    /// [`Account::after`](crate::Account::after).
+    /// Service starts, or starts again after it had ended. An account that awaits its first payment
+    /// becomes active: see [`Account::after`](crate::account::Account::after).
     ServiceStarted,
     /// Service ends.
     ServiceEnded,
     /// A payment is past due. Service goes on only as far as the policy's grace does.
     PastDueEntered {
-        /// Since when: where grace is counted from.
+        /// The instant from which grace is counted.
         since: DateTime<Utc>,
     },
-    /// What was past due is paid: an account that is suspended because of it becomes active.
+    /// The payment that was past due is made. An account that is suspended because of it becomes
+    /// active.
     PastDueCleared,
-    /// A trial or paid period opened, and with it the plan's credits for each month that starts within it:
-    /// see [`Transition::grants`](crate::Transition::grants). Paid early, it lies in the future, and so do its grants. The cause of each is
-    /// [`Cause::month`](crate::Cause::month).
+    /// A trial or paid period opened. It brings the plan's credits for each month that starts
+    /// within it: see [`Transition::grants`](crate::subscription::Transition::grants). A period
+    /// that was paid early lies in the future, and so do its grants. The cause of each grant is
+    /// [`Cause::month`](crate::credit::Cause::month).
     CreditsDue {
         /// The period.
         period: Period,
-        /// Where its months are counted from.
+        /// The instant from which its months are counted.
         anchor: DateTime<Utc>,
     },
-    /// The plan changed: an upgrade adds credits to the current month, and quotas change at once. Write the account's plan
-    /// in the same transaction; until then the gate refuses, since account and subscription name different plans.
+    /// The plan changed. An upgrade adds credits to the current month, and quotas change at once.
+    /// Write the account's plan in the same transaction: until then the gate refuses, since account
+    /// and subscription name different plans.
     PlanChanged {
         /// The plan before.
         from: PlanId,
@@ -44,8 +47,11 @@ pub enum Effect {
     },
 }
 
+/// The effects of one transition: on service, of a period that it opened, and on the plan.
+pub(super) type Effects = [Option<Effect>; 3];
+
 impl Effect {
-    /// A short label, which never changes: what a host names its notices to the tenant by.
+    /// Returns a short label, which never changes. A host may name its notices to the tenant by it.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::ServiceStarted => "service_started",
@@ -56,25 +62,28 @@ impl Effect {
             Self::PlanChanged { .. } => "plan_changed",
         }
     }
-}
 
-impl Account {
-    /// What a subscription's transition means for the account: one that awaited its first payment becomes active when
-    /// service starts; one that is suspended because a payment is overdue, by a payment alone. Where the plan changed, the
-    /// account's version rises too, so that nobody writes the former plan over it. The change is written in the same
-    /// transaction; `None` where nothing changes.
-    pub fn after(&self, transition: &Transition) -> Option<RowChange<Self>> {
-        if transition.subscription().account != self.id {
-            return None;
+    /// Returns the effect on service of the step from a status to the subscription's present one.
+    pub(super) fn of_status(from: SubscriptionStatus, after: &Subscription) -> Option<Self> {
+        match (from, after.status) {
+            (before, after) if before == after => None,
+            (SubscriptionStatus::PastDue, SubscriptionStatus::Active) => Some(Self::PastDueCleared),
+            (_, SubscriptionStatus::PastDue) => after
+                .past_due_since
+                .map(|since| Self::PastDueEntered { since }),
+            (before, after) => match (before.is_served(), after.is_served()) {
+                (false, true) => Some(Self::ServiceStarted),
+                (true, false) => Some(Self::ServiceEnded),
+                _ => None,
+            },
         }
-        let is_payment = matches!(transition.command(), Some(CommandKind::Activate | CommandKind::RecordPayment));
-        let starts = transition.effects().any(|effect| *effect == Effect::ServiceStarted);
-        let status = match self.status {
-            status if is_payment => status.after_payment(),
-            AccountStatus::PendingPayment if starts => AccountStatus::Active,
-            status => status,
-        };
-        let moves = transition.effects().any(|effect| matches!(effect, Effect::PlanChanged { .. }));
-        if moves { self.rewritten(status) } else { self.with_status(status) }
+    }
+
+    /// Returns the effect of the step from a plan to another, if it is another.
+    pub(super) fn of_plan(before: &PlanId, after: &PlanId) -> Option<Self> {
+        (after != before).then(|| Self::PlanChanged {
+            from: before.clone(),
+            to: after.clone(),
+        })
     }
 }

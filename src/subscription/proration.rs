@@ -1,58 +1,68 @@
-//! What a change of plan in the middle of a period means in money.
+//! The price of a change of plan in the middle of a period.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::Subscription;
+use super::facts::Subscription;
+use super::status::SubscriptionStatus;
 use crate::money::Money;
+use crate::plan::Plan;
 use crate::problem::{Code, Explained};
-use crate::tenant::Plan;
 
-/// The money side of a change of plan at once, for what is left of the time that was paid. Its credits are not divided: a
-/// larger plan brings what it has more to the running month, a smaller one takes nothing.
+/// The price of a change of plan at once, for the rest of the time that was paid. Credits are not
+/// divided: a larger plan adds the difference to the running month, a smaller one takes nothing
+/// away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Proration {
-    /// What was paid for time that the present plan is no longer used.
+    /// The part of the paid price that falls to the time in which the present plan is no longer
+    /// used.
     pub unused: Money,
-    /// What the new plan costs for the same time.
+    /// The price of the new plan for the same time.
     pub charge: Money,
 }
 
 impl Proration {
-    /// What is to be paid: the charge less what is unused. Nothing where it is less; see [`credit`](Self::credit).
+    /// Returns the amount to be paid: the charge less the unused part, and zero where the unused
+    /// part is larger: see [`credit`](Self::credit).
     pub fn due(&self) -> Money {
-        self.charge.checked_sub(self.unused).unwrap_or(Money::zero(self.charge.currency()))
+        self.charge
+            .checked_sub(self.unused)
+            .unwrap_or(Money::zero(self.charge.currency()))
     }
 
-    /// What is to be given back or kept for the next payment: what is unused less the charge.
+    /// Returns the amount to be given back or kept for the next payment: the unused part less the
+    /// charge, and zero where the charge is larger.
     pub fn credit(&self) -> Money {
-        self.unused.checked_sub(self.charge).unwrap_or(Money::zero(self.unused.currency()))
+        self.unused
+            .checked_sub(self.charge)
+            .unwrap_or(Money::zero(self.unused.currency()))
     }
 }
 
-/// Why a change of plan has no price.
+/// The reason why a change of plan has no price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProrationError {
     /// The plans are paid in different currencies.
-    #[error("the plans cost {from} and {to}: the currencies differ")]
+    #[error("the plans are paid in different currencies: {from} and {to}")]
     Currency {
-        /// What the present plan costs.
+        /// The price of the present plan.
         from: Money,
-        /// What the new plan costs.
+        /// The price of the new plan.
         to: Money,
     },
     /// The present plan is not the subscription's.
-    #[error("the subscription is for another plan than the one to change from")]
+    #[error("the subscription is not for the plan to change from")]
     PlanMismatch,
-    /// Nothing is paid now, so that nothing is left to divide: the new plan's whole price is due.
-    #[error("no paid period of the subscription is running")]
+    /// No paid time is left to divide: the new plan's whole price is due.
+    #[error("the subscription has no running paid period")]
     NoPeriod,
-    /// Another plan is paid for already, and follows with its period: until then, nothing can be changed.
-    #[error("another plan is paid for already, and follows with its period")]
+    /// The next period is already paid for another plan. Nothing can be changed until it begins.
+    #[error("the next period is already paid for another plan")]
     PlanPaid,
-    /// An amount would leave the range that can be held.
-    #[error("an amount would leave the range that can be held")]
+    /// An amount would leave the range that can be stored exactly.
+    #[error("an amount would leave the range that can be stored exactly")]
     OutOfRange,
 }
 
@@ -68,53 +78,77 @@ impl Explained for ProrationError {
 }
 
 impl Subscription {
-    /// What changing the plan at `now` means in money: both prices are divided by time, to the second, as Stripe divides
-    /// them, and each is rounded once, half to even, to the places of its currency. A period that was paid ahead counts
-    /// as unused as well. A trial costs nothing, so nothing of it is left.
+    /// Prices a change of plan at `now`. Both prices are divided by time, to the second, as Stripe
+    /// divides them, and each is rounded once, half to even, to the places of its currency. A
+    /// period that was paid ahead counts as unused too. A trial costs nothing, so nothing of it is
+    /// given back.
     ///
     /// # Errors
-    /// In this order: [`ProrationError::PlanMismatch`], [`ProrationError::Currency`], [`ProrationError::PlanPaid`],
-    /// [`ProrationError::NoPeriod`], [`ProrationError::OutOfRange`].
+    /// In this order: [`ProrationError::PlanMismatch`], [`ProrationError::Currency`],
+    /// [`ProrationError::PlanPaid`], [`ProrationError::NoPeriod`], [`ProrationError::OutOfRange`].
     ///
     /// ```
-    /// # use std::sync::Arc;
-    /// # use bailiwick::{Credits, Currency, Interval, Money, PaymentMethod, Plan, RecordedPayment, Subscription};
-    /// # use chrono::TimeDelta;
-    /// # let plan = |id: i64, price: &str| -> Result<Plan, bailiwick::AmountError> { Ok(Plan {
-    /// #     id: id.into(), active: true, price: Money::new(price.parse().unwrap(), Currency::EUR)?, interval: Interval::MONTHLY,
-    /// #     credits_per_month: Credits::ZERO, needs_subscription: true, quotas: [].into(), concurrency: [].into(),
-    /// # }) };
-    /// let (basic, pro) = (plan(3, "30")?, plan(4, "90")?);
-    /// let method = PaymentMethod::BankTransfer;
-    /// let june = "2027-06-01T00:00:00Z".parse()?;
-    /// let payment = RecordedPayment { interval: basic.interval, slack: TimeDelta::zero(), method, external_id: None };
-    /// let subscription = Subscription::new(1.into(), 7.into(), 3.into(), method, june);
-    /// let subscription = subscription.record_payment(payment, june)?.into_subscription();
+    /// use bailiwick::money::Currency;
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::period::Interval;
+    /// use bailiwick::subscription::SubscriptionStatus;
+    /// use bailiwick::{Money, Plan, Subscription};
     ///
-    /// let proration = subscription.prorate(&basic, &pro, "2027-06-21T00:00:00Z".parse()?)?;
-    /// assert_eq!((proration.unused.to_string(), proration.charge.to_string()), ("10 EUR".into(), "30 EUR".into()));
-    /// assert_eq!(proration.due().to_string(), "20 EUR");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let euros = |text: &str| Money::new(text.parse().unwrap_or_default(), Currency::EUR);
+    ///     let basic = Plan::new(3.into(), euros("30")?, Interval::MONTHLY);
+    ///     let pro = Plan::new(4.into(), euros("90")?, Interval::MONTHLY);
+    ///
+    ///     // Basic is paid for June.
+    ///     let june = "2027-06-01T00:00:00Z".parse()?;
+    ///     let subscription = Subscription {
+    ///         status: SubscriptionStatus::Active,
+    ///         current_period: Interval::MONTHLY.period(june, 0),
+    ///         ..Subscription::new(1.into(), 7.into(), 3.into(), PaymentMethod::BankTransfer, june)
+    ///     };
+    ///
+    ///     // Ten of June's thirty days are left.
+    ///     let proration = subscription.prorate(&basic, &pro, "2027-06-21T00:00:00Z".parse()?)?;
+    ///     assert_eq!(proration.unused.to_string(), "10 EUR");
+    ///     assert_eq!(proration.charge.to_string(), "30 EUR");
+    ///     assert_eq!(proration.due().to_string(), "20 EUR");
+    ///     Ok(())
+    /// }
     /// ```
-    pub fn prorate(&self, from: &Plan, to: &Plan, now: DateTime<Utc>) -> Result<Proration, ProrationError> {
+    pub fn prorate(
+        &self,
+        from: &Plan,
+        to: &Plan,
+        now: DateTime<Utc>,
+    ) -> Result<Proration, ProrationError> {
         if self.plan != from.id {
             return Err(ProrationError::PlanMismatch);
         }
         if from.price.currency() != to.price.currency() {
-            return Err(ProrationError::Currency { from: from.price, to: to.price });
+            return Err(ProrationError::Currency {
+                from: from.price,
+                to: to.price,
+            });
         }
         if self.is_pending_plan_paid() {
             return Err(ProrationError::PlanPaid);
         }
-        let in_trial = self.status == super::SubscriptionStatus::Trialing;
-        let period =
-            self.current_period.filter(|period| now < period.end && !in_trial).ok_or(ProrationError::NoPeriod)?;
+
+        // A trial's period is not paid.
+        let in_trial = self.status == SubscriptionStatus::Trialing;
+        let period = self
+            .current_period
+            .filter(|period| now < period.end && !in_trial)
+            .ok_or(ProrationError::NoPeriod)?;
         let left = period.end.signed_duration_since(now).num_seconds();
+
         let share = |plan: &Plan| {
             // The length of one of the plan's own periods, begun where this one began.
             let length = plan.interval.period(period.start, 0)?;
-            plan.price.share(left, length.end.signed_duration_since(length.start).num_seconds())
+            let seconds = length.end.signed_duration_since(length.start).num_seconds();
+            plan.price.share(left, seconds)
         };
+
         share(from)
             .zip(share(to))
             .map(|(unused, charge)| Proration { unused, charge })

@@ -1,21 +1,19 @@
-//! A subscription as it may be stored: also by a version that knew no payment method but Stripe.
+//! The stored form of a subscription, which may come from a version that knew no payment method but
+//! Stripe.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use thiserror::Error;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
-use super::{PaymentMethod, PendingPlan, Subscription, SubscriptionStatus, is_stripe_id};
+use super::facts::{PendingPlan, Subscription};
+use super::status::SubscriptionStatus;
 use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::payment_method::{PaymentMethod, is_stripe_id};
 use crate::period::Period;
 
-/// Why a stored row cannot be read.
-#[derive(Debug, Error)]
-#[error("the row has neither a payment method nor a Stripe identifier: somebody must choose")]
-pub(super) struct MethodMissing;
-
-/// The fields of every version. What an older version did not know is absent.
+/// The fields of every version. A field that an older version did not know is absent.
 #[derive(Deserialize)]
-pub(super) struct StoredSubscription {
+struct StoredSubscription {
     id: SubscriptionId,
     account: AccountId,
     plan: PlanId,
@@ -42,13 +40,21 @@ pub(super) struct StoredSubscription {
     version: u64,
 }
 
-impl TryFrom<StoredSubscription> for Subscription {
-    type Error = MethodMissing;
+impl<'de> Deserialize<'de> for Subscription {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = StoredSubscription::deserialize(deserializer)?;
 
-    fn try_from(stored: StoredSubscription) -> Result<Self, MethodMissing> {
+        // An old row names no method, but if Stripe knows it, Stripe runs it.
         let stripe_subscription_id = stored.stripe_subscription_id.filter(|id| is_stripe_id(id));
-        let payment_method =
-            stored.payment_method.or_else(|| PaymentMethod::of_row(None, stripe_subscription_id.as_deref()));
+        let payment_method = stored
+            .payment_method
+            .or_else(|| PaymentMethod::of_row(None, stripe_subscription_id.as_deref()))
+            .ok_or_else(|| {
+                D::Error::custom(
+                    "the row has neither a payment method nor a Stripe identifier: choose a method",
+                )
+            })?;
+
         Ok(Self {
             id: stored.id,
             account: stored.account,
@@ -60,7 +66,7 @@ impl TryFrom<StoredSubscription> for Subscription {
             cancel_at_period_end: stored.cancel_at_period_end,
             pending_plan: stored.pending_plan,
             past_due_since: stored.past_due_since,
-            payment_method: payment_method.ok_or(MethodMissing)?,
+            payment_method,
             stripe_subscription_id,
             paypal_subscription_id: stored.paypal_subscription_id,
             external_payment_id: stored.external_payment_id,

@@ -1,4 +1,4 @@
-//! What the suite's commands are made of: a fixed time, prices, and proofs that the gate made.
+//! The facts of the suite's commands: a fixed time, prices, and proofs that the gate made.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,24 +7,30 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-use crate::credit::{Cause, DeductRequest, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding};
+use crate::account::{Account, AccountStatus};
+use crate::credit::{
+    Cause, DeductRequest, HoldRequest, IdempotencyKey, Price, PriceList, Quote, Rounding,
+};
 use crate::gate::{Access, Evidence, Principal, Route, admit, validate_account_and_plan};
 use crate::id::AccountId;
 use crate::money::{Credits, Currency, Money};
+use crate::payment_method::PaymentMethod;
 use crate::period::Interval;
-use crate::privilege::{Privilege, Privileges};
-use crate::subscription::PaymentMethod;
-use crate::tenant::{Account, AccountStatus, Plan, Tenant};
+use crate::plan::Plan;
+use crate::right::{Privilege, Privileges};
+use crate::tenant::Tenant;
 
-/// The suite's first instant, in microseconds: January 2027, with a fraction that a column of seconds loses.
+/// The suite's first instant, in microseconds: January 2027, with a fraction that a column of
+/// seconds loses.
 const START: i64 = 1_800_000_000_123_457;
-/// What the suite buys: one credit a unit, and a millionth of one a micro.
+/// The operation that costs one credit a unit.
 const UNIT: &str = "unit";
+/// The operation that costs a millionth of a credit a unit.
 const MICRO: &str = "micro";
-/// Operators of the suite belong to this account, which is no store's.
+/// The account of the suite's operators, which no store holds.
 const STAFF: &str = "bailiwick-testkit-staff";
 
-/// Something that cannot go wrong did.
+/// An error that cannot occur.
 pub(super) struct Broken(pub(super) String);
 
 impl<E: fmt::Display> From<E> for Broken {
@@ -33,7 +39,7 @@ impl<E: fmt::Display> From<E> for Broken {
     }
 }
 
-/// So many seconds after the suite's first instant.
+/// Returns the instant so many seconds after the suite's first one.
 pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     let micros = START.saturating_add(seconds.saturating_mul(1_000_000));
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
@@ -60,57 +66,76 @@ fn prices() -> Result<PriceList, Broken> {
         rounding: Rounding::Up,
     };
     let micro = Credits::from_micros(1)?.to_decimal();
-    let list: BTreeMap<Arc<str>, Price> = [(UNIT.into(), price(Decimal::ONE)), (MICRO.into(), price(micro))].into();
+
+    let list: BTreeMap<Arc<str>, Price> = [
+        (UNIT.into(), price(Decimal::ONE)),
+        (MICRO.into(), price(micro)),
+    ]
+    .into();
     Ok(list.try_into()?)
 }
 
-/// The price of so many credits.
+/// Quotes a price of so many credits.
 pub(super) fn quote(credits: u64) -> Result<Quote, Broken> {
     Ok(prices()?.quote(UNIT, credits)?)
 }
 
-/// The price of so many millionths of a credit.
+/// Quotes a price of so many millionths of a credit.
 pub(super) fn quote_micros(micros: u64) -> Result<Quote, Broken> {
     Ok(prices()?.quote(MICRO, micros)?)
 }
 
 pub(super) fn request(name: &str, credits: u64, life: i64) -> Result<HoldRequest, Broken> {
-    let fingerprint = Some([0xA5; 32]);
-    Ok(HoldRequest { key: key(name)?, quote: quote(credits)?, time_to_live: seconds(life), fingerprint })
+    Ok(HoldRequest {
+        key: key(name)?,
+        quote: quote(credits)?,
+        time_to_live: seconds(life),
+        fingerprint: Some([0xA5; 32]),
+    })
 }
 
 pub(super) fn deduction(name: &str, quote: &Quote) -> Result<DeductRequest, Broken> {
-    Ok(DeductRequest { key: key(name)?, quote: quote.clone(), fingerprint: Some([0x5A; 32]) })
+    Ok(DeductRequest {
+        key: key(name)?,
+        quote: quote.clone(),
+        fingerprint: Some([0x5A; 32]),
+    })
 }
 
 fn tenant(id: AccountId, privileges: Privileges) -> Result<Tenant, Broken> {
-    let plan = Plan {
-        id: 1.into(),
-        active: true,
-        price: Money::new(Decimal::ZERO, Currency::EUR)?,
-        interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
-        needs_subscription: false,
-        quotas: BTreeMap::new(),
-        concurrency: BTreeMap::new(),
+    let free = Plan::new(1.into(), Money::zero(Currency::EUR), Interval::MONTHLY);
+    let account = Account {
+        privileges,
+        ..Account::new(id, AccountStatus::Active, PaymentMethod::BankTransfer)
     };
-    let payment_method = PaymentMethod::BankTransfer;
-    let account = Account { id, status: AccountStatus::Active, payment_method, version: 1, privileges };
-    Ok(Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: Arc::new([]) })
+
+    Ok(Tenant {
+        plan: Some(Arc::new(free)),
+        ..Tenant::new(account)
+    })
 }
 
-/// The gate's leave to spend an account's credits.
+/// Asks the gate for leave to spend an account's credits.
 pub(super) fn access(account: &AccountId) -> Result<Access, Broken> {
     let principal = Principal::session(2.into()).of_account(account.clone());
-    Ok(validate_account_and_plan(&principal, Some(&tenant(account.clone(), Privileges::NONE)?), at(0))?)
+    let tenant = tenant(account.clone(), Privileges::NONE)?;
+    Ok(validate_account_and_plan(&principal, Some(&tenant), at(0))?)
 }
 
-/// The gate's leave to give credits away, used for one grant.
+/// Asks the gate for leave to give credits away, and uses it for one grant.
 pub(super) fn cause(account: &AccountId, name: &str) -> Result<Cause, Broken> {
     let privileges = Privileges::from_iter([Privilege::GrantCredits]);
     let staff: AccountId = STAFF.parse()?;
-    let principal = Principal::session(1.into()).of_account(staff.clone()).with_privileges(privileges);
+    let principal = Principal::session(1.into())
+        .of_account(staff.clone())
+        .with_privileges(privileges);
+
     let route = Route::Operator(Privilege::GrantCredits);
-    let decision = admit(route, &Evidence::Verified(principal), Some(&tenant(staff, privileges)?), at(0));
-    Ok(Cause::promotion(&decision.into_result()?.into_operator()?, account, &key(name)?)?)
+    let evidence = Evidence::Verified(principal);
+    let tenant = tenant(staff, privileges)?;
+    let operator = admit(route, &evidence, Some(&tenant), at(0))
+        .into_result()?
+        .into_operator()?;
+
+    Ok(Cause::promotion(&operator, account, &key(name)?)?)
 }

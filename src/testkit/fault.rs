@@ -1,9 +1,9 @@
-//! What is wrong with a store: each fault by its name, with what was expected, what was seen and what to do.
+//! The faults of a store, each by its name, with what was expected, what was seen and what to do.
 
 use std::error::Error;
 use std::fmt;
 
-/// A fault by its name, and what to do about it.
+/// The name of a fault, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lesson {
     pub(super) name: &'static str,
@@ -20,16 +20,16 @@ lessons! {
     STORE: "the store failed",
         "a clash of a unique key, a deadlock and a serialisation failure are `Written::Missed`, not errors; and let \
          transactions wait for one another's locks";
-    REFUSED: "a command was refused that what was written before allows",
-        "what was loaded is not what was committed: read the wallet and the outcome as they were written";
+    REFUSED: "a command was refused that the committed rows allow",
+        "the rows that were loaded are not those that were committed: read wallet and outcome as they were written";
     NOT_EMPTY: "a new account is not empty",
         "make an account that has neither wallet, outcomes nor entries, and name the account in every WHERE";
     UNGUARDED: "the version is not guarded: a change was written over a wallet that it was not made from",
-        "UPDATE … WHERE account = ? AND version = the change's expected version; no row written is `Written::Missed`";
+        "UPDATE … WHERE account = ? AND version = the change's expected version; zero rows written are `Written::Missed`";
     SECOND_INSERT: "a second wallet was inserted for one account",
         "expected version 0 is a plain INSERT under UNIQUE (account): no upsert; a clash is `Written::Missed`";
     NOTHING_UPDATED: "a wallet that is not there was updated",
-        "count the rows that the UPDATE wrote: none is `Written::Missed`; never insert in its place";
+        "count the rows that the UPDATE wrote: zero rows are `Written::Missed`; never insert instead";
     WRONG_ROW: "the guard is on the wrong row: a version of one account's wallet let a change to another's pass",
         "name the account and the version in the same WHERE";
     SPURIOUS: "a change was refused though nobody else had written",
@@ -84,7 +84,8 @@ lessons! {
         "this is a fault of the suite, not of the store: please report it";
 }
 
-/// What is wrong with a store: the check that found it, the fault's name, what was expected, what was seen and what to do.
+/// A fault of a store: the check that found it, the fault's name, what was expected, what was seen
+/// and what to do.
 ///
 /// `Debug` shows the same text as `Display`, so that `unwrap` in a test reads well.
 ///
@@ -92,29 +93,42 @@ lessons! {
 /// use std::convert::Infallible;
 /// use std::sync::atomic::{AtomicI64, Ordering};
 ///
+/// use bailiwick::AccountId;
+/// use bailiwick::credit::{Change, LedgerEntry};
 /// use bailiwick::testkit::{Check, CreditStore, Loaded, Written};
-/// use bailiwick::{AccountId, Change, LedgerEntry};
 ///
-/// /// A store that says that it has written.
+/// /// A store that claims to have written, and has not.
 /// struct Forgetful(AtomicI64);
 ///
 /// impl CreditStore for Forgetful {
 ///     type Error = Infallible;
-///     fn new_account(&self) -> Result<AccountId, Infallible> { Ok(self.0.fetch_add(1, Ordering::Relaxed).into()) }
-///     fn load(&self, _: &AccountId, _: &str) -> Result<Loaded, Infallible> { Ok(Loaded::default()) }
-///     fn commit<T>(&self, _: &Change<T>) -> Result<Written, Infallible> { Ok(Written::Committed) }
-///     fn ledger(&self, _: &AccountId) -> Result<Vec<LedgerEntry>, Infallible> { Ok(vec![]) }
+///
+///     fn new_account(&self) -> Result<AccountId, Infallible> {
+///         Ok(self.0.fetch_add(1, Ordering::Relaxed).into())
+///     }
+///
+///     fn load(&self, _: &AccountId, _: &str) -> Result<Loaded, Infallible> {
+///         Ok(Loaded::default())
+///     }
+///
+///     fn commit<T>(&self, _: &Change<T>) -> Result<Written, Infallible> {
+///         Ok(Written::Committed)
+///     }
+///
+///     fn ledger(&self, _: &AccountId) -> Result<Vec<LedgerEntry>, Infallible> {
+///         Ok(vec![])
+///     }
 /// }
 ///
 /// let store = Forgetful(AtomicI64::new(0));
-/// assert_eq!(Check::StartsEmpty.run(&store).map(|checked| checked.operations()), Ok(6));
 /// let fault = Check::ReadsBack.run(&store).unwrap_err();
-/// assert_eq!(fault.to_string(), "\
-/// a stale read, or a lost write: what was committed is not what is read
-///   check:    what was committed is read at once
-///   expected: account 2 at version 1: granted 10, scheduled 0, free 10, held 0, spent 0, expired 0
-///   seen:     no wallet
-///   to do:    answer `Written::Committed` only after the commit, and read from where it was written: no cache, no replica");
+/// assert_eq!(
+///     fault.name(),
+///     "a stale read, or a lost write: what was committed is not what is read"
+/// );
+/// assert!(fault.expected().starts_with("account 0 at version 1: granted 10,"));
+/// assert_eq!(fault.seen(), "no wallet");
+/// assert!(fault.remedy().ends_with("no cache, no replica"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -125,27 +139,28 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The check that found it, as [`Check::as_str`](super::Check::as_str) names it, or an audit.
+    /// Returns the check that found it, as [`Check::as_str`](super::Check::as_str) names it, or an
+    /// audit.
     pub fn check(&self) -> &'static str {
         self.check
     }
 
-    /// The fault by its name.
+    /// Returns the fault's name.
     pub fn name(&self) -> &'static str {
         self.lesson.name
     }
 
-    /// What a right store does.
+    /// Returns what a right store does.
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
-    /// What this one did.
+    /// Returns what this one did.
     pub fn seen(&self) -> &str {
         &self.seen
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn remedy(&self) -> &'static str {
         self.lesson.remedy
     }
@@ -153,7 +168,13 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { check, lesson, expected, seen } = self;
+        let Self {
+            check,
+            lesson,
+            expected,
+            seen,
+        } = self;
+
         writeln!(f, "{}", lesson.name)?;
         writeln!(f, "  check:    {check}")?;
         writeln!(f, "  expected: {expected}")?;

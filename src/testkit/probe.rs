@@ -1,4 +1,5 @@
-//! The store as the suite calls it: through two handles, counted, its errors told as faults.
+//! The store as the suite calls it: through two handles, with its calls counted and its errors made
+//! faults.
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -6,11 +7,16 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use super::attempts::{TransactError, transact};
 use super::facts::{Broken, at};
 use super::fault::{self, Fault, Lesson};
-use super::{CreditStore, Loaded, TransactError, Written, transact};
-use crate::credit::{Answer, Change, LedgerEntry, Outcome, Wallet};
+use super::store::{CreditStore, Loaded, Written};
+use crate::change::Answer;
+use crate::credit::{Change, LedgerEntry, Outcome, Wallet};
 use crate::id::AccountId;
+
+/// A key that no command of the suite uses.
+pub(super) const NO_KEY: &str = "spend/none";
 
 /// One check at work on a store.
 pub(super) struct Probe<'a, S> {
@@ -21,33 +27,55 @@ pub(super) struct Probe<'a, S> {
 
 impl<'a, S: CreditStore> Probe<'a, S> {
     pub(super) fn new(check: &'static str, first: &'a S, second: &'a S) -> Self {
-        Self { check, handles: [first, second], operations: AtomicU64::new(0) }
+        Self {
+            check,
+            handles: [first, second],
+            operations: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn operations(&self) -> u64 {
         self.operations.load(Ordering::Relaxed)
     }
 
-    pub(super) fn fault(&self, lesson: Lesson, expected: impl fmt::Display, seen: impl fmt::Display) -> Fault {
-        Fault { check: self.check, lesson, expected: expected.to_string(), seen: seen.to_string() }
+    pub(super) fn fault(
+        &self,
+        lesson: Lesson,
+        expected: impl fmt::Display,
+        seen: impl fmt::Display,
+    ) -> Fault {
+        Fault {
+            check: self.check,
+            lesson,
+            expected: expected.to_string(),
+            seen: seen.to_string(),
+        }
     }
 
-    /// What cannot fail, unless the suite is wrong.
+    /// Unwraps a result that cannot be an error, unless the suite is wrong.
     pub(super) fn own<T>(&self, result: Result<T, Broken>) -> Result<T, Fault> {
         result.map_err(|Broken(error)| self.fault(fault::SUITE, "facts that are sound", error))
     }
 
-    /// A command that a right store lets pass.
+    /// Unwraps the result of a command that a right store lets pass.
     pub(super) fn allowed<T, E: fmt::Display>(&self, result: Result<T, E>) -> Result<T, Fault> {
         result.map_err(|error| self.fault(fault::REFUSED, "a command that is carried out", error))
     }
 
+    /// Counts a call, and makes its error a fault.
     fn told<T>(&self, call: &str, result: Result<T, S::Error>) -> Result<T, Fault> {
         self.operations.fetch_add(1, Ordering::Relaxed);
-        result.map_err(|error| self.fault(fault::STORE, format_args!("`{call}` succeeds"), format_args!("{error:#}")))
+        result.map_err(|error| {
+            self.fault(
+                fault::STORE,
+                format_args!("`{call}` succeeds"),
+                format_args!("{error:#}"),
+            )
+        })
     }
 
-    // Writes go through the first handle and reads through the second, so that what is read is never the writer's copy.
+    // Writes go through the first handle and reads through the second, so that what is read is
+    // never the writer's copy.
 
     pub(super) fn new_account(&self) -> Result<AccountId, Fault> {
         let [first, _] = self.handles;
@@ -78,19 +106,35 @@ impl<'a, S: CreditStore> Probe<'a, S> {
         mut decide: impl FnMut(Wallet, Option<&Outcome>) -> Result<Answer<Change<T>, R>, E>,
     ) -> Result<Result<Answer<T, R>, E>, Fault> {
         let [first, second] = self.handles;
-        let counted = Counted { store: if number.is_multiple_of(2) { first } else { second }, count: &self.operations };
-        let decide = |loaded: Loaded| {
-            decide(loaded.wallet.unwrap_or_else(|| Wallet::open(account.clone(), at(0))), loaded.outcome.as_ref())
+        let counted = Counted {
+            // Half of the threads use each handle.
+            store: if number.is_multiple_of(2) {
+                first
+            } else {
+                second
+            },
+            count: &self.operations,
         };
+        let decide = |loaded: Loaded| {
+            let wallet = loaded
+                .wallet
+                .unwrap_or_else(|| Wallet::open(account.clone(), at(0)));
+            decide(wallet, loaded.outcome.as_ref())
+        };
+
         match transact(&counted, account, key, decide) {
             Ok(answer) => Ok(Ok(answer)),
             Err(TransactError::Refused(refused)) => Ok(Err(refused)),
-            Err(TransactError::Store(error)) => {
-                Err(self.fault(fault::STORE, "concurrent transactions succeed or miss", format_args!("{error:#}")))
-            }
-            Err(TransactError::Missed) => {
-                Err(self.fault(fault::LIVELOCK, "a commit that succeeds in the end", "misses alone"))
-            }
+            Err(TransactError::Store(error)) => Err(self.fault(
+                fault::STORE,
+                "concurrent transactions succeed or miss",
+                format_args!("{error:#}"),
+            )),
+            Err(TransactError::Missed) => Err(self.fault(
+                fault::LIVELOCK,
+                "a commit that succeeds in the end",
+                "misses alone",
+            )),
         }
     }
 
@@ -100,10 +144,13 @@ impl<'a, S: CreditStore> Probe<'a, S> {
         count: usize,
         work: impl Fn(usize) -> Result<T, Fault> + Sync,
     ) -> Result<Vec<T>, Fault> {
+        // Each thread waits for this lock, which is held until all of them are there.
         let start = RwLock::new(());
+
         thread::scope(|scope| {
             let closed = start.write();
-            let (start, work) = (&start, &work);
+            let start = &start;
+            let work = &work;
             let spawn = |number| {
                 let run = move || {
                     drop(start.read());
@@ -113,18 +160,23 @@ impl<'a, S: CreditStore> Probe<'a, S> {
             };
             let threads: Result<Vec<_>, _> = (0..count).map(spawn).collect();
             drop(closed);
-            let threads =
-                threads.map_err(|error| self.fault(fault::THREADS, format_args!("{count} threads"), error))?;
-            // What the store itself panics with is the host's to see.
-            let join =
-                |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+
+            let threads = threads.map_err(|error| {
+                self.fault(fault::THREADS, format_args!("{count} threads"), error)
+            })?;
+
+            // A panic of the store's own is for the host to see.
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+
             let answers: Vec<Result<T, Fault>> = threads.into_iter().map(join).collect();
             answers.into_iter().collect()
         })
     }
 }
 
-/// A handle whose calls are counted.
+/// A handle of the store, whose calls are counted.
 struct Counted<'a, S> {
     store: &'a S,
     count: &'a AtomicU64,

@@ -1,145 +1,146 @@
-//! What was decided about the quotas of a set.
-
-use std::ops::{Deref, DerefMut};
+//! One decision about the quotas of a key, in the shapes that it takes on its way.
+//!
+//! A decision reads states and leaves two facts: the states to keep, and the answer to the client.
+//! Each is held in more than one shape, because it is kept in more than one place:
+//!
+//! | the states | held by | why this shape |
+//! |---|---|---|
+//! | `GcraState` | a host | one quota's two numbers |
+//! | `Slot` | an element of the next two | a `GcraState`, and which quota of a set it belongs to |
+//! | `GcraStates` | a host's store | up to four slots, with a stored form |
+//! | `Held` | the map in process | the slots in fewer bytes, and their greatest burst |
+//!
+//! | the answer | held by | why this shape |
+//! |---|---|---|
+//! | `Usage` | an element of the next three | one quota, and the time left to drain |
+//! | `Outcome` | the next two | the verdict on all quotas together |
+//! | `Decisions` | a host | an outcome, its usages and the states to write; never allocates |
+//! | `Answers` | the next | an outcome and its usages without states: small, since often moved |
+//! | `Report` | a passage or a refusal | the answers, and the scope and dialect for the headers |
+//!
+//! An outcome and one usage together give back the public `Decision` about that quota.
 
 use chrono::{DateTime, Utc};
 
-use super::gcra::{Asked, Decision, GcraState, Verdict};
-use super::states::Slot;
+use super::gcra::{Decision, Limits, Outcome, Slot, Usage, Verdict, decide_slots};
 use crate::quota::{Quota, QuotaSet};
 
-/// A quota, and what is left to drain once its state is written.
-pub(super) type Told = Option<(Quota, i64)>;
-
-/// What is told of quotas where nothing may be allocated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Inline([Told; QuotaSet::MOST]);
-
-impl Deref for Inline {
-    type Target = [Told];
-
-    fn deref(&self) -> &[Told] {
-        &self.0
-    }
-}
-
-impl DerefMut for Inline {
-    fn deref_mut(&mut self) -> &mut [Told] {
-        &mut self.0
-    }
-}
-
-/// What is told of a key's quotas in process. It is moved from hand to hand, so it is no larger than most need.
+/// The usages of a key's quotas. One quota needs no allocation; several share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Brief {
-    One([Told; 1]),
-    More(Box<[Told; QuotaSet::MOST]>),
+pub(super) enum Usages {
+    One([Option<Usage>; 1]),
+    Several(Box<[Option<Usage>; QuotaSet::MAX]>),
 }
 
-impl Brief {
+impl Usages {
+    /// Creates a list that is long enough for these quotas and holds no usage yet.
     #[inline]
-    pub(super) fn of(quotas: &[Quota]) -> Self {
-        if quotas.len() > 1 { Self::More(Box::default()) } else { Self::One([None]) }
+    fn with_room_for(quotas: &[Quota]) -> Self {
+        if quotas.len() > 1 {
+            Self::Several(Box::default())
+        } else {
+            Self::One([None])
+        }
     }
-}
-
-impl Deref for Brief {
-    type Target = [Told];
 
     #[inline]
-    fn deref(&self) -> &[Told] {
+    fn as_slice(&self) -> &[Option<Usage>] {
         match self {
-            Self::One(told) => told,
-            Self::More(told) => &**told,
+            Self::One(usages) => usages,
+            Self::Several(usages) => &**usages,
+        }
+    }
+
+    #[inline]
+    fn as_mut_slice(&mut self) -> &mut [Option<Usage>] {
+        match self {
+            Self::One(usages) => usages,
+            Self::Several(usages) => &mut **usages,
         }
     }
 }
 
-impl DerefMut for Brief {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [Told] {
-        match self {
-            Self::One(told) => told,
-            Self::More(told) => &mut **told,
-        }
-    }
-}
-
-/// What was decided about the quotas of a set, without the states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answers<B = Brief> {
-    pub(super) now: i64,
-    pub(super) cost: u32,
-    pub(super) verdict: Verdict,
-    pub(super) must_store: bool,
-    pub(super) told: B,
+/// The answer about a key's quotas, without their states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answers {
+    outcome: Outcome,
+    usages: Usages,
 }
 
 impl Answers {
-    /// What a shared store decided and wrote: each quota, and what is left to drain.
-    pub(super) fn of_store(now: i64, cost: u32, verdict: Verdict, quotas: &[Quota], backlogs: &[i64]) -> Self {
-        let mut told = Brief::of(quotas);
-        for (place, own) in told.iter_mut().zip(quotas.iter().copied().zip(backlogs.iter().copied())) {
-            *place = Some(own);
-        }
-        Self { now, cost, verdict, must_store: false, told }
+    /// Decides, and writes the new states into the slots if they have to be stored.
+    #[inline]
+    pub(super) fn decide(
+        limits: Limits,
+        quotas: &[Quota],
+        slots: &mut [Option<Slot>],
+        now: i64,
+        cost: u32,
+    ) -> Self {
+        let mut usages = Usages::with_room_for(quotas);
+        let outcome = decide_slots(limits, quotas, slots, usages.as_mut_slice(), now, cost);
+        Self { outcome, usages }
     }
-}
 
-impl<B: Deref<Target = [Told]>> Answers<B> {
+    /// Puts together an answer about a key's only quota.
+    #[inline]
+    pub(super) fn of_one(outcome: Outcome, usage: Usage) -> Self {
+        Self {
+            outcome,
+            usages: Usages::One([Some(usage)]),
+        }
+    }
+
+    /// Puts together the decision of a shared store: its outcome, and the time left to drain of
+    /// each quota.
+    pub(super) fn of_store(outcome: Outcome, quotas: &[Quota], backlogs: &[i64]) -> Self {
+        debug_assert_eq!(quotas.len(), backlogs.len(), "each quota has a backlog");
+
+        let mut usages = Usages::with_room_for(quotas);
+        let told = quotas.iter().zip(backlogs);
+        for (usage, (quota, backlog)) in usages.as_mut_slice().iter_mut().zip(told) {
+            *usage = Some(Usage {
+                quota: *quota,
+                backlog: *backlog,
+            });
+        }
+        Self { outcome, usages }
+    }
+
+    /// Returns the same answer with nothing to store, as a peek tells it.
+    pub(super) fn into_peek(mut self) -> Self {
+        self.outcome.must_store = false;
+        self
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
-        self.verdict
+        self.outcome.verdict
     }
 
     pub(super) fn must_store(&self) -> bool {
-        self.must_store
+        self.outcome.must_store
     }
 
     pub(super) fn cost(&self) -> u32 {
-        self.cost
+        self.outcome.cost
     }
 
-    /// The slots as the decision left them.
+    /// Returns the slots as the decision left them.
     pub(super) fn slots(&self) -> Vec<Option<Slot>> {
-        let told = self.told.iter().flatten();
-        told.map(|(quota, backlog)| {
-            let state = GcraState::from_parts(self.now.saturating_add(*backlog), quota.interval_nanos());
-            Slot::new(quota.seconds(), state)
-        })
-        .collect()
+        let usages = self.usages.as_slice().iter().flatten();
+        usages.map(|usage| usage.slot(self.outcome.now)).collect()
     }
 
+    /// Returns each quota's own decision, by ascending period.
     pub(super) fn iter(&self) -> impl Iterator<Item = Decision> {
-        let is_charged = self.verdict == Verdict::Allowed;
-        self.told.iter().flatten().map(move |(quota, backlog)| {
-            // What was charged is in the backlog already.
-            let cost = if is_charged { 0 } else { self.cost };
-            Asked::again(quota, *backlog, self.now, cost).answer(false)
-        })
+        self.outcome.decisions(self.usages.as_slice())
     }
 
     pub(super) fn retry_after_seconds(&self) -> Option<u64> {
-        let waits = self.iter().filter_map(|decision| decision.retry_after_seconds());
-        if self.verdict == Verdict::Exceeded { waits.max() } else { None }
+        self.outcome.retry_after_seconds(self.usages.as_slice())
     }
 
     pub(super) fn retry_at(&self) -> Option<DateTime<Utc>> {
-        let times = self.iter().filter_map(|decision| decision.retry_at());
-        if self.verdict == Verdict::Exceeded { times.max() } else { None }
-    }
-}
-
-impl<B: DerefMut<Target = [Told]>> Answers<B> {
-    /// Charges one quota if all of them allow it, and writes its slot if that is to be stored.
-    #[inline]
-    pub(super) fn take(&mut self, place: usize, own: Asked<'_>, slot: &mut Option<Slot>) {
-        let answer = own.answer(self.verdict == Verdict::Allowed);
-        if answer.must_store() {
-            *slot = Slot::new(answer.quota().seconds(), answer.state());
-            self.must_store = true;
-        }
-        if let Some(told) = self.told.get_mut(place) {
-            *told = Some((*answer.quota(), answer.backlog()));
-        }
+        self.outcome.retry_at(self.usages.as_slice())
     }
 }

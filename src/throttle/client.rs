@@ -1,4 +1,4 @@
-//! Whose address it is, where proxies stand between the client and the service.
+//! The client's address, where proxies stand between the client and the service.
 
 use std::net::IpAddr;
 
@@ -6,29 +6,43 @@ use thiserror::Error;
 
 use crate::problem::{Code, Explained};
 
-/// How many proxies in front of the service are trusted to name the one before them. Each of them appends, so that many
-/// entries from the right are theirs; whatever stands further left is the client's own word and is never read.
+/// The number of proxies in front of the service that are trusted to name the one before them.
 ///
-/// This holds for a service that can be reached through those proxies only: who reaches it past them writes their entries.
-/// Bind it to where only they connect.
+/// Each of them appends an entry to a header, so that many entries from the right are theirs. The
+/// client may have written anything further left, so that is never read.
+///
+/// This holds only for a service that can be reached through those proxies alone: a client that
+/// reaches it past them writes their entries. Bind the service to an address where only they
+/// connect.
 ///
 /// ```
-/// use bailiwick::TrustedHops;
-/// let proxy = "10.0.0.1".parse()?;
-/// let header: [&[u8]; 1] = [b"8.8.8.8, 192.0.2.7"]; // the client wrote 8.8.8.8, the proxy appended what it saw
-/// assert_eq!(TrustedHops::new(1).x_forwarded_for(proxy, header)?, "192.0.2.7".parse::<std::net::IpAddr>()?);
-/// assert_eq!(TrustedHops::NONE.x_forwarded_for(proxy, header)?, proxy, "nobody is trusted");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// use std::net::IpAddr;
+///
+/// use bailiwick::throttle::TrustedHops;
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let proxy: IpAddr = "10.0.0.1".parse()?;
+///     let client: IpAddr = "192.0.2.7".parse()?;
+///     // The client wrote 8.8.8.8, and the proxy appended the address that it saw.
+///     let header: [&[u8]; 1] = [b"8.8.8.8, 192.0.2.7"];
+///
+///     assert_eq!(TrustedHops::new(1).x_forwarded_for(proxy, header)?, client);
+///     assert_eq!(TrustedHops::NONE.x_forwarded_for(proxy, header)?, proxy);
+///     Ok(())
+/// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TrustedHops(u8);
 
-/// Why the client's address is not known. Refuse the request, or throttle by the peer: then all that come through the
-/// proxy share one bucket. Never take the client's word instead.
+/// A reason for which the client's address is not known.
+///
+/// Refuse the request, or throttle by the peer: then all requests through the proxy count together.
+/// Never use an entry that the client may have written instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ForwardedError {
-    /// Fewer entries than trusted proxies.
-    #[error("the request has fewer entries than there are trusted proxies")]
+    /// There are fewer entries than trusted proxies.
+    #[error("the request has fewer forwarded entries than there are trusted proxies")]
     HopMissing,
     /// The entry of the last trusted proxy names no address, or the header is malformed.
     #[error("the address that a trusted proxy forwarded cannot be read")]
@@ -45,12 +59,13 @@ impl TrustedHops {
     /// No proxy is trusted: the client is the peer of the connection.
     pub const NONE: Self = Self(0);
 
-    /// So many proxies, each of which appends to the header.
+    /// Trusts so many proxies, each of which appends to the header.
     pub const fn new(proxies: u8) -> Self {
         Self(proxies)
     }
 
-    /// The client by `X-Forwarded-For`. `values` are all its lines, in their order; `peer` is the connection's.
+    /// Returns the client's address by `X-Forwarded-For`. `values` are all lines of the header, in
+    /// their order; `peer` is the address at the other end of the connection.
     ///
     /// # Errors
     /// [`ForwardedError::HopMissing`], [`ForwardedError::Malformed`].
@@ -64,8 +79,12 @@ impl TrustedHops {
         }
     }
 
-    /// The client by `Forwarded` (RFC 7239), as [`x_forwarded_for`](Self::x_forwarded_for). An obfuscated or unknown
-    /// node has no address, and is malformed here.
+    /// Returns the client's address by `Forwarded` (RFC 7239), as
+    /// [`x_forwarded_for`](Self::x_forwarded_for) does by its header.
+    ///
+    /// # Errors
+    /// [`ForwardedError::HopMissing`], [`ForwardedError::Malformed`]. An obfuscated or unknown node
+    /// has no address, so it is malformed here.
     pub fn forwarded<'a, V>(self, peer: IpAddr, values: V) -> Result<IpAddr, ForwardedError>
     where
         V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
@@ -76,16 +95,22 @@ impl TrustedHops {
         }
     }
 
-    /// The entry of the last trusted proxy, counted from the right; `None` if no proxy is trusted.
+    /// Returns the entry of the last trusted proxy, counted from the right; `None` if no proxy is
+    /// trusted.
     ///
-    /// It is split at every comma, quoted or not, and what it is split into must have its quotes in pairs and no escapes:
-    /// else a quote that the client left open would swallow an entry, and a comma in what a proxy quotes of the client's
-    /// (`host="…"`) would make one up.
+    /// The header is split at every comma, quoted or not, and each part must have its quotes in
+    /// pairs and no escapes. Otherwise a quote that the client left open would swallow an entry,
+    /// and a comma in text that a proxy quotes from the client (`host="…"`) would make one up.
     fn entry<'a, V>(self, values: V) -> Result<Option<&'a str>, ForwardedError>
     where
         V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
     {
-        let mut entries = values.into_iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
+        let mut entries = values
+            .into_iter()
+            .rev()
+            .flat_map(|value| value.rsplit(|byte| *byte == b','));
+
+        // Each trusted entry is checked, since a malformed one may hide where the others begin.
         let mut last = None;
         for _ in 0..self.0 {
             let entry = entries.next().ok_or(ForwardedError::HopMissing)?;
@@ -95,41 +120,62 @@ impl TrustedHops {
             }
             last = Some(entry);
         }
-        let text = last.map(std::str::from_utf8).transpose().map_err(|_| ForwardedError::Malformed)?;
+
+        let text = last
+            .map(std::str::from_utf8)
+            .transpose()
+            .map_err(|_| ForwardedError::Malformed)?;
         Ok(text.map(trim))
     }
 }
 
-/// Without the white space that RFC 9110 allows around a list's members.
+/// Removes the white space that RFC 9110 allows around a list's members.
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// `for=192.0.2.1;proto=https`, in any order, with one `for`.
+/// Reads `for=192.0.2.1;proto=https`, in any order, with exactly one `for`.
 fn parse_element(element: &str) -> Option<IpAddr> {
-    // A semicolon in what a proxy quotes of the client's would make up a parameter.
+    // A semicolon in text that a proxy quotes from the client would make up a parameter.
     let quoted = element.split('"').skip(1).step_by(2);
     if quoted.into_iter().any(|text| text.contains(';')) {
         return None;
     }
+
+    // Two nodes in one element would leave open which of them the proxy saw.
     let mut nodes = element.split(';').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         trim(name).eq_ignore_ascii_case("for").then(|| trim(value))
     });
-    let (node, more) = (nodes.next()?, nodes.next());
+    let node = nodes.next()?;
+    if nodes.next().is_some() {
+        return None;
+    }
+
     let is_quoted = node.starts_with('"');
-    let node = if is_quoted { node.strip_prefix('"')?.strip_suffix('"')? } else { node };
-    if more.is_some() { None } else { parse_node(node) }
+    let node = if is_quoted {
+        node.strip_prefix('"')?.strip_suffix('"')?
+    } else {
+        node
+    };
+    parse_node(node)
 }
 
-/// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+/// Reads an address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`,
+/// `[2001:db8::1]`, `[2001:db8::1]:80`.
 fn parse_node(node: &str) -> Option<IpAddr> {
     if let Some(rest) = node.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
         let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-        return if is_port { address.parse().ok().map(IpAddr::V6) } else { None };
+        return if is_port {
+            address.parse().ok().map(IpAddr::V6)
+        } else {
+            None
+        };
     }
+
     match node.split_once(':') {
+        // One colon only, so it is no IPv6 address.
         Some((address, port)) if !port.contains(':') => {
             if is_port(port) {
                 address.parse().ok().map(IpAddr::V4)
@@ -142,5 +188,7 @@ fn parse_node(node: &str) -> Option<IpAddr> {
 }
 
 fn is_port(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<u16>().is_ok()
 }

@@ -1,4 +1,5 @@
-//! Keys: which bucket a request is charged to. Two different subjects, or one subject in two scopes, never share one.
+//! Keys: they name the bucket that a request is charged to. Two different subjects, or one subject
+//! in two scopes, never share a bucket.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,10 +11,14 @@ use crate::id::{AccountId, ApiKeyId, SiteId, UserId};
 use crate::problem::{Code, Explained};
 use crate::quota::ThrottleScope;
 
-/// Who or what is throttled.
+/// The subject that is throttled: an account, a part of one, or an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "a request: a host writes it, as a literal"
+)]
 pub enum ThrottleSubject<'a> {
-    /// An account as a whole: what a plan's quotas are about.
+    /// An account as a whole, which a plan's quotas apply to.
     Account(&'a AccountId),
     /// One person of an account.
     User(&'a AccountId, &'a UserId),
@@ -26,21 +31,21 @@ pub enum ThrottleSubject<'a> {
     /// One API key at one site of an account.
     ApiKeyAtSite(&'a AccountId, &'a ApiKeyId, &'a SiteId),
     /// An address that nobody has logged in from yet. Take it from the connection, or through
-    /// [`TrustedHops`](crate::TrustedHops); never from a header that a client can set.
+    /// [`TrustedHops`](crate::throttle::TrustedHops); never from a header that a client can set.
     Address(IpAddr),
-    /// What comes from one address to an account: log-ins, of which neither another address nor another account should
-    /// suffer.
+    /// Requests from one address to an account: log-ins, for example, which should slow down
+    /// neither another address nor another account.
     AccountFrom(&'a AccountId, IpAddr),
-    /// What comes from one address for one person of an account.
+    /// Requests from one address for one person of an account.
     UserFrom(&'a AccountId, &'a UserId, IpAddr),
-    /// What comes from one address by one API key of an account.
+    /// Requests from one address by one API key of an account.
     ApiKeyFrom(&'a AccountId, &'a ApiKeyId, IpAddr),
 }
 
 /// The bucket that a request is charged to: a throttle scope and a subject.
 ///
-/// As a value it hashes and compares without ever being formatted. As a text, for a shared store, it is printable ASCII
-/// of at most 256 bytes, and a bijection: two different keys never have one text.
+/// As a value it hashes and compares without ever being formatted. As a text, for a shared store,
+/// it is printable ASCII of at most 256 bytes, and two different keys never have the same text.
 ///
 /// | subject | text |
 /// |---|---|
@@ -52,15 +57,20 @@ pub enum ThrottleSubject<'a> {
 /// | address 192.0.2.1 | `throttle:address:ai:192.0.2.1` |
 /// | address 2001:db8::1 | `throttle:address:ai:2001:db8::/64` |
 ///
-/// Identifiers hold no braces and scopes no colons, so the text can be read in one way only. The first braces are the
-/// hash tag of Redis Cluster: all keys of one account live on one node. A key of an address alone has none.
+/// Identifiers contain no braces and scopes no colons, so the text can be read in one way only. The
+/// first braces are the hash tag of Redis Cluster: all keys of one account live on one node. A key
+/// of an address alone has no hash tag.
 ///
-/// An IPv6 address is cut to its /64, the smallest block that a network hands to one customer; an IPv4 address that is
-/// mapped into IPv6, or behind the well-known prefix of NAT64, is that IPv4 address.
+/// An IPv6 address is cut to its /64, the smallest block that a network gives to one customer. An
+/// IPv4 address that is mapped into IPv6, or behind the well-known prefix of NAT64, counts as that
+/// IPv4 address.
 ///
 /// ```
-/// use bailiwick::{throttle_scope, AccountId, ThrottleKey, ThrottleSubject};
-/// let key = ThrottleKey::derive(throttle_scope!("ai"), ThrottleSubject::Account(&AccountId::from(7)));
+/// use bailiwick::throttle::{ThrottleKey, ThrottleSubject};
+/// use bailiwick::{AccountId, throttle_scope};
+///
+/// let account = AccountId::from(7);
+/// let key = ThrottleKey::derive(throttle_scope!("ai"), ThrottleSubject::Account(&account));
 /// assert_eq!(key.to_string(), "throttle:{7}:ai");
 /// assert_eq!("throttle:{7}:ai".parse(), Ok(key));
 /// ```
@@ -70,25 +80,32 @@ pub struct ThrottleKey {
     subject: Subject,
 }
 
+/// A subject as a key owns it: every part of an account is a member, a place, or both.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
-    Account { account: AccountId, member: Option<Member>, place: Option<Place> },
+    Account {
+        account: AccountId,
+        member: Option<Member>,
+        place: Option<Place>,
+    },
     Address(Address),
 }
 
+/// The one of an account's members that makes the request.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Member {
     User(UserId),
     ApiKey(ApiKeyId),
 }
 
+/// The place that a request to an account goes to, a site, or that it comes from, an address.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Site(SiteId),
     Address(Address),
 }
 
-/// An address as it is told apart from others: IPv4 whole, IPv6 by its upper 64 bits.
+/// An address as far as it is told from others: IPv4 in full, IPv6 by its upper 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Address {
     V4(Ipv4Addr),
@@ -103,7 +120,9 @@ impl From<IpAddr> for Address {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => match address.octets() {
                 // NAT64 (RFC 6052): all of IPv4 is behind this one block.
-                [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Self::V4(Ipv4Addr::new(a, b, c, d)),
+                [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => {
+                    Self::V4(Ipv4Addr::new(a, b, c, d))
+                }
                 [a, b, c, d, e, f, g, h, ..] => Self::V6([a, b, c, d, e, f, g, h]),
             },
         }
@@ -115,15 +134,20 @@ impl fmt::Display for Address {
         match self {
             Self::V4(address) => write!(f, "{address}"),
             Self::V6(block) => {
-                write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(u64::from_be_bytes(*block)) << 64))
+                write!(
+                    f,
+                    "{}/64",
+                    Ipv6Addr::from_bits(u128::from(u64::from_be_bytes(*block)) << 64)
+                )
             }
         }
     }
 }
 
-/// A text is not that of a throttle key.
+/// A text that is not that of a throttle key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not the text of a throttle key, such as \"throttle:{{7}}:ai\"")]
+#[error("malformed throttle key: expected a text such as \"throttle:{{7}}:ai\"")]
+#[non_exhaustive]
 pub struct ThrottleKeyError;
 
 impl Explained for ThrottleKeyError {
@@ -133,15 +157,21 @@ impl Explained for ThrottleKeyError {
 }
 
 impl ThrottleKey {
-    /// The key of a subject in a scope.
+    /// Creates the key of a subject in a scope.
     #[inline]
     pub fn derive(scope: ThrottleScope, subject: ThrottleSubject<'_>) -> Self {
         let user = |id: &UserId| Some(Member::User(id.clone()));
         let key = |id: &ApiKeyId| Some(Member::ApiKey(id.clone()));
         let site = |id: &SiteId| Some(Place::Site(id.clone()));
         let from = |address: IpAddr| Some(Place::Address(address.into()));
+
         let (account, member, place) = match subject {
-            ThrottleSubject::Address(address) => return Self { scope, subject: Subject::Address(address.into()) },
+            ThrottleSubject::Address(address) => {
+                return Self {
+                    scope,
+                    subject: Subject::Address(address.into()),
+                };
+            }
             ThrottleSubject::Account(account) => (account, None, None),
             ThrottleSubject::User(account, id) => (account, user(id), None),
             ThrottleSubject::ApiKey(account, id) => (account, key(id), None),
@@ -152,15 +182,23 @@ impl ThrottleKey {
             ThrottleSubject::UserFrom(account, id, address) => (account, user(id), from(address)),
             ThrottleSubject::ApiKeyFrom(account, id, address) => (account, key(id), from(address)),
         };
-        Self { scope, subject: Subject::Account { account: account.clone(), member, place } }
+
+        Self {
+            scope,
+            subject: Subject::Account {
+                account: account.clone(),
+                member,
+                place,
+            },
+        }
     }
 
-    /// The scope.
+    /// Returns the scope.
     pub fn scope(&self) -> ThrottleScope {
         self.scope
     }
 
-    /// The account whose bucket it is; `None` for an address alone.
+    /// Returns the account whose bucket it is; `None` for an address alone.
     pub fn account(&self) -> Option<&AccountId> {
         match &self.subject {
             Subject::Account { account, .. } => Some(account),
@@ -178,8 +216,14 @@ impl fmt::Display for ThrottleKey {
         let scope = self.scope;
         let (account, member, place) = match &self.subject {
             Subject::Address(address) => return write!(f, "throttle:address:{scope}:{address}"),
-            Subject::Account { account, member, place } => (account, member, place),
+            Subject::Account {
+                account,
+                member,
+                place,
+            } => (account, member, place),
         };
+
+        // The account's braces come first: they are the hash tag of Redis Cluster.
         write!(f, "throttle:{{{account}}}:{scope}")?;
         match member {
             None => {}
@@ -203,38 +247,61 @@ impl fmt::Debug for ThrottleKey {
 impl FromStr for ThrottleKey {
     type Err = ThrottleKeyError;
 
-    /// The inverse of the text: it accepts what `Display` writes, and nothing else.
+    /// Reads a key. It accepts the text that `Display` writes, and nothing else.
     fn from_str(text: &str) -> Result<Self, ThrottleKeyError> {
-        let key = text.strip_prefix("throttle:").and_then(parse).ok_or(ThrottleKeyError)?;
-        // An address can be written in many ways, but is the text of a key in one only.
-        if key.to_string() == text { Ok(key) } else { Err(ThrottleKeyError) }
+        let key = text
+            .strip_prefix("throttle:")
+            .and_then(parse)
+            .ok_or(ThrottleKeyError)?;
+        // An address can be written in many ways, but only one of them is the text of a key.
+        if key.to_string() == text {
+            Ok(key)
+        } else {
+            Err(ThrottleKeyError)
+        }
     }
 }
 
+/// Reads the text after `throttle:`. An address may be written in any way here.
 fn parse(text: &str) -> Option<ThrottleKey> {
     if let Some(rest) = text.strip_prefix("address:") {
         let (scope, address) = rest.split_once(':')?;
         let scope = ThrottleScope::new(scope).ok()?;
-        return Some(ThrottleKey { scope, subject: Subject::Address(parse_address(address)?) });
+        return Some(ThrottleKey {
+            scope,
+            subject: Subject::Address(parse_address(address)?),
+        });
     }
+
     let (account, rest) = text.strip_prefix('{')?.split_once("}:")?;
     let (scope, rest) = rest.split_at_checked(rest.find(':').unwrap_or(rest.len()))?;
+
     let (member, rest) = match (braced(rest, ":user:{"), braced(rest, ":api_key:{")) {
         (Some((user, rest)), _) => (Some(Member::User(user.parse().ok()?)), rest),
         (_, Some((key, rest))) => (Some(Member::ApiKey(key.parse().ok()?)), rest),
         (None, None) => (None, rest),
     };
+
     let place = match (braced(rest, ":site:{"), rest.strip_prefix(":address:")) {
         (Some((site, "")), _) => Some(Place::Site(site.parse().ok()?)),
         (_, Some(address)) => Some(Place::Address(parse_address(address)?)),
         _ if rest.is_empty() => None,
         _ => return None,
     };
-    let subject = Subject::Account { account: account.parse().ok()?, member, place };
-    Some(ThrottleKey { scope: ThrottleScope::new(scope).ok()?, subject })
+
+    let subject = Subject::Account {
+        account: account.parse().ok()?,
+        member,
+        place,
+    };
+    Some(ThrottleKey {
+        scope: ThrottleScope::new(scope).ok()?,
+        subject,
+    })
 }
 
-/// What is between a prefix that ends in a brace and the closing brace, and what comes after that.
+/// Returns the text between a prefix that ends in a brace and the closing brace, and the text after
+/// that.
 fn braced<'a>(text: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
     text.strip_prefix(prefix)?.split_once('}')
 }

@@ -1,10 +1,10 @@
-//! Throttle scopes by number, so that a key in process need not carry the name.
+//! Throttle scopes by number, so that a key in process does not carry the name.
 
 use std::sync::OnceLock;
 
 use crate::quota::ThrottleScope;
 
-/// Scopes in one link of the chain. A host declares a handful.
+/// Scopes in one link of the chain. A host declares only a few.
 const LINK: usize = 16;
 
 /// The number of a scope, in the order in which a throttle met them.
@@ -17,7 +17,8 @@ impl ScopeNumber {
     }
 }
 
-/// The scopes that a throttle has met. They are added and never removed: they are declared, not chosen by clients.
+/// The scopes that a throttle has met. They are added and never removed: they are declared, not
+/// chosen by clients.
 #[derive(Default)]
 pub(super) struct Scopes {
     scopes: [OnceLock<ThrottleScope>; LINK],
@@ -25,13 +26,15 @@ pub(super) struct Scopes {
 }
 
 impl Scopes {
-    /// The scope's number, now and for ever. `None` beyond 65,536 scopes.
+    /// Returns the scope's number, which never changes. `None` beyond 65,536 scopes.
     #[inline]
     pub(super) fn number(&self, scope: ThrottleScope) -> Option<ScopeNumber> {
-        let (mut link, mut number) = (self, 0_u16);
+        let mut link = self;
+        let mut number = 0_u16;
+
         loop {
             for known in &link.scopes {
-                // Two threads may bring two scopes at once; the one that comes second looks on.
+                // Two threads may bring two scopes at once; the one that comes second searches on.
                 if *known.get_or_init(|| scope) == scope {
                     return Some(ScopeNumber(number));
                 }

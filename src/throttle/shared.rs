@@ -1,106 +1,78 @@
-//! The throttle of many processes: texts that decide in a shared store, by the store's clock, and what they are asked
-//! and answer.
+//! The throttle of many processes: texts that decide in a shared store, by the store's clock, with
+//! their arguments and their answers.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::answers::Answers;
-use super::gcra::{Asked, Limits, SECOND, Verdict};
-use super::headers::Report;
+use super::gcra::{Asked, Limits, Outcome, SECOND, Verdict};
+use super::headers::{HeaderDialect, Report};
+use super::included;
 use super::key::{ThrottleKey, ThrottleSubject};
-use super::{HeaderDialect, Passage, Throttled, passage, quotas};
+use super::passage::{self, Passage};
+use super::refusal::Throttled;
 use crate::gate::Access;
 use crate::problem::{Code, Explained, Problem};
-use crate::quota::{Quota, QuotaSet, ThrottleScope};
+use crate::quota::{QuotaSet, ThrottleScope};
 
-/// The server's time in nanoseconds since the epoch. It is read where the statement runs, so after a wait for a lock;
-/// `now()` would be the time at which the transaction began.
+/// The server's time in nanoseconds since the epoch. It is read where the statement runs, so after
+/// a wait for a lock; `now()` would be the time at which the transaction began.
 macro_rules! server_time {
     () => {
         "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
     };
 }
 
-/// One check of the throttle against a store that several processes share: Redis, or PostgreSQL.
+/// One check of the throttle in a store that several processes share: Redis, or PostgreSQL.
 ///
-/// This crate does no I/O. It brings the text that decides there, what to pass to it, and the reader of its answer; the
-/// host's own client sends them. The decision is that of [`gcra::decide_all`](crate::gcra::decide_all), and the answer
-/// is the same [`Passage`] or [`Throttled`] that a [`Throttle`](crate::Throttle) gives. It is made and written in one
-/// step, by the clock of the server: the clocks of the processes do not matter.
+/// This crate does no I/O. It provides the text that decides in the store, its arguments, and the
+/// reader of its answer; the host's own client sends them. The decision is that of
+/// [`gcra::decide_all`](crate::throttle::gcra::decide_all), and the answer is the same [`Passage`]
+/// or [`Throttled`] that a [`Throttle`](crate::throttle::Throttle) gives. The store decides and
+/// writes in one step, by its server's clock: the clocks of the processes do not matter.
 ///
-/// - **Redis** from version 5, and what speaks its protocol and runs its scripts: `EVALSHA` or `EVAL` of
-///   [`REDIS_SCRIPT`](Self::REDIS_SCRIPT). A check touches one key; on Redis Cluster all keys of one account share a
-///   hash tag. A key expires once it has drained. Whatever else Redis loses, by eviction, restart or failover, is
-///   refilled.
+/// - **Redis** from version 5, and other servers that speak its protocol and run its scripts:
+///   `EVALSHA` or `EVAL` of [`REDIS_SCRIPT`](Self::REDIS_SCRIPT). A check touches one key; on Redis
+///   Cluster all keys of one account share a hash tag. A key expires once it has drained. A key
+///   that Redis loses otherwise, by eviction, restart or failover, starts again with a full burst.
 /// - **PostgreSQL** from version 14: [`POSTGRES_SCHEMA`](Self::POSTGRES_SCHEMA) once, then
-///   [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT). It locks the key's row, so run it in a transaction of its own,
-///   as a client does that opens none. Delete drained rows from time to time:
-///   [`POSTGRES_SWEEP`](Self::POSTGRES_SWEEP).
+///   [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT) for each check. It locks the key's row, so
+///   run it in a transaction of its own, as a client does that opens none. Delete drained rows from
+///   time to time: [`POSTGRES_SWEEP`](Self::POSTGRES_SWEEP).
 ///
 /// ```
-/// # use std::collections::BTreeMap;
-/// # use std::sync::Arc;
-/// # use bailiwick::{Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan};
-/// # use bailiwick::{Principal, Privileges, Quota, Tenant, throttle_scope, validate_account_and_plan};
-/// use bailiwick::{gcra::Limits, Access, Passage, Problem, SharedCheck, ThrottleScope};
-/// # use chrono::{DateTime, Utc};
+/// use bailiwick::chrono::{DateTime, Utc};
+/// use bailiwick::quota::ThrottleScope;
+/// use bailiwick::throttle::gcra::Limits;
+/// use bailiwick::throttle::{Passage, SharedCheck};
+/// use bailiwick::{Access, Plan, Problem, throttle_scope};
 ///
 /// const AI: ThrottleScope = throttle_scope!("ai");
 ///
-/// /// The host's plans, all of them: a state that none of them could have written is corrupt.
-/// fn limits() -> Limits { Limits::default().with_largest_burst(2) }
-///
-/// /// What a host's clients of Redis and PostgreSQL can do.
-/// trait Store {
+/// /// The host's clients of Redis and PostgreSQL, and its plans.
+/// trait Host {
 ///     fn eval(&self, script: &str, key: String, arguments: Vec<String>) -> Vec<i64>;
 ///     fn query(&self, statement: &str, key: String, asked: Vec<i64>) -> Vec<i64>;
+///     fn plans(&self) -> &[Plan];
 /// }
 ///
-/// fn on_redis(store: &impl Store, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
-///     let check = SharedCheck::new(access, AI, 1, limits(), now)?;
-///     let reply = store.eval(SharedCheck::REDIS_SCRIPT, check.key().to_string(), check.redis_arguments());
+/// fn on_redis(host: &impl Host, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
+///     let limits = Limits::of_plans(host.plans(), AI);
+///     let check = SharedCheck::new(access, AI, 1, limits, now)?;
+///
+///     let key = check.key().to_string();
+///     let reply = host.eval(SharedCheck::REDIS_SCRIPT, key, check.redis_arguments());
 ///     Ok(check.read_redis(&reply)?)
 /// }
 ///
-/// fn on_postgres(store: &impl Store, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
-///     let check = SharedCheck::new(access, AI, 1, limits(), now)?;
+/// fn on_sql(host: &impl Host, access: &Access, now: DateTime<Utc>) -> Result<Passage, Problem> {
+///     let limits = Limits::of_plans(host.plans(), AI);
+///     let check = SharedCheck::new(access, AI, 1, limits, now)?;
+///
 ///     let (key, asked) = check.postgres_arguments();
-///     let answer = store.query(SharedCheck::POSTGRES_STATEMENT, key, asked);
+///     let answer = host.query(SharedCheck::POSTGRES_STATEMENT, key, asked);
 ///     Ok(check.read_postgres(&answer)?)
 /// }
-/// # struct Servers;
-/// # impl Store for Servers {
-/// #     fn eval(&self, _: &str, key: String, _: Vec<String>) -> Vec<i64> {
-/// #         assert_eq!(key, "throttle:{7}:ai");
-/// #         vec![1_767_225_600, 0, 0, 30, 0]
-/// #     }
-/// #     fn query(&self, _: &str, _: String, _: Vec<i64>) -> Vec<i64> {
-/// #         vec![1_767_225_600_000_000_000, 1, 60_000_000_000]
-/// #     }
-/// # }
-/// # let now = "2026-01-01T00:00:00Z".parse()?;
-/// # let plan = Plan {
-/// #     id: 1.into(), active: true, price: Money::new("49".parse()?, Currency::EUR)?,
-/// #     interval: Interval::MONTHLY, credits_per_month: Credits::ZERO,
-/// #     needs_subscription: false, quotas: BTreeMap::from([(AI, Quota::new(2, 60)?.into())]),
-/// #     concurrency: Default::default(),
-/// # };
-/// # let account = Account {
-/// #     id: 7.into(), status: AccountStatus::Active, payment_method: PaymentMethod::BankTransfer, version: 1,
-/// #     privileges: Privileges::NONE,
-/// # };
-/// # let tenant = Tenant { account, plan: Some(Arc::new(plan)), subscription: None, sites: [].into() };
-/// # let principal = Principal::session(1.into()).of_account(7.into());
-/// # let access = validate_account_and_plan(&principal, Some(&tenant), now)?; // the plan allows two a minute
-/// # let (redis, postgres) = (Servers, Servers);
-///
-/// let passage = on_redis(&redis, &access, now)?; // the first of two a minute
-/// assert!(passage.headers().contains(&("RateLimit", "\"ai\";r=1;t=30".to_owned())));
-///
-/// let problem = on_postgres(&postgres, &access, now).unwrap_err(); // the third
-/// assert_eq!(problem.status(), 429);
-/// assert!(problem.headers().contains(&("Retry-After", "30".to_owned())));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -113,19 +85,21 @@ pub struct SharedCheck {
 }
 
 impl SharedCheck {
-    /// The script for Redis: `EVAL` it with one key, the text of [`key`](Self::key), and
+    /// The script for Redis. `EVAL` it with one key, the text of [`key`](Self::key), and
     /// [`redis_arguments`](Self::redis_arguments). Its answer is an array of integers.
     pub const REDIS_SCRIPT: &str = include_str!("gcra.lua");
 
-    /// The table and the function for PostgreSQL: several statements, to be run once and as often as one likes. They
-    /// name no schema, so they go where the search path leads, and the other two texts look for them there.
+    /// The table and the function for PostgreSQL: several statements, to be run at least once; to
+    /// run them again does no harm. They name no schema, so the search path decides where they go,
+    /// and where the other two texts look for them.
     ///
-    /// A crash loses no states, since the table is logged; where a refill by a crash does no harm,
-    /// `ALTER TABLE bailiwick_throttle SET UNLOGGED` makes checks cheaper.
+    /// A crash loses no states, because the table is logged. If it does no harm that a crash
+    /// refills every burst, `ALTER TABLE bailiwick_throttle SET UNLOGGED` makes checks cheaper.
     pub const POSTGRES_SCHEMA: &str = include_str!("gcra.sql");
 
-    /// The statement for PostgreSQL: `$1` and `$2` are [`postgres_arguments`](Self::postgres_arguments), and it returns
-    /// one row of one column, an array of `bigint`.
+    /// The statement for PostgreSQL. `$1` and `$2` are
+    /// [`postgres_arguments`](Self::postgres_arguments), and it returns one row of one column, an
+    /// array of `bigint`.
     pub const POSTGRES_STATEMENT: &str = concat!(
         "INSERT INTO bailiwick_throttle AS held (key, states, answer, drained_at) ",
         "SELECT $1::text, fresh.states, fresh.answer, fresh.drained_at FROM bailiwick_gcra('{}', $2::bigint[], ",
@@ -136,24 +110,26 @@ impl SharedCheck {
         ") AS next) RETURNING answer"
     );
 
-    /// Deletes rows that have drained, for PostgreSQL: ten thousand at most, so run it until it deletes fewer. It waits
-    /// for no check, and no check waits for long.
+    /// The statement that deletes drained rows, for PostgreSQL. It deletes ten thousand at most, so
+    /// run it until it deletes fewer. It waits for no check, and no check waits for it for long.
     ///
-    /// A row goes only once it has drained on a clock too that is behind by the skew of its [`Limits`].
+    /// A row is deleted only once it has drained even on a clock that is behind by the skew of its
+    /// [`Limits`].
     pub const POSTGRES_SWEEP: &str = concat!(
         "DELETE FROM bailiwick_throttle WHERE drained_at < statement_timestamp() AND key = ANY (ARRAY(",
         "SELECT key FROM bailiwick_throttle WHERE drained_at < statement_timestamp() ",
         "ORDER BY drained_at LIMIT 10000 FOR UPDATE SKIP LOCKED))"
     );
 
-    /// A check of so many cells against the account's quotas for a scope. No request is free: a cost of zero counts as
-    /// one. The plan and the account decide, nothing else. `now` only tells whether the access still holds.
+    /// Creates a check of so many cells against the account's quotas for a scope.
+    ///
+    /// No request is free: a cost of zero counts as one. Only the plan and the account decide.
+    /// `limits` are those of the scope: [`Limits::of_plans`]. `now` only tells whether the access
+    /// still holds.
     ///
     /// # Errors
-    /// What needs no store to be known, in this order: [`Throttled::AccessExpired`], [`Throttled::QuotaMissing`],
-    /// [`Throttled::CostExceedsBurst`].
-    ///
-    /// `limits` are those of the scope: [`Limits::of_plans`].
+    /// Refusals that are known without the store, in this order: [`Throttled::AccessExpired`],
+    /// [`Throttled::QuotaMissing`], [`Throttled::CostExceedsBurst`].
     pub fn new(
         access: &Access,
         scope: ThrottleScope,
@@ -161,34 +137,51 @@ impl SharedCheck {
         limits: Limits,
         now: DateTime<Utc>,
     ) -> Result<Self, Throttled> {
-        let quotas = quotas(access, scope, now)?;
-        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account()));
+        let quotas = included::quotas(access, scope, now)?;
+        let key = ThrottleKey::derive(scope, ThrottleSubject::Account(access.account_id()));
         let check = Self::of_key(key, quotas, cost, limits);
-        match check.least_burst() {
-            burst if check.cost > burst => Err(Throttled::CostExceedsBurst { cost: check.cost, burst }),
-            _ => Ok(check),
+
+        let burst = quotas.least_burst();
+        if check.cost > burst {
+            return Err(Throttled::CostExceedsBurst {
+                cost: check.cost,
+                burst,
+            });
+        }
+        Ok(check)
+    }
+
+    /// Creates a check of any key: an address before a credential is known, one user, or one API
+    /// key. If the cost is more than the burst, the store's answer says so.
+    pub fn of_key(key: ThrottleKey, quotas: &QuotaSet, cost: u32, limits: Limits) -> Self {
+        Self {
+            key,
+            quotas: quotas.clone(),
+            cost: cost.max(1),
+            limits,
+            dialect: HeaderDialect::default(),
         }
     }
 
-    /// A check of any key: of an address before a credential is known, of one user, of one API key. Where the cost is
-    /// more than the burst, the store answers so.
-    pub fn of_key(key: ThrottleKey, quotas: &QuotaSet, cost: u32, limits: Limits) -> Self {
-        Self { key, quotas: quotas.clone(), cost: cost.max(1), limits, dialect: HeaderDialect::default() }
-    }
-
-    /// The same check with other headers.
+    /// Sets the headers.
     pub fn with_dialect(self, dialect: HeaderDialect) -> Self {
         Self { dialect, ..self }
     }
 
-    /// The key that is charged. Its text is the key in the store.
+    /// Returns the key that is charged. Its text is the key in the store.
     pub fn key(&self) -> &ThrottleKey {
         &self.key
     }
 
-    /// What [`REDIS_SCRIPT`](Self::REDIS_SCRIPT) is called with, after the key.
+    /// Returns the arguments of [`REDIS_SCRIPT`](Self::REDIS_SCRIPT), which come after the key.
     pub fn redis_arguments(&self) -> Vec<String> {
-        let mut arguments = vec![String::new(), self.cost.to_string(), decimal(self.limits.max_skew())];
+        let mut arguments = vec![
+            // The time is the server's; only a test puts one here.
+            String::new(),
+            self.cost.to_string(),
+            decimal(self.limits.max_skew()),
+        ];
+
         for asked in self.asked() {
             arguments.extend([
                 asked.period.to_string(),
@@ -203,65 +196,107 @@ impl SharedCheck {
         arguments
     }
 
-    /// What [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT) is called with: `$1`, a `text`, and `$2`, a `bigint[]`.
+    /// Returns the arguments of [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT): `$1`, a `text`,
+    /// and `$2`, a `bigint[]`.
     pub fn postgres_arguments(&self) -> (String, Vec<i64>) {
         let mut asked = vec![i64::from(self.cost), self.limits.max_skew()];
+
         for own in self.asked() {
-            let (period, burst, greatest) = (own.period.into(), own.burst.into(), own.greatest_burst.into());
-            asked.extend([period, burst, own.interval, own.window, own.charge, greatest, own.longest]);
+            asked.extend([
+                own.period.into(),
+                own.burst.into(),
+                own.interval,
+                own.window,
+                own.charge,
+                own.greatest_burst.into(),
+                own.longest,
+            ]);
         }
         (self.key.to_string(), asked)
     }
 
-    /// Reads what [`REDIS_SCRIPT`](Self::REDIS_SCRIPT) answered.
+    /// Reads the answer of [`REDIS_SCRIPT`](Self::REDIS_SCRIPT).
     ///
     /// # Errors
-    /// [`SharedError::Throttled`] with [`Throttled::QuotaExceeded`] or [`Throttled::CostExceedsBurst`], and
-    /// [`SharedError::Malformed`].
+    /// [`SharedError::Throttled`] with [`Throttled::QuotaExceeded`] or
+    /// [`Throttled::CostExceedsBurst`], and [`SharedError::Malformed`].
     pub fn read_redis(&self, reply: &[i64]) -> Result<Passage, SharedError> {
-        let [seconds, nanos, verdict, backlogs @ ..] = reply else { return Err(SharedError::Malformed) };
+        let [seconds, nanos, verdict, backlogs @ ..] = reply else {
+            return Err(SharedError::Malformed);
+        };
+
         let (pairs, rest) = backlogs.as_chunks::<2>();
-        let backlogs = pairs.iter().map(|[seconds, nanos]| joined(*seconds, *nanos)).collect::<Option<Vec<i64>>>();
+        let backlogs = pairs
+            .iter()
+            .map(|[seconds, nanos]| joined(*seconds, *nanos))
+            .collect::<Option<Vec<i64>>>();
+
         match (joined(*seconds, *nanos), backlogs) {
             (Some(now), Some(backlogs)) if rest.is_empty() => self.read(now, *verdict, &backlogs),
             _ => Err(SharedError::Malformed),
         }
     }
 
-    /// Reads what [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT) returned. Errors as for
-    /// [`read_redis`](Self::read_redis).
+    /// Reads the answer of [`POSTGRES_STATEMENT`](Self::POSTGRES_STATEMENT).
+    ///
+    /// # Errors
+    /// As for [`read_redis`](Self::read_redis).
     pub fn read_postgres(&self, answer: &[i64]) -> Result<Passage, SharedError> {
-        let [now, verdict, backlogs @ ..] = answer else { return Err(SharedError::Malformed) };
+        let [now, verdict, backlogs @ ..] = answer else {
+            return Err(SharedError::Malformed);
+        };
         self.read(*now, *verdict, backlogs)
     }
 
     fn read(&self, now: i64, verdict: i64, backlogs: &[i64]) -> Result<Passage, SharedError> {
+        // The numbers of the texts that decide there.
         let verdict = match verdict {
             0 => Verdict::Allowed,
             1 => Verdict::Exceeded,
             2 => Verdict::CostExceedsBurst,
             _ => return Err(SharedError::Malformed),
         };
-        let quotas = self.quotas.as_slice();
-        // What was charged is in the backlogs already, and then there is nothing that could refuse.
-        let cost = if verdict == Verdict::Allowed { 0 } else { self.cost };
-        let mut told =
-            quotas.iter().zip(backlogs).map(|(quota, backlog)| Asked::again(quota, *backlog, now, cost).verdict());
-        let is_refused = told.any(|own| own != Verdict::Allowed);
-        let is_sound = backlogs.len() == quotas.len()
-            && backlogs.iter().all(|backlog| *backlog >= 0)
-            && (self.cost > self.least_burst()) == (verdict == Verdict::CostExceedsBurst)
-            && is_refused == (verdict != Verdict::Allowed);
-        if !is_sound {
+        if !self.is_sound(now, verdict, backlogs) {
             return Err(SharedError::Malformed);
         }
-        let answers = Answers::of_store(now, self.cost, verdict, quotas, backlogs);
-        let report = Report { scope: self.key.scope(), dialect: self.dialect, answers };
+
+        let outcome = Outcome {
+            now,
+            cost: self.cost,
+            verdict,
+            must_store: false,
+        };
+        let report = Report {
+            scope: self.key.scope(),
+            dialect: self.dialect,
+            answers: Answers::of_store(outcome, self.quotas.as_slice(), backlogs),
+        };
         Ok(passage::explain(report, None, &self.quotas, self.cost)?)
     }
 
-    fn least_burst(&self) -> u32 {
-        self.quotas.as_slice().iter().map(Quota::burst).min().unwrap_or_default()
+    /// Returns whether an answer can be one to this check: a backlog for each quota, and a verdict
+    /// that the backlogs explain.
+    fn is_sound(&self, now: i64, verdict: Verdict, backlogs: &[i64]) -> bool {
+        let quotas = self.quotas.as_slice();
+        if backlogs.len() != quotas.len() || backlogs.iter().any(|backlog| *backlog < 0) {
+            return false;
+        }
+
+        // Cells that were charged are in the backlogs already, so no quota may refuse any more.
+        let cost = if verdict == Verdict::Allowed {
+            0
+        } else {
+            self.cost
+        };
+        let is_refused = quotas
+            .iter()
+            .zip(backlogs)
+            .map(|(quota, backlog)| Asked::again(quota, *backlog, now, cost).verdict())
+            .any(|own| own != Verdict::Allowed);
+
+        let exceeds_burst = self.cost > self.quotas.least_burst();
+        exceeds_burst == (verdict == Verdict::CostExceedsBurst)
+            && is_refused == (verdict != Verdict::Allowed)
     }
 
     fn asked(&self) -> impl Iterator<Item = AskedOfStore> {
@@ -271,13 +306,18 @@ impl SharedCheck {
             interval: quota.interval_nanos(),
             window: quota.window_nanos(),
             charge: quota.interval_nanos().saturating_mul(self.cost.into()),
-            greatest_burst: self.limits.greatest_burst(quota.burst()).unwrap_or_default(),
-            longest: self.limits.longest_backlog(quota.burst(), quota.interval_nanos()),
+            greatest_burst: self
+                .limits
+                .greatest_burst(quota.burst())
+                .unwrap_or_default(),
+            longest: self
+                .limits
+                .longest_backlog(quota.burst(), quota.interval_nanos()),
         })
     }
 }
 
-/// What a store is told of one quota; spans in nanoseconds.
+/// The arguments that tell a store of one quota; spans in nanoseconds.
 struct AskedOfStore {
     period: u32,
     burst: u32,
@@ -289,27 +329,34 @@ struct AskedOfStore {
     longest: i64,
 }
 
-/// Nanoseconds as whole seconds and nine decimals.
+/// Writes nanoseconds as whole seconds and nine decimals.
 fn decimal(nanos: i64) -> String {
-    format!("{}.{:09}", nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND))
+    format!(
+        "{}.{:09}",
+        nanos.div_euclid(SECOND),
+        nanos.rem_euclid(SECOND)
+    )
 }
 
-/// Whole seconds, and the nanoseconds after them.
+/// Joins whole seconds and the nanoseconds after them. `None` if they are not of that form.
 fn joined(seconds: i64, nanos: i64) -> Option<i64> {
     let is_below_a_second = (0..SECOND).contains(&nanos);
-    seconds.checked_mul(SECOND)?.checked_add(nanos).filter(|_| is_below_a_second)
+    seconds
+        .checked_mul(SECOND)?
+        .checked_add(nanos)
+        .filter(|_| is_below_a_second)
 }
 
-/// Why a check against a shared store did not pass.
+/// A reason for which a check in a shared store did not pass.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SharedError {
     /// The throttle refused; nothing was charged.
     #[error(transparent)]
     Throttled(#[from] Throttled),
-    /// 500: this is not an answer to this check. The host passed another check's arguments or answer, or its store runs
-    /// another version of the text.
-    #[error("the shared store's answer is not one to this check of the throttle")]
+    /// 500: the answer cannot be one to this check. The host passed the arguments or the answer of
+    /// another check, or its store runs another version of the text.
+    #[error("the shared store's answer does not fit this check of the throttle")]
     Malformed,
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use bailiwick::credit::{Change, LedgerEntry, Outcome, OutcomeWrite};
 use bailiwick::testkit::{CreditStore, Loaded, Written};
-use bailiwick::{AccountId, Change, LedgerEntry, Outcome, OutcomeWrite, Wallet};
+use bailiwick::{AccountId, Wallet};
 use serde_json::Value;
 
 /// What is wrong with a store.
@@ -70,12 +71,20 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Memory {
     pub fn new(flaw: Flaw) -> Self {
-        Self { flaw, made_in: thread::current().id(), accounts: Arc::default(), cache: Mutex::default() }
+        Self {
+            flaw,
+            made_in: thread::current().id(),
+            accounts: Arc::default(),
+            cache: Mutex::default(),
+        }
     }
 
     /// Another process's handle.
     pub fn another_handle(&self) -> Self {
-        Self { accounts: self.accounts.clone(), ..Self::new(self.flaw) }
+        Self {
+            accounts: self.accounts.clone(),
+            ..Self::new(self.flaw)
+        }
     }
 
     pub fn accounts(&self) -> MutexGuard<'_, Accounts> {
@@ -86,7 +95,16 @@ impl Memory {
         let mut value = serde_json::to_value(row).unwrap();
         match self.flaw {
             Flaw::Floats => spoil(&mut value, &|name, text| {
-                let is_amount = ["granted", "free", "scheduled", "spent", "held", "expired", "amount"].contains(&name);
+                let is_amount = [
+                    "granted",
+                    "free",
+                    "scheduled",
+                    "spent",
+                    "held",
+                    "expired",
+                    "amount",
+                ]
+                .contains(&name);
                 is_amount.then(|| format!("{:.6}", text.parse::<f64>().unwrap()))
             }),
             Flaw::Seconds => round(&mut value, "as_of"),
@@ -113,7 +131,9 @@ impl Memory {
             Flaw::Unguarded | Flaw::NoGuards => true,
             Flaw::GuardedElsewhere => accounts.values().any(|rows| version(rows) == expected),
             Flaw::Upserted if expected == 0 => true,
-            Flaw::InsertedInPlaceOfUpdate if version(&accounts[change.wallet().account()]) == 0 => true,
+            Flaw::InsertedInPlaceOfUpdate if version(&accounts[change.wallet().account()]) == 0 => {
+                true
+            }
             Flaw::MissesAtTimes if expected.is_multiple_of(5) && expected > 0 => false,
             Flaw::MissesElsewhere if thread::current().id() != self.made_in => false,
             _ => version(&accounts[change.wallet().account()]) == expected,
@@ -123,22 +143,33 @@ impl Memory {
     fn is_taken(&self, accounts: &Accounts, account: &AccountId, key: &str) -> bool {
         match self.flaw {
             Flaw::KeyTwice | Flaw::NoGuards => false,
-            Flaw::KeyUniqueFolded => accounts[account].outcomes.keys().any(|taken| taken.eq_ignore_ascii_case(key)),
-            Flaw::KeyGlobal => accounts.values().any(|rows| rows.outcomes.contains_key(key)),
+            Flaw::KeyUniqueFolded => accounts[account]
+                .outcomes
+                .keys()
+                .any(|taken| taken.eq_ignore_ascii_case(key)),
+            Flaw::KeyGlobal => accounts
+                .values()
+                .any(|rows| rows.outcomes.contains_key(key)),
             _ => accounts[account].outcomes.contains_key(key),
         }
     }
 
-    /// Writes into a copy of the account's rows, which is the transaction. `None` where a guard misses.
+    /// Writes into a copy of the account's rows, which is the transaction. `None` where a guard
+    /// misses.
     fn write<T>(&self, accounts: &Accounts, change: &Change<T>, rows: &mut Rows) -> Option<()> {
         let wallet = change.wallet();
         if !self.is_guarded(accounts, change) {
             return None;
         }
         rows.wallet = Some((wallet.version(), self.text(wallet)));
-        let mut entries: Vec<(u64, String)> =
-            change.entries().iter().map(|entry| (entry.sequence, self.text(entry))).collect();
-        let is_taken = entries.iter().any(|(sequence, _)| rows.ledger.iter().any(|(taken, _)| taken == sequence));
+        let mut entries: Vec<(u64, String)> = change
+            .entries()
+            .iter()
+            .map(|entry| (entry.sequence, self.text(entry)))
+            .collect();
+        let is_taken = entries
+            .iter()
+            .any(|(sequence, _)| rows.ledger.iter().any(|(taken, _)| taken == sequence));
         if is_taken && !matches!(self.flaw, Flaw::SequenceTwice | Flaw::NoGuards) {
             return None;
         }
@@ -154,7 +185,8 @@ impl Memory {
                 if self.is_taken(accounts, wallet.account(), &self.kept(outcome.key())) {
                     return None;
                 }
-                rows.outcomes.insert(self.kept(outcome.key()), self.text(outcome));
+                rows.outcomes
+                    .insert(self.kept(outcome.key()), self.text(outcome));
             }
             Some(OutcomeWrite::Update(_)) if self.flaw == Flaw::UpdateDropped => {}
             Some(OutcomeWrite::Update(outcome)) => {
@@ -184,7 +216,9 @@ fn spoil(value: &mut Value, change: &dyn Fn(&str, &str) -> Option<String>) {
 
 /// Cuts a time to whole seconds.
 fn round(value: &mut Value, field: &str) {
-    spoil(value, &|name, text| (name == field).then(|| format!("{}Z", text.split(['.', 'Z']).next().unwrap())));
+    spoil(value, &|name, text| {
+        (name == field).then(|| format!("{}Z", text.split(['.', 'Z']).next().unwrap()))
+    });
 }
 
 impl CreditStore for Memory {
@@ -216,8 +250,12 @@ impl CreditStore for Memory {
             _ => accounts[account].outcomes.get(&kept),
         };
         let loaded = Loaded {
-            wallet: wallet.map(|(_, text)| serde_json::from_str::<Wallet>(&text)).transpose()?,
-            outcome: outcome.map(|text| serde_json::from_str::<Outcome>(text)).transpose()?,
+            wallet: wallet
+                .map(|(_, text)| serde_json::from_str::<Wallet>(&text))
+                .transpose()?,
+            outcome: outcome
+                .map(|text| serde_json::from_str::<Outcome>(text))
+                .transpose()?,
         };
         if caches {
             self.cache.lock().unwrap().insert(place, loaded.clone());
@@ -236,7 +274,10 @@ impl CreditStore for Memory {
             if self.write(&before, change, &mut rows).is_none() {
                 return Ok(Written::Missed);
             }
-            assert_eq!(rows.wallet.as_ref().map(|(version, _)| *version), Some(version));
+            assert_eq!(
+                rows.wallet.as_ref().map(|(version, _)| *version),
+                Some(version)
+            );
             self.accounts().insert(account.clone(), rows);
             return Ok(Written::Committed);
         }
@@ -259,7 +300,10 @@ impl CreditStore for Memory {
         let accounts = self.accounts();
         let mut rows: Vec<_> = match self.flaw {
             Flaw::LedgerJoined if accounts[account].wallet.is_none() => vec![],
-            Flaw::LedgerOfAll | Flaw::LedgerJoined => accounts.values().flat_map(|rows| rows.ledger.clone()).collect(),
+            Flaw::LedgerOfAll | Flaw::LedgerJoined => accounts
+                .values()
+                .flat_map(|rows| rows.ledger.clone())
+                .collect(),
             _ => accounts[account].ledger.clone(),
         };
         match self.flaw {
@@ -267,6 +311,9 @@ impl CreditStore for Memory {
             Flaw::EntriesSwapped => {}
             _ => rows.sort_by_key(|(sequence, _)| *sequence),
         }
-        Ok(rows.iter().map(|(_, text)| serde_json::from_str(text)).collect::<Result<_, _>>()?)
+        Ok(rows
+            .iter()
+            .map(|(_, text)| serde_json::from_str(text))
+            .collect::<Result<_, _>>()?)
     }
 }

@@ -1,5 +1,5 @@
-//! A second wallet, written the naive way: it looks at every single second, counts in integers, and shares no code with
-//! the crate.
+//! A second wallet, written the naive way: it looks at every single second, counts in integers, and
+//! shares no code with the crate.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::collections::BTreeMap;
@@ -29,7 +29,8 @@ pub struct Policy {
     pub most_holds: usize,
 }
 
-/// How long credits live: nothing, to a second, for ever. Ordered so that the greatest lives longest.
+/// How long credits live: nothing, to a second, for ever. Ordered so that the greatest lives
+/// longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Life {
     Nothing,
@@ -77,9 +78,23 @@ struct Hold {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
-    Pending { drawn: i64, paid_with: Life, late_until: i64, refunded: i64 },
-    Settled { cost: i64, charged: i64, paid_with: Life, refunded: i64 },
-    Released { drawn: i64, paid_with: Life, refunded: i64 },
+    Pending {
+        drawn: i64,
+        paid_with: Life,
+        late_until: i64,
+        refunded: i64,
+    },
+    Settled {
+        cost: i64,
+        charged: i64,
+        paid_with: Life,
+        refunded: i64,
+    },
+    Released {
+        drawn: i64,
+        paid_with: Life,
+        refunded: i64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -123,7 +138,12 @@ impl Model {
             granted: self.granted,
             scheduled: self.grants.iter().map(|g| g.scheduled).sum(),
             free: self.grants.iter().map(|g| g.free).sum(),
-            held: self.holds.values().flat_map(|h| &h.slices).map(|s| s.1).sum(),
+            held: self
+                .holds
+                .values()
+                .flat_map(|h| &h.slices)
+                .map(|s| s.1)
+                .sum(),
             spent: self.spent,
             expired: self.expired,
             revoked: self.revoked,
@@ -140,7 +160,12 @@ impl Model {
         while self.now < now {
             self.now += 1;
             let now = self.now;
-            let over: Vec<u8> = self.holds.iter().filter(|(_, h)| h.expires == now).map(|(k, _)| *k).collect();
+            let over: Vec<u8> = self
+                .holds
+                .iter()
+                .filter(|(_, h)| h.expires == now)
+                .map(|(k, _)| *k)
+                .collect();
             for key in over {
                 self.give_back(key);
             }
@@ -169,8 +194,15 @@ impl Model {
         let now = self.now;
         for place in 0..self.grants.len() {
             let own = self.grants[place].clone();
-            let Some((from, least, most)) = own.keeps.clone().filter(|_| own.effective <= now) else { continue };
-            if self.grants.iter().any(|g| g.month.as_ref() == Some(&from) && g.expires > Some(now) && !g.revoked) {
+            let Some((from, least, most)) = own.keeps.clone().filter(|_| own.effective <= now)
+            else {
+                continue;
+            };
+            if self
+                .grants
+                .iter()
+                .any(|g| g.month.as_ref() == Some(&from) && g.expires > Some(now) && !g.revoked)
+            {
                 continue;
             }
             self.grants[place].keeps = None;
@@ -178,7 +210,15 @@ impl Model {
             let id = format!("{}/rollover", own.id);
             let (free, scheduled, effective) = (amount, 0, now);
             self.granted += amount;
-            self.grants.push(Grant { id, free, scheduled, effective, month: None, keeps: None, ..own });
+            self.grants.push(Grant {
+                id,
+                free,
+                scheduled,
+                effective,
+                month: None,
+                keeps: None,
+                ..own
+            });
         }
     }
 
@@ -189,7 +229,14 @@ impl Model {
 
     /// Takes up to `amount` out of free credits in burn order.
     fn take(&mut self, mut amount: i64) -> Vec<(String, i64)> {
-        self.grants.sort_by_key(|g| (g.priority, g.expires.unwrap_or(i64::MAX), g.effective, g.id.clone()));
+        self.grants.sort_by_key(|g| {
+            (
+                g.priority,
+                g.expires.unwrap_or(i64::MAX),
+                g.effective,
+                g.id.clone(),
+            )
+        });
         let mut slices = vec![];
         for grant in &mut self.grants {
             let part = amount.min(grant.free);
@@ -203,8 +250,18 @@ impl Model {
     }
 
     fn life(&self, slices: &[(String, i64)]) -> Life {
-        let expiry = |id: &String| self.grants.iter().find(|g| g.id == *id).expect("the grant").expires;
-        slices.iter().map(|(id, _)| expiry(id).map_or(Life::Forever, Life::Until)).max().unwrap_or(Life::Nothing)
+        let expiry = |id: &String| {
+            self.grants
+                .iter()
+                .find(|g| g.id == *id)
+                .expect("the grant")
+                .expires
+        };
+        slices
+            .iter()
+            .map(|(id, _)| expiry(id).map_or(Life::Forever, Life::Until))
+            .max()
+            .unwrap_or(Life::Nothing)
     }
 
     /// Spends the first `amount` of what a hold has left, and says how long that would have lived.
@@ -227,7 +284,11 @@ impl Model {
     /// Ends a hold: what is left goes home, lapses or is revoked.
     fn give_back(&mut self, key: u8) {
         for (id, amount) in self.holds.remove(&key).expect("an open hold").slices {
-            let grant = self.grants.iter_mut().find(|g| g.id == id).expect("the grant");
+            let grant = self
+                .grants
+                .iter_mut()
+                .find(|g| g.id == id)
+                .expect("the grant");
             if grant.revoked {
                 self.revoked += amount;
             } else if grant.expires.is_some_and(|end| end <= self.now) {
@@ -238,19 +299,38 @@ impl Model {
         }
     }
 
-    pub fn grant(&mut self, id: &str, amount: i64, priority: u8, effective: i64, expires: Option<i64>) -> &'static str {
+    pub fn grant(
+        &mut self,
+        id: &str,
+        amount: i64,
+        priority: u8,
+        effective: i64,
+        expires: Option<i64>,
+    ) -> &'static str {
         self.fund((id, None, None), amount, priority, effective, expires)
     }
 
     /// The credits of a month: what is asked beyond the most that was asked for it before.
-    pub fn month(&mut self, id: &str, amount: i64, (start, end): (i64, i64), keeps: Option<Keeps>) -> &'static str {
+    pub fn month(
+        &mut self,
+        id: &str,
+        amount: i64,
+        (start, end): (i64, i64),
+        keeps: Option<Keeps>,
+    ) -> &'static str {
         let before = self.months.get(id).copied();
         let (own, more, keeps) = match before {
             Some(before) if amount <= before => return "granted",
             Some(before) => (format!("{id}/to/{amount}000000"), amount - before, None),
             None => (id.to_owned(), amount, keeps),
         };
-        let answer = self.fund((&own, Some(id.to_owned()), keeps), more, 100, start, Some(end));
+        let answer = self.fund(
+            (&own, Some(id.to_owned()), keeps),
+            more,
+            100,
+            start,
+            Some(end),
+        );
         if answer == "fresh" {
             self.months.insert(id.to_owned(), amount);
         }
@@ -270,18 +350,40 @@ impl Model {
             return "grant_invalid";
         }
         self.granted += amount;
-        let (scheduled, free) = if effective > self.now { (amount, 0) } else { (0, amount) };
+        let (scheduled, free) = if effective > self.now {
+            (amount, 0)
+        } else {
+            (0, amount)
+        };
         let id = id.to_owned();
         let revoked = false;
-        self.grants.push(Grant { id, priority, effective, expires, scheduled, free, revoked, month, keeps });
+        self.grants.push(Grant {
+            id,
+            priority,
+            effective,
+            expires,
+            scheduled,
+            free,
+            revoked,
+            month,
+            keeps,
+        });
         self.roll_over();
         self.repay();
         "fresh"
     }
 
     pub fn revoke(&mut self, id: &str) -> &'static str {
-        let pinned: i64 = self.holds.values().flat_map(|h| &h.slices).filter(|s| s.0 == id).map(|s| s.1).sum();
-        let Some(grant) = self.grants.iter_mut().find(|g| g.id == id) else { return "not_found" };
+        let pinned: i64 = self
+            .holds
+            .values()
+            .flat_map(|h| &h.slices)
+            .filter(|s| s.0 == id)
+            .map(|s| s.1)
+            .sum();
+        let Some(grant) = self.grants.iter_mut().find(|g| g.id == id) else {
+            return "not_found";
+        };
         if grant.revoked {
             return "revoked";
         }
@@ -312,9 +414,27 @@ impl Model {
         }
         let slices = self.take(units);
         let expires = self.now + life;
-        self.holds.insert(key, Hold { amount: units, slices, expires });
+        self.holds.insert(
+            key,
+            Hold {
+                amount: units,
+                slices,
+                expires,
+            },
+        );
         let late_until = expires + self.policy.late_seconds;
-        self.keys.insert(key, (intent, End::Pending { drawn: 0, paid_with: Life::Nothing, late_until, refunded: 0 }));
+        self.keys.insert(
+            key,
+            (
+                intent,
+                End::Pending {
+                    drawn: 0,
+                    paid_with: Life::Nothing,
+                    late_until,
+                    refunded: 0,
+                },
+            ),
+        );
         "fresh"
     }
 
@@ -337,7 +457,12 @@ impl Model {
             End::Settled { .. } => return "hold_settled",
             End::Released { .. } => return "hold_released",
             End::Pending { .. } if !self.is_open(key) => return "hold_expired",
-            End::Pending { drawn, paid_with, late_until, refunded } => (drawn, paid_with, late_until, refunded),
+            End::Pending {
+                drawn,
+                paid_with,
+                late_until,
+                refunded,
+            } => (drawn, paid_with, late_until, refunded),
         };
         if total <= drawn {
             return "drawn";
@@ -346,7 +471,15 @@ impl Model {
             return "cost_exceeds_hold";
         }
         let paid_with = self.spend_hold(key, total - drawn).max(paid_with);
-        self.set_end(key, End::Pending { drawn: total, paid_with, late_until, refunded });
+        self.set_end(
+            key,
+            End::Pending {
+                drawn: total,
+                paid_with,
+                late_until,
+                refunded,
+            },
+        );
         "fresh"
     }
 
@@ -369,7 +502,12 @@ impl Model {
             End::Settled { cost: earlier, .. } if earlier == cost => return "settled",
             End::Settled { .. } => return "hold_settled",
             End::Released { .. } => return "hold_released",
-            End::Pending { drawn, paid_with, late_until, refunded } => (drawn, paid_with, late_until, refunded),
+            End::Pending {
+                drawn,
+                paid_with,
+                late_until,
+                refunded,
+            } => (drawn, paid_with, late_until, refunded),
         };
         if cost < drawn {
             return "less_than_drawn";
@@ -389,8 +527,8 @@ impl Model {
             };
             let captured = cost.min(amount);
             paid_with = paid_with.max(self.spend_hold(key, captured - drawn));
-            // What is charged beyond the hold does not come from what the hold gives back, or after it: it gives back
-            // only where nothing is beyond it.
+            // What is charged beyond the hold does not come from what the hold gives back, or after
+            // it: it gives back only where nothing is beyond it.
             paid_with = paid_with.max(self.charge(from_free, debt));
             self.give_back(key);
             captured + from_free + debt
@@ -413,7 +551,15 @@ impl Model {
             drawn + from_free + debt
         };
         self.repay();
-        self.set_end(key, End::Settled { cost, charged, paid_with, refunded });
+        self.set_end(
+            key,
+            End::Settled {
+                cost,
+                charged,
+                paid_with,
+                refunded,
+            },
+        );
         "fresh"
     }
 
@@ -422,18 +568,34 @@ impl Model {
             End::Settled { .. } => return "hold_settled",
             End::Released { .. } => return "released",
             End::Pending { .. } if !self.is_open(key) => return "expired",
-            End::Pending { drawn, paid_with, refunded, .. } => (drawn, paid_with, refunded),
+            End::Pending {
+                drawn,
+                paid_with,
+                refunded,
+                ..
+            } => (drawn, paid_with, refunded),
         };
         self.give_back(key);
         self.repay();
-        self.set_end(key, End::Released { drawn, paid_with, refunded });
+        self.set_end(
+            key,
+            End::Released {
+                drawn,
+                paid_with,
+                refunded,
+            },
+        );
         "fresh"
     }
 
     pub fn deduct(&mut self, key: u8, units: i64) -> &'static str {
         let intent = format!("deduct {units}");
         if let Some((earlier, _)) = self.keys.get(&key) {
-            return if *earlier == intent { "settled" } else { "idempotency_key_reused" };
+            return if *earlier == intent {
+                "settled"
+            } else {
+                "idempotency_key_reused"
+            };
         }
         if self.holds.len() >= self.policy.most_holds {
             return "too_many_holds";
@@ -442,16 +604,43 @@ impl Model {
             return "credits_insufficient";
         }
         let paid_with = self.charge(units, 0);
-        self.keys.insert(key, (intent, End::Settled { cost: units, charged: units, paid_with, refunded: 0 }));
+        self.keys.insert(
+            key,
+            (
+                intent,
+                End::Settled {
+                    cost: units,
+                    charged: units,
+                    paid_with,
+                    refunded: 0,
+                },
+            ),
+        );
         "fresh"
     }
 
     pub fn refund(&mut self, key: u8, total: i64) -> &'static str {
-        let Some((_, end)) = self.keys.get(&key).cloned() else { return "refund_invalid" };
+        let Some((_, end)) = self.keys.get(&key).cloned() else {
+            return "refund_invalid";
+        };
         let (charged, paid_with, refunded) = match end {
-            End::Settled { charged, paid_with, refunded, .. } => (charged, paid_with, refunded),
-            End::Released { drawn, paid_with, refunded } => (drawn, paid_with, refunded),
-            End::Pending { drawn, paid_with, refunded, .. } if !self.is_open(key) => (drawn, paid_with, refunded),
+            End::Settled {
+                charged,
+                paid_with,
+                refunded,
+                ..
+            } => (charged, paid_with, refunded),
+            End::Released {
+                drawn,
+                paid_with,
+                refunded,
+            } => (drawn, paid_with, refunded),
+            End::Pending {
+                drawn,
+                paid_with,
+                refunded,
+                ..
+            } if !self.is_open(key) => (drawn, paid_with, refunded),
             End::Pending { .. } => return "refund_invalid",
         };
         if total > charged {
@@ -467,7 +656,9 @@ impl Model {
             Life::Forever => None,
         };
         match &mut self.keys.get_mut(&key).expect("the key").1 {
-            End::Settled { refunded, .. } | End::Released { refunded, .. } | End::Pending { refunded, .. } => {
+            End::Settled { refunded, .. }
+            | End::Released { refunded, .. }
+            | End::Pending { refunded, .. } => {
                 *refunded = total;
             }
         }

@@ -1,6 +1,7 @@
 //! The crate's balance as the model's.
 
-use bailiwick::{Balance, Credits};
+use bailiwick::Credits;
+use bailiwick::credit::Balance;
 
 use super::model::Totals;
 

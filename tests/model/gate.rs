@@ -1,8 +1,9 @@
-//! A second gate, written naively from the table of default decisions: a list of rows, of which the first that fits
-//! answers. It knows nothing of the crate. Instants are whole nanoseconds, whose sums cannot overflow here.
+//! A second gate, written naively from the table of default decisions: a list of rows, of which the
+//! first that fits answers. It knows nothing of the crate. Instants are whole nanoseconds, whose
+//! sums cannot overflow here.
 //!
-//! Until when an answer holds is found by its definition: the gate is asked again at every instant that any fact names,
-//! and the earliest one with another answer is it.
+//! Until when an answer holds is found by its definition: the gate is asked again at every instant
+//! that any fact names, and the earliest one with another answer is it.
 
 pub type Instant = i128;
 
@@ -67,7 +68,8 @@ pub struct Policy {
     pub grace: Option<(Instant, bool)>,
 }
 
-/// `code` is `admitted` or the denial's code; `admission` the kind of admission, empty for a denial.
+/// `code` is `admitted` or the denial's code; `admission` the kind of admission, empty for a
+/// denial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub code: &'static str,
@@ -76,19 +78,30 @@ pub struct Answer {
     pub valid_until: Option<Instant>,
 }
 
-pub fn decide(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>, now: Instant) -> Answer {
+pub fn decide(
+    policy: Policy,
+    route: Route,
+    evidence: &Evidence,
+    tenant: Option<&Tenant>,
+    now: Instant,
+) -> Answer {
     let answer = at(policy, route, evidence, tenant, now);
     let valid_until = instants(policy, tenant)
         .into_iter()
         .flatten()
         .filter(|later| *later > now && at(policy, route, evidence, tenant, *later) != answer)
         .min();
-    Answer { valid_until, ..answer }
+    Answer {
+        valid_until,
+        ..answer
+    }
 }
 
 /// Every instant that the facts name, as it stands and with each length of the policy added.
 fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 9] {
-    let Some(facts) = tenant.and_then(|tenant| tenant.subscription) else { return [None; 9] };
+    let Some(facts) = tenant.and_then(|tenant| tenant.subscription) else {
+        return [None; 9];
+    };
     let grace = policy.grace.map_or(0, |(length, _)| length);
     let [trial, period, due] = [facts.trial_end, facts.period_end, facts.past_due_since];
     let later = |instant: Option<Instant>, length| instant.map(|instant| instant + length);
@@ -105,9 +118,25 @@ fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 9] {
     ]
 }
 
-fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>, now: Instant) -> Answer {
-    let denied = |code| Answer { code, admission: "", writable: false, valid_until: None };
-    let admitted = |admission, writable| Answer { code: "admitted", admission, writable, valid_until: None };
+fn at(
+    policy: Policy,
+    route: Route,
+    evidence: &Evidence,
+    tenant: Option<&Tenant>,
+    now: Instant,
+) -> Answer {
+    let denied = |code| Answer {
+        code,
+        admission: "",
+        writable: false,
+        valid_until: None,
+    };
+    let admitted = |admission, writable| Answer {
+        code: "admitted",
+        admission,
+        writable,
+        valid_until: None,
+    };
 
     // credential presented and failed, route not public
     if matches!(evidence, Evidence::Failed) && route != Route::Public {
@@ -116,10 +145,19 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
     // public route
     if route == Route::Public {
         let somebody = matches!(evidence, Evidence::Verified(_));
-        return admitted(if somebody { "public, principal" } else { "public, anonymous" }, false);
+        return admitted(
+            if somebody {
+                "public, principal"
+            } else {
+                "public, anonymous"
+            },
+            false,
+        );
     }
     // none presented
-    let Evidence::Verified(principal) = evidence else { return denied("credential_missing") };
+    let Evidence::Verified(principal) = evidence else {
+        return denied("credential_missing");
+    };
     // authenticated route
     if route == Route::Authenticated {
         return admitted("authenticated", false);
@@ -131,18 +169,27 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
         return denied("privilege_missing");
     }
     // principal without an account; account not found; another account's
-    let Some(own) = principal.account else { return denied("account_missing") };
-    let Some(tenant) = tenant else { return denied("account_missing") };
+    let Some(own) = principal.account else {
+        return denied("account_missing");
+    };
+    let Some(tenant) = tenant else {
+        return denied("account_missing");
+    };
     if tenant.account != own {
         return denied("account_mismatch");
     }
-    if tenant.subscription.is_some_and(|subscription| subscription.account != own) {
+    if tenant
+        .subscription
+        .is_some_and(|subscription| subscription.account != own)
+    {
         return denied("account_mismatch");
     }
     // account suspended (but an overdue payment does not close the billing route), closed
     match tenant.status {
         "suspended_payment_overdue" if route == Route::Billing => {}
-        "suspended_payment_overdue" | "suspended_abuse" | "suspended_requested" => return denied("account_suspended"),
+        "suspended_payment_overdue" | "suspended_abuse" | "suspended_requested" => {
+            return denied("account_suspended");
+        }
         "closed" => return denied("account_closed"),
         "active" | "pending_payment" => {}
         _ => return denied("account_status_unknown"),
@@ -171,14 +218,18 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
         return denied("payment_pending");
     }
     // no plan, plan not active
-    let Some(plan) = tenant.plan else { return denied("plan_missing") };
+    let Some(plan) = tenant.plan else {
+        return denied("plan_missing");
+    };
     if !plan.active {
         return denied("plan_inactive");
     }
     let mut writable = true;
     if plan.needs_subscription {
         // plan needs a subscription and there is none
-        let Some(subscription) = tenant.subscription else { return denied("subscription_missing") };
+        let Some(subscription) = tenant.subscription else {
+            return denied("subscription_missing");
+        };
         // the subscription is for another plan
         if !subscription.of_plan {
             return denied("plan_mismatch");
@@ -195,13 +246,19 @@ fn at(policy: Policy, route: Route, evidence: &Evidence, tenant: Option<&Tenant>
                 }
             }
             "active" => {
-                let slack = if subscription.cancel_at_period_end { 0 } else { policy.slack };
+                let slack = if subscription.cancel_at_period_end {
+                    0
+                } else {
+                    policy.slack
+                };
                 if subscription.period_end.is_none_or(|end| now >= end + slack) {
                     return denied("period_ended");
                 }
             }
             "past_due" => {
-                let (Some((length, full)), Some(since)) = (policy.grace, subscription.past_due_since) else {
+                let (Some((length, full)), Some(since)) =
+                    (policy.grace, subscription.past_due_since)
+                else {
                     return denied("payment_past_due");
                 };
                 if now >= since + length {

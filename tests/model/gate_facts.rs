@@ -1,9 +1,17 @@
 //! The model's facts as the crate's, and the crate's decision as the model's answer.
 
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::{Admission, GateDecision};
+use bailiwick::id::{ApiKeyId, PlanId, SubscriptionId, UserId};
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::{GraceMode, GraceSettings, PolicySettings};
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::{
-    Account, AccountId, AccountStatus, Admission, ApiKeyId, Credits, Currency, GateDecision, GraceMode, GraceSettings,
-    Interval, Money, PaymentMethod, Period, Plan, PlanId, Policy, PolicySettings, Principal, Privilege, Privileges,
-    Route, SiteId, Subscription, SubscriptionId, SubscriptionStatus, Tenant, UserId,
+    Account, AccountId, Credits, Money, Plan, Policy, Principal, Route, SiteId, Subscription,
+    Tenant,
 };
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -15,7 +23,10 @@ pub const SECOND: model::Instant = 1_000_000_000;
 
 /// The instant, or the nearest one that the calendar has.
 pub fn instant(nanos: model::Instant) -> DateTime<Utc> {
-    let nanos = nanos.clamp(self::nanos(DateTime::<Utc>::MIN_UTC), self::nanos(DateTime::<Utc>::MAX_UTC));
+    let nanos = nanos.clamp(
+        self::nanos(DateTime::<Utc>::MIN_UTC),
+        self::nanos(DateTime::<Utc>::MAX_UTC),
+    );
     let seconds = i64::try_from(nanos.div_euclid(SECOND)).unwrap();
     let rest = u32::try_from(nanos.rem_euclid(SECOND)).unwrap();
     DateTime::from_timestamp(seconds, rest).unwrap()
@@ -30,10 +41,19 @@ pub fn policy(facts: model::Policy) -> Policy {
     let seconds = |length: model::Instant| u64::try_from(length / SECOND).unwrap();
     let past_due_grace = facts.grace.map(|(length, full)| GraceSettings {
         seconds: seconds(length),
-        mode: if full { GraceMode::Full } else { GraceMode::ReadOnly },
+        mode: if full {
+            GraceMode::Full
+        } else {
+            GraceMode::ReadOnly
+        },
     });
     let renewal_slack_seconds = seconds(facts.slack);
-    Policy::load(PolicySettings { renewal_slack_seconds, past_due_grace, ..PolicySettings::default() }).unwrap()
+    Policy::load(PolicySettings {
+        renewal_slack_seconds,
+        past_due_grace,
+        ..PolicySettings::default()
+    })
+    .unwrap()
 }
 
 pub fn route(route: model::Route) -> Route {
@@ -43,7 +63,9 @@ pub fn route(route: model::Route) -> Route {
         model::Route::Read => Route::TenantRead,
         model::Route::Write => Route::TenantWrite,
         model::Route::Billing => Route::Billing,
-        model::Route::Operator(privilege) => Route::Operator(Privilege::from_text(privilege).unwrap()),
+        model::Route::Operator(privilege) => {
+            Route::Operator(Privilege::from_text(privilege).unwrap())
+        }
     }
 }
 
@@ -52,24 +74,30 @@ fn sites(ids: &[i64]) -> Arc<[SiteId]> {
 }
 
 fn privileges(words: &[&str]) -> Privileges {
-    words.iter().filter_map(|word| Privilege::from_text(word)).collect()
+    words
+        .iter()
+        .filter_map(|word| Privilege::from_text(word))
+        .collect()
 }
 
 /// The same principal by each kind of credential: a session, a signed token, an API key.
 pub fn principals(facts: &model::Principal) -> [Principal; 3] {
-    [Principal::session(UserId::from(1)), Principal::jwt(UserId::from(1)), Principal::api_key(ApiKeyId::from(1))].map(
-        |principal| {
-            let principal = principal.with_privileges(privileges(&facts.privileges));
-            let principal = match facts.account {
-                Some(account) => principal.of_account(account.into()),
-                None => principal,
-            };
-            match &facts.sites {
-                Some(bound) => principal.bound_to_sites(sites(bound)),
-                None => principal,
-            }
-        },
-    )
+    [
+        Principal::session(UserId::from(1)),
+        Principal::jwt(UserId::from(1)),
+        Principal::api_key(ApiKeyId::from(1)),
+    ]
+    .map(|principal| {
+        let principal = principal.with_privileges(privileges(&facts.privileges));
+        let principal = match facts.account {
+            Some(account) => principal.of_account(account.into()),
+            None => principal,
+        };
+        match &facts.sites {
+            Some(bound) => principal.bound_to_sites(sites(bound)),
+            None => principal,
+        }
+    })
 }
 
 pub fn tenant(facts: &model::Tenant) -> Tenant {
@@ -108,7 +136,10 @@ fn subscription(facts: model::Subscription) -> Subscription {
         plan: PlanId::from(if facts.of_plan { 1 } else { 2 }),
         status: SubscriptionStatus::from_text(facts.status),
         anchor: start,
-        current_period: facts.period_end.map(|end| Period { start, end: instant(end) }),
+        current_period: facts.period_end.map(|end| Period {
+            start,
+            end: instant(end),
+        }),
         trial_end: facts.trial_end.map(instant),
         cancel_at_period_end: facts.cancel_at_period_end,
         pending_plan: None,
@@ -131,12 +162,21 @@ pub fn answer(decision: GateDecision) -> model::Answer {
         Ok(Admission::Public(Some(_))) => ("public, principal", false),
         Ok(Admission::Authenticated(_)) => ("authenticated", false),
         Ok(Admission::Tenant(access)) => {
-            assert_eq!(access.valid_until().map(nanos), valid_until, "the access holds as long as its decision");
+            assert_eq!(
+                access.valid_until().map(nanos),
+                valid_until,
+                "the access holds as long as its decision"
+            );
             ("tenant", access.is_writable())
         }
         Ok(Admission::Billing(_)) => ("billing", false),
         Ok(Admission::Operator(_)) => ("operator", false),
         Err(_) => ("", false),
     };
-    model::Answer { code, admission, writable, valid_until }
+    model::Answer {
+        code,
+        admission,
+        writable,
+        valid_until,
+    }
 }

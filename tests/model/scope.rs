@@ -1,4 +1,5 @@
-//! An oracle for scoped statements: rows in memory, filters in SQL's three-valued logic. It shares no code with `src/`.
+//! An oracle for scoped statements: rows in memory, filters in SQL's three-valued logic. It shares
+//! no code with `src/`.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -61,9 +62,15 @@ pub struct Reach {
 
 impl Reach {
     pub fn has(&self, row: &Row) -> bool {
-        let within = |level: usize, fits: &dyn Fn(i64) -> bool| row.tenant.get(level).is_none_or(|id| fits(*id));
+        let within = |level: usize, fits: &dyn Fn(i64) -> bool| {
+            row.tenant.get(level).is_none_or(|id| fits(*id))
+        };
         within(0, &|account| account == self.account)
-            && within(1, &|site| self.sites.as_ref().is_none_or(|sites| sites.contains(&site)))
+            && within(1, &|site| {
+                self.sites
+                    .as_ref()
+                    .is_none_or(|sites| sites.contains(&site))
+            })
             && within(2, &|sector| self.sector.is_none_or(|own| own == sector))
     }
 }
@@ -172,7 +179,12 @@ impl World {
     }
 
     pub fn value(&self, reach: &Reach, table: &'static str, row: &Row, col: &Col) -> Cell {
-        let end = col.path.iter().try_fold((table, row), |(table, row), cell| self.follow(reach, table, row, *cell));
+        let end = col
+            .path
+            .iter()
+            .try_fold((table, row), |(table, row), cell| {
+                self.follow(reach, table, row, *cell)
+            });
         match (end, col.cell) {
             (None, _) => Cell::Null,
             (Some((_, row)), None) => row.key.clone(),
@@ -181,15 +193,25 @@ impl World {
     }
 
     /// `None` is SQL's unknown.
-    fn eval(&self, reach: &Reach, table: &'static str, row: &Row, condition: &Condition) -> Option<bool> {
+    fn eval(
+        &self,
+        reach: &Reach,
+        table: &'static str,
+        row: &Row,
+        condition: &Condition,
+    ) -> Option<bool> {
         let eval = |condition| self.eval(reach, table, row, condition);
         match condition {
             Condition::On(col, leaf) => self.leaf(reach, &self.value(reach, table, row, col), leaf),
-            Condition::Exists(child, cell, inner) => Some(self.reached(reach, child).any(|other| {
-                other.cells[*cell].compare(&row.key) == Some(Ordering::Equal)
-                    && other.tenant.iter().zip(&row.tenant).all(|(a, b)| a == b)
-                    && inner.as_ref().is_none_or(|inner| self.eval(reach, child, other, inner) == Some(true))
-            })),
+            Condition::Exists(child, cell, inner) => {
+                Some(self.reached(reach, child).any(|other| {
+                    other.cells[*cell].compare(&row.key) == Some(Ordering::Equal)
+                        && other.tenant.iter().zip(&row.tenant).all(|(a, b)| a == b)
+                        && inner
+                            .as_ref()
+                            .is_none_or(|inner| self.eval(reach, child, other, inner) == Some(true))
+                }))
+            }
             Condition::And(left, right) => match (eval(left), eval(right)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -207,10 +229,12 @@ impl World {
             _ => None,
         };
         match leaf {
-            Leaf::Is(relation, other) => value.compare(other).map(|ordering| relation.holds(ordering)),
-            Leaf::Between(low, high) => {
-                Some(value.compare(low)? != Ordering::Less && value.compare(high)? != Ordering::Greater)
-            }
+            Leaf::Is(relation, other) => value
+                .compare(other)
+                .map(|ordering| relation.holds(ordering)),
+            Leaf::Between(low, high) => Some(
+                value.compare(low)? != Ordering::Less && value.compare(high)? != Ordering::Greater,
+            ),
             Leaf::OneOf(values) if values.is_empty() => Some(false),
             Leaf::OneOf(values) => (*value != Cell::Null).then(|| values.contains(value)),
             Leaf::Null => Some(*value == Cell::Null),
@@ -219,21 +243,41 @@ impl World {
             Leaf::StartsWith(part) => text(&|text| text.starts_with(part.as_str())),
             Leaf::EndsWith(part) => text(&|text| text.ends_with(part.as_str())),
             Leaf::Among(table, col, inner) => {
-                let fitting = self
-                    .reached(reach, table)
-                    .filter(|row| inner.as_ref().is_none_or(|inner| self.eval(reach, table, row, inner) == Some(true)));
-                let values: Vec<_> = fitting.map(|row| self.value(reach, table, row, col)).collect();
-                let values: Vec<_> = values.into_iter().filter(|value| *value != Cell::Null).collect();
-                if values.is_empty() { Some(false) } else { (*value != Cell::Null).then(|| values.contains(value)) }
+                let fitting = self.reached(reach, table).filter(|row| {
+                    inner
+                        .as_ref()
+                        .is_none_or(|inner| self.eval(reach, table, row, inner) == Some(true))
+                });
+                let values: Vec<_> = fitting
+                    .map(|row| self.value(reach, table, row, col))
+                    .collect();
+                let values: Vec<_> = values
+                    .into_iter()
+                    .filter(|value| *value != Cell::Null)
+                    .collect();
+                if values.is_empty() {
+                    Some(false)
+                } else {
+                    (*value != Cell::Null).then(|| values.contains(value))
+                }
             }
         }
     }
 
-    fn fits(&self, reach: &Reach, table: &'static str, condition: Option<&Condition>, row: &Row) -> bool {
-        reach.has(row) && condition.is_none_or(|condition| self.eval(reach, table, row, condition) == Some(true))
+    fn fits(
+        &self,
+        reach: &Reach,
+        table: &'static str,
+        condition: Option<&Condition>,
+        row: &Row,
+    ) -> bool {
+        reach.has(row)
+            && condition
+                .is_none_or(|condition| self.eval(reach, table, row, condition) == Some(true))
     }
 
-    /// The rows that fit, ordered by the columns, `true` for descending, and by key and tenant at last.
+    /// The rows that fit, ordered by the columns, `true` for descending, and by key and tenant at
+    /// last.
     pub fn select(
         &self,
         reach: &Reach,
@@ -241,18 +285,37 @@ impl World {
         condition: Option<&Condition>,
         order: &[(Col, bool)],
     ) -> Vec<Row> {
-        let mut rows: Vec<_> =
-            self.rows(table).iter().filter(|row| self.fits(reach, table, condition, row)).cloned().collect();
+        let mut rows: Vec<_> = self
+            .rows(table)
+            .iter()
+            .filter(|row| self.fits(reach, table, condition, row))
+            .cloned()
+            .collect();
         rows.sort_by(|left, right| self.compare(reach, table, order, left, right));
         rows
     }
 
-    fn compare(&self, reach: &Reach, table: &'static str, order: &[(Col, bool)], left: &Row, right: &Row) -> Ordering {
+    fn compare(
+        &self,
+        reach: &Reach,
+        table: &'static str,
+        order: &[(Col, bool)],
+        left: &Row,
+        right: &Row,
+    ) -> Ordering {
         let by = order.iter().map(|(col, descending)| {
-            let ordering = self.value(reach, table, left, col).rank(&self.value(reach, table, right, col));
-            if *descending { ordering.reverse() } else { ordering }
+            let ordering = self
+                .value(reach, table, left, col)
+                .rank(&self.value(reach, table, right, col));
+            if *descending {
+                ordering.reverse()
+            } else {
+                ordering
+            }
         });
-        by.chain([left.key.rank(&right.key)]).find(|ordering| *ordering != Ordering::Equal).unwrap_or(Ordering::Equal)
+        by.chain([left.key.rank(&right.key)])
+            .find(|ordering| *ordering != Ordering::Equal)
+            .unwrap_or(Ordering::Equal)
     }
 
     /// The rows after one of them, in that order.
@@ -282,7 +345,10 @@ impl World {
             groups.push((Vec::new(), Vec::new()));
         }
         for row in self.select(reach, table, condition, &[]) {
-            let group: Vec<_> = by.iter().map(|col| self.value(reach, table, &row, col)).collect();
+            let group: Vec<_> = by
+                .iter()
+                .map(|col| self.value(reach, table, &row, col))
+                .collect();
             match groups.iter_mut().find(|(other, _)| *other == group) {
                 Some((_, rows)) => rows.push(row),
                 None => groups.push((group, vec![row])),
@@ -313,25 +379,52 @@ impl World {
             return Vec::new();
         }
         let mut updated = Vec::new();
-        for row in self.tables.get_mut(table).into_iter().flatten().filter(|row| fitting.contains(row)) {
-            draft.iter().for_each(|(cell, value)| row.cells[*cell] = value.clone());
+        for row in self
+            .tables
+            .get_mut(table)
+            .into_iter()
+            .flatten()
+            .filter(|row| fitting.contains(row))
+        {
+            draft
+                .iter()
+                .for_each(|(cell, value)| row.cells[*cell] = value.clone());
             updated.push(row.clone());
         }
         updated
     }
 
-    pub fn delete(&mut self, reach: &Reach, table: &'static str, condition: Option<&Condition>) -> usize {
+    pub fn delete(
+        &mut self,
+        reach: &Reach,
+        table: &'static str,
+        condition: Option<&Condition>,
+    ) -> usize {
         let fitting = self.select(reach, table, condition, &[]);
-        self.tables.get_mut(table).into_iter().for_each(|rows| rows.retain(|row| !fitting.contains(row)));
+        self.tables
+            .get_mut(table)
+            .into_iter()
+            .for_each(|rows| rows.retain(|row| !fitting.contains(row)));
         fitting.len()
     }
 
     /// Whether every reference of a draft leads to a row in scope, of the same tenant.
-    pub fn leads(&self, reach: &Reach, table: &'static str, tenant: &[i64], draft: &[(usize, Cell)]) -> bool {
+    pub fn leads(
+        &self,
+        reach: &Reach,
+        table: &'static str,
+        tenant: &[i64],
+        draft: &[(usize, Cell)],
+    ) -> bool {
         draft.iter().all(|(cell, value)| {
-            let Some(target) = self.references.get(&(table, *cell)) else { return true };
+            let Some(target) = self.references.get(&(table, *cell)) else {
+                return true;
+            };
             let same = |row: &Row| row.tenant.iter().zip(tenant).all(|(a, b)| a == b);
-            *value == Cell::Null || self.reached(reach, target).any(|row| same(row) && row.key == *value)
+            *value == Cell::Null
+                || self
+                    .reached(reach, target)
+                    .any(|row| same(row) && row.key == *value)
         })
     }
 }
@@ -345,7 +438,11 @@ fn either(left: Option<bool>, right: Option<bool>) -> Option<bool> {
 }
 
 fn total(output: Output, rows: &[Row]) -> Cell {
-    let values = |cell: usize| rows.iter().map(move |row| row.cells[cell].clone()).filter(|cell| *cell != Cell::Null);
+    let values = |cell: usize| {
+        rows.iter()
+            .map(move |row| row.cells[cell].clone())
+            .filter(|cell| *cell != Cell::Null)
+    };
     match output {
         Output::Count => Cell::Int(rows.len() as i64),
         Output::Sum(cell) => values(cell).reduce(add).unwrap_or(Cell::Null),
@@ -353,10 +450,12 @@ fn total(output: Output, rows: &[Row]) -> Cell {
             Some(Cell::Int(sum)) => Cell::Real(sum as f64 / values(cell).count() as f64),
             _ => Cell::Null,
         },
-        Output::Least(cell) => values(cell).reduce(|a, b| if a.rank(&b).is_le() { a } else { b }).unwrap_or(Cell::Null),
-        Output::Greatest(cell) => {
-            values(cell).reduce(|a, b| if a.rank(&b).is_ge() { a } else { b }).unwrap_or(Cell::Null)
-        }
+        Output::Least(cell) => values(cell)
+            .reduce(|a, b| if a.rank(&b).is_le() { a } else { b })
+            .unwrap_or(Cell::Null),
+        Output::Greatest(cell) => values(cell)
+            .reduce(|a, b| if a.rank(&b).is_ge() { a } else { b })
+            .unwrap_or(Cell::Null),
     }
 }
 

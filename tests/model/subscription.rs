@@ -1,13 +1,14 @@
-//! The oracle: what the documentation of others promises of each status, written down by hand, and a plain model of what
-//! the commands do. It shares no code with the crate: statuses and commands are texts, time is whole seconds, a calendar
-//! of its own counts months.
+//! The oracle: what the documentation of others promises of each status, written down by hand, and
+//! a plain model of what the commands do. It shares no code with the crate: statuses and commands
+//! are texts, time is whole seconds, a calendar of its own counts months.
 
 /// What a command makes of a status, in the labels of the public interface.
 pub type Answer = Result<&'static str, &'static str>;
 
 /// The table, by status instead of by command.
 pub fn oracle(status: &str, command: &str) -> Answer {
-    // Stripe: canceled and incomplete_expired are terminal. A status that nobody knows is refused everything.
+    // Stripe: canceled and incomplete_expired are terminal. A status that nobody knows is refused
+    // everything.
     if status == "canceled" || status == "incomplete_expired" {
         return Err("terminal");
     }
@@ -16,7 +17,8 @@ pub fn oracle(status: &str, command: &str) -> Answer {
         return Ok("canceled");
     }
     match status {
-        // Incomplete: active when paid within the window, else incomplete_expired; or a trial first.
+        // Incomplete: active when paid within the window, else incomplete_expired; or a trial
+        // first.
         "incomplete" => match command {
             "start_trial" => Ok("trialing"),
             "activate" => Ok("active"),
@@ -24,28 +26,40 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "fail_first_payment" | "change_plan" => Ok("incomplete"),
             "change_plan_at_period_end" => Err("no_period"),
             "start_pending_plan" => Err("no_change_pending"),
-            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
-            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => Err("not_past_due"),
+            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => {
+                Err("not_in_trial")
+            }
+            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => {
+                Err("not_past_due")
+            }
             "resume" => Err("not_paused"),
             "cancel_at_period_end" => Err("no_period"),
             "withdraw_cancellation" => Err("nothing_to_withdraw"),
-            "record_payment" | "fail_payment" | "pause" | "end_period" | "end_last_period" => Err("not_started"),
+            "record_payment" | "fail_payment" | "pause" | "end_period" | "end_last_period" => {
+                Err("not_started")
+            }
             other => panic!("{other}"),
         },
-        // Trialing: active when paid; paused, canceled or asked to pay when the trial ends without a payment method.
+        // Trialing: active when paid; paused, canceled or asked to pay when the trial ends without
+        // a payment method.
         "trialing" => match command {
             "activate" => Ok("active"),
             "end_trial_then_pause" => Ok("paused"),
             "end_trial_then_invoice" => Ok("past_due"),
             "end_trial_then_cancel" | "end_last_period" => Ok("canceled"),
-            "cancel_at_period_end" | "withdraw_cancellation" | "change_plan" | "change_plan_at_period_end" => {
-                Ok("trialing")
-            }
+            "cancel_at_period_end"
+            | "withdraw_cancellation"
+            | "change_plan"
+            | "change_plan_at_period_end" => Ok("trialing"),
             "start_trial" => Err("already_so"),
             "fail_first_payment" | "expire_incomplete" => Err("started"),
-            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => Err("not_past_due"),
+            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => {
+                Err("not_past_due")
+            }
             "resume" => Err("not_paused"),
-            "record_payment" | "fail_payment" | "pause" | "end_period" | "start_pending_plan" => Err("in_trial"),
+            "record_payment" | "fail_payment" | "pause" | "end_period" | "start_pending_plan" => {
+                Err("in_trial")
+            }
             other => panic!("{other}"),
         },
         // Active: past_due when a charge fails or the due date passes; paused by command.
@@ -57,8 +71,12 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "change_plan" | "change_plan_at_period_end" | "start_pending_plan" => Ok("active"),
             "activate" => Err("already_so"),
             "start_trial" | "fail_first_payment" | "expire_incomplete" => Err("started"),
-            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
-            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => Err("not_past_due"),
+            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => {
+                Err("not_in_trial")
+            }
+            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => {
+                Err("not_past_due")
+            }
             "resume" => Err("not_paused"),
             other => panic!("{other}"),
         },
@@ -68,8 +86,12 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "exhaust_retries_then_unpaid" | "mark_unpaid" => Ok("unpaid"),
             "exhaust_retries_then_cancel" | "end_last_period" => Ok("canceled"),
             "fail_payment" | "cancel_at_period_end" | "withdraw_cancellation" => Ok("past_due"),
-            "start_trial" | "activate" | "fail_first_payment" | "expire_incomplete" => Err("started"),
-            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
+            "start_trial" | "activate" | "fail_first_payment" | "expire_incomplete" => {
+                Err("started")
+            }
+            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => {
+                Err("not_in_trial")
+            }
             "resume" => Err("not_paused"),
             "pause" | "end_period" | "change_plan" => Err("payment_due"),
             "change_plan_at_period_end" | "start_pending_plan" => Err("payment_due"),
@@ -80,8 +102,12 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "record_payment" => Ok("active"),
             "end_last_period" => Ok("canceled"),
             "fail_payment" | "withdraw_cancellation" => Ok("unpaid"),
-            "start_trial" | "activate" | "fail_first_payment" | "expire_incomplete" => Err("started"),
-            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
+            "start_trial" | "activate" | "fail_first_payment" | "expire_incomplete" => {
+                Err("started")
+            }
+            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => {
+                Err("not_in_trial")
+            }
             "exhaust_retries_then_unpaid" | "mark_unpaid" => Err("already_so"),
             "exhaust_retries_then_cancel" => Err("not_past_due"),
             "resume" => Err("not_paused"),
@@ -96,11 +122,19 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "end_last_period" => Ok("canceled"),
             "cancel_at_period_end" | "withdraw_cancellation" => Ok("paused"),
             "pause" => Err("already_so"),
-            "start_trial" | "activate" | "fail_first_payment" | "expire_incomplete" => Err("started"),
-            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => Err("not_in_trial"),
-            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => Err("not_past_due"),
+            "start_trial" | "activate" | "fail_first_payment" | "expire_incomplete" => {
+                Err("started")
+            }
+            "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => {
+                Err("not_in_trial")
+            }
+            "exhaust_retries_then_unpaid" | "exhaust_retries_then_cancel" | "mark_unpaid" => {
+                Err("not_past_due")
+            }
             "fail_payment" | "end_period" => Err("nothing_due"),
-            "change_plan" | "change_plan_at_period_end" | "start_pending_plan" => Err("resume_first"),
+            "change_plan" | "change_plan_at_period_end" | "start_pending_plan" => {
+                Err("resume_first")
+            }
             other => panic!("{other}"),
         },
         other => panic!("{other}"),
@@ -116,10 +150,14 @@ pub enum Every {
     Months(i64),
 }
 
-/// Days since 1970-01-01 of a date of the Gregorian calendar, counted year by year and month by month.
+/// Days since 1970-01-01 of a date of the Gregorian calendar, counted year by year and month by
+/// month.
 fn days_before(year: i64, month: i64) -> i64 {
     let years: i64 = (1970..year).map(year_length).sum();
-    years + (1..month).map(|month| month_length(year, month)).sum::<i64>()
+    years
+        + (1..month)
+            .map(|month| month_length(year, month))
+            .sum::<i64>()
 }
 
 fn is_leap(year: i64) -> bool {
@@ -159,16 +197,33 @@ pub fn after(every: Every, anchor: i64, k: i64) -> i64 {
     (days_before(year, month) + day.min(month_length(year, month) - 1)) * DAY + anchor % DAY
 }
 
-/// A command with its data, in the model's terms. The name is that of the command, not yet of the table's row.
+/// A command with its data, in the model's terms. The name is that of the command, not yet of the
+/// table's row.
 #[derive(Clone, Debug)]
 pub enum Order {
-    StartTrial { until: i64 },
-    Pay { first: bool, every: Every, slack: i64 },
-    ExpireIncomplete { window: i64 },
-    EndTrial { row: &'static str },
-    EndPeriod { slack: i64 },
-    ChangePlan { plan: i64 },
-    ChangePlanAtPeriodEnd { plan: i64 },
+    StartTrial {
+        until: i64,
+    },
+    Pay {
+        first: bool,
+        every: Every,
+        slack: i64,
+    },
+    ExpireIncomplete {
+        window: i64,
+    },
+    EndTrial {
+        row: &'static str,
+    },
+    EndPeriod {
+        slack: i64,
+    },
+    ChangePlan {
+        plan: i64,
+    },
+    ChangePlanAtPeriodEnd {
+        plan: i64,
+    },
     Plain(&'static str),
 }
 
@@ -201,7 +256,8 @@ impl Model {
     }
 
     fn is_next_paid(&self) -> bool {
-        self.pending.is_some_and(|(_, from)| self.period.is_some_and(|(start, _)| start >= from))
+        self.pending
+            .is_some_and(|(_, from)| self.period.is_some_and(|(start, _)| start >= from))
     }
 
     /// What follows, or the label of the reason why nothing does.
@@ -220,12 +276,19 @@ impl Model {
             Order::Plain(row) => row,
         };
         let status = oracle(self.status, row)?;
-        let end = if self.status == "trialing" { self.trial_end } else { self.period.map(|(_, end)| end) };
+        let end = if self.status == "trialing" {
+            self.trial_end
+        } else {
+            self.period.map(|(_, end)| end)
+        };
         let is_over = |slack: i64| end.is_none_or(|end| now >= end + slack.max(0));
         if self.ending && is_over(0) && status != "canceled" {
             return Err("ended");
         }
-        let mut next = Self { status, ..self.clone() };
+        let mut next = Self {
+            status,
+            ..self.clone()
+        };
         match order {
             Order::StartTrial { until } if *until <= now => return Err("trial_empty"),
             Order::StartTrial { until } => {
@@ -239,18 +302,32 @@ impl Model {
                 let follows = !is_over(if was_in { *slack } else { 0 });
                 let start = if follows { end.unwrap() } else { now };
                 // Counted up from the anchor, one by one.
-                let on_grid = (0..).map(|k| after(*every, self.anchor, k)).find(|at| *at >= start) == Some(start);
-                next.anchor = if follows && on_grid { self.anchor } else { start };
-                let end = (1..).map(|k| after(*every, next.anchor, k)).find(|at| *at > start).unwrap();
+                let on_grid = (0..)
+                    .map(|k| after(*every, self.anchor, k))
+                    .find(|at| *at >= start)
+                    == Some(start);
+                next.anchor = if follows && on_grid {
+                    self.anchor
+                } else {
+                    start
+                };
+                let end = (1..)
+                    .map(|k| after(*every, next.anchor, k))
+                    .find(|at| *at > start)
+                    .unwrap();
                 next.period = Some((start, end));
                 if let (Some((plan, _)), true) = (self.pending, start <= now) {
                     next.plan = plan;
                     next.pending = None;
                 }
             }
-            Order::ExpireIncomplete { window } if now < self.anchor + (*window).max(0) => return Err("too_early"),
+            Order::ExpireIncomplete { window } if now < self.anchor + (*window).max(0) => {
+                return Err("too_early");
+            }
             Order::EndTrial { .. } if !is_over(0) => return Err("too_early"),
-            Order::EndPeriod { slack } if !is_over(if self.ending { 0 } else { *slack }) => return Err("too_early"),
+            Order::EndPeriod { slack } if !is_over(if self.ending { 0 } else { *slack }) => {
+                return Err("too_early");
+            }
             // Another plan was paid for, early: it follows, and nothing else.
             Order::ChangePlan { .. } if self.is_next_paid() => return Err("plan_paid"),
             Order::ChangePlan { plan } if *plan == self.plan => return Err("already_so"),
@@ -259,18 +336,26 @@ impl Model {
                 next.pending = None;
             }
             // What comes next already: nothing to change.
-            Order::ChangePlanAtPeriodEnd { plan } if *plan == self.pending.map_or(self.plan, |(plan, _)| plan) => {
+            Order::ChangePlanAtPeriodEnd { plan }
+                if *plan == self.pending.map_or(self.plan, |(plan, _)| plan) =>
+            {
                 return Err("already_so");
             }
             Order::ChangePlanAtPeriodEnd { .. } if self.is_next_paid() => return Err("plan_paid"),
             Order::ChangePlanAtPeriodEnd { .. } if is_over(0) => return Err("no_period"),
             Order::ChangePlanAtPeriodEnd { plan } => {
-                next.pending = if *plan == self.plan { None } else { Some((*plan, end.unwrap())) };
+                next.pending = if *plan == self.plan {
+                    None
+                } else {
+                    Some((*plan, end.unwrap()))
+                };
             }
             Order::Plain("start_pending_plan") => match self.pending {
                 None => return Err("no_change_pending"),
                 Some((_, from)) if now < from => return Err("too_early"),
-                Some((_, from)) if self.period.is_none_or(|(start, _)| start < from) => return Err("payment_due"),
+                Some((_, from)) if self.period.is_none_or(|(start, _)| start < from) => {
+                    return Err("payment_due");
+                }
                 Some((plan, _)) => {
                     next.plan = plan;
                     next.pending = None;
@@ -280,7 +365,9 @@ impl Model {
             Order::Plain("cancel_at_period_end") if self.ending => return Err("already_so"),
             Order::Plain("cancel_at_period_end") if is_over(0) => return Err("no_period"),
             Order::Plain("cancel_at_period_end") => next.ending = true,
-            Order::Plain("withdraw_cancellation") if !self.ending => return Err("nothing_to_withdraw"),
+            Order::Plain("withdraw_cancellation") if !self.ending => {
+                return Err("nothing_to_withdraw");
+            }
             Order::Plain("withdraw_cancellation") => next.ending = false,
             _ => {}
         }

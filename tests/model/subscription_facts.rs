@@ -2,9 +2,12 @@
 
 use std::num::NonZeroU16;
 
-use bailiwick::{
-    AfterRetries, AfterTrial, Command, Interval, IntervalUnit, PaymentMethod, PlanId, RecordedPayment, Subscription,
-};
+use bailiwick::Subscription;
+use bailiwick::id::PlanId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, IntervalUnit};
+use bailiwick::policy::{AfterRetries, AfterTrial};
+use bailiwick::subscription::{Command, RecordedPayment};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::model::{Every, Model, Order};
@@ -24,33 +27,64 @@ pub fn interval(every: Every) -> Interval {
         Every::Months(months) if months % 12 == 0 => (IntervalUnit::Year, months / 12),
         Every::Months(months) => (IntervalUnit::Month, months),
     };
-    Interval { unit, count: NonZeroU16::try_from(u16::try_from(count).unwrap()).unwrap() }
+    Interval {
+        unit,
+        count: NonZeroU16::try_from(u16::try_from(count).unwrap()).unwrap(),
+    }
 }
 
 pub fn command(order: &Order) -> Command {
     match *order {
         Order::StartTrial { until } => Command::StartTrial { until: at(until) },
-        Order::Pay { first, every, slack } => {
+        Order::Pay {
+            first,
+            every,
+            slack,
+        } => {
             let payment = RecordedPayment {
                 interval: interval(every),
                 slack: seconds(slack),
                 method: PaymentMethod::BankTransfer,
                 external_id: Some(slack.to_string()),
             };
-            if first { Command::Activate(payment) } else { Command::RecordPayment(payment) }
+            if first {
+                Command::Activate(payment)
+            } else {
+                Command::RecordPayment(payment)
+            }
         }
-        Order::ExpireIncomplete { window } => Command::ExpireIncomplete { window: seconds(window) },
-        Order::EndTrial { row: "end_trial_then_pause" } => Command::EndTrial { then: AfterTrial::Pause },
-        Order::EndTrial { row: "end_trial_then_invoice" } => Command::EndTrial { then: AfterTrial::Invoice },
-        Order::EndTrial { .. } => Command::EndTrial { then: AfterTrial::Cancel },
-        Order::EndPeriod { slack } => Command::EndPeriod { slack: seconds(slack) },
+        Order::ExpireIncomplete { window } => Command::ExpireIncomplete {
+            window: seconds(window),
+        },
+        Order::EndTrial {
+            row: "end_trial_then_pause",
+        } => Command::EndTrial {
+            then: AfterTrial::Pause,
+        },
+        Order::EndTrial {
+            row: "end_trial_then_invoice",
+        } => Command::EndTrial {
+            then: AfterTrial::Invoice,
+        },
+        Order::EndTrial { .. } => Command::EndTrial {
+            then: AfterTrial::Cancel,
+        },
+        Order::EndPeriod { slack } => Command::EndPeriod {
+            slack: seconds(slack),
+        },
         Order::ChangePlan { plan } => Command::ChangePlan { plan: plan.into() },
-        Order::ChangePlanAtPeriodEnd { plan } => Command::ChangePlanAtPeriodEnd { plan: plan.into() },
+        Order::ChangePlanAtPeriodEnd { plan } => {
+            Command::ChangePlanAtPeriodEnd { plan: plan.into() }
+        }
         Order::Plain(row) => match row {
             "fail_first_payment" => Command::FailFirstPayment,
             "fail_payment" => Command::FailPayment,
-            "exhaust_retries_then_unpaid" => Command::ExhaustRetries { then: AfterRetries::Unpaid },
-            "exhaust_retries_then_cancel" => Command::ExhaustRetries { then: AfterRetries::Cancel },
+            "exhaust_retries_then_unpaid" => Command::ExhaustRetries {
+                then: AfterRetries::Unpaid,
+            },
+            "exhaust_retries_then_cancel" => Command::ExhaustRetries {
+                then: AfterRetries::Cancel,
+            },
             "mark_unpaid" => Command::MarkUnpaid,
             "pause" => Command::Pause,
             "resume" => Command::Resume,
@@ -69,10 +103,15 @@ pub fn told(subscription: &Subscription) -> Model {
         status: subscription.status.as_str(),
         plan: text(&subscription.plan),
         anchor: subscription.anchor.timestamp(),
-        period: subscription.current_period.map(|period| (period.start.timestamp(), period.end.timestamp())),
+        period: subscription
+            .current_period
+            .map(|period| (period.start.timestamp(), period.end.timestamp())),
         trial_end: subscription.trial_end.map(|end| end.timestamp()),
         ending: subscription.cancel_at_period_end,
-        pending: subscription.pending_plan.as_ref().map(|pending| (text(&pending.plan), pending.at.timestamp())),
+        pending: subscription
+            .pending_plan
+            .as_ref()
+            .map(|pending| (text(&pending.plan), pending.at.timestamp())),
         past_due_since: subscription.past_due_since.map(|since| since.timestamp()),
     }
 }

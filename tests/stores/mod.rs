@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailiwick::credit::{Change, LedgerEntry, Outcome, OutcomeWrite};
 use bailiwick::testkit::{CreditStore, Loaded, Written};
-use bailiwick::{AccountId, Change, LedgerEntry, Outcome, OutcomeWrite, Wallet};
+use bailiwick::{AccountId, Wallet};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Database, PgPool, Pool};
 use tokio::runtime::Runtime;
@@ -64,7 +65,8 @@ pub const SQLITE_SCHEMA: &str = "
     ) STRICT;";
 
 pub const SQLITE: Statements = Statements {
-    // Taken at once, the lock is waited for; taken later, over what was read before, it is an error.
+    // Taken at once, the lock is waited for; taken later, over what was read before, it is an
+    // error.
     begin: "BEGIN IMMEDIATE",
     account: "INSERT INTO accounts DEFAULT VALUES RETURNING id",
     load: "SELECT facts, outcome FROM (SELECT $1 AS account, $2 AS name) \
@@ -98,15 +100,28 @@ pub enum Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
-        let is_unique = error.as_database_error().is_some_and(|error| error.is_unique_violation());
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .unwrap_or_default();
+        let is_unique = error
+            .as_database_error()
+            .is_some_and(|error| error.is_unique_violation());
         // A serialisation failure and a deadlock are answers to begin again, too.
-        if is_unique || ["40001", "40P01"].contains(&&*code) { Self::Missed } else { Self::Failed(error) }
+        if is_unique || ["40001", "40P01"].contains(&&*code) {
+            Self::Missed
+        } else {
+            Self::Failed(error)
+        }
     }
 }
 
 pub fn guard(rows: u64) -> Result<(), Failure> {
-    if rows == 1 { Ok(()) } else { Err(Failure::Missed) }
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(Failure::Missed)
+    }
 }
 
 pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
@@ -125,31 +140,60 @@ macro_rules! store {
     ($database:ty) => {
         impl Store<$database> {
             pub async fn new_account(&self) -> Result<AccountId, sqlx::Error> {
-                let (account,): (i64,) = sqlx::query_as(self.statements.account).fetch_one(&self.pool).await?;
+                let (account,): (i64,) = sqlx::query_as(self.statements.account)
+                    .fetch_one(&self.pool)
+                    .await?;
                 Ok(account.into())
             }
 
-            pub async fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, sqlx::Error> {
+            pub async fn load(
+                &self,
+                account: &AccountId,
+                key: &str,
+            ) -> Result<Loaded, sqlx::Error> {
                 let (wallet, outcome): (Option<String>, Option<String>) =
-                    sqlx::query_as(self.statements.load).bind(id(account)).bind(key).fetch_one(&self.pool).await?;
+                    sqlx::query_as(self.statements.load)
+                        .bind(id(account))
+                        .bind(key)
+                        .fetch_one(&self.pool)
+                        .await?;
                 let wallet = wallet.as_deref().map(parse::<Wallet>).transpose()?;
-                Ok(Loaded { wallet, outcome: outcome.as_deref().map(parse::<Outcome>).transpose()? })
+                Ok(Loaded {
+                    wallet,
+                    outcome: outcome.as_deref().map(parse::<Outcome>).transpose()?,
+                })
             }
 
             pub async fn commit<T>(&self, change: &Change<T>) -> Result<Written, sqlx::Error> {
                 let (wallet, account) = (change.wallet(), id(change.wallet().account()));
-                let entries: Vec<(i64, String)> =
-                    change.entries().iter().map(|entry| (entry.sequence.try_into().unwrap(), json(entry))).collect();
+                let entries: Vec<(i64, String)> = change
+                    .entries()
+                    .iter()
+                    .map(|entry| (entry.sequence.try_into().unwrap(), json(entry)))
+                    .collect();
                 let outcome = change.outcome().map(|write| {
                     let text = match write {
                         OutcomeWrite::Insert(_) => self.statements.insert_outcome,
                         OutcomeWrite::Update(_) => self.statements.update_outcome,
                     };
-                    (text, write.outcome().key().to_owned(), json(write.outcome()))
+                    (
+                        text,
+                        write.outcome().key().to_owned(),
+                        json(write.outcome()),
+                    )
                 });
-                let (expected, version) = (change.expected_version(), i64::try_from(wallet.version()).unwrap());
-                let written =
-                    self.write(account, i64::try_from(expected).unwrap(), version, json(wallet), entries, outcome);
+                let (expected, version) = (
+                    change.expected_version(),
+                    i64::try_from(wallet.version()).unwrap(),
+                );
+                let written = self.write(
+                    account,
+                    i64::try_from(expected).unwrap(),
+                    version,
+                    json(wallet),
+                    entries,
+                    outcome,
+                );
                 match written.await {
                     Ok(()) => Ok(Written::Committed),
                     Err(Failure::Missed) => Ok(Written::Missed),
@@ -169,13 +213,23 @@ macro_rules! store {
             ) -> Result<(), Failure> {
                 let mut transaction = self.pool.begin_with(self.statements.begin).await?;
                 let wallet = if expected == 0 {
-                    sqlx::query(self.statements.insert_wallet).bind(account).bind(version).bind(facts)
+                    sqlx::query(self.statements.insert_wallet)
+                        .bind(account)
+                        .bind(version)
+                        .bind(facts)
                 } else {
-                    sqlx::query(self.statements.update_wallet).bind(account).bind(version).bind(facts).bind(expected)
+                    sqlx::query(self.statements.update_wallet)
+                        .bind(account)
+                        .bind(version)
+                        .bind(facts)
+                        .bind(expected)
                 };
                 guard(wallet.execute(&mut *transaction).await?.rows_affected())?;
                 for (sequence, entry) in entries {
-                    let entry = sqlx::query(self.statements.entry).bind(account).bind(sequence).bind(entry);
+                    let entry = sqlx::query(self.statements.entry)
+                        .bind(account)
+                        .bind(sequence)
+                        .bind(entry);
                     entry.execute(&mut *transaction).await?;
                 }
                 if let Some((text, key, outcome)) = outcome {
@@ -186,9 +240,14 @@ macro_rules! store {
                 Ok(())
             }
 
-            pub async fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, sqlx::Error> {
-                let rows: Vec<(String,)> =
-                    sqlx::query_as(self.statements.ledger).bind(id(account)).fetch_all(&self.pool).await?;
+            pub async fn ledger(
+                &self,
+                account: &AccountId,
+            ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
+                let rows: Vec<(String,)> = sqlx::query_as(self.statements.ledger)
+                    .bind(id(account))
+                    .fetch_all(&self.pool)
+                    .await?;
                 rows.iter().map(|(text,)| parse(text)).collect()
             }
         }
@@ -218,15 +277,28 @@ macro_rules! store {
 store!(sqlx::Sqlite);
 store!(sqlx::Postgres);
 
-pub fn postgres(runtime: &Arc<Runtime>, url: &str, statements: Statements) -> Blocking<sqlx::Postgres> {
+pub fn postgres(
+    runtime: &Arc<Runtime>,
+    url: &str,
+    statements: Statements,
+) -> Blocking<sqlx::Postgres> {
     let options: PgConnectOptions = url.parse().unwrap();
-    let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(60));
-    let pool: PgPool = runtime.block_on(pool.connect_with(options.application_name("spender"))).unwrap();
-    Blocking { runtime: runtime.clone(), store: Store { pool, statements } }
+    let pool = PgPoolOptions::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(60));
+    let pool: PgPool = runtime
+        .block_on(pool.connect_with(options.application_name("spender")))
+        .unwrap();
+    Blocking {
+        runtime: runtime.clone(),
+        store: Store { pool, statements },
+    }
 }
 
 pub fn with_schema(runtime: &Arc<Runtime>, url: &str) -> Blocking<sqlx::Postgres> {
     let store = postgres(runtime, url, POSTGRES);
-    runtime.block_on(sqlx::raw_sql(POSTGRES_SCHEMA).execute(&store.store.pool)).unwrap();
+    runtime
+        .block_on(sqlx::raw_sql(POSTGRES_SCHEMA).execute(&store.store.pool))
+        .unwrap();
     store
 }

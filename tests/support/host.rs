@@ -1,9 +1,20 @@
-//! A host in memory, for the tests of wallets: it writes what it is told, under the guards that it is told, and everything
-//! goes through text as in a database.
+//! A host in memory, for the tests of wallets: it writes what it is told, under the guards that it
+//! is told, and everything goes through text as in a database.
 
 use std::collections::BTreeMap;
 
-use bailiwick::*;
+use bailiwick::change::Answer;
+use bailiwick::credit::{
+    Cause, Change, DeductRequest, Ended, GrantTerms, HoldRequest, IdempotencyKey, LedgerEntry,
+    Outcome, OutcomeWrite, PriceList, Replayed,
+};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::policy::{CreditPolicy, Overage, PolicySettings};
+use bailiwick::problem::Explained;
+use bailiwick::right::Privilege;
+use bailiwick::subscription::{RecordedPayment, Transition};
+use bailiwick::{Access, Hold, Policy, Principal, Subscription, Wallet};
 use chrono::TimeDelta;
 
 use super::{at, credits, operator, tenant};
@@ -22,16 +33,27 @@ pub fn credit_policy(overage: Overage) -> CreditPolicy {
 }
 
 pub fn policy(credit: CreditPolicy) -> Policy {
-    Policy::load(PolicySettings { credit, ..PolicySettings::default() }).unwrap()
+    Policy::load(PolicySettings {
+        credit,
+        ..PolicySettings::default()
+    })
+    .unwrap()
 }
 
 pub fn access(credit: CreditPolicy) -> Access {
     let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
-    policy(credit).validate_account_and_plan(&principal, Some(&tenant(ACCOUNT)), at(0)).unwrap()
+    policy(credit)
+        .validate_account_and_plan(&principal, Some(&tenant(ACCOUNT)), at(0))
+        .unwrap()
 }
 
 pub fn cause(key: &str) -> Cause {
-    Cause::promotion(&operator(Privilege::GrantCredits), &ACCOUNT.into(), &key.parse().unwrap()).unwrap()
+    Cause::promotion(
+        &operator(Privilege::GrantCredits),
+        &ACCOUNT.into(),
+        &key.parse().unwrap(),
+    )
+    .unwrap()
 }
 
 pub fn prices() -> PriceList {
@@ -42,13 +64,32 @@ pub fn key(number: u8) -> IdempotencyKey {
     format!("request-{number}").parse().unwrap()
 }
 
-/// A month of a year that was paid at second 0, and the cause of its credits; months are counted from 0.
+/// A year that was paid at second 0.
+pub fn paid_year() -> Transition {
+    let new = Subscription::new(
+        9.into(),
+        ACCOUNT.into(),
+        1.into(),
+        PaymentMethod::BankTransfer,
+        at(0),
+    );
+    let payment = RecordedPayment {
+        interval: Interval::YEARLY,
+        slack: TimeDelta::zero(),
+        method: PaymentMethod::BankTransfer,
+        external_id: None,
+    };
+    new.record_payment(payment, at(0)).unwrap()
+}
+
+/// A month of that year, and the cause of its credits; months are counted from 0.
 pub fn month(which: usize) -> Option<(Cause, Period)> {
-    let new = Subscription::new(9.into(), ACCOUNT.into(), 1.into(), PaymentMethod::BankTransfer, at(0));
-    let method = PaymentMethod::BankTransfer;
-    let payment = RecordedPayment { interval: Interval::YEARLY, slack: TimeDelta::zero(), method, external_id: None };
-    let paid = new.record_payment(payment, at(0)).unwrap();
-    let month = paid.subscription().current_period?.months(at(0)).nth(which)?;
+    let paid = paid_year();
+    let month = paid
+        .subscription()
+        .current_period?
+        .months(at(0))
+        .nth(which)?;
     Some((Cause::month(&paid, month)?, month))
 }
 
@@ -84,16 +125,24 @@ impl Host {
         assert_eq!(change.expected_version(), self.wallet.version());
         assert_eq!(change.wallet().version(), self.wallet.version() + 1);
         for entry in change.entries() {
-            assert_eq!(entry.sequence, self.ledger.last().map_or(1, |last| last.sequence + 1), "no gap, no repeat");
+            assert_eq!(
+                entry.sequence,
+                self.ledger.last().map_or(1, |last| last.sequence + 1),
+                "no gap, no repeat"
+            );
             self.ledger.push(entry.clone());
         }
         match change.outcome() {
             Some(OutcomeWrite::Insert(outcome)) => {
-                let earlier = self.outcomes.insert(outcome.key().to_owned(), outcome.clone());
+                let earlier = self
+                    .outcomes
+                    .insert(outcome.key().to_owned(), outcome.clone());
                 assert!(earlier.is_none(), "UNIQUE (account, key)");
             }
             Some(OutcomeWrite::Update(outcome)) => {
-                let earlier = self.outcomes.insert(outcome.key().to_owned(), outcome.clone());
+                let earlier = self
+                    .outcomes
+                    .insert(outcome.key().to_owned(), outcome.clone());
                 assert!(earlier.is_some(), "an update has a row");
             }
             None => {}
@@ -106,7 +155,9 @@ impl Host {
 
     pub fn prior(&self, key: &str) -> Option<Outcome> {
         // Outcomes, too, come back from text.
-        self.outcomes.get(key).map(|row| serde_json::from_str(&serde_json::to_string(row).unwrap()).unwrap())
+        self.outcomes
+            .get(key)
+            .map(|row| serde_json::from_str(&serde_json::to_string(row).unwrap()).unwrap())
     }
 
     pub fn grant(&mut self, id: &str, terms: GrantTerms, now: i64) -> &'static str {
@@ -115,7 +166,11 @@ impl Host {
 
     pub fn grant_for(&mut self, cause: &Cause, terms: GrantTerms, now: i64) -> &'static str {
         let prior = self.prior(cause.key());
-        match self.wallet.clone().grant(cause, terms, prior.as_ref(), at(now)) {
+        match self
+            .wallet
+            .clone()
+            .grant(cause, terms, prior.as_ref(), at(now))
+        {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
@@ -133,7 +188,11 @@ impl Host {
             fingerprint: None,
         };
         let prior = self.prior(&Outcome::spend_key(&request.key));
-        match self.wallet.clone().hold(&self.access, &request, prior.as_ref(), at(now)) {
+        match self
+            .wallet
+            .clone()
+            .hold(&self.access, &request, prior.as_ref(), at(now))
+        {
             Ok(Answer::Fresh(change)) => {
                 let hold = self.write(change);
                 self.holds.insert(number, hold);
@@ -149,7 +208,12 @@ impl Host {
 
     pub fn settle(&mut self, number: u8, cost: i64, now: i64) -> &'static str {
         let prior = self.prior(&Outcome::spend_key(&key(number)));
-        match self.wallet.clone().settle(&self.holds[&number], credits(cost), prior.as_ref(), at(now)) {
+        match self.wallet.clone().settle(
+            &self.holds[&number],
+            credits(cost),
+            prior.as_ref(),
+            at(now),
+        ) {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
@@ -161,7 +225,12 @@ impl Host {
 
     pub fn draw(&mut self, number: u8, total: i64, now: i64) -> &'static str {
         let prior = self.prior(&Outcome::spend_key(&key(number)));
-        match self.wallet.clone().draw(&self.holds[&number], credits(total), prior.as_ref(), at(now)) {
+        match self.wallet.clone().draw(
+            &self.holds[&number],
+            credits(total),
+            prior.as_ref(),
+            at(now),
+        ) {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
@@ -173,8 +242,14 @@ impl Host {
 
     pub fn refund(&mut self, number: u8, total: i64, now: i64) -> &'static str {
         // Without an outcome there is nothing that was settled.
-        let Some(settled) = self.prior(&Outcome::spend_key(&key(number))) else { return "refund_invalid" };
-        match self.wallet.clone().refund(&self.policy, credits(total), &settled, at(now)) {
+        let Some(settled) = self.prior(&Outcome::spend_key(&key(number))) else {
+            return "refund_invalid";
+        };
+        match self
+            .wallet
+            .clone()
+            .refund(&self.policy, credits(total), &settled, at(now))
+        {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
@@ -187,7 +262,11 @@ impl Host {
     pub fn revoke(&mut self, id: &str, now: i64) -> &'static str {
         let operator = operator(Privilege::GrantCredits);
         let prior = self.prior(&Outcome::revoke_key(id));
-        match self.wallet.clone().revoke(&operator, id, prior.as_ref(), at(now)) {
+        match self
+            .wallet
+            .clone()
+            .revoke(&operator, id, prior.as_ref(), at(now))
+        {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
@@ -199,7 +278,11 @@ impl Host {
 
     pub fn release(&mut self, number: u8, now: i64) -> &'static str {
         let prior = self.prior(&Outcome::spend_key(&key(number)));
-        match self.wallet.clone().release(&self.holds[&number], prior.as_ref(), at(now)) {
+        match self
+            .wallet
+            .clone()
+            .release(&self.holds[&number], prior.as_ref(), at(now))
+        {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"
@@ -213,8 +296,16 @@ impl Host {
     pub fn deduct(&mut self, number: u8, units: u64, now: i64) -> &'static str {
         let prior = self.prior(&Outcome::spend_key(&key(number)));
         let quote = prices().quote("unit", units).unwrap();
-        let request = DeductRequest { key: key(number), quote, fingerprint: None };
-        match self.wallet.clone().deduct(&self.access, &request, prior.as_ref(), at(now)) {
+        let request = DeductRequest {
+            key: key(number),
+            quote,
+            fingerprint: None,
+        };
+        match self
+            .wallet
+            .clone()
+            .deduct(&self.access, &request, prior.as_ref(), at(now))
+        {
             Ok(Answer::Fresh(change)) => {
                 self.write(change);
                 "fresh"

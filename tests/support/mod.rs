@@ -1,12 +1,24 @@
 //! Facts that several test files need.
-#![allow(dead_code, reason = "each test file uses what it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test file uses what it needs"
+)]
 
 pub mod host;
+pub mod script;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bailiwick::*;
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::Operator;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::{Account, Credits, Evidence, Money, Plan, Principal, Route, Tenant, admit};
 use chrono::{DateTime, Utc};
 
 /// So many seconds after a fixed day in 2027.
@@ -48,7 +60,12 @@ pub fn account(id: i64, status: AccountStatus) -> Account {
 /// An account in good standing on a free plan.
 pub fn tenant(id: i64) -> Tenant {
     let plan = Some(Arc::new(plan(0, false)));
-    Tenant { account: account(id, AccountStatus::Active), plan, subscription: None, sites: Arc::new([]) }
+    Tenant {
+        account: account(id, AccountStatus::Active),
+        plan,
+        subscription: None,
+        sites: Arc::new([]),
+    }
 }
 
 /// An account that holds every privilege, so that its members' own decide.
@@ -65,7 +82,14 @@ pub fn operator(privilege: Privilege) -> Operator {
 
 pub fn operator_of(account: i64, privilege: Privilege) -> Operator {
     let privileges = Privileges::from_iter([privilege]);
-    let principal = Principal::session(2.into()).of_account(account.into()).with_privileges(privileges);
-    let decision = admit(Route::Operator(privilege), &Evidence::Verified(principal), Some(&staff(account)), at(0));
+    let principal = Principal::session(2.into())
+        .of_account(account.into())
+        .with_privileges(privileges);
+    let decision = admit(
+        Route::Operator(privilege),
+        &Evidence::Verified(principal),
+        Some(&staff(account)),
+        at(0),
+    );
     decision.into_result().unwrap().into_operator().unwrap()
 }

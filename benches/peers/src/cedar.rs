@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
-    RestrictedExpression,
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid,
+    PolicySet, Request, RestrictedExpression,
 };
 
 use crate::{Facts, account_word, entitled_until};
@@ -55,29 +55,50 @@ impl Engine {
             let mut user = HashMap::new();
             if let Some(account) = facts.principal.account() {
                 let account = Self::uid(&self.account, account);
-                user.insert("account".to_owned(), RestrictedExpression::new_entity_uid(account));
+                user.insert(
+                    "account".to_owned(),
+                    RestrictedExpression::new_entity_uid(account),
+                );
             }
             let tenant = &facts.tenant;
             let word = account_word(tenant.account.status).to_owned();
-            let mut account = HashMap::from([("status".to_owned(), RestrictedExpression::new_string(word))]);
+            let mut account =
+                HashMap::from([("status".to_owned(), RestrictedExpression::new_string(word))]);
             if let Some(plan) = &tenant.plan {
-                account.insert("plan".to_owned(), RestrictedExpression::new_string(plan.id.to_string()));
-                account.insert("plan_active".to_owned(), RestrictedExpression::new_bool(plan.active));
+                account.insert(
+                    "plan".to_owned(),
+                    RestrictedExpression::new_string(plan.id.to_string()),
+                );
+                account.insert(
+                    "plan_active".to_owned(),
+                    RestrictedExpression::new_bool(plan.active),
+                );
                 let needs = RestrictedExpression::new_bool(plan.needs_subscription);
                 account.insert("plan_needs_subscription".to_owned(), needs);
             }
             if let Some(subscription) = &tenant.subscription {
-                let owner = RestrictedExpression::new_entity_uid(Self::uid(&self.account, &subscription.account));
+                let owner = RestrictedExpression::new_entity_uid(Self::uid(
+                    &self.account,
+                    &subscription.account,
+                ));
                 account.insert("subscription_account".to_owned(), owner);
                 let plan = RestrictedExpression::new_string(subscription.plan.to_string());
                 account.insert("subscription_plan".to_owned(), plan);
                 if let Some(until) = entitled_until(subscription) {
-                    account.insert("entitled_until".to_owned(), RestrictedExpression::new_long(until));
+                    account.insert(
+                        "entitled_until".to_owned(),
+                        RestrictedExpression::new_long(until),
+                    );
                 }
             }
             [
                 Entity::new(self.principal(facts), user, HashSet::new()).unwrap(),
-                Entity::new(Self::uid(&self.account, &tenant.account.id), account, HashSet::new()).unwrap(),
+                Entity::new(
+                    Self::uid(&self.account, &tenant.account.id),
+                    account,
+                    HashSet::new(),
+                )
+                .unwrap(),
             ]
         });
         Entities::from_entities(entities, None).unwrap()
@@ -89,13 +110,24 @@ impl Engine {
 
     /// The request: who, what, which account, and the time.
     pub fn request(&self, facts: &Facts, now: i64) -> Request {
-        let context = Context::from_pairs([("now".to_owned(), RestrictedExpression::new_long(now))]).unwrap();
+        let context =
+            Context::from_pairs([("now".to_owned(), RestrictedExpression::new_long(now))]).unwrap();
         let resource = Self::uid(&self.account, &facts.tenant.account.id);
-        Request::new(self.principal(facts), self.action.clone(), resource, context, None).unwrap()
+        Request::new(
+            self.principal(facts),
+            self.action.clone(),
+            resource,
+            context,
+            None,
+        )
+        .unwrap()
     }
 
     /// Cedar's answer.
     pub fn decide(&self, request: &Request, entities: &Entities) -> bool {
-        self.authorizer.is_authorized(request, &self.policies, entities).decision() == Decision::Allow
+        self.authorizer
+            .is_authorized(request, &self.policies, entities)
+            .decision()
+            == Decision::Allow
     }
 }

@@ -35,7 +35,9 @@ impl Chart {
     /// A line of the scale.
     pub fn grid(&mut self, from: (f64, f64), to: (f64, f64)) {
         let ((x1, y1), (x2, y2)) = (from, to);
-        self.push(format_args!(r##"<line x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}" stroke="#e2e2e2"/>"##));
+        self.push(format_args!(
+            r##"<line x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}" stroke="#e2e2e2"/>"##
+        ));
     }
 
     pub fn text(&mut self, (x, y): (f64, f64), anchor: Anchor, colour: &str, text: &str) {
@@ -45,15 +47,25 @@ impl Chart {
             Anchor::End => r#" text-anchor="end""#,
         };
         let [x, y] = [x, y].map(|number| (number * 10.0).round() / 10.0);
-        self.push(format_args!(r##"<text x="{x}" y="{y}"{anchor} fill="{colour}">{text}</text>"##));
+        self.push(format_args!(
+            r##"<text x="{x}" y="{y}"{anchor} fill="{colour}">{text}</text>"##
+        ));
     }
 
     /// A line through all points, each with a dot.
     pub fn curve(&mut self, points: &[(f64, f64)], colour: &str) {
-        let through = points.iter().map(|(x, y)| format!("{x},{y:.1}")).collect::<Vec<_>>().join(" ");
-        self.push(format_args!(r##"<polyline points="{through}" fill="none" stroke="{colour}" stroke-width="2.5"/>"##));
+        let through = points
+            .iter()
+            .map(|(x, y)| format!("{x},{y:.1}"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        self.push(format_args!(
+            r##"<polyline points="{through}" fill="none" stroke="{colour}" stroke-width="2.5"/>"##
+        ));
         for (x, y) in points {
-            self.push(format_args!(r##"<circle cx="{x}" cy="{y:.1}" r="3.5" fill="{colour}"/>"##));
+            self.push(format_args!(
+                r##"<circle cx="{x}" cy="{y:.1}" r="3.5" fill="{colour}"/>"##
+            ));
         }
     }
 
@@ -74,7 +86,9 @@ impl Chart {
 
     pub fn save(mut self, note: &str, path: &Path) {
         let y = self.height - 12;
-        self.push(format_args!(r##"<text x="70" y="{y}" font-size="11" fill="#777">{note}</text>"##));
+        self.push(format_args!(
+            r##"<text x="70" y="{y}" font-size="11" fill="#777">{note}</text>"##
+        ));
         self.push("</svg>");
         fs::write(path, self.svg).unwrap();
     }

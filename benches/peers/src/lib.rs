@@ -1,5 +1,6 @@
-//! The questions that bailiwick answers, put to its peers. The gate's, to general policy engines: may this principal,
-//! with this account, plan and subscription, use a tenant's route now? The throttle's is in [`throttle`] and [`service`], the subscription's in [`machines`].
+//! The questions that bailiwick answers, put to its peers. The gate's, to general policy engines:
+//! may this principal, with this account, plan and subscription, use a tenant's route now? The
+//! throttle's is in [`throttle`] and [`service`], the subscription's in [`machines`].
 
 pub mod casbin;
 pub mod cedar;
@@ -9,10 +10,14 @@ pub mod throttle;
 
 use std::sync::Arc;
 
-use bailiwick::{
-    Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Period, Plan, Principal, Privileges,
-    Subscription, SubscriptionStatus, SuspensionCause, Tenant, UserId,
-};
+use bailiwick::account::{AccountStatus, SuspensionCause};
+use bailiwick::id::UserId;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
+use bailiwick::right::Privileges;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Account, Credits, Money, Plan, Principal, Subscription, Tenant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// How long a paid period is stretched while its renewal is on the way, in seconds.
@@ -53,7 +58,10 @@ pub fn paid(account: i64) -> Facts {
         plan: 1.into(),
         status: SubscriptionStatus::Active,
         anchor: instant(0),
-        current_period: Some(Period { start: instant(0), end: instant(1_000) }),
+        current_period: Some(Period {
+            start: instant(0),
+            end: instant(1_000),
+        }),
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,
@@ -83,13 +91,17 @@ pub fn paid(account: i64) -> Facts {
     }
 }
 
-/// Until when the subscription's own state entitles its account. A column that a host keeps for the other engines, so
-/// that they need not add and choose.
+/// Until when the subscription's own state entitles its account. A column that a host keeps for the
+/// other engines, so that they need not add and choose.
 pub fn entitled_until(subscription: &Subscription) -> Option<i64> {
     let until = match subscription.status {
         SubscriptionStatus::Trialing => subscription.trial_end?,
-        SubscriptionStatus::Active if subscription.cancel_at_period_end => subscription.current_period?.end,
-        SubscriptionStatus::Active => subscription.current_period?.end + TimeDelta::try_seconds(SLACK)?,
+        SubscriptionStatus::Active if subscription.cancel_at_period_end => {
+            subscription.current_period?.end
+        }
+        SubscriptionStatus::Active => {
+            subscription.current_period?.end + TimeDelta::try_seconds(SLACK)?
+        }
         _ => return None,
     };
     Some(until.timestamp())
@@ -114,7 +126,10 @@ pub fn standings(account: i64) -> Vec<(&'static str, Facts)> {
     homeless.principal = Principal::session(UserId::from(user_of(account)));
     vec![
         ("paid", paid(account)),
-        ("ends with its period", with(|tenant| tenant.subscription.as_mut().unwrap().cancel_at_period_end = true)),
+        (
+            "ends with its period",
+            with(|tenant| tenant.subscription.as_mut().unwrap().cancel_at_period_end = true),
+        ),
         (
             "free plan",
             with(|tenant| {
@@ -131,11 +146,23 @@ pub fn standings(account: i64) -> Vec<(&'static str, Facts)> {
         ),
         ("another account's tenant", foreign),
         ("no account", homeless),
-        ("suspended", with(|tenant| tenant.account.status = AccountStatus::Suspended(SuspensionCause::Abuse))),
-        ("closed", with(|tenant| tenant.account.status = AccountStatus::Closed)),
-        ("awaits its first payment", with(|tenant| tenant.account.status = AccountStatus::PendingPayment)),
+        (
+            "suspended",
+            with(|tenant| tenant.account.status = AccountStatus::Suspended(SuspensionCause::Abuse)),
+        ),
+        (
+            "closed",
+            with(|tenant| tenant.account.status = AccountStatus::Closed),
+        ),
+        (
+            "awaits its first payment",
+            with(|tenant| tenant.account.status = AccountStatus::PendingPayment),
+        ),
         ("no plan", with(|tenant| tenant.plan = None)),
-        ("plan not active", with(|tenant| plan(tenant, |plan| plan.active = false))),
+        (
+            "plan not active",
+            with(|tenant| plan(tenant, |plan| plan.active = false)),
+        ),
         ("no subscription", with(|tenant| tenant.subscription = None)),
         (
             "another account's subscription",
@@ -143,10 +170,22 @@ pub fn standings(account: i64) -> Vec<(&'static str, Facts)> {
                 tenant.subscription.as_mut().unwrap().account = 999_999.into();
             }),
         ),
-        ("another plan's subscription", with(|tenant| tenant.subscription.as_mut().unwrap().plan = 2.into())),
-        ("past due", with(|tenant| status(tenant, SubscriptionStatus::PastDue))),
-        ("canceled", with(|tenant| status(tenant, SubscriptionStatus::Canceled))),
-        ("no period", with(|tenant| tenant.subscription.as_mut().unwrap().current_period = None)),
+        (
+            "another plan's subscription",
+            with(|tenant| tenant.subscription.as_mut().unwrap().plan = 2.into()),
+        ),
+        (
+            "past due",
+            with(|tenant| status(tenant, SubscriptionStatus::PastDue)),
+        ),
+        (
+            "canceled",
+            with(|tenant| status(tenant, SubscriptionStatus::Canceled)),
+        ),
+        (
+            "no period",
+            with(|tenant| tenant.subscription.as_mut().unwrap().current_period = None),
+        ),
     ]
 }
 

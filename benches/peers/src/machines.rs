@@ -1,7 +1,8 @@
-//! The transition table of subscriptions as state machines of others. Each is the same table, written by hand in the
-//! peer's own words for the commands that a subscription meets daily; a test holds them to the same answers.
+//! The transition table of subscriptions as state machines of others. Each is the same table,
+//! written by hand in the peer's own words for the commands that a subscription meets daily; a test
+//! holds them to the same answers.
 
-use bailiwick::{CommandKind, SubscriptionStatus};
+use bailiwick::subscription::{CommandKind, SubscriptionStatus};
 
 /// The commands that the peers are given: those of a subscription's daily life.
 pub const COMMANDS: [CommandKind; 12] = [
@@ -21,7 +22,7 @@ pub const COMMANDS: [CommandKind; 12] = [
 
 /// [rust-fsm](https://docs.rs/rust-fsm): a table in a language of its own.
 pub mod rust_fsm_machine {
-    use bailiwick::{CommandKind, SubscriptionStatus};
+    use bailiwick::subscription::{CommandKind, SubscriptionStatus};
     use rust_fsm::*;
 
     state_machine! {
@@ -84,13 +85,16 @@ pub mod rust_fsm_machine {
 
 /// [statig](https://docs.rs/statig): a hierarchical machine; whatever lives can be canceled.
 pub mod statig_machine {
-    use bailiwick::{CommandKind, SubscriptionStatus};
+    use bailiwick::subscription::{CommandKind, SubscriptionStatus};
     use statig::prelude::*;
 
     #[derive(Default)]
     pub struct Billing;
 
-    #[state_machine(initial = "State::incomplete()", state(derive(Clone, Copy, Debug, PartialEq, Eq)))]
+    #[state_machine(
+        initial = "State::incomplete()",
+        state(derive(Clone, Copy, Debug, PartialEq, Eq))
+    )]
     impl Billing {
         #[state(superstate = "live")]
         fn incomplete(event: &CommandKind) -> Outcome<State> {
@@ -170,8 +174,8 @@ pub mod statig_machine {
         }
     }
 
-    /// Where a command leads: the same status where the machine ignores it. It is set up in the status first, since a
-    /// stored subscription comes in any.
+    /// Where a command leads: the same status where the machine ignores it. It is set up in the
+    /// status first, since a stored subscription comes in any.
     #[inline]
     pub fn step(from: State, command: CommandKind) -> State {
         let mut machine = Billing.uninitialized_state_machine();
@@ -199,9 +203,18 @@ pub mod statig_machine {
 pub fn sequence() -> Vec<(SubscriptionStatus, CommandKind)> {
     let mut seed = 7u64;
     let mut next = |most: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % most
     };
     let statuses = SubscriptionStatus::ALL;
-    (0..1024).map(|_| (statuses[next(statuses.len())], COMMANDS[next(COMMANDS.len())])).collect()
+    (0..1024)
+        .map(|_| {
+            (
+                statuses[next(statuses.len())],
+                COMMANDS[next(COMMANDS.len())],
+            )
+        })
+        .collect()
 }

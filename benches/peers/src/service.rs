@@ -1,5 +1,5 @@
-//! One service on axum, behind each throttle. All take the address from the connection, and tell the client of its
-//! quotas in headers.
+//! One service on axum, behind each throttle. All take the address from the connection, and tell
+//! the client of its quotas in headers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum_governor::extractor::PeerIp;
-use bailiwick::{HeaderDialect, Passage, Problem, Quota, QuotaSet, Throttle, ThrottleCapacity};
+use bailiwick::quota::QuotaSet;
+use bailiwick::throttle::{HeaderDialect, Passage, ThrottleCapacity};
+use bailiwick::{Problem, Quota, Throttle};
 use governor::clock::QuantaInstant;
 use governor::middleware::NoOpMiddleware;
 use tower_governor::GovernorLayer;
@@ -27,7 +29,9 @@ pub fn plain() -> Router {
 
 /// The service behind a middleware that does nothing: what axum's `from_fn` costs.
 pub fn idle() -> Router {
-    plain().layer(from_fn(|request: Request, next: Next| async move { next.run(request).await }))
+    plain().layer(from_fn(|request: Request, next: Next| async move {
+        next.run(request).await
+    }))
 }
 
 struct Limit {
@@ -41,7 +45,9 @@ async fn limit(
     request: Request,
     next: Next,
 ) -> Result<(Passage, Response), Problem> {
-    let passage = limit.throttle.check_address(peer.ip(), AI, &limit.quotas, clock())?;
+    let passage = limit
+        .throttle
+        .check_address(peer.ip(), AI, &limit.quotas, clock())?;
     Ok((passage, next.run(request).await))
 }
 
@@ -51,13 +57,21 @@ async fn limit_silently(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    limit.throttle.check_address(peer.ip(), AI, &limit.quotas, clock())?;
+    limit
+        .throttle
+        .check_address(peer.ip(), AI, &limit.quotas, clock())?;
     Ok(next.run(request).await)
 }
 
 fn state(quota: &Quota, keys: u32, dialect: HeaderDialect) -> Arc<Limit> {
-    let capacity = ThrottleCapacity { accounts: 0, addresses: keys.checked_mul(2).unwrap() };
-    Arc::new(Limit { throttle: Throttle::new(capacity).with_dialect(dialect), quotas: (*quota).into() })
+    let capacity = ThrottleCapacity {
+        accounts: 0,
+        addresses: keys.checked_mul(2).unwrap(),
+    };
+    Arc::new(Limit {
+        throttle: Throttle::new(capacity).with_dialect(dialect),
+        quotas: (*quota).into(),
+    })
 }
 
 /// bailiwick by address.
@@ -67,26 +81,38 @@ pub fn ours(quota: &Quota, keys: u32, dialect: HeaderDialect) -> Router {
 
 /// bailiwick by address, which tells those that pass nothing.
 pub fn ours_without_headers(quota: &Quota, keys: u32) -> Router {
-    plain().layer(from_fn_with_state(state(quota, keys, HeaderDialect::default()), limit_silently))
+    plain().layer(from_fn_with_state(
+        state(quota, keys, HeaderDialect::default()),
+        limit_silently,
+    ))
 }
 
-fn tower_governor_config(quota: &Quota) -> GovernorConfigBuilder<PeerIpKeyExtractor, NoOpMiddleware<QuantaInstant>> {
+fn tower_governor_config(
+    quota: &Quota,
+) -> GovernorConfigBuilder<PeerIpKeyExtractor, NoOpMiddleware<QuantaInstant>> {
     let mut builder = GovernorConfigBuilder::default();
-    builder.per_nanosecond(quota.interval_nanos().unsigned_abs()).burst_size(quota.burst());
+    builder
+        .per_nanosecond(quota.interval_nanos().unsigned_abs())
+        .burst_size(quota.burst());
     builder
 }
 
 /// tower_governor, by the address of the peer.
 pub fn tower_governor(quota: &Quota) -> Router {
-    plain().layer(GovernorLayer::new(tower_governor_config(quota).use_headers().finish().unwrap()))
+    plain().layer(GovernorLayer::new(
+        tower_governor_config(quota).use_headers().finish().unwrap(),
+    ))
 }
 
 /// tower_governor, which tells those that pass nothing.
 pub fn tower_governor_without_headers(quota: &Quota) -> Router {
-    plain().layer(GovernorLayer::new(tower_governor_config(quota).finish().unwrap()))
+    plain().layer(GovernorLayer::new(
+        tower_governor_config(quota).finish().unwrap(),
+    ))
 }
 
-/// axum-governor, by the address of the peer. Its headers are always on, and so is its task that drops old keys.
+/// axum-governor, by the address of the peer. Its headers are always on, and so is its task that
+/// drops old keys.
 pub fn axum_governor(quota: &Quota) -> Router {
     let config = axum_governor::GovernorConfigBuilder::default()
         .with_extractor(PeerIp::default())
@@ -101,7 +127,10 @@ pub fn axum_governor(quota: &Quota) -> Router {
 pub fn throttled(quota: &Quota, keys: u32) -> [(&'static str, Router); 4] {
     [
         ("bailiwick", ours(quota, keys, HeaderDialect::Draft10)),
-        ("bailiwick, legacy headers", ours(quota, keys, HeaderDialect::Legacy)),
+        (
+            "bailiwick, legacy headers",
+            ours(quota, keys, HeaderDialect::Legacy),
+        ),
         ("tower_governor", tower_governor(quota)),
         ("axum-governor", axum_governor(quota)),
     ]

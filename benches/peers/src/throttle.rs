@@ -1,11 +1,18 @@
-//! The throttle's question, put to governor: may one more request of this account or address pass now?
+//! The throttle's question, put to governor: may one more request of this account or address pass
+//! now?
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use bailiwick::account::AccountStatus;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::Interval;
+use bailiwick::quota::{QuotaSet, ThrottleScope};
+use bailiwick::right::Privileges;
+use bailiwick::throttle::{ThrottleCapacity, ThrottleKey, ThrottleSubject};
 use bailiwick::{
-    Access, Account, AccountStatus, Credits, Currency, Interval, Money, PaymentMethod, Plan, Principal, Privileges,
-    Quota, QuotaSet, Tenant, Throttle, ThrottleCapacity, ThrottleKey, ThrottleScope, ThrottleSubject, throttle_scope,
+    Access, Account, Credits, Money, Plan, Principal, Quota, Tenant, Throttle, throttle_scope,
     validate_account_and_plan,
 };
 use chrono::{DateTime, Utc};
@@ -32,12 +39,16 @@ pub const START: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_225_600_00
 
 /// The time by the machine's clock: what a host takes once for each request.
 #[inline]
-#[expect(clippy::disallowed_methods, reason = "the library takes the time as a parameter; this is the host")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the library takes the time as a parameter; this is the host"
+)]
 pub fn clock() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// Walks over all keys in an order that is neither that of their insertion nor one that a cache foresees.
+/// Walks over all keys in an order that is neither that of their insertion nor one that a cache
+/// foresees.
 pub struct Walk {
     state: u32,
     keys: u32,
@@ -49,12 +60,16 @@ impl Walk {
     }
 
     pub fn step(&mut self) -> u32 {
-        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        self.state = self
+            .state
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
         (self.state >> 8) % self.keys
     }
 }
 
-/// A request as a handler has it when it asks the throttle: whose it is, and what the gate made of it.
+/// A request as a handler has it when it asks the throttle: whose it is, and what the gate made of
+/// it.
 pub struct Asking {
     pub id: u32,
     pub access: Access,
@@ -73,7 +88,9 @@ impl Gate {
             credits_per_month: Credits::ZERO,
             needs_subscription: false,
             // Three scopes, since a plan seldom has one.
-            quotas: [throttle_scope!("api"), AI, throttle_scope!("export")].map(|scope| (scope, quotas.clone())).into(),
+            quotas: [throttle_scope!("api"), AI, throttle_scope!("export")]
+                .map(|scope| (scope, quotas.clone()))
+                .into(),
             concurrency: Default::default(),
         }))
     }
@@ -87,9 +104,17 @@ impl Gate {
             version: 1,
             privileges: Privileges::NONE,
         };
-        let tenant = Tenant { account, plan: Some(self.0.clone()), subscription: None, sites: [].into() };
+        let tenant = Tenant {
+            account,
+            plan: Some(self.0.clone()),
+            subscription: None,
+            sites: [].into(),
+        };
         let principal = Principal::session(1.into()).of_account(tenant.account.id.clone());
-        Asking { id, access: validate_account_and_plan(&principal, Some(&tenant), START).unwrap() }
+        Asking {
+            id,
+            access: validate_account_and_plan(&principal, Some(&tenant), START).unwrap(),
+        }
     }
 }
 
@@ -102,13 +127,21 @@ pub struct Ours {
 impl Ours {
     pub fn new(keys: u32, quotas: impl Into<QuotaSet>) -> Self {
         let most = keys.checked_mul(2).unwrap();
-        Self { throttle: Throttle::new(ThrottleCapacity { accounts: most, addresses: most }), quotas: quotas.into() }
+        Self {
+            throttle: Throttle::new(ThrottleCapacity {
+                accounts: most,
+                addresses: most,
+            }),
+            quotas: quotas.into(),
+        }
     }
 
     /// By address.
     #[inline]
     pub fn address(&self, id: u32, now: DateTime<Utc>) -> bool {
-        self.throttle.check_address(Ipv4Addr::from_bits(id).into(), AI, &self.quotas, now).is_ok()
+        self.throttle
+            .check_address(Ipv4Addr::from_bits(id).into(), AI, &self.quotas, now)
+            .is_ok()
     }
 
     /// By account, as the access says, under its plan.
@@ -130,7 +163,8 @@ impl Ours {
 }
 
 /// governor's limiter in a concurrent map.
-pub type Theirs<K, C> = RateLimiter<K, DashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+pub type Theirs<K, C> =
+    RateLimiter<K, DashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// governor's limiter under the same quota, with a clock that stands until it is moved.
 pub fn theirs<K: Clone + Eq + std::hash::Hash>(

@@ -13,8 +13,16 @@ use tower::ServiceExt;
 #[test]
 fn bailiwick_and_governor_allow_and_deny_the_same() {
     let quota = Quota::new(6, 60).unwrap().with_burst(3).unwrap();
-    let (gate, clock, mut now) = (Gate::new(&quota.into()), FakeRelativeClock::default(), START);
-    let (addresses, accounts, keys) = (Ours::new(10, quota), Ours::new(10, quota), Ours::new(10, quota));
+    let (gate, clock, mut now) = (
+        Gate::new(&quota.into()),
+        FakeRelativeClock::default(),
+        START,
+    );
+    let (addresses, accounts, keys) = (
+        Ours::new(10, quota),
+        Ours::new(10, quota),
+        Ours::new(10, quota),
+    );
     let (by_number, by_text) = (theirs(&quota, clock.clone()), theirs(&quota, clock.clone()));
     let (mut walk, mut pauses, mut answers) = (Walk::over(5), Walk::over(4_000), [0, 0]);
     for step in 0..20_000 {
@@ -38,7 +46,10 @@ fn bailiwick_and_governor_allow_and_deny_the_same() {
 
 #[test]
 fn every_service_passes_the_same_burst_and_tells_of_it() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         // One an hour: none comes back while this runs.
         let quota = Quota::new(1, 3_600).unwrap().with_burst(3).unwrap();
@@ -46,7 +57,11 @@ fn every_service_passes_the_same_burst_and_tells_of_it() {
             for id in [7, 8] {
                 for request in 0..5 {
                     let response = router.clone().oneshot(service::request(id)).await.unwrap();
-                    let expected = if request < 3 { StatusCode::OK } else { StatusCode::TOO_MANY_REQUESTS };
+                    let expected = if request < 3 {
+                        StatusCode::OK
+                    } else {
+                        StatusCode::TOO_MANY_REQUESTS
+                    };
                     assert_eq!(response.status(), expected, "{name}, {id}, {request}");
                     let told = |header| response.headers().contains_key(header);
                     assert!(told("ratelimit") || told("x-ratelimit-remaining"), "{name}");

@@ -1,19 +1,26 @@
 //! Accounts: registration, and what an account owns.
 
-use axum::extract::State;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use bailiwick::{
-    AccountId, AccountStatus, Balance, BillingAccess, Code, Credits, PaymentMethod, PlanId, Registered, SiteId,
-    Subject, SubscriptionStatus, UserId,
-};
+use bailiwick::account::AccountStatus;
+use bailiwick::axum::Json;
+use bailiwick::credit::{Balance, IdempotencyKey};
+use bailiwick::gate::BillingAccess;
+use bailiwick::http::{Anyone, Gatekeeper};
+use bailiwick::id::{PlanId, UserId};
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::registration::Subject;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{AccountId, Code, Credits, Problem, SiteId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::change_sets::Newcomer;
 use super::error::AppError;
-use super::extract::{Anyone, Json, RequestKey};
 use super::{App, REGISTER};
 
 #[derive(Deserialize)]
@@ -26,7 +33,7 @@ pub struct Application {
 }
 
 #[derive(Serialize)]
-struct Welcome {
+pub struct Welcome {
     account: AccountId,
     owner: UserId,
     site: SiteId,
@@ -35,30 +42,44 @@ struct Welcome {
     credits: Credits,
 }
 
-/// POST /register
+/// `POST /register`: open to everyone, so it is throttled by address. That is the socket's own: a
+/// header such as `X-Forwarded-For` is worth as much as its sender.
 pub async fn register(
-    Anyone(address): Anyone,
-    State(app): State<App>,
-    RequestKey(key): RequestKey,
+    _: Anyone,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    key: IdempotencyKey,
+    State(app): State<Arc<App>>,
     Json(application): Json<Application>,
-) -> Result<Response, AppError> {
+) -> Result<(StatusCode, Json<Welcome>), AppError> {
     let now = app.now();
-    app.throttle.check_address(address, REGISTER, &app.registrations, now)?;
+    app.throttle
+        .check_address(client.ip(), REGISTER, &app.registrations, now)?;
+
     let email = application.email.trim().to_lowercase();
     if !(3..=254).contains(&email.len()) || !email.contains('@') {
-        return Err(AppError::new(Code::RegistrationInvalid, "email is not an address"));
+        let detail = "The email is not an address.";
+        return Err(Problem::new(Code::RegistrationInvalid, detail).into());
     }
+
     let newcomer = Newcomer {
         key,
-        // A real service keys this digest with a secret, so that nobody can tell whose it is by trying addresses.
+        // A real service keys this digest with a secret, so that nobody can tell whose it is by
+        // trying addresses.
         subject: Subject::from_digest(Sha256::digest(email.as_bytes()).into()),
         plan: application.plan,
         payment_method: application.payment_method,
     };
-    let Registered { account, owner, site, plan, payment_method, credits, .. } =
-        app.store.register(&app.policy, newcomer, now).await?;
-    let welcome = Welcome { account, owner, site, plan, payment_method, credits };
-    Ok((StatusCode::CREATED, axum::Json(welcome)).into_response())
+    let registered = app.store.register(&app.policy, newcomer, now).await?;
+
+    let welcome = Welcome {
+        account: registered.account,
+        owner: registered.owner,
+        site: registered.site,
+        plan: registered.plan,
+        payment_method: registered.payment_method,
+        credits: registered.credits,
+    };
+    Ok((StatusCode::CREATED, Json(welcome)))
 }
 
 #[derive(Serialize)]
@@ -72,17 +93,22 @@ pub struct AccountView {
     balance: Balance,
 }
 
-/// GET /account: a billing route, so that a tenant who owes sees what is owed.
-pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum::Json<AccountView>, AppError> {
+/// `GET /account`: a billing route, so that tenants whose payment is due can see their account.
+pub async fn show(
+    access: BillingAccess,
+    State(app): State<Arc<App>>,
+) -> Result<Json<AccountView>, AppError> {
     let (tenant, wallet) = app.store.billing(&access).await?;
     let subscription = tenant.subscription.as_ref();
-    Ok(axum::Json(AccountView {
+    let period = subscription.and_then(|paid| paid.current_period);
+
+    Ok(Json(AccountView {
         id: tenant.account.id,
         status: tenant.account.status,
         payment_method: tenant.account.payment_method,
         plan: tenant.plan.map(|plan| plan.id.clone()),
-        subscription: subscription.map(|subscription| subscription.status),
-        paid_until: subscription.and_then(|subscription| subscription.current_period).map(|period| period.end),
+        subscription: subscription.map(|paid| paid.status),
+        paid_until: period.map(|period| period.end),
         balance: wallet.balance_at(app.now())?,
     }))
 }

@@ -1,26 +1,33 @@
 //! Articles: what the tenants of this service make.
 
+use std::sync::Arc;
+
+use anyhow::Context;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{AppendHeaders, IntoResponse, Response};
-use bailiwick::{
-    Access, BuildError, Covers, Held, Hold, HoldRequest, NotFound, Passage, Read, Receipt, Scope, Site, SiteId,
-    Statement, Write, WriteAccess,
-};
+use bailiwick::axum::{Json, Path, Query};
+use bailiwick::change::Answer;
+use bailiwick::credit::{HoldRequest, IdempotencyKey, Receipt};
+use bailiwick::http::Gatekeeper;
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::scope::traits::Covers;
+use bailiwick::scope::{BuildError, NotFound, Statement};
+use bailiwick::tenant::Site;
+use bailiwick::throttle::Passage;
+use bailiwick::{Access, Code, Hold, Problem, Scope, SiteId, WriteAccess};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::AppError;
-use super::extract::{Json, Path, Query, RequestKey};
 use super::store::SQLITE;
 use super::tables::Article;
 use super::{AI, App};
 
-/// How long the writer may take before its hold runs out.
+/// The time that the writer may take before its hold on the credits runs out.
 const HOLD_LIFE: TimeDelta = TimeDelta::new(120, 0).unwrap();
 /// The most articles in one answer.
-const MOST_ARTICLES: u32 = 100;
+const MAX_ARTICLES: u32 = 100;
 
 #[derive(Serialize, sqlx::FromRow)]
 pub struct ArticleRow {
@@ -39,14 +46,19 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A digest of all that it says; site and number hold no space, so its parts stay apart.
+    /// Returns a digest of the whole draft. Neither the site nor the number holds a space, so no
+    /// two drafts are digested alike.
     fn fingerprint(&self) -> [u8; 32] {
-        let Self { site, title: Title(title), words: Words(words) } = self;
+        let Self {
+            site,
+            title: Title(title),
+            words: Words(words),
+        } = self;
         Sha256::digest(format!("{site} {words} {title}")).into()
     }
 }
 
-/// 1 to 200 characters.
+/// A title: 1 to 200 characters.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Title(String);
@@ -57,12 +69,14 @@ impl TryFrom<String> for Title {
     fn try_from(title: String) -> Result<Self, String> {
         match title.chars().count() {
             1..=200 => Ok(Self(title)),
-            length => Err(format!("a title has 1 to 200 characters, not {length}")),
+            length => Err(format!(
+                "a title must have 1 to 200 characters, not {length}"
+            )),
         }
     }
 }
 
-/// 1 to 2000 words.
+/// A number of words: 1 to 2000.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u64")]
 struct Words(u64);
@@ -71,23 +85,28 @@ impl TryFrom<u64> for Words {
     type Error = String;
 
     fn try_from(words: u64) -> Result<Self, String> {
-        if (1..=2000).contains(&words) { Ok(Self(words)) } else { Err(format!("words is {words}, not 1 to 2000")) }
+        if (1..=2000).contains(&words) {
+            Ok(Self(words))
+        } else {
+            Err(format!("words must be 1 to 2000, not {words}"))
+        }
     }
 }
 
 #[derive(Serialize)]
-struct Written {
+pub struct Written {
     article: ArticleRow,
     receipt: Receipt,
 }
 
-/// POST /articles: a call of the writer, paid by its words. The order of the lines is the point of it.
+/// `POST /articles`: a call of the writer, paid by its words. The order of the steps matters: each
+/// can refuse the request before the next one costs anything.
 pub async fn write(
     access: WriteAccess,
-    State(app): State<App>,
-    RequestKey(key): RequestKey,
+    key: IdempotencyKey,
+    State(app): State<Arc<App>>,
     Json(draft): Json<Draft>,
-) -> Result<Response, AppError> {
+) -> Result<(StatusCode, Passage, Json<Written>), AppError> {
     let now = app.now();
     let site = access.write().site(draft.site.clone())?; // 403 before anything is charged
     let passage = app.throttle.check(&access, AI, now)?; // 429 with RateLimit headers
@@ -95,26 +114,36 @@ pub async fn write(
         key,
         quote: app.prices.quote("article", draft.words.0)?,
         time_to_live: HOLD_LIFE,
-        fingerprint: Some(draft.fingerprint()), // the same key with another draft is another request: 422
+        fingerprint: Some(draft.fingerprint()), // another draft under the same key: 422
     };
-    let hold = match app.store.hold(&access, &request, now).await? {
-        Held::Fresh(hold) => hold, // only a fresh hold may run the call; without credits there is none: 402
-        Held::Replayed(earlier) => return answer(&app, &site, earlier.receipt()?, &passage).await, // the same answer
+    let receipt = match app.store.hold(&access, &request, now).await? {
+        // Only a fresh hold may run the call, and without credits there is none: 402. The call runs
+        // in a task of its own, so that it ends even if the client hangs up.
+        Answer::Fresh(hold) => {
+            let call = write_and_settle(app.clone(), site.clone(), hold, draft);
+            tokio::spawn(call).await.context("the call broke off")??
+        }
+        Answer::Replayed(earlier) => earlier.receipt()?, // sent again: the same answer
     };
-    // In a task of its own: a client that hangs up drops its handler, but no call that has begun.
-    let receipt = tokio::spawn(write_and_settle(app.clone(), site.clone(), hold, draft)).await??;
-    answer(&app, &site, receipt, &passage).await
+
+    let article = article_of(&app, &site, &receipt.key).await?;
+    let written = Json(Written { article, receipt });
+    Ok((StatusCode::CREATED, passage, written))
 }
 
-/// The expensive call and the one end of its hold.
-async fn write_and_settle(app: App, site: Scope<Site, Write>, hold: Hold, draft: Draft) -> Result<Receipt, AppError> {
-    let text = match app.writer.write(&draft.title.0, draft.words.0).await {
-        Ok(text) => text,
-        Err(out_of_order) => {
-            app.store.release(hold, app.now()).await?;
-            return Err(out_of_order.into());
-        }
+/// Makes the expensive call, and ends its hold in one way or the other.
+async fn write_and_settle(
+    app: Arc<App>,
+    site: Scope<Site, Write>,
+    hold: Hold,
+    draft: Draft,
+) -> Result<Receipt, AppError> {
+    let Ok(text) = app.writer.write(&draft.title.0, draft.words.0).await else {
+        app.store.release(hold, app.now()).await?;
+        let detail = "The writer is out of order. Nothing was charged.";
+        return Err(Problem::new(Code::UpstreamUnavailable, detail).into());
     };
+
     let cost = app.prices.quote("article", text.words)?.price();
     let insert = site
         .insert::<Article>()
@@ -125,17 +154,17 @@ async fn write_and_settle(app: App, site: Scope<Site, Write>, hold: Hold, draft:
     app.store.settle(hold, cost, insert, app.now()).await // ledger and article in one transaction
 }
 
-/// What a request has made, whether just now or before.
-async fn answer(
+/// Finds the article that a request made, whether just now or before.
+async fn article_of(
     app: &App,
     site: &Scope<Site, Write>,
-    receipt: Receipt,
-    passage: &Passage,
-) -> Result<Response, AppError> {
-    let select = site.select::<Article>().filter(Article::REQUEST.equals(receipt.key.as_str()));
-    let article = app.store.rows(select.build(SQLITE)).await?.pop().ok_or(NotFound)?;
-    let headers = AppendHeaders(passage.headers());
-    Ok((StatusCode::CREATED, headers, axum::Json(Written { article, receipt })).into_response())
+    request: &IdempotencyKey,
+) -> Result<ArticleRow, AppError> {
+    let select = site
+        .select::<Article>()
+        .filter(Article::REQUEST.equals(request.as_str()))
+        .build(SQLITE);
+    Ok(app.store.rows(select).await?.pop().ok_or(NotFound)?)
 }
 
 #[derive(Deserialize)]
@@ -145,21 +174,26 @@ pub struct Where {
     site: Option<SiteId>,
 }
 
-/// GET /articles: of the whole account, or of one site.
+/// `GET /articles`: the newest ones of the whole account, or of one site.
 pub async fn list(
     access: Access,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Query(place): Query<Where>,
-) -> Result<axum::Json<Vec<ArticleRow>>, AppError> {
+) -> Result<Json<Vec<ArticleRow>>, AppError> {
     fn newest<L: Covers<Site>>(scope: &Scope<L, Read>) -> Result<Statement, BuildError> {
-        scope.select::<Article>().order_by(Article::ID.descending()).limit(MOST_ARTICLES).build(SQLITE)
+        scope
+            .select::<Article>()
+            .order_by(Article::ID.descending())
+            .limit(MAX_ARTICLES)
+            .build(SQLITE)
     }
+
     let entry = access.read();
     let select = match place.site {
         Some(site) => newest(&entry.site(site)?),
         None => newest(&entry.account()?),
     };
-    Ok(axum::Json(app.store.rows(select).await?))
+    Ok(Json(app.store.rows(select).await?))
 }
 
 #[derive(Deserialize)]
@@ -169,15 +203,19 @@ pub struct Edit {
     body: Option<String>,
 }
 
-/// PATCH /articles/{id}
+/// `PATCH /articles/{id}`
 pub async fn edit(
     access: WriteAccess,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(id): Path<i64>,
     Query(place): Query<Where>,
     Json(edit): Json<Edit>,
 ) -> Result<StatusCode, AppError> {
-    fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64, edit: Edit) -> Result<Statement, BuildError> {
+    fn one<L: Covers<Site>>(
+        scope: &Scope<L, Write>,
+        id: i64,
+        edit: Edit,
+    ) -> Result<Statement, BuildError> {
         let mut update = scope.update::<Article>().filter(Article::ID.equals(id));
         if let Some(title) = edit.title {
             update = update.set(Article::TITLE, title.0);
@@ -187,6 +225,7 @@ pub async fn edit(
         }
         update.build(SQLITE)
     }
+
     let entry = access.write();
     let update = match place.site {
         Some(site) => one(&entry.site(site)?, id, edit),
@@ -196,16 +235,20 @@ pub async fn edit(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// DELETE /articles/{id}
+/// `DELETE /articles/{id}`
 pub async fn delete(
     access: WriteAccess,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(id): Path<i64>,
     Query(place): Query<Where>,
 ) -> Result<StatusCode, AppError> {
     fn one<L: Covers<Site>>(scope: &Scope<L, Write>, id: i64) -> Result<Statement, BuildError> {
-        scope.delete::<Article>().filter(Article::ID.equals(id)).build(SQLITE)
+        scope
+            .delete::<Article>()
+            .filter(Article::ID.equals(id))
+            .build(SQLITE)
     }
+
     let entry = access.write();
     let delete = match place.site {
         Some(site) => one(&entry.site(site)?, id),

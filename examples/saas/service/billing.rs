@@ -1,20 +1,26 @@
 //! Billing: what is owed and how it can be paid, claims of bank transfers, and the operators' desk.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use bailiwick::{
-    AccountId, AccountStatus, AfterRefund, Answer, BankReference, BankTransfer, BillingAccess, Claim, ClaimFacts,
-    ConfirmedTransfer, Money, Operator, PaymentMethod, PlanId, SubscriptionStatus, TransferRefund,
-};
+use bailiwick::account::AccountStatus;
+use bailiwick::axum::Json;
+use bailiwick::bank_transfer::{Claim, ClaimRequest, ConfirmedTransfer};
+use bailiwick::gate::BillingAccess;
+use bailiwick::http::{Gatekeeper, MayConfirmPayments};
+use bailiwick::id::PlanId;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Money, Subscription};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::App;
 use super::error::AppError;
-use super::extract::Json;
+use super::transfers::{Choice, Confirmation, Refund, Rejection};
 
-/// One way to pay.
+/// A way to pay, and whether this service takes it yet.
 #[derive(Serialize)]
 struct MethodView {
     method: PaymentMethod,
@@ -32,128 +38,100 @@ pub struct BillingView {
     subscription: Option<SubscriptionStatus>,
     paid_until: Option<DateTime<Utc>>,
     ends_then: bool,
-    /// What was received and has paid for nothing yet.
+    /// Money that was received and has not paid for anything yet.
     deposit: Option<Money>,
     claims: Vec<Claim>,
 }
 
-/// GET /billing: open to a tenant who owes.
-pub async fn show(access: BillingAccess, State(app): State<App>) -> Result<axum::Json<BillingView>, AppError> {
+/// `GET /billing`: open to tenants whose payment is due.
+pub async fn show(
+    access: BillingAccess,
+    State(app): State<Arc<App>>,
+) -> Result<Json<BillingView>, AppError> {
     let (tenant, _) = app.store.billing(&access).await?;
     let (claims, deposit) = app.store.claims_and_deposit(&access).await?;
-    // What a transfer pays for next: another plan where a change is pending.
-    let next = tenant.subscription.as_ref().map(|paid| paid.next_plan().clone());
-    let next = match next {
-        Some(plan) => app.store.plan(&plan).await?,
+    let subscription = tenant.subscription.as_ref();
+    let period = subscription.and_then(|paid| paid.current_period);
+    let pending = subscription.and_then(|paid| paid.pending_plan.as_ref());
+
+    // The next payment is for the next plan, where a change is pending.
+    let next = match subscription {
+        Some(paid) => app.store.plan(paid.next_plan()).await?,
         None => tenant.plan.as_deref().cloned(),
     };
-    let state = |method| if app.policy.is_enabled(method) { "enabled" } else { "coming_soon" };
-    let subscription = tenant.subscription.as_ref();
-    Ok(axum::Json(BillingView {
+    let methods = PaymentMethod::ALL.map(|method| MethodView {
+        method,
+        state: if app.policy.is_enabled(method) {
+            "enabled"
+        } else {
+            "coming_soon"
+        },
+    });
+
+    Ok(Json(BillingView {
         account: tenant.account.status,
         payment_method: tenant.account.payment_method,
-        methods: PaymentMethod::ALL.into_iter().map(|method| MethodView { method, state: state(method) }).collect(),
+        methods: methods.into(),
         plan: tenant.plan.as_ref().map(|plan| plan.id.clone()),
         price: next.map(|plan| plan.price),
-        next_plan: subscription.and_then(|paid| paid.pending_plan.as_ref()).map(|pending| pending.plan.clone()),
+        next_plan: pending.map(|pending| pending.plan.clone()),
         subscription: subscription.map(|paid| paid.status),
-        paid_until: subscription.and_then(|paid| paid.current_period).map(|period| period.end),
+        paid_until: period.map(|period| period.end),
         ends_then: subscription.is_some_and(|paid| paid.cancel_at_period_end),
         deposit: deposit.map(|deposit| deposit.amount),
         claims,
     }))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    plan: PlanId,
-    payment_method: PaymentMethod,
-}
-
-/// POST /billing/subscribe: a tenant whose subscription has ended begins a new one.
+/// `POST /billing/subscribe`: a tenant whose subscription has ended begins a new one.
 pub async fn subscribe(
     access: BillingAccess,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Json(choice): Json<Choice>,
-) -> Result<Response, AppError> {
-    let Choice { plan, payment_method } = choice;
-    let subscription = app.store.resubscribe(&app.policy, &access, &plan, payment_method, app.now()).await?;
-    Ok((StatusCode::CREATED, axum::Json(subscription)).into_response())
+) -> Result<(StatusCode, Json<Subscription>), AppError> {
+    let now = app.now();
+    let begun = app.store.resubscribe(&app.policy, &access, &choice, now);
+    Ok((StatusCode::CREATED, Json(begun.await?)))
 }
 
-/// POST /billing/claims: a tenant says that a transfer is on its way.
+/// `POST /billing/claims`: a tenant says that a transfer is on its way.
 pub async fn claim(
     access: BillingAccess,
-    State(app): State<App>,
-    Json(facts): Json<ClaimFacts>,
-) -> Result<Response, AppError> {
-    let claim = app.store.claim(&app.policy, &access, &facts, app.now()).await?;
-    Ok((StatusCode::CREATED, axum::Json(claim)).into_response())
+    State(app): State<Arc<App>>,
+    Json(request): Json<ClaimRequest>,
+) -> Result<(StatusCode, Json<Claim>), AppError> {
+    let now = app.now();
+    let claim = app.store.claim(&app.policy, &access, &request, now);
+    Ok((StatusCode::CREATED, Json(claim.await?)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rejection {
-    account: AccountId,
-    reference: BankReference,
-    reason: String,
-}
-
-/// POST /billing/reject-claim
+/// `POST /billing/reject-claim`
 pub async fn reject(
-    operator: Operator,
-    State(app): State<App>,
+    MayConfirmPayments(operator): MayConfirmPayments,
+    State(app): State<Arc<App>>,
     Json(rejection): Json<Rejection>,
-) -> Result<axum::Json<Claim>, AppError> {
-    let Rejection { account, reference, reason } = rejection;
-    Ok(axum::Json(app.store.reject(&operator, &account, &reference, &reason).await?))
+) -> Result<Json<Claim>, AppError> {
+    Ok(Json(app.store.reject(&operator, &rejection).await?))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmation {
-    account: AccountId,
-    transfer: BankTransfer,
-    /// The claim that the transfer answers.
-    #[serde(default)]
-    claim: Option<BankReference>,
-}
-
-/// POST /billing/confirm-bank-transfer
-pub async fn confirm_bank_transfer(
-    operator: Operator,
-    State(app): State<App>,
+/// `POST /billing/confirm-bank-transfer`
+pub async fn confirm(
+    MayConfirmPayments(operator): MayConfirmPayments,
+    State(app): State<Arc<App>>,
     Json(confirmation): Json<Confirmation>,
-) -> Result<axum::Json<ConfirmedTransfer>, AppError> {
-    let Confirmation { account, transfer, claim } = confirmation;
-    let confirmed = app.store.confirm(&app.policy, &operator, &account, &transfer, claim.as_ref(), app.now()).await?;
-    match confirmed {
-        Answer::Fresh(record) => {
-            tracing::info!(%account, transaction = %transfer.transaction(), "transfer confirmed");
-            Ok(axum::Json(record))
-        }
-        Answer::Replayed(record) => Ok(axum::Json(record)),
-    }
+) -> Result<Json<ConfirmedTransfer>, AppError> {
+    let now = app.now();
+    let record = app
+        .store
+        .confirm(&app.policy, &operator, &confirmation, now);
+    Ok(Json(record.await?))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Refund {
-    receiving_account: BankReference,
-    transaction: BankReference,
-    /// What all refunds of this transfer come to.
-    total: Money,
-    then: AfterRefund,
-}
-
-/// POST /billing/refund-bank-transfer
-pub async fn refund_bank_transfer(
-    operator: Operator,
-    State(app): State<App>,
+/// `POST /billing/refund-bank-transfer`
+pub async fn refund(
+    MayConfirmPayments(operator): MayConfirmPayments,
+    State(app): State<Arc<App>>,
     Json(refund): Json<Refund>,
-) -> Result<axum::Json<ConfirmedTransfer>, AppError> {
-    let Refund { receiving_account, transaction, total, then } = refund;
-    let refund = TransferRefund { total, then };
-    Ok(axum::Json(app.store.refund(&operator, &receiving_account, &transaction, refund, app.now()).await?))
+) -> Result<Json<ConfirmedTransfer>, AppError> {
+    Ok(Json(app.store.refund(&operator, &refund, app.now()).await?))
 }

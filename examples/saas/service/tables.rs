@@ -1,8 +1,9 @@
-//! The tables that handlers reach, declared once. Whatever is not declared here is out of their reach.
+//! The tables that handlers reach. They cannot reach one that is not declared here.
 
+use bailiwick::table;
 use chrono::{DateTime, Utc};
 
-bailiwick::table! {
+table! {
     /// The sites of an account.
     pub struct Sites: Account in "sites" {
         tenant "account_id" Int;
@@ -11,7 +12,7 @@ bailiwick::table! {
     }
 }
 
-bailiwick::table! {
+table! {
     /// The articles of a site.
     pub struct Article: Site in "articles" {
         tenant "account_id" Int, "site_id" Int of Sites;

@@ -1,40 +1,55 @@
-//! Webhooks: what Stripe and PayPal report. A provider that the policy does not enable is "coming soon", and nothing of
-//! its event is read.
+//! Webhooks: reports from Stripe and PayPal. A provider that the policy does not enable is "coming
+//! soon": its event is refused unread.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use bailiwick::paypal::{Endpoint, Transmission};
-use bailiwick::stripe::{self, SigningSecret};
-use bailiwick::{AdoptError, PaymentMethod, ProviderEvent, ProviderReport, WebhookError};
+use bailiwick::http::Gatekeeper;
+use bailiwick::payment_method::PaymentMethod;
+use bailiwick::provider::paypal::{Endpoint, Transmission};
+use bailiwick::provider::stripe::{self, SigningSecret};
+use bailiwick::provider::{AdoptError, ProviderEvent, ProviderReport, WebhookError};
 
 use super::App;
 use super::error::AppError;
-use super::payments::Reported;
+use super::providers::Reported;
 
-/// What the providers' webhooks are checked with.
+/// The secrets and certificates that the providers' webhooks are checked with.
 #[derive(Default)]
 pub struct Webhooks {
     /// Stripe's signing secrets.
     pub stripe: Vec<SigningSecret>,
-    /// PayPal's webhook, and the certificates that its events name. A real service fetches these from
-    /// `Endpoint::certificate_url` and keeps them by that address.
+    /// PayPal's webhook, and the certificates that its events name. A real service fetches these
+    /// from `Endpoint::certificate_url` and keeps them by that address.
     pub paypal: Option<(Endpoint, Arc<[u8]>)>,
 }
 
-/// POST /webhooks/stripe
-pub async fn from_stripe(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, AppError> {
+/// `POST /webhooks/stripe`
+pub async fn from_stripe(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, AppError> {
     check_enabled(&app, PaymentMethod::Stripe)?;
-    let event = stripe::verify(&app.webhooks.stripe, header(&headers, "stripe-signature"), &body, app.now())?;
+
+    let secrets = &app.webhooks.stripe;
+    let signature = header(&headers, "stripe-signature");
+    let event = stripe::verify(secrets, signature, &body, app.now())?;
     carry_out(&app, &event).await
 }
 
-/// POST /webhooks/paypal
-pub async fn from_paypal(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, AppError> {
+/// `POST /webhooks/paypal`
+pub async fn from_paypal(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, AppError> {
     check_enabled(&app, PaymentMethod::Paypal)?;
-    let (endpoint, certificates) = app.webhooks.paypal.as_ref().ok_or(WebhookError::CertificateUntrusted)?;
+
+    let paypal = app.webhooks.paypal.as_ref();
+    let (endpoint, certificates) = paypal.ok_or(WebhookError::CertificateUntrusted)?;
     let transmission = Transmission {
         id: header(&headers, "paypal-transmission-id"),
         time: header(&headers, "paypal-transmission-time"),
@@ -46,32 +61,50 @@ pub async fn from_paypal(State(app): State<App>, headers: HeaderMap, body: Bytes
     carry_out(&app, &event).await
 }
 
-fn check_enabled(app: &App, method: PaymentMethod) -> Result<(), AppError> {
-    if app.policy.is_enabled(method) { Ok(()) } else { Err(AdoptError::ComingSoon(method).into()) }
+fn check_enabled(app: &App, method: PaymentMethod) -> Result<(), AdoptError> {
+    if app.policy.is_enabled(method) {
+        Ok(())
+    } else {
+        Err(AdoptError::ComingSoon(method))
+    }
 }
 
+/// Returns a header's value, or an empty text, which no signature fits.
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
-/// Success tells the provider that the event need not come again.
+/// Carries out an event. A status of success tells the provider that it need not send it again.
 async fn carry_out(app: &App, event: &ProviderEvent) -> Result<StatusCode, AppError> {
+    let id = event.id();
+    let kind = event.kind();
+    let now = app.now();
     let reported = match event.report() {
-        ProviderReport::Snapshot(snapshot) => app.store.adopt(&app.policy, snapshot, app.now()).await?,
-        ProviderReport::Payment(payment) => app.store.record_payment(&app.policy, payment, app.now()).await?,
+        ProviderReport::Snapshot(snapshot) => app.store.adopt(&app.policy, snapshot, now).await?,
+        ProviderReport::Payment(payment) => {
+            app.store.record_payment(&app.policy, payment, now).await?
+        }
         _ => {
-            tracing::info!(event = event.id(), kind = event.kind(), "not mapped");
+            tracing::info!(id, kind, "this service has no use for the event");
             return Ok(StatusCode::NO_CONTENT);
         }
     };
-    tracing::info!(event = event.id(), kind = event.kind(), ?reported, "reported");
-    match reported {
-        Reported::Adopted => Ok(StatusCode::OK),
-        Reported::Known => Ok(StatusCode::NO_CONTENT),
-        // A real service fetches the subscription from the provider here, and adopts `stripe::snapshot` of it.
+    tracing::info!(id, kind, ?reported, "a provider's event");
+
+    Ok(match reported {
+        Reported::Adopted => StatusCode::OK,
+        Reported::Known => StatusCode::NO_CONTENT,
+        // A real service fetches the subscription from the provider here, and adopts
+        // `stripe::snapshot` of it.
         Reported::Disputed => {
-            tracing::warn!(event = event.id(), "two reports of one time disagree: fetch the subscription");
-            Ok(StatusCode::ACCEPTED)
+            tracing::warn!(
+                id,
+                "two reports of one time disagree: fetch the subscription"
+            );
+            StatusCode::ACCEPTED
         }
-    }
+    })
 }

@@ -1,5 +1,5 @@
-//! The "AI": a small deterministic writer that stands for a model. It counts its calls, so that a test can tell that it
-//! was not called.
+//! The "AI": a small writer without any intelligence, which stands for a costly call to a model. It
+//! counts its calls, so that a test can tell that it was not called.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,10 +10,10 @@ const SENTENCES: [&str; 4] = [
     "What is not granted is not allowed.",
 ];
 
-/// What the writer wrote.
+/// A text of the writer's.
 pub struct Text {
     pub body: String,
-    /// How many words it took: what is charged.
+    /// The number of its words, which the tenant pays for.
     pub words: u64,
 }
 
@@ -21,32 +21,40 @@ pub struct Text {
 #[derive(Debug)]
 pub struct OutOfOrder;
 
+/// The writer.
 #[derive(Default)]
 pub struct Writer {
     calls: AtomicU64,
 }
 
 impl Writer {
-    /// Writes about a title in at most so many words, in whole sentences. It is out of order for the title "outage".
-    pub async fn write(&self, title: &str, most_words: u64) -> Result<Text, OutOfOrder> {
+    /// Writes about a title in whole sentences, at most `max_words` in all. It is out of order for
+    /// the title "outage".
+    pub async fn write(&self, title: &str, max_words: u64) -> Result<Text, OutOfOrder> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         if title == "outage" {
             return Err(OutOfOrder);
         }
-        let (mut body, mut words) = (String::new(), 0);
+
+        let mut body = String::new();
+        let mut words = 0;
         for sentence in SENTENCES.iter().cycle() {
             let more = sentence.split(' ').count() as u64;
-            if words + more > most_words {
+            if words + more > max_words {
                 break;
             }
             words += more;
             body.push_str(sentence);
             body.push(' ');
         }
-        Ok(Text { body: body.trim_end().to_owned(), words })
+
+        Ok(Text {
+            body: body.trim_end().to_owned(),
+            words,
+        })
     }
 
-    /// How often it was called.
+    /// Returns how often it was called.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }

@@ -3,7 +3,7 @@
 fn stored<T: serde::de::DeserializeOwned>() {}
 
 fn main() {
-    stored::<bailiwick::HoldRecord>();
+    stored::<bailiwick::credit::HoldRecord>();
     stored::<bailiwick::Hold>();
     let _ = bailiwick::Hold { account: 7.into(), key: "key".parse().unwrap(), amount: bailiwick::Credits::ZERO };
 }

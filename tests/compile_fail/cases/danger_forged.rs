@@ -1,6 +1,7 @@
 //! S10: a crossing comes from `CrossTenant::open` alone, is for one account, and reads.
 use bailiwick::danger::{AuditRecord, CrossTenant};
-use bailiwick::{AccountId, Operator, Tenant};
+use bailiwick::{AccountId, Tenant};
+use bailiwick::gate::Operator;
 use chrono::{DateTime, Utc};
 
 fn open(operator: &Operator, tenants: &[Tenant], now: DateTime<Utc>) {

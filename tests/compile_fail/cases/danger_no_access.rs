@@ -1,4 +1,5 @@
-//! S10: neither an access nor a principal crosses tenants, and a crossing is no access: it can neither spend nor write.
+//! S10: neither an access nor a principal crosses tenants, and a crossing is no access: it can
+//! neither spend nor write.
 use bailiwick::danger::CrossTenant;
 use bailiwick::{Access, Principal, Tenant};
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
 //! G3: the fields of a billing access are private.
 fn main() {
-    let _ = bailiwick::BillingAccess {};
+    let _ = bailiwick::gate::BillingAccess {};
 }

@@ -4,6 +4,6 @@ fn made<T: Default>() {}
 fn main() {
     made::<bailiwick::Access>();
     made::<bailiwick::WriteAccess>();
-    made::<bailiwick::BillingAccess>();
-    made::<bailiwick::Operator>();
+    made::<bailiwick::gate::BillingAccess>();
+    made::<bailiwick::gate::Operator>();
 }

@@ -2,7 +2,7 @@
 fn main() {
     let _ = serde_json::from_str::<bailiwick::Access>("{}");
     let _ = serde_json::from_str::<bailiwick::WriteAccess>("{}");
-    let _ = serde_json::from_str::<bailiwick::BillingAccess>("{}");
-    let _ = serde_json::from_str::<bailiwick::Operator>("{}");
+    let _ = serde_json::from_str::<bailiwick::gate::BillingAccess>("{}");
+    let _ = serde_json::from_str::<bailiwick::gate::Operator>("{}");
     let _ = serde_json::from_str::<bailiwick::Principal>("{}");
 }

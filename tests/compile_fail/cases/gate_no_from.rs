@@ -1,5 +1,6 @@
 //! G3: no proof is made of the facts.
-use bailiwick::{Access, BillingAccess, Operator, Principal, Tenant, WriteAccess};
+use bailiwick::{Access, Principal, Tenant, WriteAccess};
+use bailiwick::gate::{BillingAccess, Operator};
 
 fn made<T: From<F>, F>() {}
 

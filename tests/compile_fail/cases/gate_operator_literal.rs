@@ -1,4 +1,4 @@
 //! G3: the fields of an operator are private.
 fn main() {
-    let _ = bailiwick::Operator {};
+    let _ = bailiwick::gate::Operator {};
 }

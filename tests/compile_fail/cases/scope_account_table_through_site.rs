@@ -1,6 +1,8 @@
 //! An account-wide table is out of reach of a site scope.
 
-use bailiwick::{Scope, Site, Write};
+use bailiwick::Scope;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

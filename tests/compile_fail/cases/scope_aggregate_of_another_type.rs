@@ -1,6 +1,9 @@
 //! What has no sum is not added up, what has no order has no least, and nothing is no aggregate.
 
-use bailiwick::{Dialect, Scope, Site, Write};
+use bailiwick::Scope;
+use bailiwick::scope::Dialect;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

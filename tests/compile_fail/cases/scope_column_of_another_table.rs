@@ -1,6 +1,7 @@
 //! A column of another table does not fit.
 
-use bailiwick::{Account, Scope, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::state::Write;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

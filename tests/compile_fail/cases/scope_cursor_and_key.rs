@@ -1,6 +1,9 @@
 //! A cursor belongs to its table; a supplied key tells rows apart at its own level only.
 
-use bailiwick::{Account, Cursor, Scope, Site, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::Cursor;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

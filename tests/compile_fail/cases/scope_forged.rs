@@ -1,16 +1,19 @@
 //! Entries and scopes come from an access alone; levels, modes and values are sealed.
 
-use bailiwick::{Entry, Read, Scope, Site, Write};
+use bailiwick::Scope;
+use bailiwick::scope::Entry;
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::tenant::Site;
 
 struct Mine;
 
-impl bailiwick::Level for Mine {}
-impl bailiwick::Mode for Mine {}
-impl bailiwick::Covers<bailiwick::Account> for Site {}
-impl bailiwick::Covers<Mine> for Site {}
-impl bailiwick::ScopeLevel for Mine {}
-impl bailiwick::SettableIn<Site, Site> for bailiwick::Key {}
-impl bailiwick::Permits<Write> for Read {}
+impl bailiwick::scope::traits::Level for Mine {}
+impl bailiwick::scope::traits::Mode for Mine {}
+impl bailiwick::scope::traits::Covers<bailiwick::Account> for Site {}
+impl bailiwick::scope::traits::Covers<Mine> for Site {}
+impl bailiwick::scope::traits::ScopeLevel for Mine {}
+impl bailiwick::scope::traits::SettableIn<Site, Site> for bailiwick::scope::state::Key {}
+impl bailiwick::scope::traits::Permits<Write> for Read {}
 
 fn f(read: Scope<Site, Read>) {
     let _ = Entry::<Write>::default();

@@ -1,6 +1,8 @@
 //! A generated key can be neither set, supplied nor updated.
 
-use bailiwick::{Scope, Site, Write};
+use bailiwick::Scope;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

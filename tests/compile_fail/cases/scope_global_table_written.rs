@@ -1,6 +1,7 @@
 //! A global table is read only.
 
-use bailiwick::{Account, Scope, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::state::Write;
 
 bailiwick::table! {
     pub struct Plans: Global in "plans" {

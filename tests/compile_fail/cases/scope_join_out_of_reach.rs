@@ -1,6 +1,8 @@
 //! A reference does not lead a site out of its reach.
 
-use bailiwick::{Account, Scope, Site, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

@@ -1,6 +1,9 @@
 //! An update or a delete without a filter says `.all_in_scope()`.
 
-use bailiwick::{Dialect, Scope, Site, Write};
+use bailiwick::Scope;
+use bailiwick::scope::Dialect;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

@@ -1,6 +1,8 @@
 //! A read scope cannot write.
 
-use bailiwick::{Access, Scope, Site, Read};
+use bailiwick::{Access, Scope};
+use bailiwick::scope::state::Read;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

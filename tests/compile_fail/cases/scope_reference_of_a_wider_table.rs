@@ -1,6 +1,8 @@
-//! A row of an account does not refer to a row of one of its sites, nor to a table without a key of its own.
+//! A row of an account does not refer to a row of one of its sites, nor to a table without a key of
+//! its own.
 
-use bailiwick::{Account, Scope, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::state::Write;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

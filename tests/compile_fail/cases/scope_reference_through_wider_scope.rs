@@ -1,6 +1,7 @@
 //! A reference is set through a scope of the table's own level.
 
-use bailiwick::{Account, Scope, SeveralSites, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::state::{SeveralSites, Write};
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

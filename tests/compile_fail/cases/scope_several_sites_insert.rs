@@ -1,6 +1,8 @@
-//! A row belongs to one site: a scope over several does not insert, and reaches no account-wide table.
+//! A row belongs to one site: a scope over several does not insert, and reaches no account-wide
+//! table.
 
-use bailiwick::{Scope, SeveralSites, Write};
+use bailiwick::Scope;
+use bailiwick::scope::state::{SeveralSites, Write};
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

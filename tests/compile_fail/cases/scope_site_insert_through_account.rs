@@ -1,6 +1,7 @@
 //! A row of a site is inserted through the site's scope.
 
-use bailiwick::{Account, Scope, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::state::Write;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

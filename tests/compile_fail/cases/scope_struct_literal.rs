@@ -2,7 +2,10 @@
 
 use std::marker::PhantomData;
 
-use bailiwick::{AccountId, Entry, Scope, Site, SiteId, Write};
+use bailiwick::{AccountId, Scope, SiteId};
+use bailiwick::scope::Entry;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 fn f(account: AccountId, scope: Scope<Site, Write>) {
     let _ = Entry::<Write> { account, sites: [SiteId::from(1)].into(), bound: None, mode: PhantomData };

@@ -1,6 +1,8 @@
 //! A key that is supplied is supplied once, at insert.
 
-use bailiwick::{Account, Dialect, Scope, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::Dialect;
+use bailiwick::scope::state::Write;
 
 bailiwick::table! {
     pub struct Setting: Account in "settings" {

@@ -1,6 +1,10 @@
 //! What is prepared is run by a scope of its level and mode only.
 
-use bailiwick::{Account, Dialect, Prepared, Read, Scope, Site, Template, Write};
+use bailiwick::{Account, Scope};
+use bailiwick::scope::state::Unbound;
+use bailiwick::scope::{Dialect, Prepared};
+use bailiwick::scope::state::{Read, Write};
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {
@@ -28,7 +32,7 @@ bailiwick::table! {
     }
 }
 
-fn f(read: &Scope<Site, Read>, account: &Scope<Account, Write>, template: &Template<Site>) {
+fn f(read: &Scope<Site, Read>, account: &Scope<Account, Write>, template: &Scope<Site, Write, Unbound>) {
     let _ = template.select::<Page>().build(Dialect::Sqlite);
     let _ = template.prelude();
     let _ = Prepared::<Site, Read, ()>::new(Dialect::Sqlite, |site, ()| site.delete::<Page>().all_in_scope());

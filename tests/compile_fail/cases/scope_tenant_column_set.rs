@@ -1,6 +1,8 @@
 //! A tenant column is no constant, so it cannot be set.
 
-use bailiwick::{Scope, Site, Write};
+use bailiwick::Scope;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

@@ -1,6 +1,9 @@
-//! A unique key names columns of the table that are not null, by their types; an upsert has a value for each.
+//! A unique key names columns of the table that are not null, by their types; an upsert has a value
+//! for each.
 
-use bailiwick::{Scope, Site, Write};
+use bailiwick::Scope;
+use bailiwick::scope::state::Write;
+use bailiwick::tenant::Site;
 
 bailiwick::table! {
     pub struct Sites: Account in "sites" {

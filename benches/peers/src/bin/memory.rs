@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bailiwick::QuotaSet;
+use bailiwick::quota::QuotaSet;
 use bailiwick_peers::throttle::{Gate, Ours, START, generous, generous_twice, text, theirs};
 use governor::clock::FakeRelativeClock;
 
@@ -32,8 +32,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Fills a throttle, and prints what it takes for each key: with a million keys, and on the average from half a million
-/// on. A hash table doubles when it is full, so over one doubling the average is free of where in it a million lies.
+/// Fills a throttle, and prints what it takes for each key: with a million keys, and on the average
+/// from half a million on. A hash table doubles when it is full, so over one doubling the average
+/// is free of where in it a million lies.
 fn measure<T>(name: &str, make: impl FnOnce() -> T, add: impl Fn(&T, u32) -> bool) {
     let before = LIVE.load(Ordering::Relaxed);
     let throttle = make();
@@ -66,15 +67,27 @@ fn ours(name: &str, quotas: QuotaSet, add: impl Fn(&Ours, u32) -> bool) {
 
 fn main() {
     let quota = generous();
-    println!("| keys | bytes each of 1,000,000 | average from 500,000 to 1,000,000 |\n|---|---|---|");
-    ours("bailiwick, addresses", quota.into(), |throttle, id| throttle.address(id, START));
+    println!(
+        "| keys | bytes each of 1,000,000 | average from 500,000 to 1,000,000 |\n|---|---|---|"
+    );
+    ours("bailiwick, addresses", quota.into(), |throttle, id| {
+        throttle.address(id, START)
+    });
     let gate = Gate::new(&quota.into());
-    ours("bailiwick, accounts", quota.into(), |throttle, id| throttle.account(&gate.asking(id), START));
+    ours("bailiwick, accounts", quota.into(), |throttle, id| {
+        throttle.account(&gate.asking(id), START)
+    });
     let gate = Gate::new(&generous_twice());
     let two = generous_twice();
-    ours("bailiwick, accounts, two quotas", two, |throttle, id| throttle.account(&gate.asking(id), START));
+    ours("bailiwick, accounts, two quotas", two, |throttle, id| {
+        throttle.account(&gate.asking(id), START)
+    });
     let make = || theirs(&quota, FakeRelativeClock::default());
-    measure("governor, u64", make, |limiter, id| limiter.check_key(&u64::from(id)).is_ok());
+    measure("governor, u64", make, |limiter, id| {
+        limiter.check_key(&u64::from(id)).is_ok()
+    });
     let make = || theirs(&quota, FakeRelativeClock::default());
-    measure("governor, formatted text", make, |limiter, id| limiter.check_key(&text(id)).is_ok());
+    measure("governor, formatted text", make, |limiter, id| {
+        limiter.check_key(&text(id)).is_ok()
+    });
 }

@@ -1,0 +1,156 @@
+//! Bank transfers: a tenant claims one, an operator confirms it against the bank's statement, and
+//! the money becomes paid periods, credits, and a row in a registry that spans all tenants. Each
+//! step is one change set, to be written whole or not at all.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bailiwick::account::AccountStatus;
+//! use bailiwick::bank_transfer::{
+//!     AfterRefund, BankTransfer, ClaimRequest, ConfirmedTransfer, RefundFacts, TransferFacts,
+//!     TransferRefund,
+//! };
+//! use bailiwick::change::Answer;
+//! use bailiwick::money::Currency;
+//! use bailiwick::payment_method::PaymentMethod;
+//! use bailiwick::period::Interval;
+//! use bailiwick::right::{Privilege, Privileges};
+//! use bailiwick::{
+//!     Account, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet,
+//!     admit,
+//! };
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let now = "2027-06-01T00:00:00Z".parse()?;
+//!     let policy = Policy::default();
+//!     let price = Money::new("49".parse()?, Currency::EUR)?;
+//!     let method = PaymentMethod::BankTransfer;
+//!     let account = Account::new(7.into(), AccountStatus::PendingPayment, method);
+//!     let subscription = Subscription::new(9.into(), 7.into(), 3.into(), method, now);
+//!
+//!     // Claim: the tenant, who still owes, announces a transfer.
+//!     let payer = Evidence::Verified(Principal::session(1.into()).of_account(7.into()));
+//!     let tenant = Tenant::new(account.clone());
+//!     let admitted = admit(Route::Billing, &payer, Some(&tenant), now).into_result()?;
+//!     let access = admitted.into_billing()?;
+//!     let proof = "https://wayne.example/receipts/7";
+//!     let request = ClaimRequest::new("inv-7".parse()?, price, "Wayne Ltd", proof)?;
+//!     let Answer::Fresh(claim) = policy.submit_claim(&access, request, None, now)? else {
+//!         return Ok(()); // the same claim was submitted before
+//!     };
+//!
+//!     // Confirm: an operator, who belongs to another account, finds it on the bank's statement.
+//!     let privilege = Privilege::ConfirmPayments;
+//!     let privileges = Privileges::from_iter([privilege]);
+//!     let clerk = Principal::session(2.into()).of_account(1.into()).with_privileges(privileges);
+//!     let clerk = Evidence::Verified(clerk);
+//!     let service = Account::new(1.into(), AccountStatus::Active, method);
+//!     let service = Tenant::new(Account { privileges, ..service });
+//!     let route = Route::Operator(privilege);
+//!     let admitted = admit(route, &clerk, Some(&service), now).into_result()?;
+//!     let operator = admitted.into_operator()?;
+//!
+//!     let proof = "https://bank.example/statements/1";
+//!     let receiver = "DE02 1203 0000".parse()?;
+//!     let transfer = BankTransfer::new(receiver, "tx-1".parse()?, price, "Wayne Ltd", proof)?;
+//!     let facts = TransferFacts {
+//!         account,
+//!         plan: Arc::new(Plan::new(3.into(), price, Interval::MONTHLY)),
+//!         subscription: Some(subscription),
+//!         deposit: None,
+//!         claim: Some(claim.into_row()),
+//!         prior: None,
+//!     };
+//!     let confirmed = policy.confirm_bank_transfer(&operator, &transfer, facts, now)?;
+//!     let Answer::Fresh(paid) = confirmed else {
+//!         return Ok(()); // the same transfer was confirmed before
+//!     };
+//!     assert_eq!(paid.account().row().status, AccountStatus::Active);
+//!     assert_eq!(paid.record().periods, 1);
+//!
+//!     // Refund: the money went back to the payer, and the service that it had paid for ends.
+//!     let facts = RefundFacts {
+//!         record: paid.record().clone(),
+//!         subscription: paid.subscription().map(|change| change.row().clone()),
+//!         deposit: None,
+//!         wallet: Wallet::open(7.into(), now),
+//!     };
+//!     let refund = TransferRefund { total: price, then: AfterRefund::EndService };
+//!     let Answer::Fresh(ended) = ConfirmedTransfer::refund(&operator, refund, facts, now)? else {
+//!         return Ok(()); // the same refund was recorded before
+//!     };
+//!     assert_eq!(ended.record().row().taken_back, price);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Types, in the order in which one meets them
+//!
+//! | step | command | request and facts | stored row | change to write | error |
+//! |---|---|---|---|---|---|
+//! | claim | [`Policy::submit_claim`], [`Policy::record_claim`], [`Claim::reject`] | [`ClaimRequest`] | [`Claim`] with its [`ClaimState`] | the claim itself | [`ClaimError`] |
+//! | confirm | [`Policy::confirm_bank_transfer`] | [`BankTransfer`], [`TransferFacts`] | [`ConfirmedTransfer`] | [`TransferChange`] | [`ConfirmError`] |
+//! | refund | [`ConfirmedTransfer::refund`] | [`TransferRefund`] with [`AfterRefund`], [`RefundFacts`] | the same | [`TransferRefundChange`] | [`TransferRefundError`] |
+//! | deposit | [`Policy::apply_deposit`] | [`DepositFacts`] | [`Deposit`] | [`DepositChange`] | [`ConfirmError`] |
+//!
+//! [`BankReference`] is the one form of every identifier that comes from a bank, and
+//! [`TransferError`] says which fact of a claim or transfer is malformed.
+//!
+//! # The order in which a host loads and writes
+//!
+//! 1. Begin a transaction, and load every row that the command's facts name. Look the claim up by
+//!    (account, reference), the confirmed transfer by (receiving account, transaction) over all
+//!    tenants, and the deposit by account.
+//! 2. Call the command. [`Answer::Replayed`](crate::change::Answer::Replayed) means that it was
+//!    carried out before: write nothing.
+//! 3. In the same transaction, write every row of the change over its
+//!    [`expected_version`](crate::change::RowChange::expected_version), where 0 means to insert it,
+//!    and set the account's plan to the one that the change names. Insert the record of a confirmed
+//!    transfer. Grant what is due with [`Wallet::grant_due`], and take back what is due with
+//!    [`Wallet::revoke_due`]. Commit.
+//! 4. If a version has moved or a unique key is taken, roll back and begin again at 1.
+//! 5. After the commit, end the subscription that [`ConfirmedTransfer::ends_at_provider`] names, or
+//!    the provider goes on charging for it.
+//!
+//! The store holds these keys unique: (account, reference) of claims, (receiving account,
+//! transaction) of confirmed transfers, over all tenants, and (account) of deposits.
+//!
+//! # Accounting
+//!
+//! Everything that arrives is accounted for to the cent. Over all confirmed transfers of an
+//! account and its deposit, these two sums are equal after every command:
+//!
+//! - received: [`BankTransfer::amount`] less [`ConfirmedTransfer::refunded`];
+//! - used: [`ConfirmedTransfer::applied`] less [`ConfirmedTransfer::taken_back`], plus
+//!   [`ConfirmedTransfer::noted`], plus [`Deposit::applied`] and [`Deposit::amount`].
+//!
+//! [`Policy::submit_claim`]: crate::Policy::submit_claim
+//! [`Policy::record_claim`]: crate::Policy::record_claim
+//! [`Policy::confirm_bank_transfer`]: crate::Policy::confirm_bank_transfer
+//! [`Policy::apply_deposit`]: crate::Policy::apply_deposit
+//! [`Wallet::grant_due`]: crate::Wallet::grant_due
+//! [`Wallet::revoke_due`]: crate::Wallet::revoke_due
+
+mod allotment;
+mod claim;
+mod claim_request;
+mod confirmation;
+mod deposit;
+mod deposit_payment;
+mod error;
+mod record;
+mod refund;
+mod rows;
+mod transfer;
+
+pub use claim::{Claim, ClaimError, ClaimState};
+pub use claim_request::ClaimRequest;
+pub use confirmation::{TransferChange, TransferFacts};
+pub use deposit::Deposit;
+pub use deposit_payment::{DepositChange, DepositFacts};
+pub use error::ConfirmError;
+pub use record::ConfirmedTransfer;
+pub use refund::{
+    AfterRefund, RefundFacts, TransferRefund, TransferRefundChange, TransferRefundError,
+};
+pub use transfer::{BankReference, BankTransfer, TransferError};

@@ -1,0 +1,303 @@
+//! The confirmation of a bank transfer, by an operator who does not belong to the account that it
+//! credits.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::allotment::{Paid, Split, paid_account, pay};
+use super::claim::Claim;
+use super::deposit::Deposit;
+use super::error::ConfirmError;
+use super::record::ConfirmedTransfer;
+use super::rows::check_rows;
+use super::transfer::BankTransfer;
+use crate::account::Account;
+use crate::change::{Answer, RowChange, RowError};
+use crate::credit::{DueGrant, GrantTerms};
+use crate::gate::Operator;
+use crate::id::{AccountId, PlanId};
+use crate::money::Money;
+use crate::payment_method::PaymentMethod;
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::right::Privilege;
+use crate::subscription::{Subscription, Transition};
+
+/// The rows that a host loads before it confirms a transfer, in one transaction.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
+pub struct TransferFacts {
+    /// The account to credit.
+    pub account: Account,
+    /// The plan to pay for: that of [`Subscription::next_plan`], or of an account without a
+    /// subscription its own.
+    pub plan: Arc<Plan>,
+    /// Its subscription, if the plan needs one.
+    pub subscription: Option<Subscription>,
+    /// Its deposit, if there is one.
+    pub deposit: Option<Deposit>,
+    /// The claim that the transfer answers, if there is one.
+    pub claim: Option<Claim>,
+    /// The registry's row for this (receiving account, transaction), if there is one.
+    pub prior: Option<ConfirmedTransfer>,
+}
+
+/// Everything that a confirmed transfer changes, to be written whole or not at all.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a change takes effect only when it is written"]
+pub struct TransferChange {
+    account: RowChange<Account>,
+    plan: PlanId,
+    subscription: Option<RowChange<Subscription>>,
+    deposit: Option<RowChange<Deposit>>,
+    claim: Option<RowChange<Claim>>,
+    grants: Vec<DueGrant>,
+    record: ConfirmedTransfer,
+}
+
+impl TransferChange {
+    /// Returns the account to update.
+    pub fn account(&self) -> &RowChange<Account> {
+        &self.account
+    }
+
+    /// Returns the account's plan from now on: another than before where a change was pending and
+    /// is paid now.
+    pub fn plan(&self) -> &PlanId {
+        &self.plan
+    }
+
+    /// Returns the subscription to update.
+    pub fn subscription(&self) -> Option<&RowChange<Subscription>> {
+        self.subscription.as_ref()
+    }
+
+    /// Returns the deposit to insert or update, under UNIQUE (account).
+    pub fn deposit(&self) -> Option<&RowChange<Deposit>> {
+        self.deposit.as_ref()
+    }
+
+    /// Returns the claim to update.
+    pub fn claim(&self) -> Option<&RowChange<Claim>> {
+        self.claim.as_ref()
+    }
+
+    /// Returns the credits to grant: see [`DueGrant`].
+    pub fn grants(&self) -> &[DueGrant] {
+        &self.grants
+    }
+
+    /// Returns the row to insert into the registry, under UNIQUE (receiving account, transaction).
+    /// A clash means: load again and ask again.
+    pub fn record(&self) -> &ConfirmedTransfer {
+        &self.record
+    }
+}
+
+impl Policy {
+    /// Confirms that a bank transfer arrived: the account's status, its subscription's next period,
+    /// the credits of the plan, and the registry's row change together. The same facts again give
+    /// the same answer and change nothing.
+    ///
+    /// The money adds to the account's deposit. Below the plan's price it is recorded and kept; the
+    /// transfer with which the sum reaches the price opens the period. The policy's
+    /// [`Overpayment`](crate::policy::Overpayment) decides about the part above the price. A period
+    /// that is paid lifts a suspension for an overdue payment; one for any other cause stays, and
+    /// the payment counts all the same. The period continues the last one if the payment comes
+    /// while tenants are still admitted, slack and grace included, so that no service is free. All
+    /// that time had made due for the subscription is carried out first.
+    ///
+    /// On a plan that needs no subscription, the transfer tops up: it brings the plan's credits, or
+    /// the number that the policy names instead, and they never expire.
+    ///
+    /// # Errors
+    /// In this order: [`ConfirmError::Denied`] for the operator, [`ConfirmError::Conflict`]; for
+    /// the rows [`ConfirmError::Denied`], [`ConfirmError::Row`], [`ConfirmError::ClaimMismatch`],
+    /// [`ConfirmError::PlanMismatch`]; [`ConfirmError::ComingSoon`], [`ConfirmError::Currency`],
+    /// [`ConfirmError::Nothing`], [`ConfirmError::DepositCurrency`]; for the subscription
+    /// [`ConfirmError::SubscriptionMissing`], [`ConfirmError::PlanMismatch`],
+    /// [`ConfirmError::Refused`]; and [`ConfirmError::Row`] for a version or a sum.
+    ///
+    /// ```
+    /// use bailiwick::Policy;
+    /// use bailiwick::bank_transfer::{BankTransfer, ConfirmError, TransferFacts};
+    /// use bailiwick::change::Answer;
+    /// use bailiwick::gate::Operator;
+    /// use chrono::{DateTime, Utc};
+    ///
+    /// fn confirm(
+    ///     policy: &Policy,
+    ///     operator: &Operator,
+    ///     transfer: &BankTransfer,
+    ///     facts: TransferFacts,
+    ///     now: DateTime<Utc>,
+    /// ) -> Result<(), ConfirmError> {
+    ///     match policy.confirm_bank_transfer(operator, transfer, facts, now)? {
+    ///         // Write every part of the change and grant its credits, in one transaction.
+    ///         Answer::Fresh(change) => println!("{} periods", change.record().periods),
+    ///         // It was confirmed before: write nothing.
+    ///         Answer::Replayed(record) => println!("confirmed at {}", record.confirmed_at),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn confirm_bank_transfer(
+        &self,
+        operator: &Operator,
+        transfer: &BankTransfer,
+        facts: TransferFacts,
+        now: DateTime<Utc>,
+    ) -> Result<Answer<TransferChange, ConfirmedTransfer>, ConfirmError> {
+        let TransferFacts {
+            account,
+            plan,
+            subscription,
+            deposit,
+            claim,
+            prior,
+        } = facts;
+        operator.check_foreign(Privilege::ConfirmPayments, &account.id)?;
+
+        let subscription = subscription.as_ref();
+        let paid_for = subscription.filter(|_| plan.needs_subscription);
+        // Before all else, so that a repeated request is answered alike whatever has changed since.
+        if let Some(prior) = prior {
+            let subscription = paid_for.map(|subscription| &subscription.id);
+            return if prior.is_of(transfer, &account.id, subscription) {
+                Ok(Answer::Replayed(prior))
+            } else {
+                Err(ConfirmError::conflict(transfer))
+            };
+        }
+
+        check_rows(&account, subscription, deposit.as_ref(), claim.as_ref())?;
+        check_top_up(&plan, subscription)?;
+        // After the replay: a transfer that was confirmed stays so, whatever is enabled now.
+        if !self.is_enabled(PaymentMethod::BankTransfer) {
+            return Err(ConfirmError::ComingSoon);
+        }
+
+        let split = self.split(&plan, transfer.amount(), deposit.as_ref())?;
+        let paid = match paid_for {
+            Some(paid_for) => self.pay_due(paid_for, &plan, transfer, split.periods, now)?,
+            None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
+            None => self.top_up(&account.id, &plan, transfer, split.periods)?,
+        };
+        let record = record(
+            operator,
+            transfer,
+            &account.id,
+            paid_for,
+            &split,
+            &paid,
+            now,
+        )?;
+
+        let after = paid.subscription.as_ref().map(RowChange::row).or(paid_for);
+        let plan_id = after.map_or(&plan.id, |subscription| &subscription.plan);
+        Ok(Answer::Fresh(TransferChange {
+            plan: plan_id.clone(),
+            account: paid_account(&account, split.periods > 0)?,
+            subscription: paid.subscription,
+            deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept)?,
+            claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
+            grants: paid.grants,
+            record,
+        }))
+    }
+
+    /// Opens the periods that a transfer pays for, after all that time has made due.
+    fn pay_due(
+        &self,
+        subscription: &Subscription,
+        plan: &Plan,
+        transfer: &BankTransfer,
+        periods: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Paid, ConfirmError> {
+        // No payment depends on whether a job ran in time: its last transition is as good as all.
+        let due = self.advance_subscription(subscription, now).pop();
+        let last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
+        let payment = self.recorded_payment(plan, Some(transfer.transaction().to_string()));
+
+        pay(subscription, last, plan, &payment, periods, now)
+    }
+
+    /// Makes the credits due that a transfer brings without a subscription.
+    fn top_up(
+        &self,
+        account: &AccountId,
+        plan: &Plan,
+        transfer: &BankTransfer,
+        periods: u32,
+    ) -> Result<Paid, RowError> {
+        let credits = self
+            .top_up_credits
+            .unwrap_or(plan.credits_per_month)
+            .checked_mul(periods)
+            .ok_or(RowError::Overflow {
+                of: "credits of the transfer",
+            })?;
+        let due = DueGrant::new(transfer.cause(account), GrantTerms::forever(credits));
+
+        Ok(Paid {
+            grants: due.into_iter().collect(),
+            ..Paid::default()
+        })
+    }
+}
+
+/// Checks that no subscription stands in the way of a top-up: on a plan that needs none, there is
+/// none, it has ended, or it is to this very plan.
+fn check_top_up(plan: &Plan, subscription: Option<&Subscription>) -> Result<(), ConfirmError> {
+    let is_in_the_way =
+        |subscription: &Subscription| !subscription.is_terminal() && subscription.plan != plan.id;
+
+    if !plan.needs_subscription && subscription.is_some_and(is_in_the_way) {
+        Err(ConfirmError::PlanMismatch)
+    } else {
+        Ok(())
+    }
+}
+
+/// Makes the registry's row of a transfer.
+fn record(
+    operator: &Operator,
+    transfer: &BankTransfer,
+    account: &AccountId,
+    subscription: Option<&Subscription>,
+    split: &Split,
+    paid: &Paid,
+    now: DateTime<Utc>,
+) -> Result<ConfirmedTransfer, RowError> {
+    let zero = Money::zero(transfer.amount().currency());
+    let credits = DueGrant::total(&paid.grants).ok_or(RowError::Overflow {
+        of: "credits of the transfer",
+    })?;
+
+    Ok(ConfirmedTransfer {
+        transfer: transfer.clone(),
+        account: account.clone(),
+        subscription: subscription.map(|subscription| subscription.id.clone()),
+        periods: split.periods,
+        paid_until: paid.until,
+        applied: split.applied,
+        noted: split.noted,
+        // A part of a price leaves the provider in charge.
+        ends_at_provider: subscription
+            .filter(|_| split.periods > 0)
+            .and_then(Subscription::run_by),
+        credits,
+        grants: paid.grants.iter().map(|due| due.key().into()).collect(),
+        refunded: zero,
+        taken_back: zero,
+        confirmed_by_account: operator.account_id().clone(),
+        confirmed_by: operator.user().cloned(),
+        confirmed_at: now,
+        version: 1,
+    })
+}

@@ -1,0 +1,41 @@
+//! The checks that every payment makes of the rows that were loaded for it.
+
+use super::claim::{Claim, ClaimState};
+use super::deposit::Deposit;
+use super::error::ConfirmError;
+use crate::account::{Account, AccountStatus};
+use crate::change::RowError;
+use crate::gate::Denial;
+use crate::subscription::Subscription;
+
+/// Checks that the account may pay, and that the rows are its own.
+pub(super) fn check_rows(
+    account: &Account,
+    subscription: Option<&Subscription>,
+    deposit: Option<&Deposit>,
+    claim: Option<&Claim>,
+) -> Result<(), ConfirmError> {
+    match account.status {
+        AccountStatus::Closed => return Err(Denial::AccountClosed.into()),
+        AccountStatus::Unknown => return Err(Denial::AccountStatusUnknown.into()),
+        // Even a suspended account may pay: nobody's money is turned away.
+        AccountStatus::PendingPayment | AccountStatus::Active | AccountStatus::Suspended(_) => {}
+    }
+
+    let right = "account";
+    if subscription.is_some_and(|subscription| subscription.account != account.id) {
+        let left = "subscription";
+        return Err(RowError::Mismatch { left, right }.into());
+    }
+    if deposit.is_some_and(|deposit| deposit.account != account.id) {
+        let left = "deposit";
+        return Err(RowError::Mismatch { left, right }.into());
+    }
+
+    match claim {
+        Some(claim) if claim.account != account.id || claim.state != ClaimState::Submitted => {
+            Err(ConfirmError::ClaimMismatch)
+        }
+        _ => Ok(()),
+    }
+}

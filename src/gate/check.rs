@@ -1,0 +1,345 @@
+//! The checks, in their documented order.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::access::{Access, BillingAccess, Operator};
+use super::deadline::Deadline;
+use super::decision::{Admission, GateDecision, TimedDenial};
+use super::denial::Denial;
+use super::evidence::Evidence;
+use super::principal::Principal;
+use super::route::Route;
+use super::standing::Standing;
+use crate::account::{AccountStatus, SuspensionCause};
+use crate::plan::Plan;
+use crate::policy::{GraceMode, Policy};
+use crate::right::Privilege;
+use crate::subscription::{Subscription, SubscriptionStatus};
+use crate::tenant::Tenant;
+
+/// Decides whether a principal may act for a tenant at `now`, under the default policy: see
+/// [`Policy::validate_account_and_plan`].
+///
+/// # Errors
+/// The first denial that fits, in the order of [`Denial`]'s variants.
+///
+/// ```
+/// use bailiwick::account::AccountStatus;
+/// use bailiwick::gate::Denial;
+/// use bailiwick::payment_method::PaymentMethod;
+/// use bailiwick::{Account, Principal, Tenant, validate_account_and_plan};
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let now = "2026-01-01T00:00:00Z".parse()?;
+///     let principal = Principal::session(2.into()).of_account(7.into());
+///     let account = Account::new(7.into(), AccountStatus::Active, PaymentMethod::Stripe);
+///
+///     let refused = validate_account_and_plan(&principal, Some(&Tenant::new(account)), now);
+///     assert_eq!(refused.unwrap_err(), Denial::PlanMissing);
+///     Ok(())
+/// }
+/// ```
+pub fn validate_account_and_plan(
+    principal: &Principal,
+    tenant: Option<&Tenant>,
+    now: DateTime<Utc>,
+) -> Result<Access, Denial> {
+    Policy::default().validate_account_and_plan(principal, tenant, now)
+}
+
+/// Decides about a whole request under the default policy: see [`Policy::admit`].
+pub fn admit(
+    route: Route,
+    evidence: &Evidence,
+    tenant: Option<&Tenant>,
+    now: DateTime<Utc>,
+) -> GateDecision {
+    Policy::default().admit(route, evidence, tenant, now)
+}
+
+impl Policy {
+    /// Decides whether a principal may act for a tenant at `now`.
+    ///
+    /// The answer is total: whatever is missing, foreign or unknown is a denial. A host that caches
+    /// denials as well calls [`admit`](Self::admit), whose decision says until when it holds. The
+    /// [gate's page](crate::gate) shows a first program.
+    ///
+    /// # Errors
+    /// The first denial that fits, in the order of [`Denial`]'s variants.
+    pub fn validate_account_and_plan(
+        &self,
+        principal: &Principal,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Access, Denial> {
+        let standing = self
+            .check_tenant(principal, tenant, now)
+            .map_err(|refusal| refusal.denial)?;
+
+        Ok(Access::grant(principal, standing, self.credit))
+    }
+
+    /// Decides about a whole request: the demand of its route, the credential that it presented,
+    /// the tenant that it is about, and the time.
+    ///
+    /// The tenant is read for a tenant's, a billing and an operator's route only; for others, pass
+    /// `None` and spare the load.
+    ///
+    /// ```
+    /// use bailiwick::{Evidence, Policy, Route};
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let now = "2026-01-01T00:00:00Z".parse()?;
+    ///     let policy = Policy::default();
+    ///     let decision = policy.admit(Route::TenantRead, &Evidence::Nothing, None, now);
+    ///     assert_eq!(decision.label(), "credential_missing");
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn admit(
+        &self,
+        route: Route,
+        evidence: &Evidence,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> GateDecision {
+        let failure = if let Evidence::Failed(failure) = evidence {
+            Some(*failure)
+        } else {
+            None
+        };
+
+        GateDecision {
+            result: self.decide(route, evidence, tenant, now),
+            failure,
+        }
+    }
+
+    fn decide(
+        &self,
+        route: Route,
+        evidence: &Evidence,
+        tenant: Option<&Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, TimedDenial> {
+        let principal = match (route, evidence) {
+            (Route::Public, Evidence::Verified(principal)) => {
+                return Ok(Admission::Public(Some(principal.clone())));
+            }
+            // With a failed credential a public route is open as without one; `admit` reports it.
+            (Route::Public, _) => return Ok(Admission::Public(None)),
+            (_, Evidence::Failed(failure)) => {
+                return Err(Denial::CredentialRejected(*failure).into());
+            }
+            (_, Evidence::Nothing) => return Err(Denial::CredentialMissing.into()),
+            (_, Evidence::Verified(principal)) => principal,
+        };
+
+        debug_assert_ne!(route, Route::Public, "public routes were admitted above");
+
+        match route {
+            Route::Public | Route::Authenticated => Ok(Admission::Authenticated(principal.clone())),
+            Route::TenantRead | Route::TenantWrite => {
+                let standing = self.check_tenant(principal, tenant, now)?;
+                if route == Route::TenantWrite && !standing.writable {
+                    return Err(Denial::PaymentPastDue.into());
+                }
+
+                Ok(Admission::Tenant(Access::grant(
+                    principal,
+                    standing,
+                    self.credit,
+                )))
+            }
+            Route::Billing => Ok(Admission::Billing(admit_to_billing(principal, tenant)?)),
+            Route::Operator(privilege) => Ok(Admission::Operator(admit_operator(
+                principal, tenant, privilege,
+            )?)),
+        }
+    }
+
+    // Inlined, here and below, so that the access is built in its final place: copying its parts
+    // costs as much as deciding.
+    #[inline(always)]
+    fn check_tenant<'a>(
+        &self,
+        principal: &Principal,
+        tenant: Option<&'a Tenant>,
+        now: DateTime<Utc>,
+    ) -> Result<Standing<'a>, TimedDenial> {
+        let tenant = own_tenant(principal, tenant)?;
+        check_status(tenant.account.status)?;
+        if tenant.account.status == AccountStatus::PendingPayment {
+            return Err(Denial::PaymentPending.into());
+        }
+
+        let plan = tenant.plan.as_ref().ok_or(Denial::PlanMissing)?;
+        if !plan.active {
+            return Err(Denial::PlanInactive.into());
+        }
+
+        let standing = self.check_subscription(tenant, plan, now)?;
+
+        if principal
+            .sites()
+            .is_some_and(|bound| !bound.iter().any(|site| tenant.sites.contains(site)))
+        {
+            // When the paid time is over, that becomes the reason, so this denial has an end.
+            return Err(TimedDenial {
+                denial: Denial::SiteNotInAccount,
+                until: standing.until,
+            });
+        }
+        Ok(standing)
+    }
+
+    #[inline(always)]
+    fn check_subscription<'a>(
+        &self,
+        tenant: &'a Tenant,
+        plan: &'a Arc<Plan>,
+        now: DateTime<Utc>,
+    ) -> Result<Standing<'a>, Denial> {
+        // Nothing was paid for, so nothing runs out.
+        if !plan.needs_subscription {
+            return Ok(Standing {
+                tenant,
+                plan,
+                writable: true,
+                until: None,
+            });
+        }
+
+        let subscription = tenant
+            .subscription
+            .as_ref()
+            .ok_or(Denial::SubscriptionMissing)?;
+        // Without this check, the payment for a cheap plan would open an expensive one.
+        if subscription.plan != plan.id {
+            return Err(Denial::PlanMismatch);
+        }
+
+        // A status that admits for a time: until when, to what, and the denial afterwards.
+        let (until, mode, ended) = match subscription.status {
+            SubscriptionStatus::Trialing => {
+                let until = subscription
+                    .trial_end
+                    .map(|end| Deadline::new(end, TimeDelta::zero()));
+                (until, GraceMode::Full, Denial::TrialEnded)
+            }
+            SubscriptionStatus::Active => (
+                self.paid_until(subscription),
+                GraceMode::Full,
+                Denial::PeriodEnded,
+            ),
+            SubscriptionStatus::PastDue => {
+                // No grace in the policy, or no start to count it from: no grace.
+                let grace = self.past_due_grace.zip(subscription.past_due_since);
+                let until = grace.map(|((length, _), since)| Deadline::new(since, length));
+                let mode = self
+                    .past_due_grace
+                    .map_or(GraceMode::ReadOnly, |(_, mode)| mode);
+                (until, mode, Denial::PaymentPastDue)
+            }
+            SubscriptionStatus::Incomplete => return Err(Denial::SubscriptionIncomplete),
+            SubscriptionStatus::IncompleteExpired => {
+                return Err(Denial::SubscriptionIncompleteExpired);
+            }
+            SubscriptionStatus::Unpaid => return Err(Denial::SubscriptionUnpaid),
+            SubscriptionStatus::Paused => return Err(Denial::SubscriptionPaused),
+            SubscriptionStatus::Canceled => return Err(Denial::SubscriptionCanceled),
+            SubscriptionStatus::Unknown => return Err(Denial::SubscriptionStatusUnknown),
+        };
+
+        match until {
+            Some(until) if until.is_ahead(now) => Ok(Standing {
+                tenant,
+                plan,
+                writable: mode == GraceMode::Full,
+                until: Some(until),
+            }),
+            _ => Err(ended),
+        }
+    }
+
+    /// Returns the end of the paid period, with the slack for a renewal that is on its way. A
+    /// subscription that is to end has no renewal to wait for, and ends exactly there.
+    fn paid_until(&self, subscription: &Subscription) -> Option<Deadline> {
+        let slack = if subscription.cancel_at_period_end {
+            TimeDelta::zero()
+        } else {
+            self.renewal_slack
+        };
+
+        subscription
+            .current_period
+            .map(|period| Deadline::new(period.end, slack))
+    }
+}
+
+fn admit_to_billing(
+    principal: &Principal,
+    tenant: Option<&Tenant>,
+) -> Result<BillingAccess, Denial> {
+    let tenant = own_tenant(principal, tenant)?;
+    match tenant.account.status {
+        // A tenant who owes must be able to pay.
+        AccountStatus::Suspended(SuspensionCause::PaymentOverdue) => {}
+        status => check_status(status)?,
+    }
+
+    // A payment is for the whole account.
+    if principal.sites().is_some() {
+        return Err(Denial::AccountWideForbidden);
+    }
+    Ok(BillingAccess::grant(principal, &tenant.account))
+}
+
+fn admit_operator(
+    principal: &Principal,
+    tenant: Option<&Tenant>,
+    privilege: Privilege,
+) -> Result<Operator, Denial> {
+    if !principal.privileges().contains(privilege) {
+        return Err(Denial::PrivilegeMissing(privilege));
+    }
+
+    let tenant = own_tenant(principal, tenant)?;
+    check_status(tenant.account.status)?;
+
+    // A privilege that slipped into a customer's row of users opens nothing by itself.
+    if !tenant.account.privileges.contains(privilege) {
+        return Err(Denial::PrivilegeMissing(privilege));
+    }
+
+    // An operator acts on every account, so a principal that is bound to some sites of its own
+    // account must not be one.
+    if principal.sites().is_some() {
+        return Err(Denial::AccountWideForbidden);
+    }
+    Ok(Operator::grant(principal, &tenant.account, privilege))
+}
+
+/// Returns the principal's own tenant. Rows of two accounts in one tenant were loaded by mistake,
+/// so none of them is believed.
+fn own_tenant<'a>(principal: &Principal, tenant: Option<&'a Tenant>) -> Result<&'a Tenant, Denial> {
+    let own = principal.account_id().ok_or(Denial::AccountMissing)?;
+    // An account that was not found is answered like none, so nobody can probe which ones exist.
+    let tenant = tenant.ok_or(Denial::AccountMissing)?;
+    if tenant.account.id != *own || tenant.mixes_accounts() {
+        Err(Denial::AccountMismatch)
+    } else {
+        Ok(tenant)
+    }
+}
+
+fn check_status(status: AccountStatus) -> Result<(), Denial> {
+    match status {
+        AccountStatus::Active | AccountStatus::PendingPayment => Ok(()),
+        AccountStatus::Suspended(cause) => Err(Denial::AccountSuspended(cause)),
+        AccountStatus::Closed => Err(Denial::AccountClosed),
+        AccountStatus::Unknown => Err(Denial::AccountStatusUnknown),
+    }
+}

@@ -1,0 +1,241 @@
+//! SQLite changes a column's constraints by rebuilding its table, as
+//! <https://www.sqlite.org/lang_altertable.html> tells. It is rebuilt here from its own text, so
+//! that everything else about it stays as it is, except for its comments.
+
+use super::definition::Definition;
+use super::error::MigrationError;
+use super::quoting::{literal, quoted};
+use super::token::{Token, tokens};
+
+/// A table as it was created.
+struct Created<'a> {
+    definitions: Vec<Definition<'a>>,
+    /// The text after the last parenthesis, such as `STRICT`.
+    options: String,
+    has_autoincrement: bool,
+}
+
+/// Reads the text of a table. `None` if it is not that of an ordinary table.
+fn read(sql: &str) -> Option<Created<'_>> {
+    let tokens = tokens(sql)?;
+    let open = tokens.iter().position(|token| *token == Token::Open)?;
+    let head = tokens.get(..open)?;
+
+    // A virtual table has no columns to rewrite, and neither has `CREATE TABLE ... AS SELECT`.
+    if !head.first()?.is("CREATE")
+        || !head.get(1)?.is("TABLE")
+        || head.iter().any(|token| token.is("AS"))
+    {
+        return None;
+    }
+
+    // Commas outside of all inner parentheses separate the definitions.
+    let mut definitions = Vec::new();
+    let mut current = Vec::new();
+    let mut depth = 0usize;
+    let mut rest = tokens.get(open.checked_add(1)?..)?.iter();
+    loop {
+        let token = rest.next()?;
+        match token {
+            Token::Open => depth = depth.checked_add(1)?,
+            Token::Close if depth == 0 => break,
+            Token::Close => depth = depth.checked_sub(1)?,
+            Token::Comma if depth == 0 => {
+                definitions.push(Definition(std::mem::take(&mut current)));
+                continue;
+            }
+            _ => {}
+        }
+        current.push(token.clone());
+    }
+    definitions.push(Definition(current));
+
+    let has_autoincrement = tokens.iter().any(|token| token.is("AUTOINCREMENT"));
+    let options = rest.map(Token::text).collect::<Vec<_>>().join(" ");
+
+    Some(Created {
+        definitions,
+        options,
+        has_autoincrement,
+    })
+}
+
+/// The tables of SQLite's catalog, with their indexes and triggers.
+pub(super) struct Tables<'a>(&'a [(String, String)]);
+
+impl<'a> Tables<'a> {
+    pub(super) fn new(objects: &'a [(String, String)]) -> Self {
+        Self(objects)
+    }
+
+    /// Returns a table's own spelling of its name, and the texts of its objects, its own first.
+    fn of(&self, table: &str) -> Option<(&'a str, Vec<&'a str>)> {
+        let own = || {
+            self.0
+                .iter()
+                .filter(|(name, _)| name.eq_ignore_ascii_case(table))
+        };
+        Some((
+            own().next()?.0.as_str(),
+            own().map(|(_, sql)| sql.as_str()).collect(),
+        ))
+    }
+
+    fn read(&self, table: &str) -> Result<Created<'a>, MigrationError> {
+        let (_, texts) = self
+            .of(table)
+            .ok_or_else(|| MigrationError::TableMissing(table.to_owned()))?;
+        let created = texts.first().and_then(|sql| read(sql));
+        created.ok_or_else(|| MigrationError::TableUnreadable(table.to_owned()))
+    }
+
+    fn definition(
+        &self,
+        table: &str,
+        column: &str,
+    ) -> Result<Option<Definition<'a>>, MigrationError> {
+        let is_it = |definition: &Definition<'_>| {
+            definition
+                .column()
+                .is_some_and(|name| name.eq_ignore_ascii_case(column))
+        };
+        Ok(self.read(table)?.definitions.into_iter().find(is_it))
+    }
+
+    /// Returns true if the table has the column.
+    pub(super) fn has(&self, table: &str, column: &str) -> Result<bool, MigrationError> {
+        Ok(self.definition(table, column)?.is_some())
+    }
+
+    /// Checks that the table has the column.
+    pub(super) fn demand(&self, table: &str, column: &str) -> Result<(), MigrationError> {
+        if self.has(table, column)? {
+            Ok(())
+        } else {
+            Err(MigrationError::ColumnMissing {
+                table: table.to_owned(),
+                column: column.to_owned(),
+            })
+        }
+    }
+
+    /// Checks that the column is defined in one of these ways, and so was made by this migration.
+    pub(super) fn demand_one_of(
+        &self,
+        table: &str,
+        column: &str,
+        ways: &[&str],
+    ) -> Result<(), MigrationError> {
+        self.demand(table, column)?;
+        // A column of the same name that the host made itself may mean something else.
+        let own = self
+            .definition(table, column)?
+            .is_some_and(|definition| ways.contains(&definition.text().as_str()));
+
+        if own {
+            Ok(())
+        } else {
+            Err(MigrationError::ColumnForeign {
+                table: table.to_owned(),
+                column: column.to_owned(),
+            })
+        }
+    }
+
+    /// Checks that no constraint demands the column, so that it may be null once its own `NOT NULL`
+    /// is gone.
+    pub(super) fn check_nullable(&self, table: &str, column: &str) -> Result<(), MigrationError> {
+        let demanded = self
+            .read(table)?
+            .definitions
+            .iter()
+            .any(|definition| definition.demands(column));
+
+        if demanded {
+            Err(MigrationError::TableUnreadable(table.to_owned()))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns the statements that rebuild a table with another definition of one column; none if
+    /// it has that definition already.
+    pub(super) fn rebuild(
+        &self,
+        table: &str,
+        column: &str,
+        define: impl Fn(&Definition<'_>) -> String,
+    ) -> Result<Vec<String>, MigrationError> {
+        self.demand(table, column)?;
+        let Created {
+            definitions,
+            options,
+            has_autoincrement,
+        } = self.read(table)?;
+        let (name, texts) = self
+            .of(table)
+            .ok_or_else(|| MigrationError::TableMissing(table.to_owned()))?;
+
+        let mut changed = false;
+        let mut columns = Vec::new();
+        for definition in &definitions {
+            let before = definition.text();
+            let is_it = definition
+                .column()
+                .is_some_and(|name| name.eq_ignore_ascii_case(column));
+            let after = if is_it {
+                define(definition)
+            } else {
+                before.clone()
+            };
+            changed |= after != before;
+            columns.push(after);
+        }
+        if !changed {
+            return Ok(Vec::new());
+        }
+
+        // A copy cannot write a generated column, and a check that names the table would not hold
+        // for the new one.
+        if definitions
+            .iter()
+            .any(|definition| definition.is_generated() || definition.names(name))
+        {
+            return Err(MigrationError::TableUnreadable(table.to_owned()));
+        }
+
+        let new_name = format!("{name}_rebuilt");
+        if self.of(&new_name).is_some() {
+            return Err(MigrationError::NameTaken(new_name));
+        }
+
+        let old = quoted(name);
+        let new = quoted(&new_name);
+        let mut statements = vec![
+            format!("CREATE TABLE {new} ({}) {options}", columns.join(", "))
+                .trim_end()
+                .to_owned(),
+            format!("INSERT INTO {new} SELECT * FROM {old}"),
+        ];
+        if has_autoincrement {
+            // Keys of deleted rows must not be given out again.
+            let old = literal(name);
+            let new = literal(&new_name);
+            statements.push(format!(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT {new}, 0 \
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = {new})"
+            ));
+            statements.push(format!(
+                "UPDATE sqlite_sequence SET seq = (SELECT max(seq) FROM sqlite_sequence \
+                 WHERE name IN ({old}, {new})) WHERE name = {new}"
+            ));
+        }
+
+        statements.push(format!("DROP TABLE {old}"));
+        statements.push(format!("ALTER TABLE {new} RENAME TO {old}"));
+        // Indexes and triggers went with the old table.
+        statements.extend(texts.into_iter().skip(1).map(str::to_owned));
+
+        Ok(statements)
+    }
+}

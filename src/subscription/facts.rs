@@ -1,0 +1,184 @@
+//! The subscription as a host stores it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::status::SubscriptionStatus;
+use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::payment_method::{PaymentMethod, Provider, STRIPE_PLACEHOLDER, is_stripe_id};
+use crate::period::Period;
+
+/// A change of plan that waits for the end of the time that is paid or in trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
+pub struct PendingPlan {
+    /// The plan from then on.
+    pub plan: PlanId,
+    /// The instant of the change: the end of the paid or trial period, as it was when the change
+    /// was asked for.
+    pub at: DateTime<Utc>,
+}
+
+/// The subscription of an account to a plan, as the host loads it.
+///
+/// It is stored as one text. In a row that is older than the choice of payment methods, the method
+/// is read as [`PaymentMethod::of_row`] says; a row from which no method follows cannot be read.
+///
+/// In tests and examples, a subscription in a given state is written by struct update:
+///
+/// ```
+/// use bailiwick::Subscription;
+/// use bailiwick::payment_method::PaymentMethod;
+/// use bailiwick::period::Interval;
+/// use bailiwick::subscription::SubscriptionStatus;
+///
+/// let june = "2027-06-01T00:00:00Z".parse()?;
+/// let paid = Subscription {
+///     status: SubscriptionStatus::Active,
+///     current_period: Interval::MONTHLY.period(june, 0),
+///     ..Subscription::new(1.into(), 7.into(), 3.into(), PaymentMethod::BankTransfer, june)
+/// };
+/// assert_eq!(paid.version, 1);
+/// # Ok::<(), chrono::ParseError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
+pub struct Subscription {
+    /// Its identifier.
+    pub id: SubscriptionId,
+    /// The account that subscribes. The gate refuses a subscription of another account.
+    pub account: AccountId,
+    /// The plan that it is for.
+    pub plan: PlanId,
+    /// Its status.
+    pub status: SubscriptionStatus,
+    /// The instant from which periods are counted: period `k` starts `k` intervals after it. Before
+    /// the first payment it is the instant at which the subscription was made; in trial it is the
+    /// trial's end.
+    pub anchor: DateTime<Utc>,
+    /// The latest trial or paid period, once there is one. A period that was paid early may start
+    /// in the future; the one before it ends where it starts.
+    pub current_period: Option<Period>,
+    /// The end of the trial, if there is or was one.
+    pub trial_end: Option<DateTime<Utc>>,
+    /// True if it ends with the current period.
+    pub cancel_at_period_end: bool,
+    /// The plan that follows with the next period, if a change waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_plan: Option<PendingPlan>,
+    /// The instant since which a payment is past due; `None` in every other status. A command sets
+    /// it once, when the subscription becomes past due. Where a provider runs the subscription,
+    /// each report sets it anew, to the end of the time that was paid at the latest.
+    ///
+    /// If the status is past due and this is `None`, there is no grace: the gate refuses with 402
+    /// `payment_past_due`, whatever the policy grants.
+    pub past_due_since: Option<DateTime<Utc>>,
+    /// The way it is paid.
+    pub payment_method: PaymentMethod,
+    /// Stripe's identifier, byte for byte; unique where present.
+    pub stripe_subscription_id: Option<String>,
+    /// PayPal's identifier; unique where present. A host stores it when its own server has made the
+    /// subscription at PayPal: no report of PayPal's is adopted before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paypal_subscription_id: Option<String>,
+    /// The identifier of the latest payment outside Stripe, such as a bank's transaction.
+    pub external_payment_id: Option<String>,
+    /// The provider's time of the snapshot that was adopted last: only a newer one is adopted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_at: Option<DateTime<Utc>>,
+    /// The latest period for which a provider received a payment. A payment that is past due there
+    /// is past due since that period's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_paid: Option<Period>,
+    /// The row's version: a change is written only over the version that it was made from.
+    pub version: u64,
+}
+
+impl Subscription {
+    /// The prefix of the text that fills the column of Stripe's identifier where old code demands
+    /// one and there is none; the row's key follows it. Such a text is read as no identifier. See
+    /// `migration`.
+    pub const PLACEHOLDER: &str = STRIPE_PLACEHOLDER;
+
+    /// Creates a subscription that is incomplete until its first payment or its trial, in version
+    /// 1. A host inserts it.
+    pub fn new(
+        id: SubscriptionId,
+        account: AccountId,
+        plan: PlanId,
+        payment_method: PaymentMethod,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            account,
+            plan,
+            status: SubscriptionStatus::Incomplete,
+            anchor: now,
+            version: 1,
+            // Nothing was tried or paid yet.
+            current_period: None,
+            trial_end: None,
+            past_due_since: None,
+            external_payment_id: None,
+            // Nothing was asked for yet.
+            cancel_at_period_end: false,
+            pending_plan: None,
+
+            payment_method,
+            stripe_subscription_id: None,
+            paypal_subscription_id: None,
+            provider_at: None,
+            provider_paid: None,
+        }
+    }
+
+    /// Returns the plan that the next payment is for: the pending one if a change waits for the
+    /// next period, else the present one.
+    pub fn next_plan(&self) -> &PlanId {
+        self.pending_plan
+            .as_ref()
+            .map_or(&self.plan, |pending| &pending.plan)
+    }
+
+    /// Returns whether the pending plan is already paid for, since its period was paid early.
+    pub(crate) fn is_pending_plan_paid(&self) -> bool {
+        let starts = self.current_period.map(|period| period.start);
+        self.pending_plan
+            .as_ref()
+            .is_some_and(|pending| starts.is_some_and(|start| pending.at <= start))
+    }
+
+    /// Returns whether it has ended for good.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(
+            self.status,
+            SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired
+        )
+    }
+
+    /// Returns the end of the trial or of the latest paid period.
+    pub(crate) fn running_until(&self) -> Option<DateTime<Utc>> {
+        match self.status {
+            SubscriptionStatus::Trialing => self.trial_end,
+            _ => self.current_period.map(|period| period.end),
+        }
+    }
+
+    /// Returns the provider that runs it, and its identifier there.
+    pub(crate) fn run_by(&self) -> Option<(Provider, String)> {
+        let (provider, id) = match self.payment_method {
+            PaymentMethod::Stripe => (Provider::Stripe, self.stripe_subscription_id.clone()),
+            PaymentMethod::Paypal => (Provider::Paypal, self.paypal_subscription_id.clone()),
+            PaymentMethod::BankTransfer => return None,
+        };
+        id.filter(|id| is_stripe_id(id)).map(|id| (provider, id))
+    }
+}

@@ -1,0 +1,171 @@
+//! A new subscription after one that has ended. No command ever revives a subscription that has
+//! ended.
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use super::answer::Transition;
+use super::facts::Subscription;
+use super::status::SubscriptionStatus;
+use crate::account::Account;
+use crate::change::{RowChange, RowError};
+use crate::id::SubscriptionId;
+use crate::payment_method::{PaymentMethod, Provider};
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::problem::{Code, Explained};
+
+/// A new subscription in the place of one that has ended, and the account that it is for. Write
+/// both in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a change takes effect only when it is written"]
+pub struct Succession {
+    account: RowChange<Account>,
+    subscription: RowChange<Subscription>,
+    ends_at_provider: Option<(Provider, String)>,
+}
+
+impl Succession {
+    /// Returns the account to update. Its plan is the new subscription's.
+    pub fn account(&self) -> &RowChange<Account> {
+        &self.account
+    }
+
+    /// Returns the subscription to write over the one that has ended. A host that keeps every
+    /// subscription in a row of its own inserts it instead.
+    pub fn subscription(&self) -> &RowChange<Subscription> {
+        &self.subscription
+    }
+
+    /// Returns the provider that ran the former subscription, and its identifier there: make sure
+    /// that it has ended there too.
+    pub fn ends_at_provider(&self) -> Option<(Provider, &str)> {
+        self.ends_at_provider
+            .as_ref()
+            .map(|(provider, id)| (*provider, id.as_str()))
+    }
+}
+
+/// The reason why an account cannot subscribe again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SuccessionError {
+    /// The payment method is not enabled.
+    #[error("payment by {0} is coming soon")]
+    ComingSoon(PaymentMethod),
+    /// The former subscription has not ended.
+    #[error("the former subscription is {0} and has not ended")]
+    NotEnded(SubscriptionStatus),
+    /// The plan is inactive, or needs no subscription.
+    #[error("the plan is not offered by subscription")]
+    PlanInactive,
+    /// The identifier is that of the former subscription, under which its months were granted.
+    #[error("a new subscription needs an identifier of its own")]
+    SameIdentifier,
+    /// The subscription is of another account, or a version is exhausted.
+    #[error(transparent)]
+    Row(#[from] RowError),
+}
+
+impl Explained for SuccessionError {
+    fn code(&self) -> Code {
+        match self {
+            Self::ComingSoon(_) => Code::PaymentMethodComingSoon,
+            Self::NotEnded(_) => Code::TransitionRefused,
+            Self::PlanInactive => Code::PlanInactive,
+            Self::SameIdentifier => Code::WalletMismatch,
+            Self::Row(error) => error.code(),
+        }
+    }
+}
+
+impl Policy {
+    /// Subscribes an account again whose subscription has ended: by a new subscription, incomplete
+    /// until it is paid, and by a payment method that is chosen anew.
+    ///
+    /// The account's standing stays as it is: a payment lifts a suspension that only waits for one.
+    /// The host decides whether the new subscription may begin with a trial; the trial's credits
+    /// are then granted under the new subscription.
+    ///
+    /// # Errors
+    /// In this order: [`RowError::Mismatch`], [`SuccessionError::NotEnded`],
+    /// [`SuccessionError::SameIdentifier`], [`SuccessionError::ComingSoon`],
+    /// [`SuccessionError::PlanInactive`], [`RowError::VersionExhausted`].
+    ///
+    /// ```
+    /// use bailiwick::account::AccountStatus;
+    /// use bailiwick::money::Currency;
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::period::Interval;
+    /// use bailiwick::subscription::SubscriptionStatus;
+    /// use bailiwick::{Account, Money, Plan, Policy, Subscription};
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let now = "2027-06-01T00:00:00Z".parse()?;
+    ///     let price = Money::new("49".parse()?, Currency::EUR)?;
+    ///     let plan = Plan::new(3.into(), price, Interval::MONTHLY);
+    ///     let method = PaymentMethod::BankTransfer;
+    ///     let account = Account::new(7.into(), AccountStatus::Active, method);
+    ///     let former = Subscription {
+    ///         status: SubscriptionStatus::Canceled,
+    ///         ..Subscription::new(8.into(), 7.into(), 3.into(), method, now)
+    ///     };
+    ///
+    ///     let policy = Policy::default();
+    ///     let next = policy.resubscribe(&account, &former, 9.into(), &plan, method, now)?;
+    ///     assert_eq!(next.subscription().row().status, SubscriptionStatus::Incomplete);
+    ///     assert_eq!(next.subscription().expected_version(), former.version);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn resubscribe(
+        &self,
+        account: &Account,
+        former: &Subscription,
+        id: SubscriptionId,
+        plan: &Plan,
+        payment_method: PaymentMethod,
+        now: DateTime<Utc>,
+    ) -> Result<Succession, SuccessionError> {
+        if former.account != account.id {
+            return Err(RowError::Mismatch {
+                left: "subscription",
+                right: "account",
+            }
+            .into());
+        }
+
+        // It may have ended by now without a job having noticed.
+        let due = self.advance_subscription(former, now).pop();
+        let last = due.as_ref().map_or(former, Transition::subscription);
+        if !last.is_terminal() {
+            return Err(SuccessionError::NotEnded(last.status));
+        }
+        if former.id == id {
+            return Err(SuccessionError::SameIdentifier);
+        }
+        if !self.is_enabled(payment_method) {
+            return Err(SuccessionError::ComingSoon(payment_method));
+        }
+        if !plan.active || !plan.needs_subscription {
+            return Err(SuccessionError::PlanInactive);
+        }
+
+        // Written over the former row, so that two requests cannot both subscribe anew.
+        let new = Subscription::new(id, account.id.clone(), plan.id.clone(), payment_method, now);
+        let subscription = RowChange::next(former.version, "subscription", |version| {
+            Subscription { version, ..new }
+        })?;
+        let account = RowChange::next(account.version, "account", |version| Account {
+            payment_method,
+            version,
+            ..account.clone()
+        })?;
+
+        Ok(Succession {
+            account,
+            subscription,
+            ends_at_provider: former.run_by(),
+        })
+    }
+}

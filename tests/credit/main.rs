@@ -1,0 +1,20 @@
+//! Credit: on whose account.
+
+#[path = "../model/credit_facts.rs"]
+mod credit_facts;
+#[cfg(feature = "testkit")]
+#[path = "../memory/mod.rs"]
+mod memory;
+#[path = "../model/credit.rs"]
+mod model;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod allowance;
+#[cfg(feature = "testkit")]
+mod interleavings;
+mod ledger;
+mod model_check;
+mod state_machine;
+mod tables;
+mod wallet;
