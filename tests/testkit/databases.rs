@@ -563,7 +563,7 @@ fn c10_processes_killed_in_mid_hold_lose_nothing() {
         let process = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
-                "c10_processes_killed_in_mid_hold_lose_nothing",
+                "databases::c10_processes_killed_in_mid_hold_lose_nothing",
                 "--nocapture",
             ])
             .env(SPENDER, format!("{}|{account}|{second}", server.url()))
