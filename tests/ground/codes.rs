@@ -1,9 +1,10 @@
 //! The manual's table of codes is what the crate says.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use bailiwick::Code;
+
+use crate::root::in_tree;
 
 /// The table in Markdown.
 fn markdown() -> String {
@@ -24,7 +25,7 @@ fn markdown() -> String {
 
 #[test]
 fn a1_the_manual_lists_every_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual/codes.md");
+    let path = in_tree("src/manual/codes.md");
     let page = markdown();
     if std::env::var_os("UPDATE_MANUAL").is_some() {
         std::fs::write(&path, &page).unwrap();

@@ -4,6 +4,9 @@
 #[allow(dead_code, reason = "only its calendar is used here")]
 mod subscription_model;
 
+#[path = "../support/root.rs"]
+mod root;
+
 mod codes;
 mod period;
 mod policy;

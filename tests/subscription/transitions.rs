@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::facts::{at, command, interval, seconds, told};
 use crate::model::{Every, Model, Order};
+use crate::support::root::in_tree;
 use bailiwick::account::AccountStatus;
 use bailiwick::money::Currency;
 use bailiwick::payment_method::PaymentMethod;
@@ -125,7 +126,7 @@ fn effects(transition: &Transition) -> Vec<Effect> {
 
 /// Compares a page of the manual with what the table says, or writes it when asked to.
 fn check_page(name: &str, page: &str) {
-    let path = format!("{}/src/manual/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = in_tree(format!("src/manual/{name}"));
     if std::env::var_os("UPDATE_MANUAL").is_some() {
         std::fs::write(&path, page).unwrap();
     }

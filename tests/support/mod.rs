@@ -7,6 +7,7 @@
 )]
 
 pub mod host;
+pub mod root;
 pub mod script;
 
 use std::collections::BTreeMap;

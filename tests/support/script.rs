@@ -16,6 +16,7 @@ use bailiwick::problem::Explained;
 use chrono::{DateTime, Utc};
 
 use super::at;
+use super::root::in_tree;
 
 /// A fault of the script itself.
 pub type Fault = String;
@@ -242,7 +243,7 @@ pub fn play<S: Script>(mut script: S, name: &str, text: &str) -> Played<S> {
 /// Runs one script, by its path below `tests/tables`.
 pub fn pass<S: Script>(path: &str) {
     let name = format!("tests/tables/{path}");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
+    let path = in_tree(&name);
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"));
     let failures = play(S::new(), &name, &text).failures;
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
@@ -252,7 +253,7 @@ pub fn pass<S: Script>(path: &str) {
 pub fn play_all<S: Script>(folder: &str, new: impl Fn() -> S) -> Vec<Played<S>> {
     let folder = format!("tests/tables/{folder}");
     let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder))
+        std::fs::read_dir(in_tree(&folder))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
@@ -304,7 +305,7 @@ pub fn variants(name: &str) -> BTreeSet<String> {
     }
 
     let head = format!("pub enum {name} {{\n");
-    let body = find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &head)
+    let body = find(&in_tree("src"), &head)
         .unwrap_or_else(|| panic!("there is no enum {name}"));
     let variants: BTreeSet<String> = body
         .lines()

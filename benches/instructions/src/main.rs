@@ -1,10 +1,11 @@
 //! Instructions of each statement, counted by valgrind, and its allocations, so the same in every
 //! run; beside a baseline, with the ratio that it must keep to.
 //!
-//! `cargo bench --bench instructions` runs itself under valgrind's callgrind, once with few and
-//! once with many rounds of each case; the difference is what the rounds took. It fails where one
-//! is exceeded.
+//! `cargo run --release --manifest-path benches/instructions/Cargo.toml` runs itself under
+//! valgrind's callgrind, once with few and once with many rounds of each case; the difference is
+//! what the rounds took. It fails where a ratio is exceeded.
 
+#[path = "../../statements/mod.rs"]
 mod statements;
 
 use std::alloc::{GlobalAlloc, Layout, System};
