@@ -140,6 +140,7 @@ codes! {
     PaymentConflict "payment_conflict" 409 "This invoice was recorded before with other facts", "Compare the provider's invoice with the recorded payment.";
     CurrencyMismatch "currency_mismatch" 422 "The transfer is not in the plan's currency", "Ask the payer to transfer in the plan's currency.";
     AlreadyRegistered "already_registered" 409 "This identity already has an account", "Log in instead.";
+    PaidTimeInvalid "paid_time_invalid" 422 "A fact of paid time is invalid, or one too many", "Compare the payment's period with the invoice.";
     InvitationInvalid "invitation_invalid" 403 "The invitation is not valid", "Ask for a new invitation to the address that you have verified.";
     RegistrationInvalid "registration_invalid" 422 "The registration is incomplete or invalid", "Correct the registration as the detail says.";
     // All that a client learns of a fault on the host's side.

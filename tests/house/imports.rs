@@ -26,7 +26,7 @@ const FLOORS: &[&[&str]] = &[
         "right",
     ],
     &["account", "plan", "policy"],
-    &["subscription"],
+    &["paid_time", "subscription"],
     &["tenant"],
     &["gate"],
     &["credit", "scope", "throttle"],

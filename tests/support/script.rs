@@ -252,11 +252,10 @@ pub fn pass<S: Script>(path: &str) {
 /// Runs all scripts of a folder below `tests/tables`, each begun by `new`.
 pub fn play_all<S: Script>(folder: &str, new: impl Fn() -> S) -> Vec<Played<S>> {
     let folder = format!("tests/tables/{folder}");
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(in_tree(&folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(in_tree(&folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     paths
         .iter()
@@ -305,8 +304,7 @@ pub fn variants(name: &str) -> BTreeSet<String> {
     }
 
     let head = format!("pub enum {name} {{\n");
-    let body = find(&in_tree("src"), &head)
-        .unwrap_or_else(|| panic!("there is no enum {name}"));
+    let body = find(&in_tree("src"), &head).unwrap_or_else(|| panic!("there is no enum {name}"));
     let variants: BTreeSet<String> = body
         .lines()
         .filter_map(|line| line.strip_prefix("    "))

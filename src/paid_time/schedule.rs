@@ -1,0 +1,342 @@
+//! The time that the facts leave as paid, and what each window of it brings.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::fact::{BilledPeriod, Fact, Span, Stop, TimeCredit};
+use super::grid::Grid;
+use crate::id::SubscriptionId;
+use crate::money::Credits;
+use crate::period::Period;
+
+/// A piece of time that was paid, after everything that ends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Piece {
+    /// The key of the span that paid it.
+    pub span: Arc<str>,
+    /// The whole period that it is a part of.
+    pub period: Period,
+    /// The windows of that period.
+    pub grid: Grid,
+    /// The credits of each whole window.
+    pub amount: Credits,
+    /// The paid time.
+    pub paid: Period,
+    /// The instant at which the money was received.
+    pub received: DateTime<Utc>,
+    /// The end of service, if there was one: windows that begin there or later bring nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<DateTime<Utc>>,
+}
+
+impl Piece {
+    /// Returns the part of a window that it pays; `None` if it brings nothing to the window.
+    fn paid_in(&self, window: Period) -> Option<Period> {
+        let is_stopped = self.stopped_at.is_some_and(|at| at <= window.start);
+        let part = Period {
+            start: self.paid.start.max(window.start),
+            end: self.paid.end.min(window.end),
+        };
+
+        (!is_stopped && part.start < part.end).then_some(part)
+    }
+
+    fn has(&self, window: Period) -> bool {
+        self.grid.window_at(self.period, window.start) == Some(window)
+    }
+}
+
+/// What was paid for one subscription: a few pieces of time, each with the credits of its windows.
+///
+/// It is the same for the same facts, in whatever order they were heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    subscription: SubscriptionId,
+    pieces: Vec<Piece>,
+}
+
+/// The credits that one window has earned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target {
+    /// The window.
+    pub window: Period,
+    /// All credits of the window, the late ones included.
+    pub amount: Credits,
+    /// The credits whose money was received when the window and its slack were over.
+    pub late: Credits,
+    /// The latest instant at which money for the late credits was received.
+    pub late_received: Option<DateTime<Utc>>,
+}
+
+/// The part of a window's credits that one payment brought, as a billing page shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Share {
+    /// The key of the span that paid it.
+    pub span: Arc<str>,
+    /// The part of the window that was paid.
+    pub paid: Period,
+    /// The credits of a whole window.
+    pub amount: Credits,
+}
+
+impl Schedule {
+    /// Resolves a set of facts. It does not depend on their order.
+    pub(super) fn of(subscription: SubscriptionId, facts: &[Fact]) -> Self {
+        let known = Known::of(facts);
+        let mut pieces: Vec<Piece> = known
+            .spans
+            .iter()
+            .filter_map(|(span, period)| known.piece(span, *period))
+            .collect();
+        pieces.sort_by(|one, other| {
+            (one.paid.start, one.paid.end, &one.span).cmp(&(
+                other.paid.start,
+                other.paid.end,
+                &other.span,
+            ))
+        });
+
+        Self {
+            subscription,
+            pieces,
+        }
+    }
+
+    /// Returns the subscription.
+    pub fn subscription(&self) -> &SubscriptionId {
+        &self.subscription
+    }
+
+    /// Returns the pieces of paid time, in order.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Returns the end of the time that was paid, or of service where that ended before.
+    pub fn paid_until(&self) -> Option<DateTime<Utc>> {
+        self.pieces
+            .iter()
+            .map(|piece| {
+                piece
+                    .stopped_at
+                    .map_or(piece.paid.end, |at| at.min(piece.paid.end))
+            })
+            .max()
+    }
+
+    /// Returns the windows of the paid time that begin before an instant, in order.
+    pub fn windows_begun(&self, before: DateTime<Utc>) -> BTreeSet<(DateTime<Utc>, DateTime<Utc>)> {
+        self.pieces
+            .iter()
+            .flat_map(|piece| {
+                piece
+                    .grid
+                    .of_period(piece.period)
+                    .take_while(move |window| window.start < before)
+                    .filter(|window| piece.paid_in(*window).is_some())
+                    .map(|window| (window.start, window.end))
+            })
+            .collect()
+    }
+
+    /// Returns the first window that begins at or after an instant.
+    pub fn next_window(&self, from: DateTime<Utc>) -> Option<Period> {
+        let firsts = self.pieces.iter().filter_map(|piece| {
+            piece
+                .grid
+                .of_period(piece.period)
+                .find(|window| window.start >= from && piece.paid_in(*window).is_some())
+        });
+
+        firsts.min_by_key(|window| (window.start, window.end))
+    }
+
+    /// Returns the payments that a window's credits come from, in the order of time.
+    pub fn shares(&self, window: Period) -> impl Iterator<Item = Share> {
+        self.parts(window).map(|(piece, paid)| Share {
+            span: piece.span.clone(),
+            paid,
+            amount: piece.amount,
+        })
+    }
+
+    /// Returns the credits that a window has earned: each payment's amount for the share of the
+    /// window that it pays, rounded down once, over all of them. Money counts as late when it was
+    /// received at or after the window's end and `slack`. `None` beyond what amounts can hold.
+    pub fn target(&self, window: Period, slack: TimeDelta) -> Option<Target> {
+        let deadline = window.end.checked_add_signed(slack)?;
+        let is_late = |piece: &Piece| piece.received >= deadline;
+
+        let amount = self.earned(window, |_| true)?;
+        let in_time = self.earned(window, |piece| !is_late(piece))?;
+        let late_received = self
+            .parts(window)
+            .filter(|(piece, _)| is_late(piece))
+            .map(|(piece, _)| piece.received)
+            .max();
+
+        Some(Target {
+            window,
+            amount,
+            late: amount.checked_sub(in_time)?,
+            late_received,
+        })
+    }
+
+    /// Returns the floor of the sum of shares of a window, of the pieces that `counts` lets in.
+    fn earned(&self, window: Period, counts: impl Fn(&Piece) -> bool) -> Option<Credits> {
+        let length = nanoseconds(window)?;
+        let sum = self
+            .parts(window)
+            .filter(|(piece, _)| counts(piece))
+            .try_fold(0_i128, |sum, (piece, paid)| {
+                let share = i128::from(piece.amount.micros()).checked_mul(nanoseconds(paid)?)?;
+                sum.checked_add(share)
+            })?;
+
+        let micros = i64::try_from(sum.checked_div(length)?).ok()?;
+        Credits::from_micros(micros).ok()
+    }
+
+    /// Returns the pieces whose period has a window, each with the part of it that it pays.
+    fn parts(&self, window: Period) -> impl Iterator<Item = (&Piece, Period)> {
+        self.pieces
+            .iter()
+            .filter(move |piece| piece.has(window))
+            .filter_map(move |piece| Some((piece, piece.paid_in(window)?)))
+    }
+}
+
+/// Returns the length of a period; `None` beyond all dates.
+fn nanoseconds(period: Period) -> Option<i128> {
+    let length = period.end.signed_duration_since(period.start);
+    let seconds = i128::from(length.num_seconds()).checked_mul(1_000_000_000)?;
+
+    seconds.checked_add(length.subsec_nanos().into())
+}
+
+/// The place of a fact in time. In a tie spans come before credits and stops, then the larger
+/// amount, then the smaller key.
+type Place<'a> = (DateTime<Utc>, DateTime<Utc>, u8, Reverse<Credits>, &'a str);
+
+fn place_of_span(span: &Span) -> Place<'_> {
+    (span.from, span.made, 0, Reverse(span.amount), &span.key)
+}
+
+fn place_of_credit(credit: &TimeCredit) -> Place<'_> {
+    (
+        credit.at,
+        credit.made,
+        1,
+        Reverse(Credits::ZERO),
+        &credit.key,
+    )
+}
+
+fn place_of_stop(stop: &Stop) -> Place<'_> {
+    (stop.at, stop.made, 2, Reverse(Credits::ZERO), &stop.key)
+}
+
+/// The facts that count, each with the whole period that it belongs to.
+struct Known<'a> {
+    spans: Vec<(&'a Span, Period)>,
+    credits: Vec<(&'a TimeCredit, Period)>,
+    stops: Vec<&'a Stop>,
+}
+
+impl<'a> Known<'a> {
+    fn of(facts: &'a [Fact]) -> Self {
+        let voided: BTreeSet<&str> = facts
+            .iter()
+            .filter_map(|fact| match fact {
+                Fact::Void(void) => Some(void.payment.as_ref()),
+                _ => None,
+            })
+            .collect();
+        let spans = || {
+            facts.iter().filter_map(|fact| match fact {
+                Fact::Span(span) if !voided.contains(span.payment.as_ref()) => Some(span),
+                _ => None,
+            })
+        };
+        let credits = facts.iter().filter_map(|fact| match fact {
+            Fact::Credit(credit) if !voided.contains(credit.payment.as_ref()) => Some(credit),
+            _ => None,
+        });
+
+        // Of several whole periods with one end, the shortest that has the instant.
+        let whole = |billed: BilledPeriod, at: DateTime<Utc>| match billed {
+            BilledPeriod::Whole(period) => Some(period),
+            BilledPeriod::EndingAt(end) => spans()
+                .filter_map(|span| match span.period {
+                    BilledPeriod::Whole(period) => Some(period),
+                    BilledPeriod::EndingAt(_) => None,
+                })
+                .filter(|period| period.end == end && period.start <= at)
+                .max_by_key(|period| period.start),
+        };
+
+        Self {
+            spans: spans()
+                .filter_map(|span| Some((span, whole(span.period, span.from)?)))
+                .collect(),
+            credits: credits
+                .filter_map(|credit| Some((credit, whole(credit.period, credit.at)?)))
+                .collect(),
+            stops: facts
+                .iter()
+                .filter_map(|fact| match fact {
+                    Fact::Stop(stop) => Some(stop),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// Returns the time that a span pays after all that ends it; `None` if nothing is left.
+    fn piece(&self, span: &Span, period: Period) -> Option<Piece> {
+        let place = place_of_span(span);
+        let spans = self
+            .spans
+            .iter()
+            .filter(|(other, of)| *of == period && place_of_span(other) > place)
+            .map(|(other, _)| other.from);
+        let credits = self
+            .credits
+            .iter()
+            .filter(|(credit, of)| {
+                *of == period && credit.payment != span.payment && place_of_credit(credit) > place
+            })
+            .map(|(credit, _)| credit.at);
+        let until = spans.chain(credits).chain([period.end]).min()?;
+
+        let stopped_at = self
+            .stops
+            .iter()
+            .filter(|stop| place_of_stop(stop) > place)
+            .map(|stop| stop.at)
+            .min();
+
+        (span.from < until).then(|| Piece {
+            span: span.key.clone(),
+            period,
+            grid: span.grid,
+            amount: span.amount,
+            paid: Period {
+                start: span.from,
+                end: until,
+            },
+            received: span.received,
+            stopped_at,
+        })
+    }
+}
