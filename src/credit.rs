@@ -140,15 +140,18 @@
 //! | [`Change`], [`LedgerEntry`], [`Event`], [`OutcomeWrite`], [`Outcome`] | what a command writes |
 //! | [`DueGrant`], [`DueRevocation`] | credits that a payment or a refund elsewhere makes due or takes back |
 //! | [`Cause`], [`CauseKind`], [`GrantTerms`], [`Rollover`], [`Grant`] | a grant: why, on which terms, as recorded |
+//! | [`AlignTerms`], [`Alignment`], [`BeforeMemory`], [`WindowKey`] | credits that paid time brings: [`Wallet::align`] |
 //! | [`PriceList`], [`Price`], [`Tier`], [`Rounding`], [`Quote`] | the cost of an operation |
 //! | [`IdempotencyKey`], [`HoldRequest`], [`DeductRequest`] | a request to spend |
 //! | [`Hold`], [`HoldRecord`], [`Slice`] | the proof that credits are set aside, and the stored record of it |
 //! | [`Allowance`] | a hold that one node draws down in memory |
 //! | [`Receipt`], [`Ended`], [`Replayed`], [`Revocation`] | the answers of settling, releasing, repeating and taking back |
 //! | [`LedgerStatement`] | where the credits went in a period |
-//! | [`WalletError`] | a fault of the wallet or of what was loaded beside it, within every command's own error: [`GrantError`], [`HoldError`], [`SettleError`], [`ReleaseError`], [`RefundError`], [`RevokeError`] |
+//! | [`WalletError`] | a fault of the wallet or of what was loaded beside it, within every command's own error: [`GrantError`], [`HoldError`], [`SettleError`], [`ReleaseError`], [`RefundError`], [`RevokeError`], [`AlignError`] |
 //! | [`CauseError`], [`PriceError`], [`IdempotencyKeyError`], [`AllowanceError`], [`ReplayError`], [`LedgerError`], [`LedgerFault`] | the errors of the other types |
 
+mod align;
+mod allotment;
 mod allowance;
 mod apply;
 mod balance;
@@ -168,6 +171,7 @@ mod ledger;
 mod life;
 mod outcome;
 mod price;
+mod recurring;
 mod refund;
 mod request;
 mod revocation;
@@ -178,6 +182,7 @@ mod stored;
 mod sums;
 mod wallet;
 
+pub use align::{AlignError, Alignment, BeforeMemory};
 pub use allowance::{Allowance, AllowanceError};
 pub use balance::Balance;
 pub use change::Change;
@@ -193,6 +198,7 @@ pub use key::{IdempotencyKey, IdempotencyKeyError};
 pub use ledger::{LedgerEntry, LedgerError, LedgerFault};
 pub use outcome::{Ended, Outcome, OutcomeWrite, Receipt, ReplayError, Replayed, Revocation};
 pub use price::{Price, PriceError, PriceList, Quote, Rounding, Tier};
+pub use recurring::{AlignTerms, WindowKey};
 pub use refund::RefundError;
 pub use request::{DeductRequest, HoldRequest};
 pub use revocation::RevokeError;

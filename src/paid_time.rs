@@ -49,7 +49,7 @@
 //!
 //!     // In whatever order they are heard.
 //!     let facts = [Fact::Span(pro), Fact::Span(basic)];
-//!     let change = PaidTime::new(1.into()).record(facts)?.ok_or("nothing new")?;
+//!     let change = PaidTime::new(7.into(), 1.into()).record(facts)?.ok_or("nothing new")?;
 //!
 //!     // 15 of 31 days at 500, and 16 of 31 at 2,000.
 //!     let schedule = change.row().schedule();

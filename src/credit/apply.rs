@@ -43,6 +43,28 @@ impl Wallet {
             Event::GrantExpired { grant, amount } => self.expire(grant, *amount),
             Event::Revoked { grant, amount } => self.revoke_funds(grant, *amount),
             Event::RolledOver { grant, amount, .. } => self.roll_over(grant, *amount, at),
+            Event::Aligned { schedule, terms } => {
+                self.keep_time(schedule, *terms, at);
+                Ok(())
+            }
+            Event::Allotted {
+                key,
+                amount,
+                expires_at,
+            } => self.allot(key, *amount, *expires_at),
+            Event::Lowered {
+                key,
+                amount,
+                free,
+                unlapsed,
+                debt,
+            } => self.lower(key, *amount, [*free, *unlapsed, *debt]),
+            Event::CarriedOver {
+                key,
+                amount,
+                lapsed,
+                expires_at,
+            } => self.carry(key, *amount, *lapsed, *expires_at, at),
             Event::DebtRepaid { slices } => self.repay(slices),
         }
     }
@@ -63,12 +85,17 @@ impl Wallet {
         add(part, grant.amount)?;
         add(&mut self.balance.granted, grant.amount)?;
 
-        let place = self
-            .grants
-            .partition_point(|funds| funds.grant.burn_order(grant).is_lt());
-        self.grants.insert(place, funds);
+        self.put(funds);
 
         Ok(())
+    }
+
+    /// Puts a grant at its place in the order of spending.
+    pub(super) fn put(&mut self, funds: Funds) {
+        let place = self
+            .grants
+            .partition_point(|other| other.grant.burn_order(&funds.grant).is_lt());
+        self.grants.insert(place, funds);
     }
 
     /// Frees a grant that was scheduled.
@@ -162,7 +189,13 @@ impl Wallet {
             if funds.revoked {
                 add(&mut self.balance.revoked, amount)?;
             } else if funds.grant.is_expired_at(at) {
-                add(&mut self.balance.expired, amount)?;
+                // Debt comes first, as it does with credits that still live.
+                let repaid = amount.min(self.balance.debt);
+                take(&mut self.balance.debt, repaid)?;
+
+                let lapsed = amount.saturating_sub(repaid);
+                add(&mut self.balance.expired, lapsed)?;
+                self.remember_lapse(&grant, lapsed)?;
             } else {
                 add(&mut funds.free, amount)?;
                 add(&mut self.balance.free, amount)?;
@@ -192,7 +225,9 @@ impl Wallet {
         take(&mut self.balance.free, amount)?;
         add(&mut self.balance.expired, amount)?;
 
-        if funds.is_periodic() {
+        if funds.grant.cause == CauseKind::PaidTime {
+            self.remember_lapse(grant, amount)?;
+        } else if funds.is_periodic() {
             let root = funds.grant.root().clone();
             match self.lapses.iter_mut().find(|lapse| lapse.grant == root) {
                 Some(lapse) => add(&mut lapse.left, amount)?,
@@ -287,7 +322,7 @@ impl Wallet {
         Ok(())
     }
 
-    fn drop_spent(&mut self) {
+    pub(super) fn drop_spent(&mut self) {
         self.grants.retain(|funds| !funds.is_spent());
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::Event;
 use super::funds::Funds;
+use super::grant::CauseKind;
 use super::wallet::Wallet;
 use crate::money::Credits;
 
@@ -20,7 +21,12 @@ impl Wallet {
         let rollovers = self.grants.iter().filter_map(Funds::due_rollover);
         let ends = rollovers.filter_map(|rollover| self.end_of(&rollover.from)?);
 
-        holds.chain(grants).chain(ends).min()
+        let windows = self
+            .recurring
+            .iter()
+            .filter_map(|recurring| Some(recurring.next.as_ref()?.window.start));
+
+        holds.chain(grants).chain(ends).chain(windows).min()
     }
 
     /// Returns the next event at one instant: first holds run out, then grants run out, then grants
@@ -41,6 +47,9 @@ impl Wallet {
 
         let expired = |funds: &&Funds| !funds.free.is_zero() && funds.grant.is_expired_at(at);
         if let Some(funds) = self.grants.iter().find(expired) {
+            if let Some(event) = self.carry_over(funds, at) {
+                return Some(event);
+            }
             return Some(Event::GrantExpired {
                 grant: funds.grant.id.clone(),
                 amount: funds.free,
@@ -54,7 +63,48 @@ impl Wallet {
             });
         }
 
-        self.due_rollover(at)
+        self.due_window(at).or_else(|| self.due_rollover(at))
+    }
+
+    /// Returns the first window of paid time that has begun and has not brought its credits.
+    fn due_window(&self, at: DateTime<Utc>) -> Option<Event> {
+        let recurring = self.recurring.iter().find(|recurring| {
+            let next = recurring.next.as_ref();
+            next.is_some_and(|target| target.window.start <= at)
+        })?;
+        let target = recurring.next.as_ref()?;
+
+        // Time alone must never fail, so a window brings no more than a wallet can count.
+        let room = Credits::MAX.saturating_sub(self.balance.granted);
+        Some(Event::Allotted {
+            key: recurring.key(target.window, false),
+            amount: target.amount.saturating_sub(target.late).min(room),
+            expires_at: target.expires_at,
+        })
+    }
+
+    /// Returns the rollover of a window's credits that have run out, if they go over into the next
+    /// window of the same subscription.
+    fn carry_over(&self, funds: &Funds, at: DateTime<Utc>) -> Option<Event> {
+        if funds.grant.cause != CauseKind::PaidTime {
+            return None;
+        }
+        let (recurring, key) = self.window_of(&funds.grant.id)?;
+        let most = recurring.terms.rollover.filter(|_| !key.late)?;
+        if recurring.has_carried(key.window) {
+            return None;
+        }
+
+        let next = recurring.schedule.window_at(at)?;
+        let target = recurring.target(next).ok()?;
+        let amount = funds.free.min(most);
+        let goes_over = !amount.is_zero() && !target.amount.is_zero() && at < target.expires_at;
+        goes_over.then(|| Event::CarriedOver {
+            key,
+            amount,
+            lapsed: funds.free.saturating_sub(amount),
+            expires_at: target.expires_at,
+        })
     }
 
     /// Returns when the last grant of a month ends, those that were added to it included: never, if

@@ -49,7 +49,7 @@ impl Draft {
     /// Records what is due at an instant, and repays debt from what has become free by it, until
     /// neither leads to anything more: a repayment can use up the grant that a rollover was waiting
     /// for.
-    fn record_due(&mut self, at: DateTime<Utc>) -> Result<(), WalletError> {
+    pub(super) fn record_due(&mut self, at: DateTime<Utc>) -> Result<(), WalletError> {
         loop {
             while let Some(event) = self.wallet.due_at(at) {
                 self.record(at, event.clone())?;
@@ -91,7 +91,7 @@ impl Draft {
     }
 
     /// Repays debt from free credits, and returns whether there was anything to repay.
-    fn repay(&mut self, at: DateTime<Utc>) -> Result<bool, WalletError> {
+    pub(super) fn repay(&mut self, at: DateTime<Utc>) -> Result<bool, WalletError> {
         let balance = self.wallet.balance();
         if balance.debt.is_zero() || balance.free.is_zero() {
             return Ok(false);

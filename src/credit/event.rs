@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::grant::Grant;
 use super::hold::{HoldRecord, Slice};
 use super::key::IdempotencyKey;
+use super::recurring::{AlignTerms, WindowKey};
 use crate::money::Credits;
+use crate::paid_time::Schedule;
 
 /// An event in the life of a wallet. Displayed, it is told in a few words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +99,46 @@ pub enum Event {
         /// The part of it that was granted.
         amount: Credits,
     },
+    /// The paid time of a subscription was heard anew: its windows bring their credits by it.
+    Aligned {
+        /// What was paid.
+        schedule: Schedule,
+        /// The terms on which the wallet takes credits from it.
+        terms: AlignTerms,
+    },
+    /// A window of paid time brought credits: its first, or more of them.
+    Allotted {
+        /// The window.
+        key: WindowKey,
+        /// The credits that it brought now.
+        amount: Credits,
+        /// The end of all credits that it has brought.
+        expires_at: DateTime<Utc>,
+    },
+    /// Credits of a window were taken back, since less was paid for it than was known before.
+    Lowered {
+        /// The window.
+        key: WindowKey,
+        /// The credits that were taken back.
+        amount: Credits,
+        /// The part of them that was free.
+        free: Credits,
+        /// The part of them that had run out.
+        unlapsed: Credits,
+        /// The part of them that had been used, which became debt.
+        debt: Credits,
+    },
+    /// The free part of a window ran out, and some of it went over into the next window.
+    CarriedOver {
+        /// The window that ended.
+        key: WindowKey,
+        /// The part that went over.
+        amount: Credits,
+        /// The part that ran out.
+        lapsed: Credits,
+        /// The end of what went over.
+        expires_at: DateTime<Utc>,
+    },
     /// Free credits repaid debt.
     DebtRepaid {
         /// The grants that paid, and how much each.
@@ -121,6 +164,17 @@ impl fmt::Display for Event {
                 left,
                 amount,
             } => write!(f, "rolled over {amount} of {left} ({grant})"),
+            Self::Aligned { schedule, .. } => {
+                write!(f, "paid time of {}", schedule.subscription())
+            }
+            Self::Allotted { key, amount, .. } => write!(f, "paid time brought {amount} ({key})"),
+            Self::Lowered { key, amount, .. } => write!(f, "took back {amount} ({key})"),
+            Self::CarriedOver {
+                key,
+                amount,
+                lapsed,
+                ..
+            } => write!(f, "carried over {amount}, expired {lapsed} ({key})"),
             Self::DebtRepaid { .. } => f.write_str("debt repaid"),
         }
     }

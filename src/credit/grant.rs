@@ -30,6 +30,8 @@ pub enum CauseKind {
     Promotion,
     /// A month of a trial or of a paid period began.
     Period,
+    /// A window of paid time began, or was paid.
+    PaidTime,
     /// The month before had credits left.
     Rollover,
     /// A charge was given back.

@@ -154,6 +154,7 @@ impl Wallet {
             grants,
             holds,
             lapses,
+            recurring,
         } = self;
 
         // The order of holds means nothing.
@@ -166,5 +167,6 @@ impl Wallet {
             && *balance == other.balance
             && *grants == other.grants
             && *lapses == other.lapses
+            && *recurring == other.recurring
     }
 }

@@ -12,6 +12,7 @@ use super::error::WalletError;
 use super::funds::{Funds, Lapse};
 use super::hold::{HoldRecord, Slice};
 use super::key::IdempotencyKey;
+use super::recurring::Recurring;
 use super::sums::total;
 use super::wallet::Wallet;
 use crate::id::AccountId;
@@ -28,6 +29,8 @@ struct Stored {
     grants: Vec<Funds>,
     holds: Vec<HoldRecord>,
     lapses: Vec<Lapse>,
+    #[serde(default)]
+    recurring: Vec<Recurring>,
 }
 
 /// Reads a stored wallet, and refuses one that does not add up.
@@ -42,6 +45,7 @@ impl<'de> Deserialize<'de> for Wallet {
             grants,
             holds,
             lapses,
+            recurring,
         } = Stored::deserialize(deserializer)?;
 
         let wallet = Self {
@@ -53,6 +57,7 @@ impl<'de> Deserialize<'de> for Wallet {
             grants,
             holds,
             lapses,
+            recurring,
         };
         wallet.check_parts().map_err(D::Error::custom)?;
 
@@ -74,7 +79,8 @@ impl Wallet {
         self.grants.iter().try_for_each(Funds::check)?;
         // Names before sums, since two holds of one key could make up for each other.
         self.check_names()?;
-        self.check_sums()
+        self.check_sums()?;
+        self.check_recurring()
     }
 
     /// Checks that no name is used twice, and that every slice names a grant.
@@ -144,6 +150,29 @@ impl Wallet {
             (
                 "the holds do not sum up to the balance",
                 total(self.holds.iter().map(HoldRecord::left)) == Some(self.balance.held),
+            ),
+        ];
+
+        WalletError::check(&checks)
+    }
+
+    /// Checks that paid time is the account's own, once for each subscription.
+    fn check_recurring(&self) -> Result<(), WalletError> {
+        let is_own = |recurring: &Recurring| *recurring.schedule.account() == self.account;
+        let subscriptions: BTreeSet<_> = self
+            .recurring
+            .iter()
+            .map(|recurring| recurring.schedule.subscription().to_string())
+            .collect();
+
+        let checks = [
+            (
+                "the paid time is another account's",
+                self.recurring.iter().all(is_own),
+            ),
+            (
+                "a subscription has its credits twice",
+                subscriptions.len() == self.recurring.len(),
             ),
         ];
 

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::balance::Balance;
 use super::funds::{Funds, Lapse};
-use super::grant::Cause;
+use super::grant::{Cause, CauseKind};
 use super::hold::{HoldRecord, Slice};
 use super::key::IdempotencyKey;
 use super::life::Life;
 use super::outcome::{Outcome, Revocation};
+use super::recurring::{Recurring, WindowKey};
 use crate::id::{AccountId, SubscriptionId};
 use crate::money::Credits;
 
@@ -44,6 +45,9 @@ pub struct Wallet {
     pub(super) holds: Vec<HoldRecord>,
     /// The rests of expired periods, the latest last.
     pub(super) lapses: Vec<Lapse>,
+    /// The credits that paid time brings, by subscription, in the order of their first alignment.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) recurring: Vec<Recurring>,
 }
 
 impl Wallet {
@@ -58,6 +62,7 @@ impl Wallet {
             grants: Vec::new(),
             holds: Vec::new(),
             lapses: Vec::new(),
+            recurring: Vec::new(),
         }
     }
 
@@ -132,7 +137,9 @@ impl Wallet {
         let funds = self
             .grants
             .iter()
-            .find(|funds| *funds.grant.id == *id && !funds.revoked)?;
+            .find(|funds| *funds.grant.id == *id && !funds.revoked)
+            // A window's credits follow what was paid for it, and nothing else.
+            .filter(|funds| funds.grant.cause != CauseKind::PaidTime)?;
 
         Some(Revocation {
             grant: funds.grant.id.clone(),
@@ -166,6 +173,28 @@ impl Wallet {
             .filter(left)
             .map(|funds| funds.grant.id.clone())
             .filter(move |id| is_of(id))
+    }
+
+    /// Returns the window of paid time whose grant has an identifier, as far as it is remembered.
+    pub(super) fn window_of(&self, id: &str) -> Option<(&Recurring, WindowKey)> {
+        self.recurring.iter().find_map(|recurring| {
+            let keys = recurring
+                .windows
+                .iter()
+                .map(|one| recurring.key(one.window, one.late));
+            let key = keys.into_iter().find(|key| *key.grant_id() == *id)?;
+            Some((recurring, key))
+        })
+    }
+
+    /// Returns the credits of a part of a window that have run out.
+    pub(super) fn lapsed_of(&self, key: &WindowKey) -> Credits {
+        self.recurring
+            .iter()
+            .filter(|recurring| *recurring.schedule.subscription() == key.subscription)
+            .flat_map(|recurring| &recurring.windows)
+            .find(|one| one.window == key.window && one.late == key.late)
+            .map_or(Credits::ZERO, |one| one.lapsed)
     }
 
     /// Returns the longest life among these slices, of as many of them as an amount takes in order.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::fact::Fact;
 use super::schedule::Schedule;
 use crate::change::{RowChange, RowError};
-use crate::id::SubscriptionId;
+use crate::id::{AccountId, SubscriptionId};
 use crate::problem::{Code, Explained};
 
 /// The most facts of one subscription. Each reading looks at all of them.
@@ -20,6 +20,7 @@ pub(super) const MAX_FACTS: usize = 4096;
 /// written yet is [`PaidTime::new`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PaidTime {
+    account: AccountId,
     subscription: SubscriptionId,
     version: u64,
     /// Sorted by key.
@@ -65,14 +66,20 @@ impl Explained for RecordError {
 }
 
 impl PaidTime {
-    /// Creates the row of a subscription for which nothing was paid yet, in version 0: it is not
-    /// stored.
-    pub fn new(subscription: SubscriptionId) -> Self {
+    /// Creates the row of an account's subscription for which nothing was paid yet, in version 0:
+    /// it is not stored.
+    pub fn new(account: AccountId, subscription: SubscriptionId) -> Self {
         Self {
+            account,
             subscription,
             version: 0,
             facts: Vec::new(),
         }
+    }
+
+    /// Returns the account.
+    pub fn account(&self) -> &AccountId {
+        &self.account
     }
 
     /// Returns the subscription.
@@ -137,7 +144,7 @@ impl PaidTime {
 
     /// Returns what was paid: the pieces of time that the facts leave, each with its windows.
     pub fn schedule(&self) -> Schedule {
-        Schedule::of(self.subscription.clone(), &self.facts)
+        Schedule::of(self.account.clone(), self.subscription.clone(), &self.facts)
     }
 
     /// Returns the end of the time that was paid, or of service where that ended before; `None` if
@@ -153,12 +160,14 @@ impl<'de> Deserialize<'de> for PaidTime {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Stored {
+            account: AccountId,
             subscription: SubscriptionId,
             version: u64,
             facts: Vec<Fact>,
         }
 
         let Stored {
+            account,
             subscription,
             version,
             facts,
@@ -167,7 +176,7 @@ impl<'de> Deserialize<'de> for PaidTime {
 
         let mut row = Self {
             version,
-            ..Self::new(subscription)
+            ..Self::new(account, subscription)
         };
         for fact in facts {
             row.insert(fact).map_err(D::Error::custom)?;

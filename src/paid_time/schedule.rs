@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{BilledPeriod, Fact, Span, Stop, TimeCredit};
 use super::grid::Grid;
-use crate::id::SubscriptionId;
+use crate::id::{AccountId, SubscriptionId};
 use crate::money::Credits;
 use crate::period::Period;
 
@@ -58,6 +58,7 @@ impl Piece {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
+    account: AccountId,
     subscription: SubscriptionId,
     pieces: Vec<Piece>,
 }
@@ -72,8 +73,11 @@ pub struct Target {
     pub amount: Credits,
     /// The credits whose money was received when the window and its slack were over.
     pub late: Credits,
-    /// The latest instant at which money for the late credits was received.
-    pub late_received: Option<DateTime<Utc>>,
+    /// The end of the window and its slack: until then its credits live, but for the late ones.
+    pub expires_at: DateTime<Utc>,
+    /// The end of the late credits: they live for the length of the window from the instant at
+    /// which the last money for them was received.
+    pub late_expires_at: DateTime<Utc>,
 }
 
 /// The part of a window's credits that one payment brought, as a billing page shows it.
@@ -90,7 +94,7 @@ pub struct Share {
 
 impl Schedule {
     /// Resolves a set of facts. It does not depend on their order.
-    pub(super) fn of(subscription: SubscriptionId, facts: &[Fact]) -> Self {
+    pub(super) fn of(account: AccountId, subscription: SubscriptionId, facts: &[Fact]) -> Self {
         let known = Known::of(facts);
         let mut pieces: Vec<Piece> = known
             .spans
@@ -106,9 +110,15 @@ impl Schedule {
         });
 
         Self {
+            account,
             subscription,
             pieces,
         }
+    }
+
+    /// Returns the account.
+    pub fn account(&self) -> &AccountId {
+        &self.account
     }
 
     /// Returns the subscription.
@@ -133,31 +143,50 @@ impl Schedule {
             .max()
     }
 
-    /// Returns the windows of the paid time that begin before an instant, in order.
-    pub fn windows_begun(&self, before: DateTime<Utc>) -> BTreeSet<(DateTime<Utc>, DateTime<Utc>)> {
-        self.pieces
+    /// Returns the windows that have begun by an instant and are paid, in order.
+    pub fn windows_begun(&self, now: DateTime<Utc>) -> Vec<Period> {
+        let mut windows: Vec<Period> = self
+            .pieces
             .iter()
             .flat_map(|piece| {
-                piece
-                    .grid
-                    .of_period(piece.period)
-                    .take_while(move |window| window.start < before)
+                let windows = piece.grid.of_period(piece.period);
+                windows
+                    .take_while(move |window| window.start <= now)
                     .filter(|window| piece.paid_in(*window).is_some())
-                    .map(|window| (window.start, window.end))
             })
-            .collect()
+            .collect();
+        windows.sort_by_key(|window| (window.start, window.end));
+        windows.dedup();
+
+        windows
     }
 
-    /// Returns the first window that begins at or after an instant.
-    pub fn next_window(&self, from: DateTime<Utc>) -> Option<Period> {
+    /// Returns the first window that begins at or after an instant and is paid, of those that a
+    /// condition lets in.
+    pub fn next_window(
+        &self,
+        from: DateTime<Utc>,
+        accepts: impl Fn(Period) -> bool,
+    ) -> Option<Period> {
+        let accepts = &accepts;
         let firsts = self.pieces.iter().filter_map(|piece| {
-            piece
-                .grid
-                .of_period(piece.period)
-                .find(|window| window.start >= from && piece.paid_in(*window).is_some())
+            piece.grid.of_period(piece.period).find(|window| {
+                window.start >= from && piece.paid_in(*window).is_some() && accepts(*window)
+            })
         });
 
         firsts.min_by_key(|window| (window.start, window.end))
+    }
+
+    /// Returns the paid window that contains an instant; of several, the one that ends last.
+    pub fn window_at(&self, at: DateTime<Utc>) -> Option<Period> {
+        self.pieces
+            .iter()
+            .filter_map(|piece| {
+                let window = piece.grid.window_at(piece.period, at)?;
+                piece.paid_in(window).map(|_| window)
+            })
+            .max_by_key(|window| (window.end, window.start))
     }
 
     /// Returns the payments that a window's credits come from, in the order of time.
@@ -171,10 +200,15 @@ impl Schedule {
 
     /// Returns the credits that a window has earned: each payment's amount for the share of the
     /// window that it pays, rounded down once, over all of them. Money counts as late when it was
-    /// received at or after the window's end and `slack`. `None` beyond what amounts can hold.
+    /// received at or after the window's end and its slack, which is `slack`, but at most a quarter
+    /// of the window. `None` beyond what amounts and dates can hold.
     pub fn target(&self, window: Period, slack: TimeDelta) -> Option<Target> {
-        let deadline = window.end.checked_add_signed(slack)?;
-        let is_late = |piece: &Piece| piece.received >= deadline;
+        let slack = self
+            .parts(window)
+            .map(|(piece, _)| piece.grid.longest_slack())
+            .fold(slack, TimeDelta::min);
+        let expires_at = window.end.checked_add_signed(slack)?;
+        let is_late = |piece: &Piece| piece.received >= expires_at;
 
         let amount = self.earned(window, |_| true)?;
         let in_time = self.earned(window, |piece| !is_late(piece))?;
@@ -183,12 +217,15 @@ impl Schedule {
             .filter(|(piece, _)| is_late(piece))
             .map(|(piece, _)| piece.received)
             .max();
+        let length = window.end.signed_duration_since(window.start);
 
         Some(Target {
             window,
             amount,
             late: amount.checked_sub(in_time)?,
-            late_received,
+            expires_at,
+            late_expires_at: late_received
+                .map_or(Some(expires_at), |at| at.checked_add_signed(length))?,
         })
     }
 

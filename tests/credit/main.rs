@@ -15,6 +15,7 @@ mod allowance;
 mod interleavings;
 mod ledger;
 mod model_check;
+mod paid_time;
 mod state_machine;
 mod tables;
 mod wallet;
