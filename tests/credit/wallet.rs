@@ -469,7 +469,7 @@ fn c6_a_hold_pins_its_slices_and_what_lapses_goes_nowhere_else() {
 }
 
 #[test]
-fn c6_what_has_lapsed_repays_no_debt() {
+fn c6_what_comes_back_to_an_expired_grant_repays_debt_before_it_lapses() {
     let mut host = Host::new(Overage::Debt(credits(1000)));
     let short = GrantTerms {
         amount: credits(10),
@@ -485,7 +485,7 @@ fn c6_what_has_lapsed_repays_no_debt() {
     assert_eq!(host.settle(2, 6, 0), "fresh");
     assert_eq!(host.release(1, 50), "fresh");
     let totals = totals(&host, 50);
-    assert_eq!((totals.expired, totals.debt, totals.free), (10, 5, 0));
+    assert_eq!((totals.expired, totals.debt, totals.free), (5, 0, 0));
 }
 
 #[test]

@@ -281,7 +281,7 @@ impl Model {
         self.life(&spent)
     }
 
-    /// Ends a hold: what is left goes home, lapses or is revoked.
+    /// Ends a hold: what is left goes home, repays debt and lapses, or is revoked.
     fn give_back(&mut self, key: u8) {
         for (id, amount) in self.holds.remove(&key).expect("an open hold").slices {
             let grant = self
@@ -292,7 +292,10 @@ impl Model {
             if grant.revoked {
                 self.revoked += amount;
             } else if grant.expires.is_some_and(|end| end <= self.now) {
-                self.expired += amount;
+                // Debt comes first, and the rest lapses.
+                let repaid = amount.min(self.debt);
+                self.debt -= repaid;
+                self.expired += amount - repaid;
             } else {
                 grant.free += amount;
             }
