@@ -1,13 +1,19 @@
 //! The price of a change of plan in the middle of a period.
 
+use std::iter;
+
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::facts::Subscription;
 use super::status::SubscriptionStatus;
 use crate::money::Money;
+use crate::period::Period;
 use crate::plan::Plan;
 use crate::problem::{Code, Explained};
+
+/// The most periods that are divided: nobody has paid for more of them ahead.
+const MAX_PERIODS_AHEAD: usize = 1_200;
 
 /// The price of a change of plan at once, for the rest of the time that was paid. Credits are not
 /// divided: a larger plan adds the difference to the running month, a smaller one takes nothing
@@ -79,9 +85,10 @@ impl Explained for ProrationError {
 
 impl Subscription {
     /// Prices a change of plan at `now`. Both prices are divided by time, to the second, as Stripe
-    /// divides them, and each is rounded once, half to even, to the places of its currency. A
-    /// period that was paid ahead counts as unused too. A trial costs nothing, so nothing of it is
-    /// given back.
+    /// divides them, and are rounded half to even to the places of their currency. A period is
+    /// divided by its own length, so the unused part is never more than what was paid. A period
+    /// that was paid ahead counts as unused too, rounded by itself. A trial costs nothing, so
+    /// nothing of it is given back.
     ///
     /// # Errors
     /// In this order: [`ProrationError::PlanMismatch`], [`ProrationError::Currency`],
@@ -140,13 +147,32 @@ impl Subscription {
             .current_period
             .filter(|period| now < period.end && !in_trial)
             .ok_or(ProrationError::NoPeriod)?;
-        let left = period.end.signed_duration_since(now).num_seconds();
 
+        // The new plan's own period, where it is of another length; else the period as it was
+        // billed, since a month may have from 28 to 31 days.
+        let billed = |plan: &Plan, period: Period| {
+            if plan.interval == from.interval {
+                Some(period)
+            } else {
+                plan.interval.period(period.start, 0)
+            }
+        };
+        let share = |plan: &Plan, period: Period| {
+            let left = seconds(now.max(period.start), period.end);
+            let whole = billed(plan, period)?;
+            plan.price.share(left, seconds(whole.start, whole.end))
+        };
+        // What was paid ahead is whole, and the period that runs until then is unused in part.
+        let periods = iter::successors(Some(period), |next| self.period_before(from, *next));
+        let unused: Vec<Period> = periods
+            .take(MAX_PERIODS_AHEAD)
+            .take_while(|unused| now < unused.end)
+            .collect();
         let share = |plan: &Plan| {
-            // The length of one of the plan's own periods, begun where this one began.
-            let length = plan.interval.period(period.start, 0)?;
-            let seconds = length.end.signed_duration_since(length.start).num_seconds();
-            plan.price.share(left, seconds)
+            let zero = Money::zero(plan.price.currency());
+            unused
+                .iter()
+                .try_fold(zero, |sum, period| sum.checked_add(share(plan, *period)?))
         };
 
         share(from)
@@ -154,4 +180,26 @@ impl Subscription {
             .map(|(unused, charge)| Proration { unused, charge })
             .ok_or(ProrationError::OutOfRange)
     }
+
+    /// Returns the period that ends where another one begins.
+    fn period_before(&self, plan: &Plan, period: Period) -> Option<Period> {
+        let number = plan.interval.number_at(self.anchor, period.start);
+        let before = number
+            .and_then(|number| plan.interval.period(self.anchor, number.checked_sub(1)?))
+            .filter(|before| before.end == period.start);
+
+        // A new anchor tells nothing of the period before it, which was as long as this one.
+        before.or_else(|| {
+            let length = period.end.signed_duration_since(period.start);
+            let start = period.start.checked_sub_signed(length)?;
+            Some(Period {
+                start,
+                end: period.start,
+            })
+        })
+    }
+}
+
+fn seconds(from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
+    to.signed_duration_since(from).num_seconds()
 }
