@@ -4,12 +4,15 @@ use super::ledger::LedgerEntry;
 use super::outcome::OutcomeWrite;
 use super::wallet::Wallet;
 use crate::change::RowChange;
+use crate::money::Credits;
 
 /// The change that a command makes to one wallet: the row, ledger entries and often an outcome, to
 /// be written in one transaction or not at all. The [room's page](super) says in which order.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a change takes effect only when it is written"]
 pub struct Change<T = ()> {
+    /// The credits that were available when the wallet was loaded.
+    pub(super) before: Credits,
     pub(super) row: RowChange<Wallet>,
     pub(super) entries: Vec<LedgerEntry>,
     pub(super) outcome: Option<OutcomeWrite>,
@@ -38,9 +41,36 @@ impl<T> Change<T> {
         self.outcome.as_ref()
     }
 
+    /// Returns which of these thresholds the available credits have crossed on their way down, from
+    /// what they were in the wallet that was loaded: so many or more before, fewer after. A host
+    /// tells its customer that credits run low, or opens a charge for more of them.
+    ///
+    /// A threshold is crossed once, by the change that crosses it, and again only after the balance
+    /// has been above it.
+    ///
+    /// ```
+    /// use bailiwick::Credits;
+    /// use bailiwick::credit::{Change, Receipt};
+    ///
+    /// fn warnings(change: &Change<Receipt>) -> Vec<String> {
+    ///     let thresholds = [Credits::whole(100), Credits::whole(10)];
+    ///     let crossed = change.crossed(&thresholds);
+    ///     crossed.map(|threshold| format!("fewer than {threshold} credits are left")).collect()
+    /// }
+    /// ```
+    pub fn crossed(&self, thresholds: &[Credits]) -> impl Iterator<Item = Credits> {
+        let (before, after) = (self.before, self.wallet().balance().available());
+
+        thresholds
+            .iter()
+            .copied()
+            .filter(move |threshold| after < *threshold && *threshold <= before)
+    }
+
     /// Returns the same change for a caller that needs no result.
     pub fn without_result(self) -> Change {
         let Self {
+            before,
             row,
             entries,
             outcome,
@@ -48,6 +78,7 @@ impl<T> Change<T> {
         } = self;
 
         Change {
+            before,
             row,
             entries,
             outcome,

@@ -17,6 +17,7 @@ pub(super) struct Draft {
     pub(super) wallet: Wallet,
     pub(super) now: DateTime<Utc>,
     expected_version: u64,
+    before: Credits,
     entries: Vec<LedgerEntry>,
 }
 
@@ -28,6 +29,7 @@ impl Draft {
         let now = now.max(wallet.as_of);
         let mut draft = Self {
             expected_version: wallet.version,
+            before: wallet.balance.available(),
             wallet,
             now,
             entries: Vec::new(),
@@ -121,6 +123,7 @@ impl Draft {
         let Self {
             wallet,
             expected_version,
+            before,
             entries,
             ..
         } = self;
@@ -130,6 +133,7 @@ impl Draft {
         })?;
 
         Ok(Change {
+            before,
             row,
             entries,
             outcome,

@@ -9,8 +9,8 @@ use crate::support::host::{ACCOUNT, Host, cause, credit_policy, key, prices};
 use crate::support::{at, credits, operator, tenant};
 use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
-    Cause, CauseError, Event, GrantError, GrantTerms, HoldError, HoldRequest, IdempotencyKey,
-    Outcome, PriceError, PriceList, ReplayError, SettleError, WalletError,
+    Cause, CauseError, DeductRequest, Event, GrantError, GrantTerms, HoldError, HoldRequest,
+    IdempotencyKey, Outcome, PriceError, PriceList, ReplayError, SettleError, WalletError,
 };
 use bailiwick::gate::Denial;
 use bailiwick::payment_method::PaymentMethod;
@@ -504,6 +504,37 @@ fn c5_a_grant_cannot_take_effect_in_the_past() {
         panic!("a grant")
     };
     assert_eq!(change.into_result().effective_at, at(10));
+}
+
+#[test]
+fn a_low_balance_is_told_once() {
+    let mut host = Host::new(Overage::Reject);
+    host.grant("first", GrantTerms::forever(credits(10)), 0);
+    let thresholds = [credits(20), credits(8), credits(5), credits(0)];
+
+    // Nothing is crossed on the way up, nor by credits that were short all along.
+    let mut told = Vec::new();
+    for (number, units) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+        let request = DeductRequest::new(key(number), prices().quote("unit", units).unwrap());
+        let wallet = host.wallet.clone();
+        let Ok(Answer::Fresh(change)) = wallet.deduct(&host.access, &request, None, at(0)) else {
+            panic!("a charge")
+        };
+        let crossed: Vec<Credits> = change.crossed(&thresholds).collect();
+        told.push(crossed);
+        host.write(change);
+    }
+    assert_eq!(told, [vec![], vec![credits(8)], vec![credits(5)], vec![]]);
+
+    // Once it has been above, it is told again, and time alone can cross it too.
+    let until = GrantTerms {
+        expires_at: Some(at(9)),
+        ..GrantTerms::forever(credits(6))
+    };
+    host.grant("second", until, 1);
+    let change = host.wallet.clone().advance(at(9)).unwrap();
+    let crossed: Vec<Credits> = change.crossed(&thresholds).collect();
+    assert_eq!(crossed, [credits(5)]);
 }
 
 #[test]
