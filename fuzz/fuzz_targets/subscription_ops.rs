@@ -31,7 +31,7 @@ enum Op {
         slack: i32,
     },
     ExpireIncomplete(i32),
-    EndTrial(u8),
+    EndTrial(u8, i32),
     EndPeriod(i32),
     ChangePlan(u8),
     ChangePlanAtPeriodEnd(u8),
@@ -93,8 +93,9 @@ fn order(op: &Op, now: i64) -> Order {
         Op::ExpireIncomplete(window) => Order::ExpireIncomplete {
             window: window.into(),
         },
-        Op::EndTrial(which) => Order::EndTrial {
+        Op::EndTrial(which, slack) => Order::EndTrial {
             row: pick(&TRIAL_ENDS, which),
+            slack: slack.into(),
         },
         Op::EndPeriod(slack) => Order::EndPeriod {
             slack: slack.into(),

@@ -223,17 +223,19 @@ impl Policy {
 
         // A status that admits for a time: until when, to what, and the denial afterwards.
         let (until, mode, ended) = match subscription.status {
-            SubscriptionStatus::Trialing => {
-                let until = subscription
-                    .trial_end
-                    .map(|end| Deadline::new(end, TimeDelta::zero()));
-                (until, GraceMode::Full, Denial::TrialEnded)
-            }
-            SubscriptionStatus::Active => (
-                self.paid_until(subscription),
+            SubscriptionStatus::Trialing => (
+                self.until(subscription, subscription.trial_end),
                 GraceMode::Full,
-                Denial::PeriodEnded,
+                Denial::TrialEnded,
             ),
+            SubscriptionStatus::Active => {
+                let end = subscription.current_period.map(|period| period.end);
+                (
+                    self.until(subscription, end),
+                    GraceMode::Full,
+                    Denial::PeriodEnded,
+                )
+            }
             SubscriptionStatus::PastDue => {
                 // No grace in the policy, or no start to count it from: no grace.
                 let grace = self.past_due_grace.zip(subscription.past_due_since);
@@ -264,18 +266,16 @@ impl Policy {
         }
     }
 
-    /// Returns the end of the paid period, with the slack for a renewal that is on its way. A
-    /// subscription that is to end has no renewal to wait for, and ends exactly there.
-    fn paid_until(&self, subscription: &Subscription) -> Option<Deadline> {
+    /// Returns the end of a trial or period, with the slack for a payment that is on its way. A
+    /// subscription that is to end has none to wait for, and ends exactly there.
+    fn until(&self, subscription: &Subscription, end: Option<DateTime<Utc>>) -> Option<Deadline> {
         let slack = if subscription.cancel_at_period_end {
             TimeDelta::zero()
         } else {
             self.renewal_slack
         };
 
-        subscription
-            .current_period
-            .map(|period| Deadline::new(period.end, slack))
+        end.map(|end| Deadline::new(end, slack))
     }
 }
 

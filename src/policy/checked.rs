@@ -215,13 +215,14 @@ impl Policy {
         }
     }
 
-    /// Returns the time after the end of a paid period for which a tenant is still admitted.
+    /// Returns the time after the end of a trial or a paid period for which a tenant is still
+    /// admitted.
     pub fn renewal_slack(&self) -> TimeDelta {
         self.renewal_slack
     }
 
-    /// Returns the longest time after the end of a paid period for which a tenant may be admitted
-    /// at all: the slack, or the grace period if that is longer.
+    /// Returns the longest time after the end of a trial or a paid period for which a tenant may be
+    /// admitted at all: the slack, or the grace period if that is longer.
     pub fn longest_admission(&self) -> TimeDelta {
         self.past_due_grace
             .map_or(self.renewal_slack, |(grace, _)| {

@@ -60,8 +60,8 @@ pub struct GraceSettings {
 pub struct PolicySettings {
     /// Declares that this is not a production service. The throttle's bypass demands it.
     pub development: bool,
-    /// The time after the end of a paid period for which a tenant is still admitted, in seconds: it
-    /// allows for a late webhook. At most 366 days; by default none.
+    /// The time after the end of a trial or a paid period for which a tenant is still admitted, in
+    /// seconds: it allows for a late webhook. At most 366 days; by default none.
     pub renewal_slack_seconds: u64,
     /// The grace period for a payment that is past due. Without it, past due is refused.
     #[serde(skip_serializing_if = "Option::is_none")]

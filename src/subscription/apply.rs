@@ -153,12 +153,13 @@ impl Subscription {
             Command::ChangePlanAtPeriodEnd { plan } => self.schedule_plan(plan, end, over)?,
             Command::StartPendingPlan => self.start_pending_plan(now)?,
             Command::ExpireIncomplete { window } => check_over(Some(self.anchor), window, now)?,
-            Command::EndTrial { .. } => check_over(end, TimeDelta::zero(), now)?,
-            // Nobody waits for a renewal that was called off.
-            Command::EndPeriod { .. } if self.cancel_at_period_end => {
+            // Nobody waits for a payment that was called off.
+            Command::EndTrial { .. } | Command::EndPeriod { .. } if self.cancel_at_period_end => {
                 check_over(end, TimeDelta::zero(), now)?;
             }
-            Command::EndPeriod { slack } => check_over(end, slack, now)?,
+            Command::EndTrial { slack, .. } | Command::EndPeriod { slack } => {
+                check_over(end, slack, now)?;
+            }
             Command::Pause | Command::Resume if over => return Err(RefusalReason::NoPeriod.into()),
             Command::CancelAtPeriodEnd => self.schedule_cancellation(over)?,
             Command::WithdrawCancellation => self.withdraw_cancellation()?,

@@ -54,6 +54,9 @@ pub enum Command {
     EndTrial {
         /// The policy's choice for a trial that ends without a payment.
         then: AfterTrial,
+        /// The time to wait for a first payment after the trial's end. It does not apply where the
+        /// subscription was to end with the trial.
+        slack: TimeDelta,
     },
     /// Records a payment after the first: the next period follows the current one, or starts now if
     /// that ended longer ago than the slack.
@@ -118,12 +121,15 @@ impl Command {
             Self::EndTrial { .. } if ending => CommandKind::EndTrialThenCancel,
             Self::EndTrial {
                 then: AfterTrial::Pause,
+                ..
             } => CommandKind::EndTrialThenPause,
             Self::EndTrial {
                 then: AfterTrial::Invoice,
+                ..
             } => CommandKind::EndTrialThenInvoice,
             Self::EndTrial {
                 then: AfterTrial::Cancel,
+                ..
             } => CommandKind::EndTrialThenCancel,
 
             Self::RecordPayment(_) => CommandKind::RecordPayment,

@@ -43,9 +43,11 @@ impl Policy {
                 let command = Command::ExpireIncomplete { window };
                 (Some(subscription.anchor), window, command)
             }
+            // A first payment may be on its way, unless it was called off.
             SubscriptionStatus::Trialing => {
                 let then = self.after_trial();
-                (end, at_once, Command::EndTrial { then })
+                let slack = if ends { at_once } else { self.renewal_slack() };
+                (end, slack, Command::EndTrial { then, slack })
             }
             // A renewal that was called off has no slack.
             SubscriptionStatus::Active

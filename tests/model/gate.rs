@@ -241,7 +241,13 @@ fn at(
             "paused" => return denied("subscription_paused"),
             "canceled" => return denied("subscription_canceled"),
             "trialing" => {
-                if subscription.trial_end.is_none_or(|end| now >= end) {
+                // A first payment may be on its way, as a renewal may.
+                let slack = if subscription.cancel_at_period_end {
+                    0
+                } else {
+                    policy.slack
+                };
+                if subscription.trial_end.is_none_or(|end| now >= end + slack) {
                     return denied("trial_ended");
                 }
             }

@@ -214,6 +214,7 @@ pub enum Order {
     },
     EndTrial {
         row: &'static str,
+        slack: i64,
     },
     EndPeriod {
         slack: i64,
@@ -268,7 +269,7 @@ impl Model {
             Order::Pay { first: false, .. } => "record_payment",
             Order::ExpireIncomplete { .. } => "expire_incomplete",
             Order::EndTrial { .. } if self.ending => "end_trial_then_cancel",
-            Order::EndTrial { row } => row,
+            Order::EndTrial { row, .. } => row,
             Order::EndPeriod { .. } if self.ending => "end_last_period",
             Order::EndPeriod { .. } => "end_period",
             Order::ChangePlan { .. } => "change_plan",
@@ -324,8 +325,9 @@ impl Model {
             Order::ExpireIncomplete { window } if now < self.anchor + (*window).max(0) => {
                 return Err("too_early");
             }
-            Order::EndTrial { .. } if !is_over(0) => return Err("too_early"),
-            Order::EndPeriod { slack } if !is_over(if self.ending { 0 } else { *slack }) => {
+            Order::EndTrial { slack, .. } | Order::EndPeriod { slack }
+                if !is_over(if self.ending { 0 } else { *slack }) =>
+            {
                 return Err("too_early");
             }
             // Another plan was paid for, early: it follows, and nothing else.

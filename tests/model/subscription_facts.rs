@@ -58,16 +58,21 @@ pub fn command(order: &Order) -> Command {
         },
         Order::EndTrial {
             row: "end_trial_then_pause",
+            slack,
         } => Command::EndTrial {
             then: AfterTrial::Pause,
+            slack: seconds(slack),
         },
         Order::EndTrial {
             row: "end_trial_then_invoice",
+            slack,
         } => Command::EndTrial {
             then: AfterTrial::Invoice,
+            slack: seconds(slack),
         },
-        Order::EndTrial { .. } => Command::EndTrial {
+        Order::EndTrial { slack, .. } => Command::EndTrial {
             then: AfterTrial::Cancel,
+            slack: seconds(slack),
         },
         Order::EndPeriod { slack } => Command::EndPeriod {
             slack: seconds(slack),

@@ -12,7 +12,7 @@
 //! start_trial until=DATE                activate PAYMENT            record_payment PAYMENT
 //! pay PAYMENT                           whichever of both the status needs, where a payment is
 //!     every=week|month|year slack=3d pays=METHOD id=TEXT
-//! end_trial then=pause|invoice|cancel   exhaust_retries then=unpaid|cancel
+//! end_trial then=pause|invoice|cancel [slack=3d]   exhaust_retries then=unpaid|cancel
 //! expire_incomplete window=2d           end_period slack=3d
 //! change_plan plan=N                    change_plan_at_period_end plan=N
 //! fail_first_payment, fail_payment, mark_unpaid, pause, resume, cancel_now,
@@ -179,6 +179,7 @@ fn command(name: &str, row: &Row) -> Result<Command, Fault> {
         },
         "end_trial" => Command::EndTrial {
             then: row.read("then", after_trial)?.ok_or("then=…")?,
+            slack: row.read("slack", length)?.unwrap_or(zero),
         },
         "fail_payment" => Command::FailPayment,
         "exhaust_retries" => Command::ExhaustRetries {

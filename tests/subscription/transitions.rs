@@ -86,12 +86,15 @@ fn commands(now: DateTime<Utc>) -> Vec<Command> {
         },
         Command::EndTrial {
             then: AfterTrial::Pause,
+            slack: TimeDelta::zero(),
         },
         Command::EndTrial {
             then: AfterTrial::Invoice,
+            slack: TimeDelta::zero(),
         },
         Command::EndTrial {
             then: AfterTrial::Cancel,
+            slack: TimeDelta::zero(),
         },
         Command::RecordPayment(month("B")),
         Command::FailPayment,
@@ -329,7 +332,8 @@ fn any_order() -> impl Strategy<Value = Order> {
         2 => (-1..40 * DAY).prop_map(|until| Order::StartTrial { until }),
         8 => pay.prop_map(|(first, every, slack)| Order::Pay { first, every, slack }),
         1 => (-DAY..2 * DAY).prop_map(|window| Order::ExpireIncomplete { window }),
-        2 => prop::sample::select(trial_ends.to_vec()).prop_map(|row| Order::EndTrial { row }),
+        2 => (prop::sample::select(trial_ends.to_vec()), any_slack())
+            .prop_map(|(row, slack)| Order::EndTrial { row, slack }),
         3 => any_slack().prop_map(|slack| Order::EndPeriod { slack }),
         2 => (3i64..6).prop_map(|plan| Order::ChangePlan { plan }),
         3 => (3i64..6).prop_map(|plan| Order::ChangePlanAtPeriodEnd { plan }),
@@ -473,7 +477,7 @@ proptest! {
             };
         });
         let now = last + wait;
-        let slack = if subscription.status == Status::Trialing || subscription.cancel_at_period_end { 0 } else { SLACK };
+        let slack = if subscription.cancel_at_period_end { 0 } else { SLACK };
         let expected = match subscription.status {
             Status::Trialing | Status::Active => now < paid_until + slack,
             Status::PastDue => due.is_some_and(|due| now < due + GRACE),
@@ -564,8 +568,8 @@ fn b2_what_has_run_out_needs_no_job() {
             };
             // 31 January to 28 February; past due since 10 February.
             let until = match (status, flag) {
-                (Status::Trialing, _) | (Status::Active, true) => Some(on("2026-02-28")),
-                (Status::Active, false) => Some(on("2026-03-03")),
+                (Status::Trialing | Status::Active, true) => Some(on("2026-02-28")),
+                (Status::Trialing | Status::Active, false) => Some(on("2026-03-03")),
                 (Status::PastDue, _) => Some(on("2026-02-15")),
                 _ => None,
             };
