@@ -145,6 +145,7 @@ fn tenant() -> Tenant {
         external_payment_id: None,
         provider_at: None,
         provider_paid: None,
+        paid_until: None,
         version: 1,
     };
     Tenant {

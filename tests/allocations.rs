@@ -90,6 +90,7 @@ fn the_gate_allocates_nothing() {
             of_plan: true,
             trial_end: None,
             period_end: Some(30 * SECOND),
+            paid_until: None,
             cancel_at_period_end: false,
             past_due_since: None,
         }),

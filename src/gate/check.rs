@@ -228,14 +228,11 @@ impl Policy {
                 GraceMode::Full,
                 Denial::TrialEnded,
             ),
-            SubscriptionStatus::Active => {
-                let end = subscription.current_period.map(|period| period.end);
-                (
-                    self.until(subscription, end),
-                    GraceMode::Full,
-                    Denial::PeriodEnded,
-                )
-            }
+            SubscriptionStatus::Active => (
+                self.until(subscription, subscription.paid_until()),
+                GraceMode::Full,
+                Denial::PeriodEnded,
+            ),
             SubscriptionStatus::PastDue => {
                 // No grace in the policy, or no start to count it from: no grace.
                 let grace = self.past_due_grace.zip(subscription.past_due_since);

@@ -66,6 +66,13 @@ pub struct Subscription {
     /// The latest trial or paid period, once there is one. A period that was paid early may start
     /// in the future; the one before it ends where it starts.
     pub current_period: Option<Period>,
+    /// The end of the time that was paid, as [`PaidTime::paid_until`] tells it; `None` where none
+    /// was recorded there. Write it with every fact of paid time. Paid until is the later of this
+    /// and the current period's end.
+    ///
+    /// [`PaidTime::paid_until`]: crate::paid_time::PaidTime::paid_until
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid_until: Option<DateTime<Utc>>,
     /// The end of the trial, if there is or was one.
     pub trial_end: Option<DateTime<Utc>>,
     /// True if it ends with the current period.
@@ -125,6 +132,7 @@ impl Subscription {
             version: 1,
             // Nothing was tried or paid yet.
             current_period: None,
+            paid_until: None,
             trial_end: None,
             past_due_since: None,
             external_payment_id: None,
@@ -168,8 +176,16 @@ impl Subscription {
     pub(crate) fn running_until(&self) -> Option<DateTime<Utc>> {
         match self.status {
             SubscriptionStatus::Trialing => self.trial_end,
-            _ => self.current_period.map(|period| period.end),
+            _ => self.paid_until(),
         }
+    }
+
+    /// Returns the end of the latest paid period, or of the paid time if that is later.
+    pub(crate) fn paid_until(&self) -> Option<DateTime<Utc>> {
+        // `None` sorts before every instant.
+        self.current_period
+            .map(|period| period.end)
+            .max(self.paid_until)
     }
 
     /// Returns the provider that runs it, and its identifier there.

@@ -20,6 +20,8 @@ struct StoredSubscription {
     status: SubscriptionStatus,
     anchor: DateTime<Utc>,
     current_period: Option<Period>,
+    #[serde(default)]
+    paid_until: Option<DateTime<Utc>>,
     trial_end: Option<DateTime<Utc>>,
     cancel_at_period_end: bool,
     #[serde(default)]
@@ -62,6 +64,7 @@ impl<'de> Deserialize<'de> for Subscription {
             status: stored.status,
             anchor: stored.anchor,
             current_period: stored.current_period,
+            paid_until: stored.paid_until,
             trial_end: stored.trial_end,
             cancel_at_period_end: stored.cancel_at_period_end,
             pending_plan: stored.pending_plan,

@@ -92,6 +92,7 @@ fn good_tenant() -> gate::Tenant {
             of_plan: true,
             trial_end: Some(10 * SECOND),
             period_end: Some(30 * SECOND),
+            paid_until: None,
             cancel_at_period_end: false,
             past_due_since: Some(15 * SECOND),
         }),
@@ -145,14 +146,14 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
         prop_oneof![9 => Just(OWN), 1 => Just(FOREIGN)],
         select(&SUBSCRIPTION_STATUSES[..]),
         prop::bool::weighted(0.9),
-        (dates(), dates(), any::<bool>(), dates()),
+        (dates(), dates(), any::<bool>(), dates(), dates()),
     )
         .prop_map(
             |(
                 account,
                 status,
                 of_plan,
-                (trial_end, period_end, cancel_at_period_end, past_due_since),
+                (trial_end, period_end, cancel_at_period_end, past_due_since, paid_until),
             )| {
                 gate::Subscription {
                     account,
@@ -160,6 +161,7 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
                     of_plan,
                     trial_end,
                     period_end,
+                    paid_until,
                     cancel_at_period_end,
                     past_due_since,
                 }
@@ -756,6 +758,12 @@ fn every_subscription() -> Vec<Option<gate::Subscription>> {
         }
         all.push(Some(gate::Subscription {
             status,
+            period_end: Some(10 * SECOND),
+            paid_until: Some(20 * SECOND),
+            ..good
+        }));
+        all.push(Some(gate::Subscription {
+            status,
             account: FOREIGN,
             ..good
         }));
@@ -768,6 +776,7 @@ fn every_subscription() -> Vec<Option<gate::Subscription>> {
             status,
             trial_end: None,
             period_end: None,
+            paid_until: None,
             past_due_since: None,
             ..good
         }));
@@ -831,6 +840,56 @@ fn every_evidence() -> Vec<(gate::Evidence, Vec<Evidence>)> {
         }
     }
     all
+}
+
+/// Paid until is the later of the period's end and the paid time's, and the slack reaches a trial's
+/// end as it does a period's; a subscription that is to end has none.
+#[test]
+fn g9_the_later_end_counts_with_the_slack() {
+    let policy = gate::Policy {
+        slack: 3 * SECOND,
+        grace: None,
+    };
+    let until = |subscription: gate::Subscription| {
+        let tenant = gate::Tenant {
+            subscription: Some(subscription),
+            ..good_tenant()
+        };
+        ask(policy, gate::Route::Read, &member(), &tenant, 0).valid_until
+    };
+    let paid = good_tenant().subscription.unwrap();
+    let ends = |period_end, paid_until| gate::Subscription {
+        period_end,
+        paid_until,
+        ..paid
+    };
+    let (five, nine) = (Some(5 * SECOND), Some(9 * SECOND));
+
+    for subscription in [
+        ends(five, nine),
+        ends(nine, five),
+        ends(nine, None),
+        ends(None, nine),
+    ] {
+        assert_eq!(until(subscription), Some(12 * SECOND));
+        let ending = gate::Subscription {
+            cancel_at_period_end: true,
+            ..subscription
+        };
+        assert_eq!(until(ending), nine);
+    }
+
+    let trial = gate::Subscription {
+        status: "trialing",
+        trial_end: nine,
+        ..paid
+    };
+    assert_eq!(until(trial), Some(12 * SECOND));
+    let ending = gate::Subscription {
+        cancel_at_period_end: true,
+        ..trial
+    };
+    assert_eq!(until(ending), nine);
 }
 
 /// The whole finite domain, around every boundary: the trial ends at 10 s, the grace at 20 s, the

@@ -50,6 +50,7 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         external_payment_id: None,
         provider_at: None,
         provider_paid: None,
+        paid_until: None,
         version: 1,
     };
     let plan = Some(Arc::new(crate::support::plan(49, true)));

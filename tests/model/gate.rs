@@ -57,6 +57,7 @@ pub struct Subscription {
     pub of_plan: bool,
     pub trial_end: Option<Instant>,
     pub period_end: Option<Instant>,
+    pub paid_until: Option<Instant>,
     pub cancel_at_period_end: bool,
     pub past_due_since: Option<Instant>,
 }
@@ -98,9 +99,9 @@ pub fn decide(
 }
 
 /// Every instant that the facts name, as it stands and with each length of the policy added.
-fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 9] {
+fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 11] {
     let Some(facts) = tenant.and_then(|tenant| tenant.subscription) else {
-        return [None; 9];
+        return [None; 11];
     };
     let grace = policy.grace.map_or(0, |(length, _)| length);
     let [trial, period, due] = [facts.trial_end, facts.period_end, facts.past_due_since];
@@ -112,6 +113,8 @@ fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 9] {
         period,
         later(period, policy.slack),
         later(period, grace),
+        facts.paid_until,
+        later(facts.paid_until, policy.slack),
         due,
         later(due, policy.slack),
         later(due, grace),
@@ -257,7 +260,9 @@ fn at(
                 } else {
                     policy.slack
                 };
-                if subscription.period_end.is_none_or(|end| now >= end + slack) {
+                // Paid until is the later of the period's end and the paid time's.
+                let is_over = |end: Option<Instant>| end.is_none_or(|end| now >= end + slack);
+                if is_over(subscription.period_end) && is_over(subscription.paid_until) {
                     return denied("period_ended");
                 }
             }

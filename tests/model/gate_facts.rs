@@ -140,6 +140,7 @@ fn subscription(facts: model::Subscription) -> Subscription {
             start,
             end: instant(end),
         }),
+        paid_until: facts.paid_until.map(instant),
         trial_end: facts.trial_end.map(instant),
         cancel_at_period_end: facts.cancel_at_period_end,
         pending_plan: None,

@@ -211,6 +211,7 @@ fn s10_rows_of_two_accounts_are_not_believed() {
         external_payment_id: None,
         provider_at: None,
         provider_paid: None,
+        paid_until: None,
         version: 1,
     };
     let loaded = |account| Tenant {

@@ -685,6 +685,7 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
         external_payment_id: None,
         provider_at: None,
         provider_paid: None,
+        paid_until: None,
         version: 1,
     });
     let principal = Principal::session(1.into()).of_account(7.into());

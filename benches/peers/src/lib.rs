@@ -72,6 +72,7 @@ pub fn paid(account: i64) -> Facts {
         external_payment_id: None,
         provider_at: None,
         provider_paid: None,
+        paid_until: None,
         version: 1,
     };
     Facts {
