@@ -15,7 +15,7 @@ use bailiwick::Credits;
 use bailiwick::paid_time::{Fact, Grid, PaidTime, Piece, Schedule};
 use bailiwick::period::Period;
 use chrono::TimeDelta;
-use generate::{any_calendar, any_facts, any_interval};
+use generate::{Divided, any_calendar, any_facts, any_interval};
 use proptest::prelude::*;
 
 fn schedule(told: &[Told]) -> Schedule {
@@ -258,9 +258,13 @@ proptest! {
     fn pw1_the_windows_divide_the_period(
         calendar in any_calendar(),
         index in 0..8_usize,
+        odd in prop::option::of((any_interval(), 1..30_u16)),
         at in 0..1000_i128,
     ) {
-        let of = calendar.periods[index % calendar.periods.len()];
+        // Windows that fit the period, or any others.
+        let fitting = calendar.periods[index % calendar.periods.len()];
+        let (every, count) = odd.unwrap_or((fitting.every, fitting.windows));
+        let of = Divided { every, windows: count, ..fitting };
         let whole = period((of.start, of.end));
         let grid = of.grid();
         let ours: Vec<Period> = grid.of_period(whole).collect();

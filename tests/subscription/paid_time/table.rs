@@ -289,3 +289,57 @@ fn remaining_time_waits_for_its_period() {
     assert_eq!(course.target(IN_JANUARY), "1274.193548");
     assert_eq!(course.paid_until(), Some(instant(day(59))));
 }
+
+/// A month that ends with the year, as a reset of the anchor makes it.
+#[test]
+fn remaining_time_belongs_to_the_shortest_period_that_has_begun() {
+    let december = Billed::Whole(day(334), day(365));
+    let mut course = year_of_basic();
+    course.line("december", december, day(334), 500).line(
+        "pro",
+        Billed::EndingAt(day(365)),
+        day(200),
+        2000,
+    );
+    let months = course.months("2027-11-01");
+    // Before December it can only be the year's.
+    assert_eq!(months, ["2000", "2500"]);
+
+    let mut course = year_of_basic();
+    course.line("december", december, day(334), 500).credit(
+        "refund",
+        Billed::EndingAt(day(365)),
+        day(334),
+    );
+    assert_eq!(course.months("2027-11-01"), ["500", "500"]);
+    course.credit("all", YEAR, day(334));
+    assert_eq!(course.months("2027-11-01"), ["500", "0"]);
+}
+
+/// Where a first payment never was, nothing tells the period of an upgrade that was paid.
+#[test]
+fn a_void_takes_the_period_of_remaining_time_with_it() {
+    let mut course = basic();
+    course.line("pro", REST, on("2027-01-16"), 2000);
+    assert_eq!(course.target(IN_JANUARY), "1274.193548");
+    course.void("basic");
+    assert_eq!(
+        (course.target(IN_JANUARY).as_str(), course.paid_until()),
+        ("0", None)
+    );
+
+    course.line("retried", JANUARY, day(0), 500);
+    assert_eq!(course.target(IN_JANUARY), "1274.193548");
+}
+
+/// An end of service leaves time alone that begins after it, by its place in the order of facts.
+#[test]
+fn a_period_that_begins_after_an_end_of_service_is_paid() {
+    let mut course = basic();
+    course
+        .stop(on("2027-01-25"))
+        .line("again", FEBRUARY, day(31), 500);
+    assert_eq!(course.target(IN_JANUARY), "500");
+    assert_eq!(course.target((day(31), day(59))), "500");
+    assert_eq!(course.paid_until(), Some(instant(day(59))));
+}
