@@ -191,7 +191,7 @@ fn anywhere(input: &Input, of: Divided) {
         return;
     };
 
-    let mut row = PaidTime::new(1.into());
+    let mut row = PaidTime::new(7.into(), 1.into());
     for (index, drawn) in input.facts.iter().take(MAX_FACTS).enumerate() {
         let Some(fact) = wild(anchor, of, drawn, index) else {
             continue;

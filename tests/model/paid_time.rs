@@ -69,8 +69,10 @@ pub struct Earned {
     pub amount: i128,
     /// The part that is here only because of money that came when the window was over.
     pub late: i128,
-    /// The instant at which the last of that money came.
-    pub late_received: Option<i128>,
+    /// The end of the window and its slack.
+    pub expires_at: i128,
+    /// The end of the late part: a window's length after the last of that money came.
+    pub late_expires_at: i128,
     /// Whether any of its time is paid, be it by a plan without credits.
     pub is_paid: bool,
 }
@@ -90,6 +92,17 @@ pub struct Answer {
     pub windows: BTreeMap<(i128, i128), Earned>,
     pub paid: Vec<Paid>,
     pub paid_until: Option<i128>,
+}
+
+/// A quarter of the shortest interval of a kind.
+fn quarter(every: Every) -> i128 {
+    let days = match every {
+        Every::Days(days) => i128::from(days),
+        Every::Weeks(weeks) => i128::from(weeks) * 7,
+        Every::Months(months) => i128::from(months) * 28,
+        Every::Years(years) => i128::from(years) * 365,
+    };
+    days * DAY / 4
 }
 
 /// The instant so many intervals after another. A month that is too short has its last day instead.
@@ -232,6 +245,9 @@ pub fn answer(facts: &[Told], slack: i128) -> Answer {
         .collect();
 
     let mut answer = Answer::default();
+    // What each line pays of each window: credits times nanoseconds, when that money came, and the
+    // quarter of the line's window that bounds the slack.
+    let mut paid_of: BTreeMap<(i128, i128), Vec<(i128, i128, i128)>> = BTreeMap::new();
     for (index, fact) in facts.iter().enumerate() {
         let (Told::Line(line), Some(period)) = (fact, periods[index]) else {
             continue;
@@ -274,19 +290,24 @@ pub fn answer(facts: &[Told], slack: i128) -> Answer {
                 continue;
             }
             earned.is_paid = true;
-            earned.amount += line.amount * paid;
-            if line.received >= window.1 + slack {
-                earned.late += line.amount * paid;
-                earned.late_received = earned.late_received.max(Some(line.received));
-            }
+            let part = (line.amount * paid, line.received, quarter(line.every));
+            paid_of.entry(window).or_default().push(part);
         }
     }
 
     for (window, earned) in &mut answer.windows {
         let length = window.1 - window.0;
-        let in_time = (earned.amount - earned.late) / length;
-        earned.amount /= length;
-        earned.late = earned.amount - in_time;
+        let parts = paid_of.remove(window).unwrap_or_default();
+        let slack = parts.iter().map(|part| part.2).fold(slack, i128::min);
+        let is_late = |part: &&(i128, i128, i128)| part.1 >= window.1 + slack;
+
+        let all: i128 = parts.iter().map(|part| part.0).sum();
+        let late: i128 = parts.iter().filter(is_late).map(|part| part.0).sum();
+        earned.amount = all / length;
+        earned.late = earned.amount - (all - late) / length;
+        earned.expires_at = window.1 + slack;
+        let last = parts.iter().filter(is_late).map(|part| part.1).max();
+        earned.late_expires_at = last.map_or(earned.expires_at, |last| last + length);
     }
     answer.paid.sort();
     answer

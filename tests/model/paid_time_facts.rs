@@ -1,6 +1,5 @@
 //! The oracle's facts of paid time as the crate's, and a row compared with the oracle.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 
 use bailiwick::Credits;
@@ -83,10 +82,12 @@ pub fn fact(told: &Told) -> Fact {
 
 /// The row of facts, recorded at once.
 pub fn row(facts: impl IntoIterator<Item = Fact>) -> PaidTime {
-    PaidTime::new(1.into())
+    PaidTime::new(7.into(), 1.into())
         .record(facts)
         .unwrap()
-        .map_or(PaidTime::new(1.into()), |change| change.into_row())
+        .map_or(PaidTime::new(7.into(), 1.into()), |change| {
+            change.into_row()
+        })
 }
 
 /// Compares all that a row says of its facts with the oracle, which is returned.
@@ -122,22 +123,28 @@ pub fn compare(told: &[Told], slack: i128) -> Answer {
     for (window, earned) in &expected.windows {
         let target = schedule.target(period(*window), slack).unwrap();
         assert_eq!(
-            (target.amount, target.late, target.late_received),
+            (
+                target.amount,
+                target.late,
+                target.expires_at,
+                target.late_expires_at
+            ),
             (
                 credits(earned.amount),
                 credits(earned.late),
-                earned.late_received.map(instant)
+                instant(earned.expires_at),
+                instant(earned.late_expires_at)
             ),
             "the window {} of {told:#?}",
             target.window.start
         );
     }
 
-    let paid: BTreeSet<(DateTime<Utc>, DateTime<Utc>)> = expected
+    let paid: Vec<Period> = expected
         .windows
         .iter()
         .filter(|(_, earned)| earned.is_paid)
-        .map(|((start, end), _)| (instant(*start), instant(*end)))
+        .map(|(window, _)| period(*window))
         .collect();
     let begun = schedule.windows_begun(DateTime::<Utc>::MAX_UTC);
     assert_eq!(begun, paid, "the paid windows of {told:#?}");

@@ -42,7 +42,7 @@ fn a_row_is_read_as_it_was_written() {
     assert_eq!(row.schedule().subscription(), &SubscriptionId::from(1));
     assert_eq!(read(stored()), Ok(row));
 
-    let new = PaidTime::new(1.into());
+    let new = PaidTime::new(7.into(), 1.into());
     assert_eq!(read(serde_json::to_value(&new).unwrap()), Ok(new));
 }
 
@@ -64,6 +64,7 @@ fn a_stored_row_has_these_names() {
     assert_eq!(
         serde_json::to_value(row(course.told.iter().map(fact))).unwrap(),
         json!({
+            "account": 7,
             "subscription": 1,
             "version": 1,
             "facts": [

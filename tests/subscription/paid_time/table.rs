@@ -270,7 +270,7 @@ fn money_that_comes_after_the_window_is_late() {
         .unwrap();
     assert_eq!(target.amount.to_string(), "1274.193548");
     assert_eq!(target.late.to_string(), "1032.258065");
-    assert_eq!(target.late_received, Some(instant(day(33))));
+    assert_eq!(target.late_expires_at, instant(day(33 + 31)));
 }
 
 #[test]
