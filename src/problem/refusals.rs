@@ -26,11 +26,11 @@ macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
             bank_transfer::ClaimError, bank_transfer::ConfirmError, bank_transfer::TransferError,
-            bank_transfer::TransferRefundError, change::RowError, credit::AllowanceError,
+            bank_transfer::TransferRefundError, change::RowError, credit::AlignError, credit::AllowanceError,
             credit::CauseError, credit::GrantError, credit::HoldError, credit::IdempotencyKeyError,
             credit::LedgerError, credit::PriceError, credit::RefundError, credit::ReleaseError,
             credit::ReplayError, credit::RevokeError, credit::SettleError, credit::WalletError,
-            gate::Denial, id::IdError, money::AmountError, policy::PolicyError,
+            gate::Denial, id::IdError, money::AmountError, paid_time::RecordError, policy::PolicyError,
             provider::AdoptError, provider::PaymentError, provider::WebhookError, quota::QuotaError,
             registration::JoinError, registration::RegistrationError, registration::SubjectError,
             subscription::ProrationError, subscription::Refusal, subscription::SuccessionError,

@@ -605,6 +605,7 @@ const FROZEN: &[(&str, u16)] = &[
     ("provider_mismatch", 409),
     ("payment_unplaced", 409),
     ("payment_conflict", 409),
+    ("paid_time_invalid", 422),
     ("currency_mismatch", 422),
     ("already_registered", 409),
     ("invitation_invalid", 403),
