@@ -15,6 +15,9 @@ use crate::money::Credits;
 use crate::paid_time::{Schedule, Target};
 use crate::period::Period;
 
+/// The usual time for disputes: no card network lets a payment be disputed for longer.
+const DISPUTE_DAYS: i64 = 180;
+
 /// The terms on which a wallet takes credits from paid time.
 ///
 /// ```
@@ -56,7 +59,7 @@ impl AlignTerms {
     pub fn new(slack: TimeDelta) -> Self {
         Self {
             slack,
-            dispute_time: TimeDelta::days(180),
+            dispute_time: TimeDelta::try_days(DISPUTE_DAYS).unwrap_or(TimeDelta::MAX),
             priority: GrantTerms::PRIORITY,
             rollover: None,
         }

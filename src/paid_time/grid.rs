@@ -70,14 +70,15 @@ impl Grid {
     /// Returns the longest time after a window's end for which what is left of it may live on: a
     /// quarter of the shortest window of this length.
     pub fn longest_slack(self) -> TimeDelta {
-        let days = match self.every.unit {
-            IntervalUnit::Day => 1,
-            IntervalUnit::Week => 7,
-            IntervalUnit::Month => 28,
-            IntervalUnit::Year => 365,
+        let hours: i64 = match self.every.unit {
+            IntervalUnit::Day => 6,
+            IntervalUnit::Week => 42,
+            // The shortest month has 28 days, and the shortest year 365.
+            IntervalUnit::Month => 168,
+            IntervalUnit::Year => 2_190,
         };
-        // A count is below 2^16, so this is far from the range of days.
-        let hours = i64::from(self.every.count.get()).saturating_mul(days * 6);
+        // A count is below 2^16, so this is far from the range of times.
+        let hours = hours.saturating_mul(self.every.count.get().into());
 
         TimeDelta::try_hours(hours).unwrap_or(TimeDelta::MAX)
     }
