@@ -6,6 +6,7 @@
 //! | [`guide`] | a newcomer: eight steps from an empty service to a paid subscription |
 //! | [`drivers`] | whoever runs the statements with sqlx, SeaORM, rusqlite or another driver |
 //! | [`rollout`] | a host whose schema knew Stripe only |
+//! | [`paid_time`] | how a payment becomes time and credits, and what happens when it is undone |
 //! | [`codes`] | everything that a client can be told |
 //! | [`credit_cases`] | what happens to credits where two rules meet |
 //! | [`invariants`] | a reviewer: each promise, and the test that holds it |
@@ -33,6 +34,11 @@ pub mod credit_cases {}
 
 #[doc = include_str!("manual/drivers.md")]
 pub mod drivers {}
+
+#[doc = include_str!("manual/paid_time.svg")]
+///
+#[doc = include_str!("manual/paid_time.md")]
+pub mod paid_time {}
 
 #[doc = include_str!("manual/rollout.svg")]
 ///

@@ -15,7 +15,7 @@ use crate::money::Credits;
 use crate::paid_time::{Schedule, Target};
 use crate::period::Period;
 
-/// The usual time for disputes: no card network lets a payment be disputed for longer.
+/// Half a year. Card networks usually let a payment be disputed for 120 days.
 const DISPUTE_DAYS: i64 = 180;
 
 /// The terms on which a wallet takes credits from paid time.

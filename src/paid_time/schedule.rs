@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -47,6 +48,14 @@ impl Piece {
         (!is_stopped && part.start < part.end).then_some(part)
     }
 
+    /// Returns the credits of a part of a window; `None` beyond what amounts can hold.
+    fn earned_in(&self, window: Period, paid: Period) -> Option<Credits> {
+        let share = i128::from(self.amount.micros()).checked_mul(nanoseconds(paid)?)?;
+        let micros = share.checked_div(nanoseconds(window)?)?;
+
+        Credits::from_micros(i64::try_from(micros).ok()?).ok()
+    }
+
     fn has(&self, window: Period) -> bool {
         self.grid.window_at(self.period, window.start) == Some(window)
     }
@@ -80,16 +89,46 @@ pub struct Target {
     pub late_expires_at: DateTime<Utc>,
 }
 
-/// The part of a window's credits that one payment brought, as a billing page shows it.
+/// The part of a window's credits that one payment brought, as a billing page shows it. Displayed,
+/// it is a sentence.
+///
+/// The parts are rounded down one by one, so that they may be some millionths of a credit less than
+/// the window's [`Target`] together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Share {
     /// The key of the span that paid it.
     pub span: Arc<str>,
+    /// The window.
+    pub window: Period,
     /// The part of the window that was paid.
     pub paid: Period,
     /// The credits of a whole window.
     pub amount: Credits,
+    /// The credits of the part that was paid.
+    pub earned: Credits,
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            span,
+            window,
+            paid,
+            amount,
+            earned,
+        } = self;
+        let day = |at: DateTime<Utc>| at.format("%Y-%m-%d");
+
+        write!(f, "{earned} credits: {amount} ")?;
+        write!(f, "from {} to {}, ", day(window.start), day(window.end))?;
+        if paid == window {
+            write!(f, "all of it paid by {span}")
+        } else {
+            let (start, end) = (day(paid.start), day(paid.end));
+            write!(f, "the time from {start} to {end} paid by {span}")
+        }
+    }
 }
 
 impl Schedule {
@@ -190,11 +229,24 @@ impl Schedule {
     }
 
     /// Returns the payments that a window's credits come from, in the order of time.
+    ///
+    /// ```
+    /// use bailiwick::paid_time::Schedule;
+    /// use bailiwick::period::Period;
+    ///
+    /// // "241.935483 credits: 500 from 2027-01-01 to 2027-02-01, the time from 2027-01-01 to
+    /// // 2027-01-16 paid by invoice-1/line-1"
+    /// fn explain(schedule: &Schedule, window: Period) -> Vec<String> {
+    ///     schedule.shares(window).map(|share| share.to_string()).collect()
+    /// }
+    /// ```
     pub fn shares(&self, window: Period) -> impl Iterator<Item = Share> {
-        self.parts(window).map(|(piece, paid)| Share {
+        self.parts(window).map(move |(piece, paid)| Share {
             span: piece.span.clone(),
+            window,
             paid,
             amount: piece.amount,
+            earned: piece.earned_in(window, paid).unwrap_or(Credits::ZERO),
         })
     }
 

@@ -12,6 +12,7 @@
 //! balance free=… held=… spent=… debt=… expired=… revoked=… granted=…
 //! window START END earned=… brought=… lapsed=…
 //! aligned raised=… lowered=… debt=… forgotten=…                  of the last fact
+//! shares START END 0=SENTENCE 1=SENTENCE                         the payments of a window
 //! until T                                                        paid until
 //! ```
 //!
@@ -291,6 +292,23 @@ impl Script for Course {
                         "forgotten" => alignment.before_memory.len().to_string(),
                         _ => return Err(format!("an alignment has no `{name}`")),
                     })
+                });
+            }
+            "shares" => {
+                let [start, end] = row.words[..] else {
+                    return Err("`shares` takes a window's start and its end".to_owned());
+                };
+                let window = Period {
+                    start: moment(start)?,
+                    end: moment(end)?,
+                };
+                let schedule = self.time.schedule();
+                return row.compare(|name, _| {
+                    let share = schedule
+                        .shares(window)
+                        .nth(number(name)?)
+                        .ok_or_else(|| format!("there is no share {name}"))?;
+                    Ok(share.to_string().replace(' ', "_"))
                 });
             }
             "until" => {
