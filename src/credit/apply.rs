@@ -161,8 +161,8 @@ impl Wallet {
     }
 
     /// Ends a hold: `captured` of it is spent in all, what was drawn before included, slice by
-    /// slice in order. The rest goes back to its own grants; it lapses where a grant has expired
-    /// meanwhile, and is revoked where one was.
+    /// slice in order. The rest goes back to its own grants. Where a grant has expired meanwhile,
+    /// it repays debt and then lapses; where one was taken back, it is revoked.
     fn end_hold(
         &mut self,
         key: &IdempotencyKey,
