@@ -1,6 +1,6 @@
 //! The head of a request, whichever framework received it.
 
-use crate::credit::IdempotencyKey;
+use crate::credit::{IdempotencyKey, IdempotencyKeyError};
 use crate::gate::CredentialFailure;
 use crate::problem::{Code, Problem};
 
@@ -95,14 +95,39 @@ impl<'a> RequestHead<'a> {
     }
 
     /// Returns the request's one `Idempotency-Key` header, or the problem
-    /// `idempotency_key_invalid`.
+    /// `idempotency_key_invalid`. The draft has it as a quoted string; many clients leave out the
+    /// quotes, and both are the same key.
     pub(crate) fn idempotency_key(&self) -> Result<IdempotencyKey, Problem> {
         match self.header("idempotency-key") {
-            Ok(Some(key)) => Ok(key.parse::<IdempotencyKey>()?),
+            Ok(Some(key)) => Ok(unquoted(key).ok_or(IdempotencyKeyError)?.parse()?),
             _ => Err(Problem::new(
                 Code::KeyInvalid,
                 "This needs exactly one Idempotency-Key header.",
             )),
         }
     }
+}
+
+/// Returns the text of a structured field's string (RFC 9651, 3.3.3), or a text without quotes as
+/// it is; `None` for quotes that do not match.
+fn unquoted(value: &str) -> Option<String> {
+    let Some(quoted) = value.strip_prefix('"') else {
+        return (!value.contains('"')).then(|| value.to_owned());
+    };
+
+    let mut text = String::with_capacity(quoted.len());
+    let mut characters = quoted.strip_suffix('"')?.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return None,
+            '\\' => text.push(
+                characters
+                    .next()
+                    .filter(|next| matches!(next, '"' | '\\'))?,
+            ),
+            other => text.push(other),
+        }
+    }
+
+    Some(text)
 }

@@ -368,6 +368,7 @@ macro_rules! checks {
             a1_a_credential_that_is_missing_or_failed_is_401,
             a1_what_is_forbidden_is_403_and_what_is_owed_is_402,
             a1_what_the_framework_refuses_is_a_problem_too,
+            a1_a_quoted_key_is_the_same_key,
             a1_a_fault_of_the_host_says_nothing,
             a2_every_argument_declares_its_route,
             a2_a_guard_on_a_router_is_the_same_gate,
@@ -513,6 +514,32 @@ pub fn a1_what_the_framework_refuses_is_a_problem_too(service: &Service) {
         (answer.status, &*answer.code()),
         (405, "method_not_allowed")
     );
+}
+
+/// The draft quotes the key, and many clients do not: one key either way.
+pub fn a1_a_quoted_key_is_the_same_key(service: &Service) {
+    let send = |key: &str| {
+        let headers = [
+            ("authorization", "Bearer user-7"),
+            ("content-type", "application/json"),
+            ("idempotency-key", key),
+        ];
+        service.send("POST", "/articles", &headers, r#"{"title":"On bailiffs"}"#)
+    };
+    let plain = send("qq");
+    assert_eq!(plain.status, 200);
+    assert_eq!(send(r#""qq""#).text, plain.text);
+
+    for odd in [
+        r#""qq"#, r#"qq""#, r#"q"q"#, r#""q"q""#, r#""q\q""#, r#""qq\""#, r#"""#, r#""""#,
+    ] {
+        let answer = send(odd);
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (400, "idempotency_key_invalid"),
+            "{odd}"
+        );
+    }
 }
 
 pub fn a1_a_fault_of_the_host_says_nothing(service: &Service) {
