@@ -84,10 +84,12 @@
 
 mod fact;
 mod grid;
+mod piece;
 mod row;
 mod schedule;
 
 pub use fact::{BilledPeriod, Fact, Span, Stop, TimeCredit, Void};
 pub use grid::Grid;
+pub use piece::Piece;
 pub use row::{PaidTime, RecordError};
-pub use schedule::{Piece, Schedule, Share, Target};
+pub use schedule::{Schedule, Share, Target};

@@ -191,7 +191,7 @@ impl Draft {
         let mut windows = schedule.windows_begun(self.now);
         if let Some(before) = before {
             windows.extend(before.schedule.windows_begun(self.now));
-            windows.extend(before.windows.iter().map(|one| one.window));
+            windows.extend(before.windows.iter().map(|one| one.window()));
         }
         windows.sort_by_key(|window| (window.start, window.end));
         windows.dedup();
@@ -212,7 +212,7 @@ impl Draft {
         };
         let target = recurring.target(window)?;
 
-        if window.end <= recurring.remembered_from {
+        if window.end <= recurring.memory_from {
             let last = before.map_or(Ok(Credits::ZERO), |before| {
                 before.target(window).map(|target| target.amount)
             })?;

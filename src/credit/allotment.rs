@@ -156,7 +156,7 @@ impl Wallet {
             let keys = recurring
                 .windows
                 .iter()
-                .map(|one| recurring.key(one.window, one.late));
+                .map(|one| recurring.key(one.window(), one.late));
             let Some(key) = keys.into_iter().find(|key| key.grant_id() == *grant) else {
                 continue;
             };

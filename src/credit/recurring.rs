@@ -48,6 +48,7 @@ pub struct AlignTerms {
     #[serde(with = "seconds")]
     pub dispute_time: TimeDelta,
     /// The priority; lower is spent first.
+    #[serde(default = "usual_priority", skip_serializing_if = "is_usual_priority")]
     pub priority: u8,
     /// The most that goes over from a window into the next one; `None` for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +65,14 @@ impl AlignTerms {
             rollover: None,
         }
     }
+}
+
+fn usual_priority() -> u8 {
+    GrantTerms::PRIORITY
+}
+
+fn is_usual_priority(priority: &u8) -> bool {
+    *priority == GrantTerms::PRIORITY
 }
 
 /// A window of a subscription's paid time, as the key of the grant that it brings. Money that was
@@ -113,16 +122,35 @@ impl fmt::Display for WindowKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Remembered {
-    pub(super) window: Period,
+    pub(super) start: DateTime<Utc>,
+    pub(super) end: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) late: bool,
     /// All that it has brought.
     pub(super) amount: Credits,
     /// The part of it that ran out unspent.
+    #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub(super) lapsed: Credits,
     /// Set once a part of it has gone over into the next window.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) carried: bool,
+}
+
+impl Remembered {
+    pub(super) fn window(&self) -> Period {
+        Period {
+            start: self.start,
+            end: self.end,
+        }
+    }
+}
+
+fn nothing() -> Credits {
+    Credits::ZERO
+}
+
+fn is_nothing(amount: &Credits) -> bool {
+    amount.is_zero()
 }
 
 /// The recurring credits of one subscription.
@@ -133,7 +161,7 @@ pub(super) struct Recurring {
     /// The instant of the latest alignment: windows that began earlier were judged by it.
     pub(super) aligned_at: DateTime<Utc>,
     /// Windows that ended until then are forgotten.
-    pub(super) remembered_from: DateTime<Utc>,
+    pub(super) memory_from: DateTime<Utc>,
     pub(super) windows: Vec<Remembered>,
     /// The first window that is still to come and brings something. It follows from the rest.
     #[serde(skip)]
@@ -147,7 +175,7 @@ impl Recurring {
             schedule,
             terms,
             aligned_at: at,
-            remembered_from: before(at, terms.dispute_time),
+            memory_from: before(at, terms.dispute_time),
             windows: Vec::new(),
             next: None,
         };
@@ -162,10 +190,9 @@ impl Recurring {
         self.terms = terms;
         self.aligned_at = at;
 
-        let from = before(at, terms.dispute_time).max(self.remembered_from);
-        self.remembered_from = from;
-        self.windows
-            .retain(|remembered| remembered.window.end > from);
+        let from = before(at, terms.dispute_time).max(self.memory_from);
+        self.memory_from = from;
+        self.windows.retain(|remembered| remembered.end > from);
         self.find_next();
     }
 
@@ -180,7 +207,7 @@ impl Recurring {
     pub(super) fn brought(&self, window: Period, late: bool) -> Credits {
         self.windows
             .iter()
-            .find(|one| one.window == window && one.late == late)
+            .find(|one| one.window() == window && one.late == late)
             .map_or(Credits::ZERO, |one| one.amount)
     }
 
@@ -194,7 +221,8 @@ impl Recurring {
         match self.remembered(window, late) {
             Some(remembered) => add(&mut remembered.amount, amount)?,
             None => self.windows.push(Remembered {
-                window,
+                start: window.start,
+                end: window.end,
                 late,
                 amount,
                 lapsed: Credits::ZERO,
@@ -225,13 +253,13 @@ impl Recurring {
     pub(super) fn remembered(&mut self, window: Period, late: bool) -> Option<&mut Remembered> {
         self.windows
             .iter_mut()
-            .find(|one| one.window == window && one.late == late)
+            .find(|one| one.window() == window && one.late == late)
     }
 
     /// Returns whether a part of a window has gone over into the next one: that happens once.
     pub(super) fn has_carried(&self, window: Period) -> bool {
         let mut windows = self.windows.iter();
-        windows.any(|one| one.window == window && one.carried)
+        windows.any(|one| one.window() == window && one.carried)
     }
 
     /// Returns the key of a part of a window.
@@ -251,7 +279,7 @@ impl Recurring {
     /// Finds the first window that begins from the latest alignment on, brings something, and is
     /// not there yet.
     fn find_next(&mut self) {
-        let is_known = |window: Period| self.windows.iter().any(|one| one.window == window);
+        let is_known = |window: Period| self.windows.iter().any(|one| one.window() == window);
         let target = |window: Period| self.schedule.target(window, self.terms.slack);
         // Less than a millionth of a credit is nothing.
         let brings = |window: Period| {
@@ -278,7 +306,7 @@ struct Stored {
     schedule: Schedule,
     terms: AlignTerms,
     aligned_at: DateTime<Utc>,
-    remembered_from: DateTime<Utc>,
+    memory_from: DateTime<Utc>,
     windows: Vec<Remembered>,
 }
 
@@ -288,7 +316,7 @@ impl<'de> Deserialize<'de> for Recurring {
             schedule,
             terms,
             aligned_at,
-            remembered_from,
+            memory_from,
             windows,
         } = Stored::deserialize(deserializer)?;
 
@@ -296,7 +324,7 @@ impl<'de> Deserialize<'de> for Recurring {
             schedule,
             terms,
             aligned_at,
-            remembered_from,
+            memory_from,
             windows,
             next: None,
         };

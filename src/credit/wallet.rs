@@ -181,7 +181,7 @@ impl Wallet {
             let keys = recurring
                 .windows
                 .iter()
-                .map(|one| recurring.key(one.window, one.late));
+                .map(|one| recurring.key(one.window(), one.late));
             let key = keys.into_iter().find(|key| *key.grant_id() == *id)?;
             Some((recurring, key))
         })
@@ -193,7 +193,7 @@ impl Wallet {
             .iter()
             .filter(|recurring| *recurring.schedule.subscription() == key.subscription)
             .flat_map(|recurring| &recurring.windows)
-            .find(|one| one.window == key.window && one.late == key.late)
+            .find(|one| one.window() == key.window && one.late == key.late)
             .map_or(Credits::ZERO, |one| one.lapsed)
     }
 

@@ -9,57 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::fact::{BilledPeriod, Fact, Span, Stop, TimeCredit};
-use super::grid::Grid;
+use super::piece::{Piece, nanoseconds};
 use crate::id::{AccountId, SubscriptionId};
 use crate::money::Credits;
 use crate::period::Period;
-
-/// A piece of time that was paid, after everything that ends it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Piece {
-    /// The key of the span that paid it.
-    pub span: Arc<str>,
-    /// The whole period that it is a part of.
-    pub period: Period,
-    /// The windows of that period.
-    pub grid: Grid,
-    /// The credits of each whole window.
-    pub amount: Credits,
-    /// The paid time.
-    pub paid: Period,
-    /// The instant at which the money was received.
-    pub received: DateTime<Utc>,
-    /// The end of service, if there was one: windows that begin there or later bring nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_at: Option<DateTime<Utc>>,
-}
-
-impl Piece {
-    /// Returns the part of a window that it pays; `None` if it brings nothing to the window.
-    fn paid_in(&self, window: Period) -> Option<Period> {
-        let is_stopped = self.stopped_at.is_some_and(|at| at <= window.start);
-        let part = Period {
-            start: self.paid.start.max(window.start),
-            end: self.paid.end.min(window.end),
-        };
-
-        (!is_stopped && part.start < part.end).then_some(part)
-    }
-
-    /// Returns the credits of a part of a window; `None` beyond what amounts can hold.
-    fn earned_in(&self, window: Period, paid: Period) -> Option<Credits> {
-        let share = i128::from(self.amount.micros()).checked_mul(nanoseconds(paid)?)?;
-        let micros = share.checked_div(nanoseconds(window)?)?;
-
-        Credits::from_micros(i64::try_from(micros).ok()?).ok()
-    }
-
-    fn has(&self, window: Period) -> bool {
-        self.grid.window_at(self.period, window.start) == Some(window)
-    }
-}
 
 /// What was paid for one subscription: a few pieces of time, each with the credits of its windows.
 ///
@@ -303,14 +256,6 @@ impl Schedule {
             .filter(move |piece| piece.has(window))
             .filter_map(move |piece| Some((piece, piece.paid_in(window)?)))
     }
-}
-
-/// Returns the length of a period; `None` beyond all dates.
-fn nanoseconds(period: Period) -> Option<i128> {
-    let length = period.end.signed_duration_since(period.start);
-    let seconds = i128::from(length.num_seconds()).checked_mul(1_000_000_000)?;
-
-    seconds.checked_add(length.subsec_nanos().into())
 }
 
 /// The place of a fact in time. In a tie spans come before credits and stops, then the larger

@@ -20,12 +20,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::at;
-use crate::support::host::{ACCOUNT, Host, credit_policy};
+use crate::support::host::{ACCOUNT, Host, credit_policy, month};
 use crate::support::script::{
     Compared, Fault, Row, Script, credit, moment, number, pass_all, play_all, seconds, told,
 };
-use bailiwick::credit::{AlignTerms, Alignment};
+use crate::support::{at, credits};
+use bailiwick::credit::{AlignTerms, Alignment, GrantTerms};
 use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span, Stop, TimeCredit, Void};
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::Overage;
@@ -338,4 +338,43 @@ impl Script for Course {
 #[test]
 fn pa1_every_row_of_the_table_of_paid_time_answers_as_it_says() {
     pass_all(&play_all("paid_time", Course::new));
+}
+
+/// The row of a year that was paid at once is a quarter of one with a grant for each of its months.
+#[test]
+fn the_row_of_a_paid_year_is_a_quarter_of_twelve_grants() {
+    let size = |wallet: &Wallet| serde_json::to_string(wallet).unwrap().len();
+    let empty = size(&Wallet::open(ACCOUNT.into(), at(0)));
+
+    let mut granted = Host::new(Overage::Reject);
+    for which in 0..12 {
+        let (cause, month) = month(which).unwrap();
+        let terms = GrantTerms::month(credits(500), month);
+        assert_eq!(granted.grant_for(&cause, terms, 0), "fresh");
+    }
+
+    let mut course = Course::new();
+    let year = Interval::YEARLY.period(at(0), 0).unwrap();
+    let fact = Fact::Span(Span {
+        key: "in_1MtHbELkdIwHu7ixl4OzzPMv/il_1MtHbELkdIwHu7ix".into(),
+        payment: "in_1MtHbELkdIwHu7ixl4OzzPMv".into(),
+        period: BilledPeriod::Whole(year),
+        from: at(0),
+        grid: Grid::of(Interval::YEARLY, Interval::MONTHLY),
+        amount: credits(500),
+        made: at(0),
+        received: at(0),
+    });
+    assert_eq!(course.hear(fact).unwrap(), "fresh");
+    assert_eq!(
+        course.host.wallet.balance().free,
+        granted.wallet.balance().free
+    );
+
+    let (aligned, granted) = (
+        size(&course.host.wallet) - empty,
+        size(&granted.wallet) - empty,
+    );
+    println!("a year aligned: {aligned} bytes; as twelve grants: {granted}");
+    assert!(aligned * 4 <= granted, "{aligned} bytes against {granted}");
 }
