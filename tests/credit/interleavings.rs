@@ -17,6 +17,9 @@ use chrono::TimeDelta;
 
 const ACCOUNT: i64 = 0;
 
+/// More steps than any run of these few clients takes.
+const LONGEST_RUN: usize = 10_000;
+
 /// What a client does, and the second at which it does it.
 #[derive(Clone, Copy, Debug)]
 enum Task {
@@ -257,11 +260,18 @@ impl Scene {
             }
             let choice = schedule.get(choices.len()).copied().unwrap_or(0);
             choices.push((choice, at_work.len()));
+            assert!(
+                choices.len() < LONGEST_RUN,
+                "the clients begin again for ever"
+            );
             let client = &mut at_work[choice];
             let left = client.tasks.len();
             client.step(&store);
+            let mut steps = 1;
             while whole && client.tasks.len() == left {
                 client.step(&store);
+                steps += 1;
+                assert!(steps < LONGEST_RUN, "a client begins again for ever");
             }
         }
         let rows = store.accounts()[&account()].clone();
