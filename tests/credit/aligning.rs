@@ -5,3 +5,4 @@ mod course;
 mod exhaustive;
 mod properties;
 mod random;
+mod rules;

@@ -345,12 +345,6 @@ impl Course {
         totals(self.wallet.balance_at(utc(at)).unwrap())
     }
 
-    /// Returns what is free, less what is owed.
-    pub fn net(&self) -> Micros {
-        let totals = self.totals();
-        totals.free - totals.debt
-    }
-
     /// Compares crate and model, at an instant from now on.
     pub fn compare_at(&self, at: Second) {
         let mut model = self.model.clone();

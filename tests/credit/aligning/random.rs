@@ -196,7 +196,7 @@ pub fn waits() -> impl Strategy<Value = Second> {
     ]
 }
 
-fn spendings() -> impl Strategy<Value = Step> {
+pub fn spendings() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (amounts(), prop_oneof![Just(3_600), Just(20 * DAY), Just(60 * DAY)])
             .prop_map(|(amount, life)| Step::Hold { amount, life }),
