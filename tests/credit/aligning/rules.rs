@@ -5,7 +5,7 @@ use super::random::{BASIC, PRO, Plan, YEAR, span};
 use crate::recurring::{Billed, DAY, Every, Fact, Micros, Second, Terms, Unit};
 use crate::support::host::ACCOUNT;
 use bailiwick::Wallet;
-use bailiwick::credit::Event;
+use bailiwick::credit::{AlignError, AlignTerms, Event};
 use bailiwick::paid_time::PaidTime;
 
 const FEBRUARY: Second = NEW_YEAR + 31 * DAY;
@@ -208,4 +208,33 @@ fn pa6_a_window_that_was_forgotten_stays_so_when_the_memory_grows() {
     assert_eq!(forgotten.window, period((NEW_YEAR, FEBRUARY)));
     assert_eq!(forgotten.before, micros(BASIC.amount));
     assert_eq!(forgotten.after, micros(0));
+}
+
+#[test]
+fn p7_terms_that_no_store_can_hold_are_refused() {
+    let course = Course::new(terms(), NEW_YEAR);
+    let time = course.time.clone();
+    let paid = super::course::told(&span(BASIC, NEW_YEAR, NEW_YEAR));
+    let schedule = time.record([paid]).unwrap().unwrap().row().schedule();
+
+    let whole = course.align_terms();
+    let half = chrono::TimeDelta::milliseconds(1_500);
+    for terms in [
+        AlignTerms {
+            slack: half,
+            ..whole
+        },
+        AlignTerms {
+            dispute_time: half,
+            ..whole
+        },
+        AlignTerms {
+            slack: -chrono::TimeDelta::seconds(1),
+            ..whole
+        },
+    ] {
+        // Terms of half a second came back from text as others, and each alignment was a new one.
+        let aligned = course.wallet.clone().align(&schedule, terms, utc(NEW_YEAR));
+        assert_eq!(aligned, Err(AlignError::TermsInvalid));
+    }
 }
