@@ -453,13 +453,17 @@ impl Wallet {
             }
             let left = std::mem::take(&mut self.grant(grant.name).free);
             let mut carried = 0;
-            let running = self.targets.iter().filter(|(w, _)| w.0 <= at && at < w.1);
+            // The window that ran at the grant's end, if it still lives.
+            let end = grant.expires.unwrap();
+            let running = self.targets.iter().filter(|(w, _)| w.0 <= end && end < w.1);
             let next = running.max_by_key(|(window, _)| (window.1, window.0));
             if let (Name::Window(window, Part::InTime), Some(most), Some((_, target))) =
                 (grant.name, self.terms.rollover, next)
             {
                 let known = self.brought.get_mut(&(window, false));
-                if let Some(brought) = known.filter(|one| !one.carried && target.amount > 0) {
+                if let Some(brought) =
+                    known.filter(|one| !one.carried && target.amount > 0 && at < target.expires)
+                {
                     carried = left.min(most);
                     brought.carried = true;
                     grant.name = Name::Window(window, Part::Rollover);

@@ -508,3 +508,39 @@ fn p6_does_not_reach_what_other_credits_repaid_meanwhile() {
     assert_eq!(micros(course.totals().free), "3064.516129".parse().unwrap());
     assert_eq!(micros(course.totals().expired), "2000".parse().unwrap());
 }
+
+/// P4 speaks of facts that one alignment hears. Two alignments at one instant differ, if the one
+/// raises a window that is over and the other lowers credits that were spent: what is left of the
+/// window runs out at once, and cannot repay a debt of a moment later. This states what is so.
+#[test]
+fn p4_does_not_reach_two_alignments_at_one_instant() {
+    let january = super::course::NEW_YEAR;
+    let february = january + 31 * DAY;
+    let mut course = Course::new(terms(), january);
+    course.now = february;
+    course.hear(&[span(PRO, february, february)]);
+    course.deduct_all();
+    course.now = february + 9 * DAY;
+
+    let raise = span(BASIC, january, january);
+    let lower = Fact::Credit {
+        key: "refund".into(),
+        payment: "refund".into(),
+        period: Billed::Whole((february, PRO.interval.after(february, 1))),
+        at: course.now,
+        made: course.now,
+    };
+    let debt = |heard: &[&[Fact]]| {
+        let mut course = course.clone();
+        for facts in heard {
+            course.hear(facts);
+        }
+        micros(course.totals().debt).to_string()
+    };
+    // 2,000 * 20 / 29 is owed. January's 500 repay of it what was owed before them.
+    assert_eq!(debt(&[&[raise.clone()], &[lower.clone()]]), "1379.310345");
+    assert_eq!(debt(&[&[lower.clone()], &[raise.clone()]]), "879.310345");
+    // One alignment takes windows in the order of time, in whatever order the facts come.
+    assert_eq!(debt(&[&[raise.clone(), lower.clone()]]), "1379.310345");
+    assert_eq!(debt(&[&[lower, raise]]), "1379.310345");
+}

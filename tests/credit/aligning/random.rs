@@ -156,7 +156,7 @@ pub fn facts() -> impl Strategy<Value = Step> {
         2 => Just(Where::Reset),
     ];
     let pay = (
-        (0..PLANS.len(), places, whens(), any::<bool>()),
+        (0..PLANS.len(), places, whens(), prop::bool::weighted(0.35)),
         (0i64..2, prop::bool::weighted(0.7)),
         (prop::bool::weighted(0.2), prop::bool::weighted(0.8)),
     );
@@ -219,7 +219,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Tick),
         5 => spendings(),
     ];
-    prop::collection::vec(step, 1..40)
+    prop::collection::vec(step, 4..40)
 }
 
 /// From 28 to 31 January, at midnight or not.

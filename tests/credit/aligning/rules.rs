@@ -179,6 +179,27 @@ fn pa5_a_window_goes_over_once_however_often_it_is_raised() {
 }
 
 #[test]
+fn pa5_what_goes_over_goes_into_the_next_window_and_no_later_one() {
+    let rollover = Some(100_000_000);
+    let may = NEW_YEAR + (31 + 29 + 31 + 30 + 9) * DAY;
+    let mut in_time = Course::new(
+        Terms {
+            rollover,
+            ..terms()
+        },
+        NEW_YEAR,
+    );
+    let mut late = in_time.clone();
+    in_time.hear(&[span(YEAR, NEW_YEAR, NEW_YEAR)]);
+    for course in [&mut in_time, &mut late] {
+        course.now = may;
+        course.hear(&[span(YEAR, NEW_YEAR, NEW_YEAR)]);
+        // What January to March left has run out, wherever it went.
+        assert_eq!(course.totals().free, 600_000_000);
+    }
+}
+
+#[test]
 fn pa6_a_window_that_was_forgotten_stays_so_when_the_memory_grows() {
     let dispute = 10 * DAY;
     let mut course = Course::new(Terms { dispute, ..terms() }, NEW_YEAR);
