@@ -6,3 +6,4 @@ mod exhaustive;
 mod properties;
 mod random;
 mod rules;
+mod worth;

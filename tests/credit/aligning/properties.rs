@@ -30,7 +30,7 @@ fn begun(course: &Course, now: Second) -> Vec<Stretch> {
     windows.into_iter().map(stretch).collect()
 }
 
-fn sum_of_targets(course: &Course) -> Micros {
+pub fn sum_of_targets(course: &Course) -> Micros {
     let schedule = course.time.schedule();
     let windows = begun(course, course.now).into_iter();
     windows
