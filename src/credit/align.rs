@@ -22,8 +22,9 @@ const MAX_SUBSCRIPTIONS: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AlignError {
-    /// The slack or the time for disputes is negative.
-    #[error("the slack and the time for disputes must not be negative")]
+    /// The slack or the time for disputes is negative, or has a fraction of a second, which the
+    /// stored wallet does not keep.
+    #[error("the slack and the time for disputes must be whole seconds, and not negative")]
     TermsInvalid,
     /// The wallet keeps the credits of as many subscriptions as it can.
     #[error(
@@ -135,7 +136,7 @@ impl Wallet {
         if schedule.account() != self.account() {
             return Err(WalletError::mismatch("wallet", "paid time").into());
         }
-        let is_sound = |time: TimeDelta| time >= TimeDelta::zero();
+        let is_sound = |time: TimeDelta| time >= TimeDelta::zero() && time.subsec_nanos() == 0;
         if !is_sound(terms.slack) || !is_sound(terms.dispute_time) {
             return Err(AlignError::TermsInvalid);
         }

@@ -95,7 +95,8 @@ impl Wallet {
             return None;
         }
 
-        let next = recurring.schedule.window_at(at)?;
+        // The window that ran when they expired, even if they were heard of only later.
+        let next = recurring.schedule.window_at(funds.grant.expires_at?)?;
         let target = recurring.target(next).ok()?;
         let amount = funds.free.min(most);
         let goes_over = !amount.is_zero() && !target.amount.is_zero() && at < target.expires_at;

@@ -158,7 +158,7 @@ fn is_nothing(amount: &Credits) -> bool {
 pub(super) struct Recurring {
     pub(super) schedule: Schedule,
     pub(super) terms: AlignTerms,
-    /// The instant of the latest alignment: windows that began earlier were judged by it.
+    /// The instant of the latest alignment: windows that had begun were judged by it.
     pub(super) aligned_at: DateTime<Utc>,
     /// Windows that ended until then are forgotten.
     pub(super) memory_from: DateTime<Utc>,
@@ -276,8 +276,8 @@ impl Recurring {
         self.windows.is_empty() && self.next.is_none()
     }
 
-    /// Finds the first window that begins from the latest alignment on, brings something, and is
-    /// not there yet.
+    /// Finds the first window that begins after the latest alignment, brings something, and is not
+    /// there yet. Those that began by then are the alignment's own.
     fn find_next(&mut self) {
         let is_known = |window: Period| self.windows.iter().any(|one| one.window() == window);
         let target = |window: Period| self.schedule.target(window, self.terms.slack);

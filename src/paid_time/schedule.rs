@@ -153,17 +153,17 @@ impl Schedule {
         windows
     }
 
-    /// Returns the first window that begins at or after an instant and is paid, of those that a
-    /// condition lets in.
+    /// Returns the first window that begins after an instant and is paid, of those that a condition
+    /// lets in.
     pub fn next_window(
         &self,
-        from: DateTime<Utc>,
+        after: DateTime<Utc>,
         accepts: impl Fn(Period) -> bool,
     ) -> Option<Period> {
         let accepts = &accepts;
         let firsts = self.pieces.iter().filter_map(|piece| {
             piece.grid.of_period(piece.period).find(|window| {
-                window.start >= from && piece.paid_in(*window).is_some() && accepts(*window)
+                window.start > after && piece.paid_in(*window).is_some() && accepts(*window)
             })
         });
 

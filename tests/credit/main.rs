@@ -7,9 +7,12 @@ mod credit_facts;
 mod memory;
 #[path = "../model/credit.rs"]
 mod model;
+#[path = "../model/recurring.rs"]
+mod recurring;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aligning;
 mod allowance;
 #[cfg(feature = "testkit")]
 mod interleavings;
