@@ -120,7 +120,7 @@ impl Script for Course {
         Self {
             host,
             time: PaidTime::new(ACCOUNT.into(), 1.into()),
-            terms: AlignTerms::new(TimeDelta::hours(3)),
+            terms: AlignTerms::new(TimeDelta::try_hours(3).unwrap()),
             plans: BTreeMap::new(),
             now: at(0),
             alignment: None,
@@ -139,10 +139,10 @@ impl Script for Course {
                     ..Self::new()
                 };
                 if let Some(slack) = row.read("slack", seconds)? {
-                    self.terms.slack = TimeDelta::seconds(slack);
+                    self.terms.slack = TimeDelta::try_seconds(slack).unwrap();
                 }
                 if let Some(dispute) = row.read("dispute", seconds)? {
-                    self.terms.dispute_time = TimeDelta::seconds(dispute);
+                    self.terms.dispute_time = TimeDelta::try_seconds(dispute).unwrap();
                 }
                 self.terms.rollover = row.read("rollover", credit)?;
                 return Ok(None);
