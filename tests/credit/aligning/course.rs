@@ -382,7 +382,11 @@ impl Course {
         let text = serde_json::to_value(wallet.wallet()).unwrap();
         let windows = text["recurring"][0]["windows"].as_array().cloned();
         let windows = windows.unwrap_or_default().into_iter().map(|one| {
-            let window: Period = serde_json::from_value(one["window"].clone()).unwrap();
+            let instant = |name: &str| serde_json::from_value(one[name].clone()).unwrap();
+            let window = Period {
+                start: instant("start"),
+                end: instant("end"),
+            };
             let amount: Credits = serde_json::from_value(one["amount"].clone()).unwrap();
             let late = one["late"].as_bool().unwrap_or(false);
             ((stretch(window), late), Micros::from(amount.micros()))
