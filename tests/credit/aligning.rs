@@ -3,6 +3,7 @@
 
 mod course;
 mod exhaustive;
+mod orders;
 mod properties;
 mod random;
 mod rules;
