@@ -83,8 +83,11 @@ impl Wallet {
     /// the window from the receipt. Less than before is taken from what is free of the window, then
     /// from what had run out; what was used by then becomes debt, without a limit.
     ///
-    /// The host calls it in the transaction of every change that records a fact of paid time, with
-    /// [`PaidTime::schedule`](crate::paid_time::PaidTime::schedule) of the row that it writes.
+    /// The host calls it in the transaction of every change that records facts of paid time, once all
+    /// of them are recorded, with [`PaidTime::schedule`](crate::paid_time::PaidTime::schedule) of the
+    /// row that it writes. The order in which facts are recorded makes no difference. Several
+    /// alignments at one instant may: credits of a month that is over repay a debt only if that was
+    /// there first.
     ///
     /// # Errors
     /// In this order: [`AlignError::Wallet`] for another account's paid time,

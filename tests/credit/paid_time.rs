@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use crate::support::host::{ACCOUNT, Host, credit_policy, month};
 use crate::support::script::{
-    Compared, Fault, Row, Script, credit, moment, number, pass_all, play_all, seconds, told,
+    Compared, Fault, Row, Script, credit, moment, number, pass_all, play, play_all, seconds, told,
 };
 use crate::support::{at, credits};
 use bailiwick::credit::{AlignTerms, Alignment, GrantTerms};
@@ -338,6 +338,26 @@ impl Script for Course {
 #[test]
 fn pa1_every_row_of_the_table_of_paid_time_answers_as_it_says() {
     pass_all(&play_all("paid_time", Course::new));
+}
+
+/// Up and down, and what is taken down and no longer there becomes debt. Each row of a script is
+/// aligned twice.
+#[test]
+fn c13_aligning_sets_the_credits_to_what_was_paid() {
+    let course = Course::new();
+    let script = "plan pro 2000 1month 1month\n\
+                  clock 2029-01-01\n\
+                  pay one pro 2029-01-01 fresh\n\
+                  balance free=2000 debt=0\n\
+                  deduct 1 1500 fresh\n\
+                  clock 2029-01-16T12:00:00\n\
+                  credit back pro 2029-01-01 at=2029-01-16T12:00:00 fresh\n\
+                  aligned lowered=1000 debt=500\n\
+                  balance free=0 debt=500\n\
+                  void back fresh\n\
+                  balance free=500 debt=0";
+    let failures = play(course, "c13", script).failures;
+    assert!(failures.is_empty(), "{failures:?}");
 }
 
 /// The row of a year that was paid at once is a quarter of one with a grant for each of its months.

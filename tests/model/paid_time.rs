@@ -232,6 +232,10 @@ fn end_of_service(facts: &[&Told], line: usize) -> Option<i128> {
     })
 }
 
+/// What a line pays of a window: credits times nanoseconds, when that money came, and the quarter of
+/// the line's window that bounds the slack.
+type Part = (i128, i128, i128);
+
 /// What was paid, and what each window of it has earned.
 pub fn answer(facts: &[Told], slack: i128) -> Answer {
     let facts = in_order(facts);
@@ -245,9 +249,8 @@ pub fn answer(facts: &[Told], slack: i128) -> Answer {
         .collect();
 
     let mut answer = Answer::default();
-    // What each line pays of each window: credits times nanoseconds, when that money came, and the
-    // quarter of the line's window that bounds the slack.
-    let mut paid_of: BTreeMap<(i128, i128), Vec<(i128, i128, i128)>> = BTreeMap::new();
+    // What the lines pay of each window.
+    let mut paid_of: BTreeMap<(i128, i128), Vec<Part>> = BTreeMap::new();
     for (index, fact) in facts.iter().enumerate() {
         let (Told::Line(line), Some(period)) = (fact, periods[index]) else {
             continue;
@@ -299,7 +302,7 @@ pub fn answer(facts: &[Told], slack: i128) -> Answer {
         let length = window.1 - window.0;
         let parts = paid_of.remove(window).unwrap_or_default();
         let slack = parts.iter().map(|part| part.2).fold(slack, i128::min);
-        let is_late = |part: &&(i128, i128, i128)| part.1 >= window.1 + slack;
+        let is_late = |part: &&Part| part.1 >= window.1 + slack;
 
         let all: i128 = parts.iter().map(|part| part.0).sum();
         let late: i128 = parts.iter().filter(is_late).map(|part| part.0).sum();

@@ -384,12 +384,12 @@ proptest! {
         let mut written = 0;
         for (fact, is_cut) in again.into_iter().zip(cuts) {
             batch.push(fact);
-            if is_cut {
-                if let Some(change) = heard.clone().record(batch.drain(..)).unwrap() {
-                    prop_assert_eq!(change.expected_version(), heard.version());
-                    heard = change.into_row();
-                    written += 1;
-                }
+            if is_cut
+                && let Some(change) = heard.clone().record(batch.drain(..)).unwrap()
+            {
+                prop_assert_eq!(change.expected_version(), heard.version());
+                heard = change.into_row();
+                written += 1;
             }
         }
         if let Some(change) = heard.clone().record(batch).unwrap() {

@@ -164,9 +164,9 @@ impl Course {
 
     pub fn align_terms(&self) -> AlignTerms {
         AlignTerms {
-            dispute_time: TimeDelta::seconds(self.terms.dispute),
+            dispute_time: TimeDelta::try_seconds(self.terms.dispute).unwrap(),
             rollover: self.terms.rollover.map(micros),
-            ..AlignTerms::new(TimeDelta::seconds(self.terms.slack))
+            ..AlignTerms::new(TimeDelta::try_seconds(self.terms.slack).unwrap())
         }
     }
 
@@ -250,7 +250,7 @@ impl Course {
         let request = HoldRequest {
             key: key(number),
             quote: prices().quote("unit", units(amount)).unwrap(),
-            time_to_live: TimeDelta::seconds(life),
+            time_to_live: TimeDelta::try_seconds(life).unwrap(),
             fingerprint: None,
         };
         let wallet = self.wallet.clone();

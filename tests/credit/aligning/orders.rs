@@ -278,7 +278,7 @@ fn p6_does_not_reach_what_other_credits_repaid_meanwhile() {
     before.release(before.open_holds()[0]);
     for course in [&mut before, &mut course] {
         course.now = anchor + DAY;
-        course.hear(&[refund.clone()]);
+        course.hear(std::slice::from_ref(&refund));
         course.now = anchor + 33 * DAY;
     }
     course.release(course.open_holds()[0]);
@@ -318,8 +318,14 @@ fn p4_does_not_reach_two_alignments_at_one_instant() {
         micros(course.totals().debt).to_string()
     };
     // 2,000 * 20 / 29 is owed. January's 500 repay of it what was owed before them.
-    assert_eq!(debt(&[&[raise.clone()], &[lower.clone()]]), "1379.310345");
-    assert_eq!(debt(&[&[lower.clone()], &[raise.clone()]]), "879.310345");
+    assert_eq!(
+        debt(&[std::slice::from_ref(&raise), std::slice::from_ref(&lower)]),
+        "1379.310345"
+    );
+    assert_eq!(
+        debt(&[std::slice::from_ref(&lower), std::slice::from_ref(&raise)]),
+        "879.310345"
+    );
     // One alignment takes windows in the order of time, in whatever order the facts come.
     assert_eq!(debt(&[&[raise.clone(), lower.clone()]]), "1379.310345");
     assert_eq!(debt(&[&[lower, raise]]), "1379.310345");

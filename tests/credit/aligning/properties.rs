@@ -18,7 +18,7 @@ fn remembering(terms: Terms) -> Terms {
 }
 
 fn target(schedule: &Schedule, window: Stretch, terms: Terms) -> Micros {
-    let target = schedule.target(period(window), TimeDelta::seconds(terms.slack));
+    let target = schedule.target(period(window), TimeDelta::try_seconds(terms.slack).unwrap());
     target.unwrap().amount.micros().into()
 }
 

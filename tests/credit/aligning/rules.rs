@@ -209,7 +209,7 @@ fn pa6_a_window_that_was_forgotten_stays_so_when_the_memory_grows() {
     course.hear(&[span(BASIC, MARCH, MARCH)]);
 
     let terms = bailiwick::credit::AlignTerms {
-        dispute_time: chrono::TimeDelta::days(180),
+        dispute_time: chrono::TimeDelta::try_days(180).unwrap(),
         ..course.align_terms()
     };
     let voided = course
@@ -239,7 +239,7 @@ fn p7_terms_that_no_store_can_hold_are_refused() {
     let schedule = time.record([paid]).unwrap().unwrap().row().schedule();
 
     let whole = course.align_terms();
-    let half = chrono::TimeDelta::milliseconds(1_500);
+    let half = chrono::TimeDelta::try_milliseconds(1_500).unwrap();
     for terms in [
         AlignTerms {
             slack: half,
@@ -250,7 +250,7 @@ fn p7_terms_that_no_store_can_hold_are_refused() {
             ..whole
         },
         AlignTerms {
-            slack: -chrono::TimeDelta::seconds(1),
+            slack: -chrono::TimeDelta::try_seconds(1).unwrap(),
             ..whole
         },
     ] {

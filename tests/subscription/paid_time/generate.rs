@@ -204,7 +204,7 @@ fn told(calendar: &Calendar, drawn: Drawn, key: String) -> Told {
 
     match drawn.kind {
         0..=6 => Told::Line(Line {
-            from: if drawn.is_remaining || drawn.pick % 2 == 0 {
+            from: if drawn.is_remaining || drawn.pick.is_multiple_of(2) {
                 at
             } else {
                 of.start
