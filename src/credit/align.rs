@@ -248,7 +248,9 @@ impl Draft {
                 self.allot(key, more, expires_at)?;
                 add(&mut alignment.raised, more)?;
             } else if !less.is_zero() {
-                let debt = self.lower(key, less)?;
+                // Of late money, the last that is left decides how long its credits live.
+                let expires_at = (late && !earned.is_zero()).then_some(expires_at);
+                let debt = self.lower(key, less, expires_at)?;
                 add(&mut alignment.lowered, less)?;
                 add(&mut alignment.debt, debt)?;
             }
@@ -279,7 +281,12 @@ impl Draft {
     }
 
     /// Takes credits of a window back, and returns the part that becomes debt.
-    fn lower(&mut self, key: WindowKey, amount: Credits) -> Result<Credits, WalletError> {
+    fn lower(
+        &mut self,
+        key: WindowKey,
+        amount: Credits,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<Credits, WalletError> {
         let id = key.grant_id();
         let funds = self.wallet.grants.iter().find(|funds| funds.grant.id == id);
         let free = funds.map_or(Credits::ZERO, |funds| funds.free.min(amount));
@@ -295,6 +302,7 @@ impl Draft {
                 free,
                 unlapsed,
                 debt,
+                expires_at,
             },
         )?;
 

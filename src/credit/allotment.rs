@@ -17,9 +17,17 @@ impl Wallet {
     /// Takes over what was paid for a subscription.
     pub(super) fn keep_time(&mut self, schedule: &Schedule, terms: AlignTerms, at: DateTime<Utc>) {
         let subscription = schedule.subscription();
-        self.recurring.retain(|recurring| {
+        let is_kept = |recurring: &Recurring| {
             recurring.schedule.subscription() == subscription || !recurring.is_over()
-        });
+        };
+        // What it had forgotten stays so, even if the time for disputes becomes longer.
+        let dropped = self.recurring.iter().filter(|one| !is_kept(one));
+        self.memory_from = dropped
+            .map(|one| one.memory_from)
+            .max()
+            .max(self.memory_from);
+        self.recurring.retain(is_kept);
+        let memory_from = self.memory_from;
 
         match self
             .recurring
@@ -29,7 +37,7 @@ impl Wallet {
             Some(recurring) => recurring.align(schedule.clone(), terms, at),
             None => self
                 .recurring
-                .push(Recurring::new(schedule.clone(), terms, at)),
+                .push(Recurring::new(schedule.clone(), terms, memory_from, at)),
         }
     }
 
@@ -86,13 +94,19 @@ impl Wallet {
         key: &WindowKey,
         amount: Credits,
         [free, unlapsed, debt]: [Credits; 3],
+        expires_at: Option<DateTime<Utc>>,
     ) -> Result<(), WalletError> {
         self.recurring_mut(key)?
             .take(key.window, key.late, amount, unlapsed)?;
 
         let id = key.grant_id();
-        match self.grants.iter_mut().find(|funds| funds.grant.id == id) {
-            Some(funds) => take(&mut funds.free, free)?,
+        match self.grants.iter().position(|funds| funds.grant.id == id) {
+            Some(place) => {
+                let mut funds = self.grants.remove(place);
+                take(&mut funds.free, free)?;
+                funds.grant.expires_at = expires_at.or(funds.grant.expires_at);
+                self.put(funds);
+            }
             None if free.is_zero() => {}
             None => return Err(WalletError::inexact("a grant is not there")),
         }

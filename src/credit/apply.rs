@@ -58,7 +58,8 @@ impl Wallet {
                 free,
                 unlapsed,
                 debt,
-            } => self.lower(key, *amount, [*free, *unlapsed, *debt]),
+                expires_at,
+            } => self.lower(key, *amount, [*free, *unlapsed, *debt], *expires_at),
             Event::CarriedOver {
                 key,
                 amount,

@@ -127,6 +127,9 @@ pub enum Event {
         unlapsed: Credits,
         /// The part of them that had been used, which became debt.
         debt: Credits,
+        /// The end of the credits that were paid late and stay, which may be earlier by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<DateTime<Utc>>,
     },
     /// The free part of a window ran out, and some of it went over into the next window.
     CarriedOver {

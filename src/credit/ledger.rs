@@ -155,6 +155,7 @@ impl Wallet {
             holds,
             lapses,
             recurring,
+            memory_from,
         } = self;
 
         // The order of holds means nothing.
@@ -168,5 +169,6 @@ impl Wallet {
             && *grants == other.grants
             && *lapses == other.lapses
             && *recurring == other.recurring
+            && *memory_from == other.memory_from
     }
 }

@@ -169,13 +169,20 @@ pub(super) struct Recurring {
 }
 
 impl Recurring {
-    /// Creates the recurring credits of a subscription, at its first alignment.
-    pub(super) fn new(schedule: Schedule, terms: AlignTerms, at: DateTime<Utc>) -> Self {
+    /// Creates the recurring credits of a subscription, at its first alignment. Windows that ended
+    /// until `memory_from` are forgotten.
+    pub(super) fn new(
+        schedule: Schedule,
+        terms: AlignTerms,
+        memory_from: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        let from = before(at, terms.dispute_time);
         let mut recurring = Self {
             schedule,
             terms,
             aligned_at: at,
-            memory_from: before(at, terms.dispute_time),
+            memory_from: memory_from.map_or(from, |forgotten| forgotten.max(from)),
             windows: Vec::new(),
             next: None,
         };

@@ -31,6 +31,8 @@ struct Stored {
     lapses: Vec<Lapse>,
     #[serde(default)]
     recurring: Vec<Recurring>,
+    #[serde(default)]
+    memory_from: Option<DateTime<Utc>>,
 }
 
 /// Reads a stored wallet, and refuses one that does not add up.
@@ -46,6 +48,7 @@ impl<'de> Deserialize<'de> for Wallet {
             holds,
             lapses,
             recurring,
+            memory_from,
         } = Stored::deserialize(deserializer)?;
 
         let wallet = Self {
@@ -58,6 +61,7 @@ impl<'de> Deserialize<'de> for Wallet {
             holds,
             lapses,
             recurring,
+            memory_from,
         };
         wallet.check_parts().map_err(D::Error::custom)?;
 

@@ -48,6 +48,9 @@ pub struct Wallet {
     /// The credits that paid time brings, by subscription, in the order of their first alignment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) recurring: Vec<Recurring>,
+    /// Windows that ended until then are forgotten, of subscriptions that are no longer kept too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) memory_from: Option<DateTime<Utc>>,
 }
 
 impl Wallet {
@@ -63,6 +66,7 @@ impl Wallet {
             holds: Vec::new(),
             lapses: Vec::new(),
             recurring: Vec::new(),
+            memory_from: None,
         }
     }
 

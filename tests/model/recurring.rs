@@ -594,10 +594,14 @@ impl Wallet {
                     done.raised += want - had;
                 } else if want < had {
                     done.debt += self.lower(window, late, had - want);
+                    if late && want > 0 {
+                        self.grant(Name::Window(window, Part::Late)).expires = Some(expires);
+                    }
                     done.lowered += had - want;
                 }
             }
         }
+        self.run_out(now);
         self.repay();
         done
     }

@@ -2,7 +2,7 @@
 
 use super::course::{Course, NEW_YEAR, micros, period, terms, utc};
 use super::random::{BASIC, PRO, Plan, YEAR, span};
-use crate::recurring::{Billed, DAY, Every, Fact, Micros, Second, Terms, Unit};
+use crate::recurring::{Billed, DAY, Every, Fact, Micros, Second, Span, Terms, Unit};
 use crate::support::host::ACCOUNT;
 use bailiwick::Wallet;
 use bailiwick::credit::{AlignError, AlignTerms, Event};
@@ -96,6 +96,30 @@ fn pa2_only_money_that_came_after_the_slack_lives_longer() {
         assert_eq!(free(&mut course, received + 31 * DAY - 1), expected);
         assert_eq!(free(&mut course, received + 31 * DAY), 0);
     }
+}
+
+#[test]
+fn pa2_a_late_payment_that_never_was_lengthens_no_life() {
+    let mut course = Course::new(terms(), NEW_YEAR);
+    let received = FEBRUARY + 4 * DAY;
+    course.now = received;
+    course.hear(&[span(BASIC, NEW_YEAR, received)]);
+
+    let Fact::Span(upgrade) = span(PRO, NEW_YEAR, MARCH) else {
+        panic!("a span")
+    };
+    let upgrade = Span {
+        from: NEW_YEAR + 15 * DAY,
+        ..upgrade
+    };
+    let payment = upgrade.payment.clone();
+    course.now = MARCH;
+    course.hear(&[Fact::Span(upgrade)]);
+    course.hear(&[Fact::Void { payment }]);
+
+    let end = received + 31 * DAY;
+    assert_eq!(free(&mut course, end - 1), BASIC.amount);
+    assert_eq!(free(&mut course, end), 0);
 }
 
 #[test]
@@ -229,6 +253,40 @@ fn pa6_a_window_that_was_forgotten_stays_so_when_the_memory_grows() {
     assert_eq!(forgotten.window, period((NEW_YEAR, FEBRUARY)));
     assert_eq!(forgotten.before, micros(BASIC.amount));
     assert_eq!(forgotten.after, micros(0));
+}
+
+/// The subscription is no longer kept, and what was forgotten of it stays so.
+#[test]
+fn pa6_a_subscription_that_was_dropped_grants_nothing_anew() {
+    let schedule = |subscription: i64, start: Second| {
+        let time = PaidTime::new(ACCOUNT.into(), subscription.into());
+        let recorded = time.record([super::course::told(&span(BASIC, start, start))]);
+        recorded.unwrap().unwrap().row().schedule()
+    };
+    let terms = |dispute_time: i64| AlignTerms {
+        dispute_time: chrono::TimeDelta::try_days(dispute_time).unwrap(),
+        ..Course::new(terms(), NEW_YEAR).align_terms()
+    };
+    let align = |wallet: Wallet, schedule, days, at: Second| {
+        let aligned = wallet.align(schedule, terms(days), utc(at)).unwrap();
+        aligned.unwrap()
+    };
+
+    let (first, second) = (schedule(1, NEW_YEAR), schedule(2, MARCH));
+    let wallet = Wallet::open(ACCOUNT.into(), utc(NEW_YEAR));
+    let wallet = align(wallet, &first, 20, NEW_YEAR).wallet().clone();
+    // Another subscription of the first's time of disputes: its own windows are forgotten.
+    let wallet = align(wallet, &first, 21, MARCH).wallet().clone();
+    let wallet = align(wallet, &second, 20, MARCH).wallet().clone();
+
+    let again = align(wallet, &first, 180, MARCH);
+    assert_eq!(again.wallet().balance().granted, micros(2 * BASIC.amount));
+    let text = serde_json::to_string(again.wallet()).unwrap();
+    assert_eq!(
+        &serde_json::from_str::<Wallet>(&text).unwrap(),
+        again.wallet()
+    );
+    assert_eq!(again.into_result().before_memory.len(), 1);
 }
 
 #[test]
