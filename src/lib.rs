@@ -26,7 +26,6 @@
 //! | How fast? | [`throttle`] | [`Access`], [`quota::QuotaSet`] | [`throttle::Passage`] or [`throttle::Throttled`] |
 //! | On whose credit? | [`credit`] | [`Access`], [`Wallet`], [`credit::Quote`] | a [`credit::Change`] with a [`Hold`], later a [`credit::Receipt`] |
 //! | Under which subscription? | [`subscription`] | [`Subscription`], [`subscription::Command`] | [`subscription::Transition`]: the new state and its effects |
-//! | Which time was paid? | [`paid_time`] | [`paid_time::PaidTime`], the facts of payments and refunds | [`paid_time::Schedule`]: the credits of each window |
 //!
 //! # The first program
 //!
@@ -115,7 +114,8 @@
 //! | [`problem`] | every refusal as an HTTP answer |
 //! | [`account`], [`plan`], [`tenant`] | the facts that a host loads |
 //! | [`policy`] | the numbers that a host chooses |
-//! | [`gate`], [`scope`], [`throttle`], [`credit`], [`subscription`], [`paid_time`] | the decisions |
+//! | [`gate`], [`scope`], [`throttle`], [`credit`], [`subscription`] | the five decisions |
+//! | [`paid_time`] | the time that payments and refunds leave as paid, and the credits of each window |
 //! | [`bank_transfer`], [`provider`], [`registration`] | how money and people come in |
 //! | [`danger`] | the only way across tenants |
 //! | [`http`], [`axum`], [`actix`] | thin adapters |

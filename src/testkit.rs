@@ -122,18 +122,16 @@
 //! use tokio::runtime::Runtime;
 //!
 //! /// The service's own functions.
-//! struct Store;
-//!
-//! impl Store {
-//!     async fn insert_account(&self) -> Result<AccountId, Error> { todo!() }
-//!     async fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, Error> { todo!() }
-//!     async fn write<T>(&self, change: &Change<T>) -> Result<Written, Error> { todo!() }
-//!     async fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, Error> { todo!() }
+//! trait Store {
+//!     async fn insert_account(&self) -> Result<AccountId, Error>;
+//!     async fn load(&self, account: &AccountId, key: &str) -> Result<Loaded, Error>;
+//!     async fn write<T>(&self, change: &Change<T>) -> Result<Written, Error>;
+//!     async fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, Error>;
 //! }
 //!
-//! struct Blocking(Runtime, Store);
+//! struct Blocking<S>(Runtime, S);
 //!
-//! impl CreditStore for Blocking {
+//! impl<S: Store + Sync> CreditStore for Blocking<S> {
 //!     type Error = Error; // the error of the store's own methods
 //!
 //!     fn new_account(&self) -> Result<AccountId, Error> {

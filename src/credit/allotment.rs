@@ -166,20 +166,13 @@ impl Wallet {
         grant: &Arc<str>,
         amount: Credits,
     ) -> Result<(), WalletError> {
-        for recurring in &mut self.recurring {
-            let keys = recurring
-                .windows
-                .iter()
-                .map(|one| recurring.key(one.window(), one.late));
-            let Some(key) = keys.into_iter().find(|key| key.grant_id() == *grant) else {
-                continue;
-            };
-            if let Some(remembered) = recurring.remembered(key.window, key.late) {
-                add(&mut remembered.lapsed, amount)?;
-            }
+        let Some((_, key)) = self.window_of(grant) else {
+            return Ok(());
+        };
+        match self.recurring_mut(&key)?.remembered(key.window, key.late) {
+            Some(remembered) => add(&mut remembered.lapsed, amount),
+            None => Ok(()),
         }
-
-        Ok(())
     }
 
     fn recurring_mut(&mut self, key: &WindowKey) -> Result<&mut Recurring, WalletError> {

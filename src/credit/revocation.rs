@@ -43,6 +43,8 @@ impl Wallet {
     /// Takes back what is left of a grant. The free or scheduled part goes now; the part that open
     /// holds pin goes when they return it, even if the grant has expired by then. The part that was
     /// spent stays spent, and no debt comes of it: a revocation never takes a wallet below zero.
+    /// Credits of paid time follow what was paid, so there is nothing to revoke of them: record a
+    /// refund, and [`align`](Self::align).
     ///
     /// The operator was admitted under [`Privilege::GrantCredits`]. `prior` is the stored outcome
     /// of [`Outcome::revoke_key`], read after the wallet in the same transaction.

@@ -360,6 +360,21 @@ fn c13_aligning_sets_the_credits_to_what_was_paid() {
     assert!(failures.is_empty(), "{failures:?}");
 }
 
+/// What was paid decides about a window's credits, and no operator does.
+#[test]
+fn pa1_a_windows_credits_cannot_be_revoked() {
+    let script = "plan pro 2000 1month 1month\n\
+                  clock 2029-01-01\n\
+                  pay one pro 2029-01-01 fresh";
+    let mut host = play(Course::new(), "t", script).script.host;
+    let stored = serde_json::to_value(&host.wallet).unwrap();
+    let grant = stored["grants"][0]["grant"]["id"].as_str().unwrap();
+
+    let now = 450 * 86_400;
+    assert_eq!(host.revoke(grant, now), "not_found");
+    assert_eq!(host.wallet.balance().free, credits(2000));
+}
+
 /// The row of a year that was paid at once is a quarter of one with a grant for each of its months.
 #[test]
 fn the_row_of_a_paid_year_is_a_quarter_of_twelve_grants() {
