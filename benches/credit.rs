@@ -34,7 +34,8 @@ fn tenant(id: i64) -> Tenant {
         active: true,
         price: Money::new(0.into(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
+        credits: Credits::ZERO,
+        credits_every: Interval::MONTHLY,
         needs_subscription: false,
         quotas: BTreeMap::new(),
         concurrency: Default::default(),
@@ -46,6 +47,7 @@ fn tenant(id: i64) -> Tenant {
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges: Privileges::from_iter([Privilege::GrantCredits]),
+        registered_at: None,
     };
     Tenant {
         account,

@@ -122,7 +122,8 @@ fn accesses(quotas: &QuotaSet, text: bool) -> impl Fn(u32) -> Access {
         active: true,
         price: Money::new("49".parse().unwrap(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
+        credits: Credits::ZERO,
+        credits_every: Interval::MONTHLY,
         needs_subscription: false,
         quotas: [throttle_scope!("api"), AI, throttle_scope!("export")]
             .map(|scope| (scope, quotas.clone()))

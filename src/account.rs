@@ -34,6 +34,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::change::RowChange;
@@ -152,6 +153,11 @@ pub struct Account {
     /// customer's row of users grants nothing. A row from before there was such a field has none.
     #[serde(default = "Privileges::none")]
     pub privileges: Privileges,
+    /// The instant of its registration, from which the months of a free plan are counted. A row from
+    /// before there was such a field has none, and gets no free credits until the host writes one:
+    /// the instant of the wallet's first entry, or else the present, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered_at: Option<DateTime<Utc>>,
 }
 
 impl Account {
@@ -177,6 +183,7 @@ impl Account {
             payment_method,
             version: 1,
             privileges: Privileges::NONE,
+            registered_at: None,
         }
     }
 

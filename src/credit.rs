@@ -72,7 +72,7 @@
 //!     let now = DateTime::UNIX_EPOCH;
 //!     let method = PaymentMethod::BankTransfer;
 //!     let plan = Plan {
-//!         credits_per_month: Credits::whole(500),
+//!         credits: Credits::whole(500),
 //!         ..Plan::new(3.into(), Money::new("49".parse()?, Currency::EUR)?, Interval::MONTHLY)
 //!     };
 //!

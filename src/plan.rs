@@ -1,7 +1,7 @@
 //! The plan: what an account buys.
 //!
 //! A plan is a fact that a host loads and shares between all tenants that use it. It names a price
-//! and an interval, the credits of a month, and the throttle scopes that it includes.
+//! and an interval, the credits that come each month, and the throttle scopes that it includes.
 //!
 //! # First program
 //! ```
@@ -12,7 +12,7 @@
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let price = Money::new("19".parse()?, Currency::EUR)?;
 //!     let basic = Plan {
-//!         credits_per_month: Credits::whole(500),
+//!         credits: Credits::whole(500),
 //!         // At most 6 requests a minute to the scope "ai". No other scope is included.
 //!         quotas: [(throttle_scope!("ai"), Quota::new(6, 60)?.into())].into(),
 //!         ..Plan::new(1.into(), price, Interval::MONTHLY)
@@ -31,11 +31,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::PlanId;
 use crate::money::{Credits, Money};
-use crate::period::Interval;
+use crate::period::{Interval, IntervalUnit};
 use crate::quota::{ConcurrencyLimit, QuotaSet, ThrottleScope};
 
 /// A plan: what an account buys.
+///
+/// A stored plan that says nothing of `credits_every` has the value that [`Plan::new`] sets, and
+/// `credits` may have its former name, `credits_per_month`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredPlan")]
 #[allow(
     clippy::exhaustive_structs,
     reason = "a fact: a host writes it, by struct update"
@@ -49,8 +53,11 @@ pub struct Plan {
     pub price: Money,
     /// The interval at which the price is paid.
     pub interval: Interval,
-    /// The credits of each month, on a yearly plan too.
-    pub credits_per_month: Credits,
+    /// The credits that it brings each time, such as 500 a month: see [`Plan::credits_every`].
+    pub credits: Credits,
+    /// The interval at which it brings its credits: a month, on a yearly plan too. A plan that is
+    /// paid by weeks or days brings them by that same week or day.
+    pub credits_every: Interval,
     /// True if an account needs a subscription to use the plan. A free or granted plan may not.
     pub needs_subscription: bool,
     /// The quotas of each throttle scope. A scope that is not named here is not included in the
@@ -58,7 +65,6 @@ pub struct Plan {
     pub quotas: BTreeMap<ThrottleScope, QuotaSet>,
     /// The most requests that may be at work at once, for each throttle scope. A scope that is not
     /// named here cannot be leased.
-    #[serde(default)]
     pub concurrency: BTreeMap<ThrottleScope, ConcurrencyLimit>,
 }
 
@@ -74,7 +80,7 @@ impl Plan {
     /// fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///     let price = Money::new("19".parse()?, Currency::EUR)?;
     ///     let basic = Plan {
-    ///         credits_per_month: Credits::whole(500),
+    ///         credits: Credits::whole(500),
     ///         ..Plan::new(1.into(), price, Interval::MONTHLY)
     ///     };
     ///     assert!(basic.needs_subscription);
@@ -87,10 +93,64 @@ impl Plan {
             active: true,
             price,
             interval,
-            credits_per_month: Credits::ZERO,
+            credits: Credits::ZERO,
+            credits_every: usual_credit_interval(interval),
             needs_subscription: !price.is_zero(),
             quotas: BTreeMap::new(),
             concurrency: BTreeMap::new(),
+        }
+    }
+}
+
+/// Returns the interval at which a plan's credits come where nothing else is said.
+fn usual_credit_interval(interval: Interval) -> Interval {
+    match interval.unit {
+        IntervalUnit::Month | IntervalUnit::Year => Interval::MONTHLY,
+        IntervalUnit::Day | IntervalUnit::Week => interval,
+    }
+}
+
+/// A plan as any version has stored it.
+#[derive(Deserialize)]
+struct StoredPlan {
+    id: PlanId,
+    active: bool,
+    price: Money,
+    interval: Interval,
+    #[serde(alias = "credits_per_month")]
+    credits: Credits,
+    credits_every: Option<Interval>,
+    needs_subscription: bool,
+    quotas: BTreeMap<ThrottleScope, QuotaSet>,
+    #[serde(default)]
+    concurrency: BTreeMap<ThrottleScope, ConcurrencyLimit>,
+}
+
+impl From<StoredPlan> for Plan {
+    fn from(stored: StoredPlan) -> Self {
+        // Without `..`, a new field cannot be left unread.
+        let StoredPlan {
+            id,
+            active,
+            price,
+            interval,
+            credits,
+            credits_every,
+            needs_subscription,
+            quotas,
+            concurrency,
+        } = stored;
+
+        Self {
+            id,
+            active,
+            price,
+            interval,
+            credits,
+            credits_every: credits_every.unwrap_or(usual_credit_interval(interval)),
+            needs_subscription,
+            quotas,
+            concurrency,
         }
     }
 }

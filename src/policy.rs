@@ -52,6 +52,7 @@
 //! | | [`is_enabled`](Policy::is_enabled) | Returns true if a payment method is enabled. |
 //! | | [`takes_claims`](Policy::takes_claims) | Returns true if tenants may claim bank transfers themselves. |
 //! | | [`first_payment`](Policy::first_payment) | Returns the time that a subscription waits for its first payment. |
+//! | | [`dispute_time`](Policy::dispute_time) | Returns the time for which a payment may still be disputed. |
 //! | | [`after_trial`](Policy::after_trial) | Returns the end of a trial without a payment. |
 //! | | [`after_grace`](Policy::after_grace) | Returns the end of a subscription after the grace period. |
 //! | | [`failure_mode`](Policy::failure_mode) | Returns the behaviour of a throttle scope whose rate state cannot be known. |
@@ -59,6 +60,7 @@
 //! | [gate](crate::gate) | [`validate_account_and_plan`](Policy::validate_account_and_plan) | Decides whether a principal may act for a tenant. |
 //! | | [`admit`](Policy::admit) | Decides about a whole request: its route, its credential and its tenant. |
 //! | [throttle](crate::throttle) | [`pass_uncounted`](Policy::pass_uncounted) | Decides about a request while the shared rate state cannot be read. |
+//! | [credit](crate::credit) | [`align_terms`](Policy::align_terms) | Returns the terms on which a wallet takes credits from paid time. |
 //! | [subscription](crate::subscription) | [`command_due`](Policy::command_due) | Returns the command that time has made due for a subscription. |
 //! | | [`advance_subscription`](Policy::advance_subscription) | Carries out all commands that time has made due. |
 //! | | [`resubscribe`](Policy::resubscribe) | Subscribes an account again after its subscription has ended. |

@@ -60,7 +60,8 @@ pub fn site() -> Scope<Site, Write> {
         active: true,
         price: Money::new(0.into(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
+        credits: Credits::ZERO,
+        credits_every: Interval::MONTHLY,
         needs_subscription: false,
         quotas: Default::default(),
         concurrency: Default::default(),
@@ -71,6 +72,7 @@ pub fn site() -> Scope<Site, Write> {
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges: Privileges::NONE,
+        registered_at: None,
     };
     let tenant = Tenant {
         account,

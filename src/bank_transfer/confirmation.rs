@@ -237,7 +237,7 @@ impl Policy {
     ) -> Result<Paid, RowError> {
         let credits = self
             .top_up_credits
-            .unwrap_or(plan.credits_per_month)
+            .unwrap_or(plan.credits)
             .checked_mul(periods)
             .ok_or(RowError::Overflow {
                 of: "credits of the transfer",

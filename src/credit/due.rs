@@ -185,7 +185,7 @@ impl Transition {
     /// fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///     let price = Money::new("588".parse()?, Currency::EUR)?;
     ///     let plan = Plan {
-    ///         credits_per_month: Credits::whole(500),
+    ///         credits: Credits::whole(500),
     ///         ..Plan::new(3.into(), price, Interval::YEARLY)
     ///     };
     ///
@@ -266,7 +266,7 @@ fn month_terms(plan: &Plan, month: Period, trial_end: Option<DateTime<Utc>>) -> 
         ..month
     };
 
-    GrantTerms::month(plan.credits_per_month, month)
+    GrantTerms::month(plan.credits, month)
 }
 
 /// Returns the months whose credits a period brings. For a plan that is paid by months or years,

@@ -14,6 +14,7 @@ use crate::id::SubscriptionId;
 use crate::money::Credits;
 use crate::paid_time::{Schedule, Target};
 use crate::period::Period;
+use crate::policy::Policy;
 
 /// Half a year. Card networks usually let a payment be disputed for 120 days.
 const DISPUTE_DAYS: i64 = 180;
@@ -63,6 +64,40 @@ impl AlignTerms {
             dispute_time: TimeDelta::try_days(DISPUTE_DAYS).unwrap_or(TimeDelta::MAX),
             priority: GrantTerms::PRIORITY,
             rollover: None,
+        }
+    }
+}
+
+impl Policy {
+    /// Returns the terms on which a wallet takes credits from paid time under this policy: its
+    /// renewal slack and its time for disputes, without a rollover.
+    ///
+    /// ```
+    /// use bailiwick::credit::{AlignError, AlignTerms};
+    /// use bailiwick::paid_time::PaidTime;
+    /// use bailiwick::{Credits, Policy, Wallet};
+    /// use chrono::{DateTime, Utc};
+    ///
+    /// /// Sets a wallet to what was paid, in the transaction that writes the paid time.
+    /// fn align(
+    ///     policy: &Policy,
+    ///     wallet: Wallet,
+    ///     paid_time: &PaidTime,
+    ///     now: DateTime<Utc>,
+    /// ) -> Result<(), AlignError> {
+    ///     // Up to 100 credits that a month leaves go over into the next one.
+    ///     let rollover = Some(Credits::whole(100));
+    ///     let terms = AlignTerms { rollover, ..policy.align_terms() };
+    ///     if let Some(change) = wallet.align(&paid_time.schedule(), terms, now)? {
+    ///         println!("write the wallet over version {}", change.expected_version());
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn align_terms(&self) -> AlignTerms {
+        AlignTerms {
+            dispute_time: self.dispute_time(),
+            ..AlignTerms::new(self.renewal_slack())
         }
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::period::{Interval, IntervalUnit, Period};
+use crate::plan::Plan;
 
 /// The windows of a period: each is one interval long, and the last ends with the period.
 ///
@@ -45,6 +46,11 @@ impl Grid {
             every: windows.map_or(interval, |_| every),
             windows: windows.unwrap_or(NonZeroU16::MIN),
         }
+    }
+
+    /// Returns the windows of a period of a plan.
+    pub fn of_plan(plan: &Plan) -> Self {
+        Self::of(plan.interval, plan.credits_every)
     }
 
     /// Returns the windows of a period, in order.

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, Overpayment};
 use super::credit::CreditPolicy;
 use super::error::PolicyError;
-use super::settings::{FIRST_PAYMENT_SECONDS, PolicySettings};
+use super::settings::{DISPUTE_SECONDS, FIRST_PAYMENT_SECONDS, PolicySettings};
 use crate::money::Credits;
 use crate::payment_method::PaymentMethod;
 use crate::quota::ThrottleScope;
@@ -21,6 +21,13 @@ const FIRST_PAYMENT: TimeDelta = match TimeDelta::try_days(30) {
     None => TimeDelta::zero(),
 };
 const _: () = assert!(FIRST_PAYMENT_SECONDS == 30 * 86_400 && FIRST_PAYMENT.num_days() == 30);
+
+/// [`DISPUTE_SECONDS`] as a constant.
+const DISPUTE: TimeDelta = match TimeDelta::try_days(180) {
+    Some(length) => length,
+    None => TimeDelta::zero(),
+};
+const _: () = assert!(DISPUTE_SECONDS == 180 * 86_400 && DISPUTE.num_days() == 180);
 
 /// The most holds that a wallet may have open, whatever the host chooses.
 const MAX_OPEN_HOLDS: u16 = 4096;
@@ -57,6 +64,7 @@ pub struct Policy {
     pub(crate) top_up_credits: Option<Credits>,
     bank_transfer_claims: bool,
     first_payment: TimeDelta,
+    dispute_time: TimeDelta,
     after_trial: AfterTrial,
     after_grace: AfterRetries,
     pub(crate) registration_credits: Credits,
@@ -94,6 +102,7 @@ impl Policy {
         top_up_credits: None,
         bank_transfer_claims: true,
         first_payment: FIRST_PAYMENT,
+        dispute_time: DISPUTE,
         after_trial: AfterTrial::Pause,
         after_grace: AfterRetries::Unpaid,
         registration_credits: Credits::ZERO,
@@ -154,6 +163,12 @@ impl Policy {
             "must be positive: nobody could pay in time",
         );
 
+        fault_if(
+            settings.dispute_seconds > MAX_SECONDS,
+            "dispute_seconds",
+            too_long,
+        );
+
         let holds = settings.credit.max_open_holds;
         fault_if(
             holds == 0 || holds > MAX_OPEN_HOLDS,
@@ -206,6 +221,7 @@ impl Policy {
             top_up_credits: settings.top_up_credits,
             bank_transfer_claims: settings.bank_transfer_claims,
             first_payment: seconds(settings.first_payment_seconds),
+            dispute_time: seconds(settings.dispute_seconds),
             after_trial: settings.after_trial,
             after_grace: settings.after_grace,
             registration_credits: settings.registration_credits,
@@ -248,6 +264,11 @@ impl Policy {
     /// Returns the time that a subscription waits for its first payment.
     pub fn first_payment(&self) -> TimeDelta {
         self.first_payment
+    }
+
+    /// Returns the time after a window of paid time for which a wallet can change what it brought.
+    pub fn dispute_time(&self) -> TimeDelta {
+        self.dispute_time
     }
 
     /// Returns the end of a trial for which no payment was made.

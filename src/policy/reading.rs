@@ -60,6 +60,7 @@ struct Text {
     top_up_credits: Field<Option<Credits>>,
     bank_transfer_claims: Field<bool>,
     first_payment_seconds: Field<u64>,
+    dispute_seconds: Field<u64>,
     after_trial: Field<AfterTrial>,
     after_grace: Field<AfterRetries>,
     registration_credits: Field<Credits>,
@@ -280,6 +281,13 @@ impl From<Text> for PolicySettings {
                 text.first_payment_seconds,
                 SECONDS,
                 strict.first_payment_seconds,
+            ),
+
+            dispute_seconds: faults.read(
+                "dispute_seconds",
+                text.dispute_seconds,
+                SECONDS,
+                strict.dispute_seconds,
             ),
 
             after_trial: faults.read(

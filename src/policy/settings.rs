@@ -14,6 +14,9 @@ use crate::quota::ThrottleScope;
 /// since a bank transfer takes days.
 pub(super) const FIRST_PAYMENT_SECONDS: u64 = 30 * 86_400;
 
+/// The time for disputes if the policy does not say: 180 days.
+pub(super) const DISPUTE_SECONDS: u64 = 180 * 86_400;
+
 /// The grace period of a tenant whose payment is past due, and its rights in it. The period starts
 /// at `past_due_since`: for a renewal, at the end of the last paid period.
 ///
@@ -84,6 +87,10 @@ pub struct PolicySettings {
     /// The time that a subscription that no provider runs waits for its first payment, in seconds:
     /// 1 second to 366 days, by default 30 days. Stripe waits 23 hours; a bank transfer takes days.
     pub first_payment_seconds: u64,
+    /// The time after a window of paid time for which its payment may still be disputed, in
+    /// seconds: until then a wallet can change what the window brought. At most 366 days; by
+    /// default 180, since card networks usually let a payment be disputed for 120.
+    pub dispute_seconds: u64,
     /// The end of a trial for which no payment was made. By default it pauses.
     pub after_trial: AfterTrial,
     /// The end of a subscription whose payment is past due for longer than the grace period. By
@@ -116,6 +123,7 @@ impl Default for PolicySettings {
             top_up_credits: None,
             bank_transfer_claims: true,
             first_payment_seconds: FIRST_PAYMENT_SECONDS,
+            dispute_seconds: DISPUTE_SECONDS,
 
             after_trial: AfterTrial::Pause,
             after_grace: AfterRetries::Unpaid,

@@ -66,11 +66,11 @@ pub(super) fn paid_grants(
     let due = |month: Period| {
         // A report that the plan was changed to a larger one may have overtaken this payment.
         let current = if month.contains(now) {
-            current_plan.credits_per_month
+            current_plan.credits
         } else {
             Credits::ZERO
         };
-        let credits = plan.credits_per_month.max(current);
+        let credits = plan.credits.max(current);
 
         let cause = Cause::of_month(&subscription.account, &subscription.id, month);
         DueGrant::new(cause, GrantTerms::month(credits, month))
@@ -92,7 +92,7 @@ pub(super) fn raise(
     let month = paid_months(plan.interval, paid).find(|month| month.contains(now))?;
 
     let cause = Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
-    DueGrant::new(cause, GrantTerms::month(plan.credits_per_month, month))
+    DueGrant::new(cause, GrantTerms::month(plan.credits, month))
 }
 
 /// Returns the credits of a trial, which end with it. Every snapshot that knows of the trial makes
@@ -109,7 +109,7 @@ pub(super) fn trial_grants(
             end: month.end.min(trial.end),
             ..month
         };
-        DueGrant::new(cause, GrantTerms::month(plan.credits_per_month, within))
+        DueGrant::new(cause, GrantTerms::month(plan.credits, within))
     };
 
     credit_months(plan.interval, trial, trial.start)

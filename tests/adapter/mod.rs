@@ -107,7 +107,8 @@ impl Gatekeeper for Host {
             active: true,
             price: Money::new("49".parse().unwrap(), Currency::EUR).unwrap(),
             interval: Interval::MONTHLY,
-            credits_per_month: Credits::ZERO,
+            credits: Credits::ZERO,
+            credits_every: Interval::MONTHLY,
             needs_subscription: is(PAST_DUE) || is(IN_GRACE),
             quotas: BTreeMap::from([
                 (AI, quota(2)),
@@ -126,6 +127,7 @@ impl Gatekeeper for Host {
             payment_method: PaymentMethod::BankTransfer,
             version: 1,
             privileges: [Privilege::ConfirmPayments].into_iter().collect(),
+            registered_at: None,
         };
         let since = if is(IN_GRACE) {
             TimeDelta::zero()

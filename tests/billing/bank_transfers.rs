@@ -472,7 +472,7 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
         .unwrap();
     let pro = Plan {
         id: 2.into(),
-        credits_per_month: credits(900),
+        credits: credits(900),
         ..plan.clone()
     };
     assert_eq!(

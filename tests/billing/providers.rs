@@ -40,7 +40,7 @@ fn plan_of(price: &str) -> Arc<Plan> {
     let number: i64 = price.parse().unwrap();
     Arc::new(Plan {
         id: number.into(),
-        credits_per_month: credits(number * 100),
+        credits: credits(number * 100),
         ..plan(49, true)
     })
 }

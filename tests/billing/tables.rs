@@ -319,7 +319,7 @@ impl Books {
         for (name, value) in &row.named {
             match *name {
                 "price" => plan.price = money(value, None)?,
-                "credits" => plan.credits_per_month = credit(value)?,
+                "credits" => plan.credits = credit(value)?,
                 "every" => plan.interval = interval(value)?,
                 "needs" => plan.needs_subscription = *value != "nothing",
                 "active" => plan.active = *value != "no",

@@ -348,7 +348,8 @@ impl Host {
                 active: true,
                 price: euros(price),
                 interval: Interval::MONTHLY,
-                credits_per_month: whole(credits),
+                credits: whole(credits),
+                credits_every: Interval::MONTHLY,
                 needs_subscription: true,
                 quotas: BTreeMap::new(),
                 concurrency: BTreeMap::new(),
@@ -364,6 +365,7 @@ impl Host {
                     payment_method,
                     version: 1,
                     privileges: Privileges::NONE,
+                    registered_at: None,
                 },
                 plan: 1.into(),
                 subscription: Subscription {
@@ -728,6 +730,7 @@ fn operator() -> Operator {
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges,
+        registered_at: None,
     };
     let tenant = Tenant {
         account,

@@ -90,7 +90,8 @@ fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteA
         active: true,
         price: Money::new(0.into(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
+        credits: Credits::ZERO,
+        credits_every: Interval::MONTHLY,
         needs_subscription: false,
         quotas: Default::default(),
         concurrency: Default::default(),
@@ -101,6 +102,7 @@ fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteA
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges: Privileges::NONE,
+        registered_at: None,
     };
     let tenant = Tenant {
         account: facts,

@@ -522,7 +522,8 @@ impl Gate {
             active: true,
             price: Money::new("49".parse().unwrap(), Currency::EUR).unwrap(),
             interval: Interval::MONTHLY,
-            credits_per_month: Credits::ZERO,
+            credits: Credits::ZERO,
+            credits_every: Interval::MONTHLY,
             needs_subscription: true,
             quotas: Default::default(),
             concurrency: Default::default(),
@@ -540,6 +541,7 @@ impl Gate {
             payment_method: PaymentMethod::BankTransfer,
             version: 1,
             privileges: Privileges::NONE,
+            registered_at: None,
         };
         let tenant = Tenant {
             account,

@@ -41,7 +41,8 @@ pub fn plan(price: i64, needs_subscription: bool) -> Plan {
         active: true,
         price: euros(price),
         interval: Interval::MONTHLY,
-        credits_per_month: credits(500),
+        credits: credits(500),
+        credits_every: Interval::MONTHLY,
         needs_subscription,
         quotas: BTreeMap::new(),
         concurrency: Default::default(),
@@ -55,6 +56,7 @@ pub fn account(id: i64, status: AccountStatus) -> Account {
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges: Privileges::NONE,
+        registered_at: None,
     }
 }
 

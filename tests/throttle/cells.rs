@@ -51,7 +51,8 @@ fn tenant(account: i64, quotas: &QuotaSet) -> Tenant {
         active: true,
         price: Money::new("49".parse().unwrap(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
+        credits: Credits::ZERO,
+        credits_every: Interval::MONTHLY,
         needs_subscription: false,
         quotas: [(AI, quotas.clone())].into(),
         concurrency: Default::default(),
@@ -62,6 +63,7 @@ fn tenant(account: i64, quotas: &QuotaSet) -> Tenant {
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges: Privileges::NONE,
+        registered_at: None,
     };
     Tenant {
         account,

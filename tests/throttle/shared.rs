@@ -56,7 +56,8 @@ fn access(account: i64, quotas: &QuotaSet, now: DateTime<Utc>) -> Access {
         active: true,
         price: Money::new("49".parse().unwrap(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
+        credits: Credits::ZERO,
+        credits_every: Interval::MONTHLY,
         needs_subscription: false,
         quotas: [(AI, quotas.clone())].into(),
         concurrency: Default::default(),
@@ -67,6 +68,7 @@ fn access(account: i64, quotas: &QuotaSet, now: DateTime<Utc>) -> Access {
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges: Privileges::NONE,
+        registered_at: None,
     };
     let principal = Principal::session(1.into()).of_account(account.id.clone());
     let tenant = Tenant {

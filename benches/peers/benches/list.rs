@@ -149,7 +149,8 @@ fn tenant(account: i64) -> Tenant {
         active: true,
         price: Money::new(0.into(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
-        credits_per_month: Credits::ZERO,
+        credits: Credits::ZERO,
+        credits_every: Interval::MONTHLY,
         needs_subscription: false,
         quotas: Default::default(),
         concurrency: Default::default(),
@@ -160,6 +161,7 @@ fn tenant(account: i64) -> Tenant {
         payment_method: PaymentMethod::BankTransfer,
         version: 1,
         privileges: Privileges::NONE,
+        registered_at: None,
     };
     Tenant {
         account: facts,

@@ -85,7 +85,8 @@ impl Gate {
             active: true,
             price: Money::new(49.into(), Currency::EUR).unwrap(),
             interval: Interval::MONTHLY,
-            credits_per_month: Credits::ZERO,
+            credits: Credits::ZERO,
+            credits_every: Interval::MONTHLY,
             needs_subscription: false,
             // Three scopes, since a plan seldom has one.
             quotas: [throttle_scope!("api"), AI, throttle_scope!("export")]
@@ -103,6 +104,7 @@ impl Gate {
             payment_method: PaymentMethod::BankTransfer,
             version: 1,
             privileges: Privileges::NONE,
+            registered_at: None,
         };
         let tenant = Tenant {
             account,

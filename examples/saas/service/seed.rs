@@ -235,7 +235,7 @@ fn plan(id: i64, price: i64) -> anyhow::Result<Plan> {
     let ai = Quota::new(6, 60)?.with_burst(3)?;
     let money = Money::new(price.into(), Currency::EUR)?;
     Ok(Plan {
-        credits_per_month: Credits::whole(if price > 0 { 500 } else { 0 }),
+        credits: Credits::whole(if price > 0 { 500 } else { 0 }),
         quotas: [(API, api.into()), (AI, ai.into())].into(),
         ..Plan::new(id.into(), money, Interval::MONTHLY)
     })

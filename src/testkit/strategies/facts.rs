@@ -48,24 +48,15 @@ pub fn plan() -> impl Strategy<Value = Plan> {
         concurrency,
     )
         .prop_map(
-            |(
-                id,
-                active,
-                price,
-                interval,
-                credits_per_month,
-                needs_subscription,
-                quotas,
-                concurrency,
-            )| Plan {
-                id,
-                active,
-                price,
-                interval,
-                credits_per_month,
-                needs_subscription,
-                quotas,
-                concurrency,
+            |(id, active, price, interval, credits, needs_subscription, quotas, concurrency)| {
+                Plan {
+                    active,
+                    credits,
+                    needs_subscription,
+                    quotas,
+                    concurrency,
+                    ..Plan::new(id, price, interval)
+                }
             },
         )
 }
@@ -100,6 +91,7 @@ pub fn account() -> impl Strategy<Value = Account> {
                 payment_method,
                 version,
                 privileges,
+                registered_at: None,
             },
         )
 }
