@@ -143,6 +143,7 @@ fn accesses(quotas: &QuotaSet, text: bool) -> impl Fn(u32) -> Access {
                 payment_method: PaymentMethod::BankTransfer,
                 version: 1,
                 privileges: Privileges::NONE,
+                registered_at: None,
             },
             plan: Some(plan.clone()),
             subscription: None,
