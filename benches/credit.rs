@@ -36,6 +36,7 @@ fn tenant(id: i64) -> Tenant {
         interval: Interval::MONTHLY,
         credits: Credits::ZERO,
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: false,
         quotas: BTreeMap::new(),
         concurrency: Default::default(),

@@ -122,6 +122,7 @@ fn tenant() -> Tenant {
         interval: Interval::MONTHLY,
         credits: Credits::whole(100),
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: true,
         quotas: [].into(),
         concurrency: Default::default(),

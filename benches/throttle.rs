@@ -124,6 +124,7 @@ fn accesses(quotas: &QuotaSet, text: bool) -> impl Fn(u32) -> Access {
         interval: Interval::MONTHLY,
         credits: Credits::ZERO,
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: false,
         quotas: [throttle_scope!("api"), AI, throttle_scope!("export")]
             .map(|scope| (scope, quotas.clone()))

@@ -58,6 +58,9 @@ pub struct Plan {
     /// The interval at which it brings its credits: a month, on a yearly plan too. A plan that is
     /// paid by weeks or days brings them by that same week or day.
     pub credits_every: Interval,
+    /// The credits of a trial, in all; `None` for as many as [`Plan::credits`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial_credits: Option<Credits>,
     /// True if an account needs a subscription to use the plan. A free or granted plan may not.
     pub needs_subscription: bool,
     /// The quotas of each throttle scope. A scope that is not named here is not included in the
@@ -95,6 +98,7 @@ impl Plan {
             interval,
             credits: Credits::ZERO,
             credits_every: usual_credit_interval(interval),
+            trial_credits: None,
             needs_subscription: !price.is_zero(),
             quotas: BTreeMap::new(),
             concurrency: BTreeMap::new(),
@@ -120,6 +124,7 @@ struct StoredPlan {
     #[serde(alias = "credits_per_month")]
     credits: Credits,
     credits_every: Option<Interval>,
+    trial_credits: Option<Credits>,
     needs_subscription: bool,
     quotas: BTreeMap<ThrottleScope, QuotaSet>,
     #[serde(default)]
@@ -136,6 +141,7 @@ impl From<StoredPlan> for Plan {
             interval,
             credits,
             credits_every,
+            trial_credits,
             needs_subscription,
             quotas,
             concurrency,
@@ -148,6 +154,7 @@ impl From<StoredPlan> for Plan {
             interval,
             credits,
             credits_every: credits_every.unwrap_or(usual_credit_interval(interval)),
+            trial_credits,
             needs_subscription,
             quotas,
             concurrency,

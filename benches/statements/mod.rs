@@ -62,6 +62,7 @@ pub fn site() -> Scope<Site, Write> {
         interval: Interval::MONTHLY,
         credits: Credits::ZERO,
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: false,
         quotas: Default::default(),
         concurrency: Default::default(),

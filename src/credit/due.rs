@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveTime, TimeDelta, Utc};
 
 use super::change::Change;
 use super::error::WalletError;
@@ -76,6 +76,23 @@ impl DueGrant {
     /// Creates what is due; `None` where the amount is zero.
     pub(crate) fn new(cause: Cause, terms: GrantTerms) -> Option<Self> {
         (!terms.amount.is_zero()).then_some(Self { cause, terms })
+    }
+
+    /// Creates the credits of a trial, which live to its end and the slack after it. They are a gift:
+    /// paying does not lower them. `None` where the plan gives none.
+    pub(crate) fn trial(
+        account: &AccountId,
+        plan: &Plan,
+        trial: Period,
+        slack: TimeDelta,
+    ) -> Option<Self> {
+        let terms = GrantTerms {
+            effective_at: Some(trial.start),
+            expires_at: Some(trial.end.checked_add_signed(slack).unwrap_or(trial.end)),
+            ..GrantTerms::forever(plan.trial_credits.unwrap_or(plan.credits))
+        };
+
+        Self::new(Cause::trial(account), terms)
     }
 
     /// Returns the sum of several; `None` beyond what amounts can hold.

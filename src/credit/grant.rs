@@ -32,6 +32,10 @@ pub enum CauseKind {
     Period,
     /// A window of paid time began, or was paid.
     PaidTime,
+    /// A trial began.
+    Trial,
+    /// A month of a free plan began.
+    FreePlan,
     /// The month before had credits left.
     Rollover,
     /// A charge was given back.
@@ -138,6 +142,12 @@ impl Cause {
     pub(crate) fn registration(account: &AccountId, subject: &dyn fmt::Display) -> Self {
         let key = format!("grant/registration/{subject}");
         Self::new(account, CauseKind::Registration, key)
+    }
+
+    /// Creates the cause of a trial's credits: one key for each account, however many subscriptions
+    /// it has had.
+    pub(crate) fn trial(account: &AccountId) -> Self {
+        Self::new(account, CauseKind::Trial, "grant/trial".to_owned())
     }
 
     /// Creates the cause of a confirmed transfer's credits. The length in the key keeps two pairs

@@ -109,6 +109,7 @@ impl Gatekeeper for Host {
             interval: Interval::MONTHLY,
             credits: Credits::ZERO,
             credits_every: Interval::MONTHLY,
+            trial_credits: None,
             needs_subscription: is(PAST_DUE) || is(IN_GRACE),
             quotas: BTreeMap::from([
                 (AI, quota(2)),

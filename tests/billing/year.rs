@@ -350,6 +350,7 @@ impl Host {
                 interval: Interval::MONTHLY,
                 credits: whole(credits),
                 credits_every: Interval::MONTHLY,
+                trial_credits: None,
                 needs_subscription: true,
                 quotas: BTreeMap::new(),
                 concurrency: BTreeMap::new(),

@@ -124,6 +124,7 @@ fn plan(facts: model::Plan) -> Plan {
         interval: Interval::MONTHLY,
         credits: Credits::whole(100),
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: facts.needs_subscription,
         quotas: BTreeMap::new(),
         concurrency: Default::default(),

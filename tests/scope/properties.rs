@@ -92,6 +92,7 @@ fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteA
         interval: Interval::MONTHLY,
         credits: Credits::ZERO,
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: false,
         quotas: Default::default(),
         concurrency: Default::default(),

@@ -524,6 +524,7 @@ impl Gate {
             interval: Interval::MONTHLY,
             credits: Credits::ZERO,
             credits_every: Interval::MONTHLY,
+            trial_credits: None,
             needs_subscription: true,
             quotas: Default::default(),
             concurrency: Default::default(),

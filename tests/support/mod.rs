@@ -43,6 +43,7 @@ pub fn plan(price: i64, needs_subscription: bool) -> Plan {
         interval: Interval::MONTHLY,
         credits: credits(500),
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription,
         quotas: BTreeMap::new(),
         concurrency: Default::default(),

@@ -53,6 +53,7 @@ fn tenant(account: i64, quotas: &QuotaSet) -> Tenant {
         interval: Interval::MONTHLY,
         credits: Credits::ZERO,
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: false,
         quotas: [(AI, quotas.clone())].into(),
         concurrency: Default::default(),

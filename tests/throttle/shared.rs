@@ -58,6 +58,7 @@ fn access(account: i64, quotas: &QuotaSet, now: DateTime<Utc>) -> Access {
         interval: Interval::MONTHLY,
         credits: Credits::ZERO,
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: false,
         quotas: [(AI, quotas.clone())].into(),
         concurrency: Default::default(),

@@ -151,6 +151,7 @@ fn tenant(account: i64) -> Tenant {
         interval: Interval::MONTHLY,
         credits: Credits::ZERO,
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: false,
         quotas: Default::default(),
         concurrency: Default::default(),

@@ -49,6 +49,7 @@ pub fn paid(account: i64) -> Facts {
         interval: Interval::MONTHLY,
         credits: Credits::whole(100),
         credits_every: Interval::MONTHLY,
+        trial_credits: None,
         needs_subscription: true,
         quotas: [].into(),
         concurrency: Default::default(),

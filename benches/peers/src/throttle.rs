@@ -87,6 +87,7 @@ impl Gate {
             interval: Interval::MONTHLY,
             credits: Credits::ZERO,
             credits_every: Interval::MONTHLY,
+            trial_credits: None,
             needs_subscription: false,
             // Three scopes, since a plan seldom has one.
             quotas: [throttle_scope!("api"), AI, throttle_scope!("export")]
