@@ -14,25 +14,38 @@
 //!
 //! # First program
 //! ```
-//! use bailiwick::migration::{Catalog, LegacySchema, MigrationError, Step};
+//! use bailiwick::migration::{Catalog, LegacySchema, MigrationError, ObstacleKind, Step};
+//! use bailiwick::scope::Dialect;
 //!
-//! fn main() -> Result<(), MigrationError> {
-//!     let schema = LegacySchema::default();
-//!     let statements = schema.statements(Step::Expand, &Catalog::Postgres)?;
-//!     assert_eq!((statements[0].as_str(), statements[5].as_str()), ("BEGIN", "COMMIT"));
+//! let schema = LegacySchema::default();
 //!
-//!     // SQLite drops a constraint by rebuilding the table from its own text.
-//!     let subscriptions = "CREATE TABLE subscriptions (id INTEGER PRIMARY KEY, \
-//!         account_id INTEGER NOT NULL, stripe_subscription_id TEXT NOT NULL UNIQUE)";
-//!     let accounts = "CREATE TABLE accounts (id INTEGER PRIMARY KEY)";
-//!     let catalog = Catalog::Sqlite(vec![
-//!         ("accounts".into(), accounts.into()),
-//!         ("subscriptions".into(), subscriptions.into()),
-//!     ]);
-//!     let statements = schema.statements(Step::Expand, &catalog)?;
-//!     assert!(statements[3].contains("stripe_subscription_id TEXT UNIQUE"));
-//!     Ok(())
-//! }
+//! // The host runs this query, and passes its rows on as they are: kind, table, name, text.
+//! assert!(schema.catalog(Dialect::Sqlite).contains("sqlite_schema"));
+//! let row = |kind: &str, table: &str, name: &str, text: &str| {
+//!     (kind.to_owned(), table.to_owned(), name.to_owned(), text.to_owned())
+//! };
+//! let accounts = "CREATE TABLE accounts (id INTEGER PRIMARY KEY)";
+//! let subscriptions = "CREATE TABLE subscriptions (id INTEGER PRIMARY KEY, \
+//!     account_id INTEGER NOT NULL, stripe_subscription_id TEXT NOT NULL UNIQUE)";
+//! let mut rows = vec![
+//!     row("table", "accounts", "accounts", accounts),
+//!     row("table", "subscriptions", "subscriptions", subscriptions),
+//! ];
+//!
+//! // SQLite drops a constraint by rebuilding the table from its own text.
+//! let statements = schema.statements(Step::Expand, &Catalog::Sqlite(rows.clone()))?;
+//! assert!(statements[3].contains("stripe_subscription_id TEXT UNIQUE"));
+//!
+//! // What could refuse a row of a later step is named before the first one.
+//! let trigger = "CREATE TRIGGER has_one BEFORE INSERT ON subscriptions \
+//!     WHEN new.stripe_subscription_id IS NULL BEGIN SELECT raise(ABORT, 'none'); END";
+//! rows.push(row("trigger", "subscriptions", "has_one", trigger));
+//! let refused = schema.statements(Step::Expand, &Catalog::Sqlite(rows));
+//! let Err(MigrationError::Obstacles(obstacles)) = refused else {
+//!     panic!("the trigger is an obstacle");
+//! };
+//! assert_eq!(obstacles[0].kind, ObstacleKind::Trigger);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # The types, in the order in which one meets them
@@ -52,16 +65,23 @@
 //!
 //! [`PaymentMethod::of_row`]: crate::payment_method::PaymentMethod::of_row
 
+mod catalog;
 mod definition;
 mod error;
+mod expression;
 mod facts;
+mod judge;
+mod obstacle;
 mod postgres;
+mod postgres_obstacles;
 mod quoting;
 mod rows;
 mod script;
 mod sqlite;
+mod sqlite_obstacles;
 mod tables;
 mod token;
 
 pub use error::MigrationError;
-pub use facts::{Catalog, LegacySchema, SQLITE_CATALOG, Step};
+pub use facts::{Catalog, CatalogRow, LegacySchema, Step};
+pub use obstacle::{Obstacle, ObstacleKind};

@@ -29,6 +29,18 @@ pub struct LegacySchema {
     pub subscription_key: String,
     /// Its column that names the account.
     pub subscription_account: String,
+    /// Its column with Stripe's identifier of the subscription (`sub_…`), such as `stripe_id`. It
+    /// must hold no customers, and no other processor's identifiers.
+    pub stripe_id: String,
+    /// The column of both tables that holds the payment method. It is added where it is missing. A
+    /// column that is there is read, and never overwritten: only rows without a value are filled.
+    /// If the host's own `payment_method` means something else, name another column.
+    pub payment_method: String,
+    /// The obstacles that a person has read and found harmless, by [`Obstacle::name`]. They must
+    /// allow a row without a Stripe identifier and a row with a placeholder for one.
+    ///
+    /// [`Obstacle::name`]: super::Obstacle::name
+    pub harmless: Vec<String>,
 }
 
 impl Default for LegacySchema {
@@ -39,6 +51,9 @@ impl Default for LegacySchema {
             subscriptions: "subscriptions".into(),
             subscription_key: "id".into(),
             subscription_account: "account_id".into(),
+            stripe_id: "stripe_subscription_id".into(),
+            payment_method: "payment_method".into(),
+            harmless: Vec::new(),
         }
     }
 }
@@ -72,19 +87,26 @@ pub enum Step {
     UndoExpand,
 }
 
-/// The present state of the host's database.
+/// The present state of the host's database, as the query of [`LegacySchema::catalog`] reads it. Read
+/// it again before each step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Catalog {
-    /// PostgreSQL, whose statements look at its catalog themselves.
-    Postgres,
-    /// SQLite: the table's name and the text of each table, index and trigger, as
-    /// [`SQLITE_CATALOG`] reads them.
-    Sqlite(Vec<(String, String)>),
+    /// PostgreSQL.
+    Postgres(Vec<CatalogRow>),
+    /// SQLite.
+    Sqlite(Vec<CatalogRow>),
 }
 
-/// The query that reads the [`Catalog`] of SQLite as rows of (table, text). Run it again before
-/// each step. Views belong to no table, and need not be found.
-pub const SQLITE_CATALOG: &str = "SELECT tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
-     AND type IN ('table', 'index', 'trigger') \
-     ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END";
+/// A row of the catalog's query: the kind of an object, its table, its name and its text.
+pub type CatalogRow = (String, String, String, String);
+
+/// The name of the column for payments outside Stripe.
+pub(super) const EXTERNAL_ID: &str = "external_payment_id";
+
+impl LegacySchema {
+    /// Returns the columns that the migration writes or lets be null.
+    pub(super) fn columns(&self) -> [&str; 3] {
+        [&self.stripe_id, &self.payment_method, EXTERNAL_ID]
+    }
+}
