@@ -41,6 +41,11 @@ UNION ALL SELECT CASE l.lanname WHEN 'c' THEN 'compiled trigger' ELSE 'trigger' 
     WHERE NOT g.tgisinternal AND (tree.oid IS NOT NULL OR ( \
         position(lower(__SUBSCRIPTIONS__) IN lower(p.prosrc)) > 0 \
         AND position(lower(__STRIPE_ID__) IN lower(p.prosrc)) > 0)) \
+UNION ALL SELECT 'replica identity', root, indexrelid::regclass::text, pg_get_indexdef(indexrelid) \
+    FROM tree JOIN pg_index ON indrelid = tree.oid WHERE indisreplident AND EXISTS (SELECT FROM columns k \
+        WHERE k.oid = indrelid AND k.is_known AND k.attnum = ANY (indkey)) \
+UNION ALL SELECT 'partition', root, oid::regclass::text, pg_get_partition_constraintdef(oid) \
+    FROM tree WHERE pg_get_partition_constraintdef(oid) IS NOT NULL \
 UNION ALL SELECT 'rule', root, rulename::text, pg_get_ruledef(r.oid) \
     FROM tree JOIN pg_rewrite r ON r.ev_class = tree.oid WHERE rulename <> '_RETURN' \
 UNION ALL SELECT 'policy', root, polname::text, concat_ws(' ', \
@@ -85,13 +90,24 @@ impl LegacySchema {
                 literal(&quoted(table))
             )
         };
-        let known: Vec<String> = self.columns().iter().map(|name| literal(name)).collect();
+        let known: Vec<String> = [self.accounts.as_str(), &self.subscriptions]
+            .into_iter()
+            .map(|table| {
+                let columns: Vec<String> =
+                    self.columns_of(table).into_iter().map(literal).collect();
+                format!(
+                    "(root = {} AND attname IN ({}))",
+                    literal(table),
+                    columns.join(", ")
+                )
+            })
+            .collect();
 
         format!(
             "WITH RECURSIVE tree AS (SELECT root, oid, true AS is_root FROM ({} UNION ALL {}) AS roots \
              JOIN pg_class USING (oid) WHERE relkind IN ('r', 'p') \
              UNION SELECT root, inhrelid, false FROM tree JOIN pg_inherits ON inhparent = oid), \
-             columns AS (SELECT root, oid, is_root, attname IN ({}) AS is_known, attnum, attname, \
+             columns AS (SELECT root, oid, is_root, {} AS is_known, attnum, attname, \
              attnotnull, attgenerated, atttypid, atttypmod FROM tree JOIN pg_attribute ON attrelid = oid \
              WHERE attnum > 0 AND NOT attisdropped), \
              types AS (SELECT root, is_root, is_known, attname::text AS column_name, atttypid AS type, \
@@ -100,7 +116,7 @@ impl LegacySchema {
              FROM types JOIN pg_type t ON t.oid = type WHERE typtype = 'd')",
             root(&self.accounts),
             root(&self.subscriptions),
-            known.join(", "),
+            known.join(" OR "),
         )
     }
 

@@ -137,12 +137,13 @@ pub(super) fn uses_whole_rows(text: &str) -> bool {
     })
 }
 
-/// Returns true for a unique index that may refuse a row which differs from all others but for an
-/// identifier that is null, or a placeholder.
+/// Returns true for a unique index that may refuse a row because a column is null or holds a
+/// placeholder, or because one is filled with a payment method.
 ///
-/// A plain column in an index is harmless, since nulls differ and placeholders do. So is the
-/// condition that this column is present.
-pub(super) fn may_refuse(index: &str, nullable: [&str; 2], payment_method: &str) -> bool {
+/// A nullable column in an index is harmless if it stands there plainly, since nulls differ, and
+/// placeholders do. So is the condition that this column is present.
+pub(super) fn may_refuse(index: &str, nullable: &[&str], filled: &[&str]) -> bool {
+    let is_in = |text: &str, columns: &[&str]| columns.iter().any(|column| mentions(text, column));
     let Some((keys, rest)) = tokens(index).as_deref().and_then(parts) else {
         return true;
     };
@@ -153,7 +154,7 @@ pub(super) fn may_refuse(index: &str, nullable: [&str; 2], payment_method: &str)
             .iter()
             .map(|token| format!("{} ", token.text()))
             .collect();
-        if mentions(&text, payment_method) {
+        if is_in(&text, filled) {
             return true;
         }
         for column in nullable {
@@ -180,12 +181,11 @@ pub(super) fn may_refuse(index: &str, nullable: [&str; 2], payment_method: &str)
         .and_then(|place| rest_words.get(place.checked_add(1)?..))
         .unwrap_or_default();
     let text = condition.join(" ");
-    let is_named = |column: &&str| mentions(&text, column);
     let is_understood = plain
         .iter()
         .any(|column| is_present(condition, column) || is_harmless_check(condition, column));
 
-    (nullable.iter().any(is_named) || mentions(&text, payment_method)) && !is_understood
+    (is_in(&text, nullable) || is_in(&text, filled)) && !is_understood
 }
 
 /// Splits the tokens of an index into its keys and what follows them.

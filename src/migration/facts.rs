@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use super::obstacle::ObstacleKind;
 use crate::payment_method::PaymentMethod;
 
 /// The names in the host's old schema. They are quoted as they are, so upper and lower case differ,
@@ -36,11 +37,10 @@ pub struct LegacySchema {
     /// column that is there is read, and never overwritten: only rows without a value are filled.
     /// If the host's own `payment_method` means something else, name another column.
     pub payment_method: String,
-    /// The obstacles that a person has read and found harmless, by [`Obstacle::name`]. They must
-    /// allow a row without a Stripe identifier and a row with a placeholder for one.
-    ///
-    /// [`Obstacle::name`]: super::Obstacle::name
-    pub harmless: Vec<String>,
+    /// The [obstacles](super::Obstacle) that a person has read and found harmless: the table, the
+    /// kind and the name of each. They must allow a row without a Stripe identifier, a row with a
+    /// placeholder for one, and every payment method.
+    pub harmless: Vec<(String, ObstacleKind, String)>,
 }
 
 impl Default for LegacySchema {
@@ -105,8 +105,13 @@ pub type CatalogRow = (String, String, String, String);
 pub(super) const EXTERNAL_ID: &str = "external_payment_id";
 
 impl LegacySchema {
-    /// Returns the columns that the migration writes or lets be null.
-    pub(super) fn columns(&self) -> [&str; 3] {
-        [&self.stripe_id, &self.payment_method, EXTERNAL_ID]
+    /// Returns the columns of a table that the migration writes or lets be null. An account may have
+    /// a column of the same name as the one of Stripe's identifier, for the customer.
+    pub(super) fn columns_of(&self, table: &str) -> Vec<&str> {
+        if table == self.accounts {
+            vec![&self.payment_method]
+        } else {
+            vec![&self.stripe_id, &self.payment_method, EXTERNAL_ID]
+        }
     }
 }

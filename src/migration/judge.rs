@@ -1,8 +1,8 @@
 //! The collection of obstacles, with what a person found harmless left out.
 
 use super::error::MigrationError;
-use super::expression::{is_harmless_check, mentions, uses_whole_rows, words};
-use super::facts::{CatalogRow, EXTERNAL_ID, LegacySchema};
+use super::expression::{is_harmless_check, may_refuse, mentions, uses_whole_rows, words};
+use super::facts::{CatalogRow, LegacySchema};
 use super::obstacle::{Obstacle, ObstacleKind};
 use super::token::tokens;
 
@@ -22,8 +22,10 @@ impl<'a> Judge<'a> {
 
     /// Adds an obstacle, unless a person found it harmless, or it is there already.
     pub(super) fn add(&mut self, kind: ObstacleKind, table: &str, name: &str, text: &str) {
-        let is_harmless =
-            kind.may_be_harmless() && self.schema.harmless.iter().any(|known| known == name);
+        let is_it = |known: &(String, ObstacleKind, String)| {
+            known.0 == table && known.1 == kind && known.2 == name
+        };
+        let is_harmless = kind.may_be_harmless() && self.schema.harmless.iter().any(is_it);
         let obstacle = Obstacle {
             kind,
             table: table.to_owned(),
@@ -36,10 +38,10 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Returns true if a text names one of the migration's columns.
-    pub(super) fn names_a_column(&self, text: &str) -> bool {
+    /// Returns true if a text of a table names one of the migration's columns.
+    pub(super) fn names_a_column(&self, table: &str, text: &str) -> bool {
         self.schema
-            .columns()
+            .columns_of(table)
             .iter()
             .any(|column| mentions(text, column))
     }
@@ -60,23 +62,27 @@ impl<'a> Judge<'a> {
         }
 
         self.schema
-            .columns()
+            .columns_of(&self.schema.subscriptions)
             .iter()
             .chain(&["value"])
             .any(|column| is_harmless_check(&words, column))
     }
 
-    /// Judges a trigger of one of the tables.
+    /// Judges a trigger of any table: it may write the other one.
     pub(super) fn trigger(&mut self, table: &str, name: &str, text: &str) {
-        if self.names_a_column(text) || uses_whole_rows(text) {
+        if self.names_a_column(&self.schema.subscriptions, text) || uses_whole_rows(text) {
             self.add(ObstacleKind::Trigger, table, name, text);
         }
     }
 
     /// Judges a unique index.
     pub(super) fn unique_index(&mut self, table: &str, name: &str, text: &str) {
-        let nullable = [self.schema.stripe_id.as_str(), EXTERNAL_ID];
-        if super::expression::may_refuse(text, nullable, &self.schema.payment_method) {
+        let (nullable, payment_method): (Vec<&str>, Vec<&str>) = self
+            .schema
+            .columns_of(table)
+            .into_iter()
+            .partition(|column| *column != self.schema.payment_method);
+        if may_refuse(text, &nullable, &payment_method) {
             self.add(ObstacleKind::UniqueIndex, table, name, text);
         }
     }

@@ -34,6 +34,10 @@ pub enum ObstacleKind {
     Generated,
     /// A primary key that has one of the columns in it.
     PrimaryKey,
+    /// A partition that is chosen by one of the columns, and may have no place for null.
+    Partition,
+    /// The index by which rows are replicated: its columns cannot be null.
+    ReplicaIdentity,
     /// A unique index that may count rows without an identifier as equal.
     UniqueIndex,
     /// A foreign key from one of the columns, which refuses a placeholder or a payment method.
@@ -59,7 +63,11 @@ impl ObstacleKind {
     pub(super) const fn may_be_harmless(self) -> bool {
         !matches!(
             self,
-            Self::PrimaryKey | Self::RowSecurity | Self::Type | Self::Methods
+            Self::PrimaryKey
+                | Self::ReplicaIdentity
+                | Self::RowSecurity
+                | Self::Type
+                | Self::Methods
         )
     }
 
@@ -70,6 +78,8 @@ impl ObstacleKind {
             Self::Trigger => "trigger",
             Self::Generated => "generated column",
             Self::PrimaryKey => "primary key",
+            Self::Partition => "partition",
+            Self::ReplicaIdentity => "replica identity",
             Self::UniqueIndex => "unique index",
             Self::ForeignKey => "foreign key",
             Self::Rule => "rule",
@@ -90,6 +100,8 @@ impl ObstacleKind {
             }
             Self::Generated => "drop it, or let it allow null and name it as harmless",
             Self::PrimaryKey => "give the table a key of its own that is not Stripe's identifier",
+            Self::Partition => "give null and a placeholder a place, and name it as harmless",
+            Self::ReplicaIdentity => "replicate by the primary key",
             Self::UniqueIndex => {
                 "make it one of plain columns in which nulls differ, or name it as harmless"
             }

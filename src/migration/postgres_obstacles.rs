@@ -141,9 +141,13 @@ impl LegacySchema {
             "domain" if !text.is_empty() && !judge.is_harmless_check(text) => {
                 judge.add(ObstacleKind::Domain, table, name, text);
             }
-            "generated" if *name == self.stripe_id || judge.names_a_column(text) => {
+            "generated" if *name == self.stripe_id || judge.names_a_column(table, text) => {
                 judge.add(ObstacleKind::Generated, table, name, text);
             }
+            "partition" if judge.names_a_column(table, text) => {
+                judge.add(ObstacleKind::Partition, table, name, text);
+            }
+            "replica identity" => judge.add(ObstacleKind::ReplicaIdentity, table, name, text),
             "primary key" => judge.add(ObstacleKind::PrimaryKey, table, name, text),
             "foreign key" => judge.add(ObstacleKind::ForeignKey, table, name, text),
             "unique index" => judge.unique_index(table, name, text),
@@ -151,11 +155,11 @@ impl LegacySchema {
             // Nothing tells what it does.
             "compiled trigger" => judge.add(ObstacleKind::Trigger, table, name, text),
             "rule" => judge.add(ObstacleKind::Rule, table, name, text),
-            "policy" if judge.names_a_column(text) => {
+            "policy" if judge.names_a_column(table, text) => {
                 judge.add(ObstacleKind::Policy, table, name, text);
             }
             "row security" => judge.add(ObstacleKind::RowSecurity, table, name, text),
-            "check option" if judge.names_a_column(text) => {
+            "check option" if judge.names_a_column(table, text) => {
                 judge.add(ObstacleKind::CheckOption, table, name, text);
             }
             _ => judge.values(row),

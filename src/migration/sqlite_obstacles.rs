@@ -78,7 +78,7 @@ impl LegacySchema {
 
         for (name, check) in definition.checks() {
             // Its own column has been compared with what this migration makes.
-            if !is_own && judge.names_a_column(&check) && !judge.is_harmless_check(&check) {
+            if !is_own && judge.names_a_column(table, &check) && !judge.is_harmless_check(&check) {
                 judge.add(
                     ObstacleKind::Check,
                     table,
@@ -91,7 +91,7 @@ impl LegacySchema {
         // Of a column, its own name; of a constraint of the table, its list of columns.
         let subject = column.clone().unwrap_or_else(|| definition.first_list());
         let name = definition.constraint_name().unwrap_or_else(|| text.clone());
-        if !judge.names_a_column(&subject) {
+        if !judge.names_a_column(table, &subject) {
             return;
         }
 
