@@ -1099,6 +1099,7 @@ fn b8_a_check_that_may_refuse_a_row_is_named_before_the_first_step() {
             "stripe_subscription_id <> 'no-stripe-subscription:1'",
         ] {
             database.renew(&legacy(&format!("TEXT NOT NULL CHECK ({check})"), "", ""));
+            assert_eq!(database.obstacles().len(), 1, "{check}");
             database.first_transfer().unwrap();
             assert!(database.step(Step::UndoExpand).is_err(), "{check}");
         }
@@ -1632,6 +1633,12 @@ fn b8_a_payment_method_that_is_there_is_read_and_never_overwritten() {
                 column: "payment_method".into(),
             };
             assert_eq!(refused, Err(foreign), "{column}");
+        }
+        for check in ["payment_method <> 'stripe'", "payment_method IN ('paypal')"] {
+            let more = format!(", payment_method TEXT, CONSTRAINT narrow CHECK ({check})");
+            database.renew(&legacy("TEXT NOT NULL", &more, ""));
+            let narrow = [(ObstacleKind::Check, "narrow".to_owned())];
+            assert_eq!(database.obstacles(), narrow, "{check}");
         }
         database.renew(&legacy(
             "TEXT NOT NULL",

@@ -85,7 +85,9 @@ impl LegacySchema {
         let accounts = self.accounts.as_str();
         let subscriptions = self.subscriptions.as_str();
 
-        self.check_two_tables()?;
+        if accounts == subscriptions {
+            return Err(MigrationError::TableTwice(accounts.to_owned()));
+        }
         for table in [accounts, subscriptions] {
             if !rows.iter().any(|row| row.0 == "table" && row.1 == table) {
                 return Err(MigrationError::TableMissing(table.to_owned()));

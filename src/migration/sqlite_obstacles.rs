@@ -10,15 +10,6 @@ use super::sqlite::Shape;
 use super::tables::Tables;
 
 impl LegacySchema {
-    /// Checks that one table is not named for both.
-    pub(super) fn check_two_tables(&self) -> Result<(), MigrationError> {
-        if self.accounts.eq_ignore_ascii_case(&self.subscriptions) {
-            Err(MigrationError::TableTwice(self.accounts.clone()))
-        } else {
-            Ok(())
-        }
-    }
-
     /// Checks that SQLite's tables have what a step needs, and that no obstacle is in the way.
     pub(super) fn check_sqlite(
         &self,
@@ -28,9 +19,12 @@ impl LegacySchema {
         let accounts = &self.accounts;
         let subscriptions = &self.subscriptions;
 
+        if accounts.eq_ignore_ascii_case(subscriptions) {
+            return Err(MigrationError::TableTwice(accounts.clone()));
+        }
+
         // SQLite reads the quoted name of a column that does not exist as a text, and a condition
         // on it would hold for every row. So the columns are looked up first.
-        self.check_two_tables()?;
         for (table, column) in [
             (accounts, &self.account_key),
             (subscriptions, &self.subscription_key),
@@ -107,22 +101,21 @@ impl LegacySchema {
     }
 
     fn judge_objects(&self, judge: &mut Judge<'_>, tables: &Tables<'_>) {
-        let is_ours = |table: &str| {
-            table.eq_ignore_ascii_case(&self.accounts)
-                || table.eq_ignore_ascii_case(&self.subscriptions)
+        // A table may be spelled in another way where an object of it was made.
+        let ours = |name: &str| {
+            [self.accounts.as_str(), &self.subscriptions]
+                .into_iter()
+                .find(|table| table.eq_ignore_ascii_case(name))
         };
 
         for row in tables.rows() {
             let (kind, table, name, text) = row;
-            match kind.as_str() {
-                "index" if is_ours(table) && is_unique(text) => {
-                    judge.unique_index(table, name, text);
-                }
+            match (kind.as_str(), ours(table)) {
+                ("index", Some(table)) if is_unique(text) => judge.unique_index(table, name, text),
+                ("trigger", Some(table)) => judge.trigger(table, name, text),
                 // A trigger of another table that writes one of these.
-                "trigger"
-                    if is_ours(table)
-                        || mentions(text, &self.accounts)
-                        || mentions(text, &self.subscriptions) =>
+                ("trigger", None)
+                    if mentions(text, &self.accounts) || mentions(text, &self.subscriptions) =>
                 {
                     judge.trigger(table, name, text);
                 }
