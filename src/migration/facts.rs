@@ -11,7 +11,13 @@ use crate::payment_method::PaymentMethod;
 /// ```
 /// use bailiwick::migration::LegacySchema;
 ///
-/// let schema = LegacySchema { accounts: "customers".into(), ..LegacySchema::default() };
+/// // The tables of Laravel Cashier.
+/// let schema = LegacySchema {
+///     accounts: "users".into(),
+///     subscription_account: "user_id".into(),
+///     stripe_id: "stripe_id".into(),
+///     ..LegacySchema::default()
+/// };
 /// assert_eq!(schema.account_key, "id");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
