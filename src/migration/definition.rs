@@ -102,18 +102,81 @@ impl Definition<'_> {
         kept.text()
     }
 
-    /// Returns true if it says in a check that a column is not null.
-    pub(super) fn demands(&self, column: &str) -> bool {
-        let mentions = self.0.iter().any(|token| {
-            token
-                .name()
-                .is_some_and(|name| name.eq_ignore_ascii_case(column))
+    /// Returns its checks: their names, and their texts.
+    pub(super) fn checks(&self) -> Vec<(Option<String>, String)> {
+        let mut checks = Vec::new();
+        let mut depth = 0usize;
+
+        for (place, token) in self.0.iter().enumerate() {
+            match token {
+                Token::Open => depth = depth.saturating_add(1),
+                Token::Close => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+
+            // A column may be called so, if its name is quoted.
+            if depth == 0 && matches!(token, Token::Word(_)) && token.is("CHECK") {
+                let list = self.list_after(place).to_vec();
+                let text = format!("CHECK ({})", Definition(list).text());
+                checks.push((self.name_before(place), text));
+            }
+        }
+
+        checks
+    }
+
+    /// Returns the name that a constraint gives itself.
+    pub(super) fn constraint_name(&self) -> Option<String> {
+        if self.column().is_some() {
+            return self.column();
+        }
+        self.0
+            .first()
+            .filter(|first| first.is("CONSTRAINT"))
+            .and_then(|_| self.0.get(1)?.name())
+    }
+
+    /// Returns true if it says this word outside of all parentheses.
+    pub(super) fn says(&self, word: &str) -> bool {
+        self.at_depth_zero().iter().any(|token| token.is(word))
+    }
+
+    /// Returns the first list in parentheses.
+    pub(super) fn first_list(&self) -> String {
+        Definition(self.list_after(0).to_vec()).text()
+    }
+
+    /// Returns the tokens within the next parentheses from a place on.
+    fn list_after(&self, place: usize) -> &[Token<'_>] {
+        let tokens = self.0.get(place..).unwrap_or_default();
+        let Some(open) = tokens.iter().position(|token| *token == Token::Open) else {
+            return &[];
+        };
+        let inner = tokens.get(open.saturating_add(1)..).unwrap_or_default();
+
+        let mut depth = 0usize;
+        let end = inner.iter().position(|token| {
+            match token {
+                Token::Open => depth = depth.saturating_add(1),
+                Token::Close if depth == 0 => return true,
+                Token::Close => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            false
         });
-        let is_not_null = self.0.windows(3).any(|three| match three {
-            [is, not, null] => is.is("IS") && not.is("NOT") && null.is("NULL"),
-            _ => false,
-        });
-        mentions && (is_not_null || self.0.iter().any(|token| token.is("NOTNULL")))
+
+        inner.get(..end.unwrap_or(inner.len())).unwrap_or_default()
+    }
+
+    /// Returns the name of the constraint that begins at a place.
+    fn name_before(&self, place: usize) -> Option<String> {
+        let constraint = self.0.get(place.checked_sub(2)?)?;
+        let name = self.0.get(place.checked_sub(1)?)?;
+        if constraint.is("CONSTRAINT") {
+            name.name()
+        } else {
+            None
+        }
     }
 
     /// Returns true if it names the table, as in a check `subscriptions.status <> ''`. The rebuilt

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use super::obstacle::ObstacleKind;
 use crate::payment_method::PaymentMethod;
 
 /// The names in the host's old schema. They are quoted as they are, so upper and lower case differ,
@@ -10,7 +11,13 @@ use crate::payment_method::PaymentMethod;
 /// ```
 /// use bailiwick::migration::LegacySchema;
 ///
-/// let schema = LegacySchema { accounts: "customers".into(), ..LegacySchema::default() };
+/// // The tables of Laravel Cashier.
+/// let schema = LegacySchema {
+///     accounts: "users".into(),
+///     subscription_account: "user_id".into(),
+///     stripe_id: "stripe_id".into(),
+///     ..LegacySchema::default()
+/// };
 /// assert_eq!(schema.account_key, "id");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +36,17 @@ pub struct LegacySchema {
     pub subscription_key: String,
     /// Its column that names the account.
     pub subscription_account: String,
+    /// Its column with Stripe's identifier of the subscription (`sub_…`), such as `stripe_id`. It
+    /// must hold no customers, and no other processor's identifiers.
+    pub stripe_id: String,
+    /// The column of both tables that holds the payment method. It is added where it is missing. A
+    /// column that is there is read, and never overwritten: only rows without a value are filled.
+    /// If the host's own `payment_method` means something else, name another column.
+    pub payment_method: String,
+    /// The [obstacles](super::Obstacle) that a person has read and found harmless: the table, the
+    /// kind and the name of each. They must allow a row without a Stripe identifier, a row with a
+    /// placeholder for one, and every payment method.
+    pub harmless: Vec<(String, ObstacleKind, String)>,
 }
 
 impl Default for LegacySchema {
@@ -39,6 +57,9 @@ impl Default for LegacySchema {
             subscriptions: "subscriptions".into(),
             subscription_key: "id".into(),
             subscription_account: "account_id".into(),
+            stripe_id: "stripe_subscription_id".into(),
+            payment_method: "payment_method".into(),
+            harmless: Vec::new(),
         }
     }
 }
@@ -72,19 +93,31 @@ pub enum Step {
     UndoExpand,
 }
 
-/// The present state of the host's database.
+/// The present state of the host's database, as the query of [`LegacySchema::catalog`] reads it. Read
+/// it again before each step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Catalog {
-    /// PostgreSQL, whose statements look at its catalog themselves.
-    Postgres,
-    /// SQLite: the table's name and the text of each table, index and trigger, as
-    /// [`SQLITE_CATALOG`] reads them.
-    Sqlite(Vec<(String, String)>),
+    /// PostgreSQL.
+    Postgres(Vec<CatalogRow>),
+    /// SQLite.
+    Sqlite(Vec<CatalogRow>),
 }
 
-/// The query that reads the [`Catalog`] of SQLite as rows of (table, text). Run it again before
-/// each step. Views belong to no table, and need not be found.
-pub const SQLITE_CATALOG: &str = "SELECT tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
-     AND type IN ('table', 'index', 'trigger') \
-     ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END";
+/// A row of the catalog's query: the kind of an object, its table, its name and its text.
+pub type CatalogRow = (String, String, String, String);
+
+/// The name of the column for payments outside Stripe.
+pub(super) const EXTERNAL_ID: &str = "external_payment_id";
+
+impl LegacySchema {
+    /// Returns the columns of a table that the migration writes or lets be null. An account may have
+    /// a column of the same name as the one of Stripe's identifier, for the customer.
+    pub(super) fn columns_of(&self, table: &str) -> Vec<&str> {
+        if table == self.accounts {
+            vec![&self.payment_method]
+        } else {
+            vec![&self.stripe_id, &self.payment_method, EXTERNAL_ID]
+        }
+    }
+}

@@ -1,21 +1,26 @@
 //! The steps on PostgreSQL.
 
-use super::facts::{LegacySchema, Step};
+use super::facts::{EXTERNAL_ID, LegacySchema, Step};
 use super::quoting::{literal, quoted};
 use super::rows::demanded;
+
+/// The name of the check that demands a payment method.
+pub(super) const OWN_CHECK: &str = "payment_method_known";
 
 impl LegacySchema {
     pub(super) fn postgres(&self, step: Step) -> Vec<String> {
         let accounts = quoted(&self.accounts);
         let subscriptions = quoted(&self.subscriptions);
+        let stripe_id = quoted(&self.stripe_id);
+        let payment_method = quoted(&self.payment_method);
 
         match step {
             Step::Expand => vec![
-                format!("ALTER TABLE {accounts} ADD COLUMN IF NOT EXISTS payment_method text"),
+                format!("ALTER TABLE {accounts} ADD COLUMN IF NOT EXISTS {payment_method} text"),
                 format!(
-                    "ALTER TABLE {subscriptions} ADD COLUMN IF NOT EXISTS payment_method text, \
-                     ADD COLUMN IF NOT EXISTS external_payment_id text, \
-                     ALTER COLUMN \"stripe_subscription_id\" DROP NOT NULL"
+                    "ALTER TABLE {subscriptions} ADD COLUMN IF NOT EXISTS {payment_method} text, \
+                     ADD COLUMN IF NOT EXISTS {EXTERNAL_ID} text, \
+                     ALTER COLUMN {stripe_id} DROP NOT NULL"
                 ),
             ],
             // Rows that are being written are skipped: the next run finds them, written or not.
@@ -36,19 +41,19 @@ impl LegacySchema {
                     // to be read here.
                     statements.push(format!(
                         "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint \
-                         WHERE conname = 'payment_method_known' \
+                         WHERE conname = '{OWN_CHECK}' \
                          AND conrelid = {}::regclass) THEN ALTER TABLE {table} \
-                         ADD CONSTRAINT payment_method_known \
+                         ADD CONSTRAINT {OWN_CHECK} \
                          CHECK ({}) NOT VALID; END IF; END $do$",
                         literal(&quoted(name)),
-                        demanded("payment_method"),
+                        demanded(&payment_method),
                     ));
 
                     statements.push(format!(
-                        "ALTER TABLE {table} VALIDATE CONSTRAINT payment_method_known"
+                        "ALTER TABLE {table} VALIDATE CONSTRAINT {OWN_CHECK}"
                     ));
                     statements.push(format!(
-                        "ALTER TABLE {table} ALTER COLUMN payment_method SET NOT NULL"
+                        "ALTER TABLE {table} ALTER COLUMN {payment_method} SET NOT NULL"
                     ));
                 }
 
@@ -58,8 +63,8 @@ impl LegacySchema {
                 .into_iter()
                 .map(|table| {
                     format!(
-                        "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS payment_method_known, \
-                         ALTER COLUMN payment_method DROP NOT NULL"
+                        "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {OWN_CHECK}, \
+                         ALTER COLUMN {payment_method} DROP NOT NULL"
                     )
                 })
                 .collect(),
@@ -70,7 +75,7 @@ impl LegacySchema {
                 "SET CONSTRAINTS ALL IMMEDIATE".to_owned(),
                 format!(
                     "ALTER TABLE {subscriptions} \
-                     ALTER COLUMN \"stripe_subscription_id\" SET NOT NULL"
+                     ALTER COLUMN {stripe_id} SET NOT NULL"
                 ),
             ],
         }

@@ -7,11 +7,8 @@ use super::quoting::quoted;
 use crate::payment_method::PaymentMethod;
 use crate::subscription::Subscription;
 
-/// The column that old code demands.
-pub(super) const STRIPE_ID: &str = "stripe_subscription_id";
-
-/// The text that fills that column where there is no identifier.
-const PLACEHOLDER: &str = Subscription::PLACEHOLDER;
+/// The text that fills the column of the Stripe identifier where there is none.
+pub(super) const PLACEHOLDER: &str = Subscription::PLACEHOLDER;
 
 /// Returns the condition that a column holds a payment method.
 pub(super) fn known(column: &str) -> String {
@@ -41,25 +38,27 @@ impl LegacySchema {
         let subscriptions = quoted(&self.subscriptions);
         let key = quoted(&self.subscription_key);
         let owner = quoted(&self.subscription_account);
+        let stripe_id = quoted(&self.stripe_id);
+        let payment_method = quoted(&self.payment_method);
 
         // A row that Stripe runs: it has an identifier, and not a placeholder.
         let real = format!(
-            "\"{STRIPE_ID}\" IS NOT NULL AND \"{STRIPE_ID}\" <> '' \
-             AND \"{STRIPE_ID}\" <> '{PLACEHOLDER}' || {key}"
+            "{stripe_id} IS NOT NULL AND {stripe_id} <> '' \
+             AND {stripe_id} <> '{PLACEHOLDER}' || {key}"
         );
         // The accounts that Stripe bills, as a list, since there may be no index by account.
         let billed = format!(
             "SELECT {owner} FROM {subscriptions} WHERE {owner} IS NOT NULL AND {real} \
-             AND coalesce(payment_method, 'stripe') = 'stripe'"
+             AND coalesce({payment_method}, 'stripe') = 'stripe'"
         );
 
         // Both conditions look for rows without a method: the inner one chooses the batch, and the
         // outer one leaves alone the rows that were written since.
         let fill = |table: &str, key: &str, method: PaymentMethod, which: &str| {
             format!(
-                "UPDATE {table} SET payment_method = '{method}' \
-                 WHERE payment_method IS NULL AND {key} IN \
-                 (SELECT {key} FROM {table} WHERE payment_method IS NULL AND {which} \
+                "UPDATE {table} SET {payment_method} = '{method}' \
+                 WHERE {payment_method} IS NULL AND {key} IN \
+                 (SELECT {key} FROM {table} WHERE {payment_method} IS NULL AND {which} \
                  ORDER BY {key} LIMIT {batch}{lock})"
             )
         };
@@ -84,20 +83,22 @@ impl LegacySchema {
     pub(super) fn write_placeholders(&self) -> String {
         let subscriptions = quoted(&self.subscriptions);
         let key = quoted(&self.subscription_key);
+        let stripe_id = quoted(&self.stripe_id);
 
         format!(
-            "UPDATE {subscriptions} SET \"{STRIPE_ID}\" = '{PLACEHOLDER}' || {key} \
-             WHERE \"{STRIPE_ID}\" IS NULL"
+            "UPDATE {subscriptions} SET {stripe_id} = '{PLACEHOLDER}' || {key} \
+             WHERE {stripe_id} IS NULL"
         )
     }
 
     pub(super) fn remove_placeholders(&self) -> String {
         let subscriptions = quoted(&self.subscriptions);
         let key = quoted(&self.subscription_key);
+        let stripe_id = quoted(&self.stripe_id);
 
         format!(
-            "UPDATE {subscriptions} SET \"{STRIPE_ID}\" = NULL \
-             WHERE \"{STRIPE_ID}\" = '{PLACEHOLDER}' || {key}"
+            "UPDATE {subscriptions} SET {stripe_id} = NULL \
+             WHERE {stripe_id} = '{PLACEHOLDER}' || {key}"
         )
     }
 }

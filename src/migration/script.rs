@@ -14,13 +14,29 @@ impl LegacySchema {
     /// `sqlite3` needs `-bail`, and `psql` needs `-v ON_ERROR_STOP=1`.
     ///
     /// # Errors
-    /// On SQLite, if a table or a column is missing, was not made by this migration, or cannot be
-    /// rebuilt safely. On PostgreSQL there are none.
+    /// In this order: [`TableTwice`], [`TableMissing`], [`ColumnMissing`]; on SQLite
+    /// [`TableUnreadable`] and [`NameTaken`], if the step, or a later one, cannot rebuild a table
+    /// safely; [`ColumnForeign`]; and [`Obstacles`], all of them at once. The last two are looked
+    /// for before the steps [`Expand`](Step::Expand) and [`Contract`](Step::Contract): the way back
+    /// is always open.
+    ///
+    /// [`TableTwice`]: MigrationError::TableTwice
+    /// [`TableMissing`]: MigrationError::TableMissing
+    /// [`ColumnMissing`]: MigrationError::ColumnMissing
+    /// [`TableUnreadable`]: MigrationError::TableUnreadable
+    /// [`NameTaken`]: MigrationError::NameTaken
+    /// [`ColumnForeign`]: MigrationError::ColumnForeign
+    /// [`Obstacles`]: MigrationError::Obstacles
     pub fn statements(&self, step: Step, catalog: &Catalog) -> Result<Vec<String>, MigrationError> {
         let (body, rebuilds) = match catalog {
-            Catalog::Postgres => (self.postgres(step), false),
-            Catalog::Sqlite(objects) => {
-                let body = self.sqlite(step, &Tables::new(objects))?;
+            Catalog::Postgres(rows) => {
+                self.check_postgres(step, rows)?;
+                (self.postgres(step), false)
+            }
+            Catalog::Sqlite(rows) => {
+                let tables = Tables::new(rows);
+                self.check_sqlite(step, &tables)?;
+                let body = self.sqlite(step, &tables)?;
                 let rebuilds = body
                     .iter()
                     .any(|statement| statement.starts_with("DROP TABLE"));
@@ -34,7 +50,7 @@ impl LegacySchema {
         let (before, after): (&[&str], &[&str]) = match catalog {
             // It is better to fail and be run again than to wait for a lock while everyone else
             // queues behind; and better to fail than to miss rows that a policy hides.
-            Catalog::Postgres => (
+            Catalog::Postgres(_) => (
                 &[
                     "BEGIN",
                     "SET LOCAL lock_timeout = '5s'",
@@ -73,10 +89,11 @@ impl LegacySchema {
     pub fn unfinished(&self) -> String {
         let accounts = quoted(&self.accounts);
         let subscriptions = quoted(&self.subscriptions);
+        let payment_method = quoted(&self.payment_method);
 
         format!(
-            "SELECT (SELECT count(*) FROM {accounts} WHERE payment_method IS NULL), \
-             (SELECT count(*) FROM {subscriptions} WHERE payment_method IS NULL)"
+            "SELECT (SELECT count(*) FROM {accounts} WHERE {payment_method} IS NULL), \
+             (SELECT count(*) FROM {subscriptions} WHERE {payment_method} IS NULL)"
         )
     }
 }

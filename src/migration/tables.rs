@@ -4,6 +4,7 @@
 
 use super::definition::Definition;
 use super::error::MigrationError;
+use super::facts::CatalogRow;
 use super::quoting::{literal, quoted};
 use super::token::{Token, tokens};
 
@@ -60,25 +61,40 @@ fn read(sql: &str) -> Option<Created<'_>> {
     })
 }
 
+/// Returns the name of a table while it is rebuilt.
+fn rebuilt(table: &str) -> String {
+    format!("{table}_rebuilt")
+}
+
 /// The tables of SQLite's catalog, with their indexes and triggers.
-pub(super) struct Tables<'a>(&'a [(String, String)]);
+pub(super) struct Tables<'a>(&'a [CatalogRow]);
 
 impl<'a> Tables<'a> {
-    pub(super) fn new(objects: &'a [(String, String)]) -> Self {
-        Self(objects)
+    pub(super) fn new(rows: &'a [CatalogRow]) -> Self {
+        Self(rows)
+    }
+
+    pub(super) fn rows(&self) -> &'a [CatalogRow] {
+        self.0
+    }
+
+    /// Returns the definitions in a table's text, of its columns and its constraints.
+    pub(super) fn definitions(&self, table: &str) -> Result<Vec<Definition<'a>>, MigrationError> {
+        Ok(self.read(table)?.definitions)
     }
 
     /// Returns a table's own spelling of its name, and the texts of its objects, its own first.
     fn of(&self, table: &str) -> Option<(&'a str, Vec<&'a str>)> {
+        let is_object = |kind: &str| ["table", "index", "trigger"].contains(&kind);
         let own = || {
             self.0
                 .iter()
-                .filter(|(name, _)| name.eq_ignore_ascii_case(table))
+                .filter(|row| is_object(&row.0) && row.1.eq_ignore_ascii_case(table))
         };
-        Some((
-            own().next()?.0.as_str(),
-            own().map(|(_, sql)| sql.as_str()).collect(),
-        ))
+        let (kind, name, _, _) = own().next()?;
+
+        // Its own text comes first.
+        (kind == "table").then(|| (name.as_str(), own().map(|row| row.3.as_str()).collect()))
     }
 
     fn read(&self, table: &str) -> Result<Created<'a>, MigrationError> {
@@ -89,7 +105,7 @@ impl<'a> Tables<'a> {
         created.ok_or_else(|| MigrationError::TableUnreadable(table.to_owned()))
     }
 
-    fn definition(
+    pub(super) fn definition(
         &self,
         table: &str,
         column: &str,
@@ -119,43 +135,29 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// Checks that the column is defined in one of these ways, and so was made by this migration.
-    pub(super) fn demand_one_of(
-        &self,
-        table: &str,
-        column: &str,
-        ways: &[&str],
-    ) -> Result<(), MigrationError> {
-        self.demand(table, column)?;
-        // A column of the same name that the host made itself may mean something else.
-        let own = self
-            .definition(table, column)?
-            .is_some_and(|definition| ways.contains(&definition.text().as_str()));
+    /// Checks that the table can be rebuilt from its text.
+    pub(super) fn check_rebuildable(&self, table: &str) -> Result<(), MigrationError> {
+        let (name, _) = self
+            .of(table)
+            .ok_or_else(|| MigrationError::TableMissing(table.to_owned()))?;
 
-        if own {
-            Ok(())
-        } else {
-            Err(MigrationError::ColumnForeign {
-                table: table.to_owned(),
-                column: column.to_owned(),
-            })
-        }
-    }
-
-    /// Checks that no constraint demands the column, so that it may be null once its own `NOT NULL`
-    /// is gone.
-    pub(super) fn check_nullable(&self, table: &str, column: &str) -> Result<(), MigrationError> {
-        let demanded = self
+        // A copy cannot write a generated column, and a check that names the table would not hold
+        // for the new one.
+        if self
             .read(table)?
             .definitions
             .iter()
-            .any(|definition| definition.demands(column));
-
-        if demanded {
-            Err(MigrationError::TableUnreadable(table.to_owned()))
-        } else {
-            Ok(())
+            .any(|definition| definition.is_generated() || definition.names(name))
+        {
+            return Err(MigrationError::TableUnreadable(table.to_owned()));
         }
+
+        let new_name = rebuilt(name);
+        if self.of(&new_name).is_some() {
+            return Err(MigrationError::NameTaken(new_name));
+        }
+
+        Ok(())
     }
 
     /// Returns the statements that rebuild a table with another definition of one column; none if
@@ -195,20 +197,8 @@ impl<'a> Tables<'a> {
             return Ok(Vec::new());
         }
 
-        // A copy cannot write a generated column, and a check that names the table would not hold
-        // for the new one.
-        if definitions
-            .iter()
-            .any(|definition| definition.is_generated() || definition.names(name))
-        {
-            return Err(MigrationError::TableUnreadable(table.to_owned()));
-        }
-
-        let new_name = format!("{name}_rebuilt");
-        if self.of(&new_name).is_some() {
-            return Err(MigrationError::NameTaken(new_name));
-        }
-
+        self.check_rebuildable(table)?;
+        let new_name = rebuilt(name);
         let old = quoted(name);
         let new = quoted(&new_name);
         let mut statements = vec![
