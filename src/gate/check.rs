@@ -223,13 +223,15 @@ impl Policy {
     /// Returns the plan that time alone puts in the place of the tenant's plan, and the instant.
     fn change_of_plan<'a>(&self, tenant: &'a Tenant) -> Option<(DateTime<Utc>, &'a Arc<Plan>)> {
         let subscription = tenant.subscription.as_ref()?;
+        let next = tenant.next_plan.as_ref()?;
         // Without this check, the account's plan could be one that the subscription is not for.
-        let next = tenant
-            .next_plan
+        let present = tenant
+            .plan
             .as_ref()
-            .filter(|_| tenant.plan.as_ref().map(|plan| &plan.id) == Some(&subscription.plan))?;
+            .filter(|plan| plan.id == subscription.plan)?;
 
-        self.pending_plan_starts(subscription, next)
+        let is_free = subscription.is_free_on(present);
+        self.pending_plan_starts(subscription, next, is_free)
             .map(|at| (at, next))
     }
 
@@ -312,8 +314,8 @@ impl Policy {
 
         // A status that admits for a time: until when, to what, and the denial afterwards.
         let (until, mode, ended) = match subscription.status {
-            // Nothing is due on such a plan, and the one that was paid to follow it ends in time.
-            SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid if is_free => (
+            // Nothing was due on such a plan, and the one that was paid to follow it ends in time.
+            SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid if is_free || by_time => (
                 self.until(subscription, subscription.paid_until()),
                 GraceMode::Full,
                 Denial::PeriodEnded,

@@ -41,8 +41,9 @@ impl Policy {
             return None;
         }
 
+        let free = plans.iter().find(|plan| subscription.is_free_on(plan));
         let pending = plans.iter().find(|plan| {
-            let starts = self.pending_plan_starts(subscription, plan);
+            let starts = self.pending_plan_starts(subscription, plan, free.is_some());
             starts.is_some_and(|at| at <= now) && !subscription.is_pending_plan_paid()
         });
         if let Some(plan) = pending {
@@ -50,7 +51,6 @@ impl Policy {
             return Some(Command::StartFree { plan });
         }
 
-        let free = plans.iter().find(|plan| subscription.is_free_on(plan));
         let (since, wait, command) = free
             .and_then(|plan| free_plan_due(subscription, plan))
             .or_else(|| self.paid_plan_due(subscription))?;
@@ -110,11 +110,13 @@ impl Policy {
 
     /// Returns the instant at which time alone puts the pending plan into force, if `plan` is that
     /// plan: its period was paid early, or it is without a price. `None` where it waits for a
-    /// payment, where a provider decides, and where the subscription ends before.
+    /// payment, where a provider decides, and where the subscription ends before. `is_free` says that
+    /// the present plan is without a price.
     pub(crate) fn pending_plan_starts(
         &self,
         subscription: &Subscription,
         plan: &Plan,
+        is_free: bool,
     ) -> Option<DateTime<Utc>> {
         let pending = subscription
             .pending_plan
@@ -130,11 +132,19 @@ impl Policy {
             limit.is_none_or(|limit| pending.at <= limit)
         };
         let end = subscription.running_until();
-        let starts = match subscription.status {
-            SubscriptionStatus::Active if subscription.is_pending_plan_paid() => true,
-            _ if !plan.price.is_zero() || subscription.is_pending_plan_paid() => false,
+        let is_paid = subscription.is_pending_plan_paid();
+        let status = match subscription.status {
+            // On a plan without a price, no payment is due for long.
+            SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid if is_free => {
+                SubscriptionStatus::Active
+            }
+            status => status,
+        };
+        let starts = match status {
+            SubscriptionStatus::Active if is_paid => true,
+            _ if is_paid || !plan.price.is_zero() => false,
             SubscriptionStatus::Active | SubscriptionStatus::Trialing => {
-                is_in_time(end, self.renewal_slack())
+                is_free || is_in_time(end, self.renewal_slack())
             }
             SubscriptionStatus::PastDue => {
                 self.after_grace() == AfterRetries::Unpaid
