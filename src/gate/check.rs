@@ -201,12 +201,15 @@ impl Policy {
 
         let is_before = |until: Option<Deadline>| until.is_some_and(|until| until.instant() < at);
         match self.check_plan(principal, tenant, present, false, now) {
-            Ok(standing) if is_before(standing.until) => Ok(standing),
-            Ok(standing) => Ok(Standing {
-                until: Some(Deadline::at(at)),
-                changes_at: Some(at),
-                ..standing
-            }),
+            Ok(standing) => {
+                let ends_before = is_before(standing.until);
+                let until = standing.until.filter(|_| ends_before);
+                Ok(Standing {
+                    until: until.or(Some(Deadline::at(at))),
+                    changes_at: Some(at),
+                    ..standing
+                })
+            }
             Err(refusal) if is_before(refusal.until) => Err(refusal),
             Err(refusal) => {
                 // The other plan may be refused for the same reason.

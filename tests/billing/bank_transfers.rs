@@ -17,6 +17,7 @@ use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::{Overpayment, PolicySettings};
 use bailiwick::problem::Explained;
+use bailiwick::registration::{Subject, SubjectRecord, TrialFacts};
 use bailiwick::right::Privilege;
 use bailiwick::subscription::{
     Command, RecordedPayment, Resubscription, SubscriptionStatus, SuccessionError,
@@ -410,17 +411,23 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
     };
     let day = 86_400;
     let plan = plan(49, true);
-    let trial = new()
-        .apply(
-            Command::StartTrial {
-                until: at(14 * day),
-            },
-            at(0),
-        )
-        .unwrap();
-    let [due] = &trial.grants(&plan)[..] else {
-        panic!()
+    let to_try = TrialFacts {
+        account: account(TENANT, AccountStatus::PendingPayment),
+        subscription: new(),
+        plan: Arc::new(plan.clone()),
+        subject: SubjectRecord {
+            subject: Subject::from_digest([1; 32]),
+            account: Some(TENANT.into()),
+            had_trial: false,
+            version: 1,
+        },
+        prior: None,
     };
+    let started = Policy::default().start_trial(to_try, at(14 * day), at(0));
+    let started = started.unwrap();
+    let due = started.grant().unwrap();
+    let trial = started.transition().clone();
+    assert!(trial.grants(&plan).is_empty(), "no month beside the gift");
     assert_eq!(
         due.terms().expires_at,
         Some(at(14 * day)),

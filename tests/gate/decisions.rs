@@ -932,6 +932,69 @@ fn g9_the_later_end_counts_with_the_slack() {
     assert_eq!(until(ending), nine);
 }
 
+/// A plan without a price is served for ever, however long no job has renewed it; the plan that the
+/// subscription was to change to, from that instant on.
+#[test]
+fn g10_a_plan_without_a_price_is_served_by_time_alone() {
+    let policy = gate::Policy {
+        slack: 3 * SECOND,
+        grace: None,
+    };
+    let plan = |free| gate::Plan {
+        active: true,
+        needs_subscription: true,
+        free,
+    };
+    let paid = good_tenant().subscription.unwrap();
+    let on = |free, subscription| gate::Tenant {
+        plan: Some(plan(free)),
+        subscription: Some(subscription),
+        ..good_tenant()
+    };
+    let ask = |tenant: &gate::Tenant, second: Instant| {
+        let answer = ask(policy, gate::Route::Write, &member(), tenant, second * SECOND);
+        (answer.code, answer.plan, answer.valid_until)
+    };
+
+    for status in ["incomplete", "trialing", "active", "past_due", "unpaid"] {
+        let mut tenant = on(true, gate::Subscription { status, ..paid });
+        assert_eq!(ask(&tenant, 9_999), ("admitted", 1, None), "{status}");
+        // Nor does an account wait for a payment that never comes.
+        tenant.status = "pending_payment";
+        assert_eq!(ask(&tenant, 9_999), ("admitted", 1, None), "{status}");
+        // Where a provider decides, or it is to end, the usual rules hold.
+        let ends = gate::Subscription { status, by_provider: true, ..paid };
+        assert_ne!(ask(&on(true, ends), 9_999).0, "admitted", "{status}");
+        let ends = gate::Subscription { status, cancel_at_period_end: true, ..paid };
+        assert_ne!(ask(&on(true, ends), 9_999).0, "admitted", "{status}");
+    }
+    for status in ["paused", "canceled", "incomplete_expired"] {
+        let tenant = on(true, gate::Subscription { status, ..paid });
+        assert_ne!(ask(&tenant, 0).0, "admitted", "{status}");
+    }
+
+    // Down at the end of the period, at 30 s: without the slack, and without a job.
+    let pending = Some(gate::Pending {
+        at: 30 * SECOND,
+        paid: false,
+    });
+    let waits = gate::Subscription { pending, ..paid };
+    let down = gate::Tenant {
+        next: Some(plan(true)),
+        ..on(false, waits)
+    };
+    assert_eq!(ask(&down, 29), ("admitted", 1, Some(30 * SECOND)));
+    assert_eq!(ask(&down, 30), ("admitted", 3, None));
+    assert_eq!(ask(&down, 9_999), ("admitted", 3, None));
+    // A plan with a price waits for its payment.
+    let up = gate::Tenant {
+        next: Some(plan(false)),
+        ..down
+    };
+    assert_eq!(ask(&up, 29), ("admitted", 1, Some(33 * SECOND)));
+    assert_eq!(ask(&up, 33), ("period_ended", 0, None));
+}
+
 /// The whole finite domain, around every boundary: the trial ends at 10 s, the grace at 20 s, the
 /// period at 30 s, the slack at 33 s.
 #[test]

@@ -9,6 +9,7 @@ use crate::support::root::in_tree;
 use bailiwick::account::AccountStatus;
 use bailiwick::id::PlanId;
 use bailiwick::money::Currency;
+use bailiwick::paid_time::{Fact, Stop};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{AfterRetries, AfterTrial, PolicySettings};
@@ -16,7 +17,7 @@ use bailiwick::problem::Explained;
 use bailiwick::right::Privileges;
 use bailiwick::subscription::{
     Command, CommandKind, Effect, PendingPlan, ProrationError, RecordedPayment, Refusal,
-    RefusalReason, SubscriptionStatus as Status, Transition,
+    RefusalReason, Resubscription, SubscriptionStatus as Status, SuccessionError, Transition,
 };
 use bailiwick::{
     Account, Code, Credits, Money, Plan, Policy, Principal, Problem, Subscription, Tenant,
@@ -649,6 +650,118 @@ fn b2_what_was_to_end_can_only_be_canceled() {
             }
         }
     }
+}
+
+/// Of all commands, only one ends service before its time and gives nothing back.
+#[test]
+fn pf4_only_an_end_at_once_stops_paid_time() {
+    let mut stops = 0;
+    for status in Status::ALL {
+        for now in [on("2026-02-14"), on("2026-03-14")] {
+            for flag in [false, true] {
+                for command in commands(now) {
+                    let before = Subscription {
+                        cancel_at_period_end: flag,
+                        ..in_status(status)
+                    };
+                    let ends = command == Command::CancelNow;
+                    let Ok(done) = before.apply(command, now) else {
+                        continue;
+                    };
+                    let key = format!("stop/1/{}", now.timestamp_micros());
+                    let stop = Stop {
+                        key: key.into(),
+                        at: now,
+                        made: now,
+                    };
+                    assert_eq!(done.stop(), ends.then_some(Fact::Stop(stop)));
+                    stops += u32::from(ends);
+                    let until = Some(on("2026-02-20"));
+                    let done = done.with_paid_until(until);
+                    assert_eq!(done.subscription().paid_until, until);
+                }
+            }
+        }
+    }
+    assert_eq!(stops, 6 * 2 * 2, "from every live status");
+}
+
+/// The host's plans decide whether time has ended a subscription; to a plan without a price, a new
+/// one begins at once.
+#[test]
+fn b2_a_plan_without_a_price_is_no_former_one() {
+    let policy = lifecycle(AfterTrial::Cancel, AfterRetries::Cancel);
+    let account = Account::new(
+        7.into(),
+        AccountStatus::PendingPayment,
+        PaymentMethod::BankTransfer,
+    );
+    let choice = |plan: &Arc<Plan>| Resubscription {
+        id: 2.into(),
+        plan: plan.clone(),
+        payment_method: PaymentMethod::BankTransfer,
+    };
+    let [priced, free, _] = plans();
+    let former = |plan: &Arc<Plan>| Subscription {
+        plan: plan.id.clone(),
+        ..in_status(Status::Active)
+    };
+    let now = on("2026-09-09");
+    let again = |of: &Arc<Plan>, plans: &[Arc<Plan>], to: &Arc<Plan>| {
+        policy.resubscribe(&account, &former(of), plans, &choice(to), now)
+    };
+
+    let refused = again(&free, &plans(), &priced).unwrap_err();
+    assert_eq!(refused, SuccessionError::NotEnded(Status::Active));
+    assert!(again(&free, &[], &priced).is_ok(), "without the plan, it counts as one with a price");
+
+    let waits = again(&priced, &plans(), &priced).unwrap();
+    assert_eq!(waits.subscription().row().status, Status::Incomplete);
+    assert_eq!(waits.account().row().status, AccountStatus::PendingPayment);
+    let begun = again(&priced, &plans(), &free).unwrap();
+    let (row, account) = (begun.subscription().row(), begun.account().row());
+    assert_eq!(row.status, Status::Active);
+    assert_eq!(row.current_period, Interval::MONTHLY.period(now, 0));
+    assert_eq!(begun.subscription().expected_version() + 1, row.version);
+    assert_eq!(account.status, AccountStatus::Active);
+}
+
+/// An account that awaited its first payment awaits none on a plan without a price.
+#[test]
+fn b2_an_account_waits_for_no_payment_on_a_plan_without_a_price() {
+    let now = on("2026-09-09");
+    let account = Account::new(
+        7.into(),
+        AccountStatus::PendingPayment,
+        PaymentMethod::BankTransfer,
+    );
+    for (status, command) in [
+        (Status::Incomplete, Command::StartFree { plan: free(3) }),
+        (Status::Trialing, Command::StartFree { plan: free(3) }),
+        (Status::PastDue, Command::RenewFree { plan: free(3) }),
+    ] {
+        let done = in_status(status).apply(command, now).unwrap();
+        let after = account.after(&done).map(|change| change.into_row().status);
+        assert_eq!(after, Some(AccountStatus::Active));
+    }
+}
+
+/// A stored row of before there were plans without a price is read.
+#[test]
+fn b2_an_old_row_has_no_free_period() {
+    let row = in_status(Status::Active);
+    let mut stored = serde_json::to_value(&row).unwrap();
+    assert!(stored.get("free_period").is_none(), "false is not written");
+    assert_eq!(
+        serde_json::from_value::<Subscription>(stored.clone()).unwrap(),
+        row
+    );
+    stored["free_period"] = true.into();
+    assert!(
+        serde_json::from_value::<Subscription>(stored)
+            .unwrap()
+            .free_period
+    );
 }
 
 #[test]
