@@ -78,9 +78,6 @@ impl DueGrant {
         (!terms.amount.is_zero()).then_some(Self { cause, terms })
     }
 
-    /// The key of the outcome of a trial's credits.
-    pub(crate) const TRIAL: &str = "grant/trial";
-
     /// Creates the credits of a trial, which live to its end and the slack after it. They are a gift:
     /// paying does not lower them. `None` where the plan gives none.
     pub(crate) fn trial(

@@ -251,10 +251,8 @@ impl Policy {
         let mut subject =
             SubjectRecord::belonging(request.subject, account.clone(), by_subject.as_ref())?;
         if request.trial_until.is_some() {
-            subject = RowChange::update(
-                subject.expected_version(),
-                subject.into_row().with_trial(),
-            );
+            subject =
+                RowChange::update(subject.expected_version(), subject.into_row().with_trial());
         }
 
         let cause = Cause::registration(&request.account, &request.subject);

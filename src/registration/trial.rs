@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::subject::SubjectRecord;
 use crate::account::Account;
 use crate::change::{RowChange, RowError};
-use crate::credit::{DueGrant, Outcome};
+use crate::credit::{Cause, DueGrant, Outcome};
 use crate::period::Period;
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -36,7 +36,7 @@ pub struct TrialFacts {
 
 impl TrialFacts {
     /// The key of the outcome of a trial's credits, one for each account.
-    pub const OUTCOME: &str = DueGrant::TRIAL;
+    pub const OUTCOME: &str = Cause::TRIAL;
 }
 
 /// Everything that the start of a trial changes, to be written whole or not at all.

@@ -376,7 +376,13 @@ fn b2_what_has_ended_is_followed_by_a_new_one() {
         ..former.clone()
     };
     let next = policy
-        .resubscribe(&account, &by_stripe, &[], &choice(10, &plan, method), at(50))
+        .resubscribe(
+            &account,
+            &by_stripe,
+            &[],
+            &choice(10, &plan, method),
+            at(50),
+        )
         .unwrap();
     assert_eq!(next.account().row().payment_method, method);
     assert_eq!(next.ends_at_provider(), Some((Provider::Stripe, "sub_1")));

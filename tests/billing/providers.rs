@@ -848,7 +848,9 @@ fn b2_a_providers_subscription_is_not_ours_to_end() {
     let mut host = Host::new(AccountStatus::Active);
     let late = at(400 * DAY);
     assert!(
-        host.policy.command_due(&host.subscription, &[], late).is_some(),
+        host.policy
+            .command_due(&host.subscription, &[], late)
+            .is_some(),
         "nobody ever paid"
     );
     host.adopt(&snapshot(SubscriptionStatus::Active, 1), 1)

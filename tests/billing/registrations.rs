@@ -9,15 +9,15 @@ use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{Change, IdempotencyKey, Outcome};
 use bailiwick::gate::Denial;
 use bailiwick::id::UserId;
+use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span};
 use bailiwick::payment_method::PaymentMethod;
+use bailiwick::period::{Interval, Period};
 use bailiwick::policy::PolicySettings;
 use bailiwick::problem::Explained;
 use bailiwick::registration::{
     Invitation, JoinError, JoinFacts, Registered, Registration, RegistrationError,
     RegistrationFacts, Subject, SubjectError, SubjectRecord, TrialError, TrialFacts,
 };
-use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span};
-use bailiwick::period::{Interval, Period};
 use bailiwick::subscription::{Command, RefusalReason, Resubscription, SubscriptionStatus};
 use bailiwick::tenant::Site;
 use bailiwick::{
@@ -522,7 +522,7 @@ proptest! {
 
 /// Canceling and subscribing anew brings no second trial.
 #[test]
-fn pg1_four_trials_by_subscribing_anew_are_one() {
+fn p8_four_trials_by_subscribing_anew_are_one() {
     let mut host = Host::default();
     let answer = host.register(0, subject(1), tried(), Some(100)).unwrap();
     let account = answer.into_inner().account;
@@ -640,7 +640,10 @@ fn pg1_paying_does_not_lower_the_gift() {
     let paid_time = paid_time.record([Fact::Span(span)]).unwrap().unwrap();
     let schedule = paid_time.row().schedule();
     let wallet = host.wallets[&account].clone();
-    let aligned = wallet.align(&schedule, policy().align_terms(), now).unwrap().unwrap();
+    let aligned = wallet
+        .align(&schedule, policy().align_terms(), now)
+        .unwrap()
+        .unwrap();
 
     let free = |now| aligned.wallet().balance_at(at(now)).unwrap().free;
     assert_eq!(free(50), credits(50 + 70 + 500));
@@ -684,14 +687,24 @@ fn pg1_rows_of_a_trial_belong_together() {
         (credits(70), Some(at(100 + SLACK)))
     );
     assert_eq!(change.subject().expected_version(), 4);
-    assert_eq!(change.account().unwrap().row().status, AccountStatus::Active);
+    assert_eq!(
+        change.account().unwrap().row().status,
+        AccountStatus::Active
+    );
     // Where the plan names no amount, it is the plan's own; zero brings nothing.
     for (trial_credits, amount) in [(None, Some(credits(500))), (Some(credits(0)), None)] {
         let plan = Arc::new(Plan {
             trial_credits,
             ..tried()
         });
-        let change = start(TrialFacts { plan, ..facts.clone() }, 100).unwrap();
+        let change = start(
+            TrialFacts {
+                plan,
+                ..facts.clone()
+            },
+            100,
+        )
+        .unwrap();
         assert_eq!(change.grant().map(|due| due.terms().amount), amount);
     }
 
@@ -751,7 +764,10 @@ fn pg1_rows_of_a_trial_belong_together() {
 /// A record of before there were trials has had none.
 #[test]
 fn pg1_an_old_record_of_a_subject_is_read() {
-    let text = format!(r#"{{ "subject": "{}", "account": 7, "version": 2 }}"#, subject(1));
+    let text = format!(
+        r#"{{ "subject": "{}", "account": 7, "version": 2 }}"#,
+        subject(1)
+    );
     let record: SubjectRecord = serde_json::from_str(&text).unwrap();
     assert!(!record.had_trial);
 }

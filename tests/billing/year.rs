@@ -408,9 +408,9 @@ impl Host {
     }
 
     fn advance(&mut self, number: usize, now: i64) {
-        for transition in self
-            .policy
-            .advance_subscription(&self.books[number].subscription, &[], at(now))
+        for transition in
+            self.policy
+                .advance_subscription(&self.books[number].subscription, &[], at(now))
         {
             self.carry_out(number, transition, now);
         }

@@ -146,8 +146,8 @@ fn instants() -> impl Strategy<Value = Instant> {
 
 fn tenants() -> impl Strategy<Value = gate::Tenant> {
     let dates = || prop::option::weighted(0.8, instants());
-    let pending = (instants(), prop::bool::weighted(0.3))
-        .prop_map(|(at, paid)| gate::Pending { at, paid });
+    let pending =
+        (instants(), prop::bool::weighted(0.3)).prop_map(|(at, paid)| gate::Pending { at, paid });
     let subscriptions = (
         prop_oneof![9 => Just(OWN), 1 => Just(FOREIGN)],
         select(&SUBSCRIPTION_STATUSES[..]),
@@ -952,7 +952,13 @@ fn g10_a_plan_without_a_price_is_served_by_time_alone() {
         ..good_tenant()
     };
     let ask = |tenant: &gate::Tenant, second: Instant| {
-        let answer = ask(policy, gate::Route::Write, &member(), tenant, second * SECOND);
+        let answer = ask(
+            policy,
+            gate::Route::Write,
+            &member(),
+            tenant,
+            second * SECOND,
+        );
         (answer.code, answer.plan, answer.valid_until)
     };
 
@@ -963,9 +969,17 @@ fn g10_a_plan_without_a_price_is_served_by_time_alone() {
         tenant.status = "pending_payment";
         assert_eq!(ask(&tenant, 9_999), ("admitted", 1, None), "{status}");
         // Where a provider decides, or it is to end, the usual rules hold.
-        let ends = gate::Subscription { status, by_provider: true, ..paid };
+        let ends = gate::Subscription {
+            status,
+            by_provider: true,
+            ..paid
+        };
         assert_ne!(ask(&on(true, ends), 9_999).0, "admitted", "{status}");
-        let ends = gate::Subscription { status, cancel_at_period_end: true, ..paid };
+        let ends = gate::Subscription {
+            status,
+            cancel_at_period_end: true,
+            ..paid
+        };
         assert_ne!(ask(&on(true, ends), 9_999).0, "admitted", "{status}");
     }
     for status in ["paused", "canceled", "incomplete_expired"] {

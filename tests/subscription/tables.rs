@@ -357,7 +357,8 @@ impl Story {
         let mut commands = Vec::new();
         for done in self
             .policy
-            .advance_subscription(&before, &self.plans(), self.now) {
+            .advance_subscription(&before, &self.plans(), self.now)
+        {
             commands.push(done.command().unwrap().as_str());
             self.take(done);
         }

@@ -713,7 +713,10 @@ fn b2_a_plan_without_a_price_is_no_former_one() {
 
     let refused = again(&free, &plans(), &priced).unwrap_err();
     assert_eq!(refused, SuccessionError::NotEnded(Status::Active));
-    assert!(again(&free, &[], &priced).is_ok(), "without the plan, it counts as one with a price");
+    assert!(
+        again(&free, &[], &priced).is_ok(),
+        "without the plan, it counts as one with a price"
+    );
 
     let waits = again(&priced, &plans(), &priced).unwrap();
     assert_eq!(waits.subscription().row().status, Status::Incomplete);

@@ -293,7 +293,10 @@ pub async fn load_tenant(
         .fetch_all(&mut *connection)
         .await?;
     let subscription = subscription.map(|Json(subscription)| subscription);
-    let next_plan = match subscription.as_ref().and_then(|row| row.pending_plan.as_ref()) {
+    let next_plan = match subscription
+        .as_ref()
+        .and_then(|row| row.pending_plan.as_ref())
+    {
         Some(pending) => load_plan(connection, &pending.plan).await?.map(Arc::new),
         None => None,
     };

@@ -22,7 +22,9 @@ use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
 use super::ledger::{grant_all, load_wallet, revoke_all};
-use super::store::{Failure, Transaction, load_plan, load_plans_of, load_tenant, record, retry, write_over};
+use super::store::{
+    Failure, Transaction, load_plan, load_plans_of, load_tenant, record, retry, write_over,
+};
 
 /// The choice of a tenant that subscribes again.
 #[derive(Deserialize)]

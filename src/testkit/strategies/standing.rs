@@ -164,7 +164,10 @@ fn lapsed(mut tenant: Tenant, lapse: Lapse, now: DateTime<Utc>) -> Tenant {
     );
     plan.needs_subscription |= needs_subscription;
     // A plan without a price lapses by time never, and waits for no payment.
-    if let (true, Ok(price)) = (plan.price.is_zero(), Money::new(Decimal::ONE, Currency::EUR)) {
+    if let (true, Ok(price)) = (
+        plan.price.is_zero(),
+        Money::new(Decimal::ONE, Currency::EUR),
+    ) {
         plan.price = price;
     }
 
