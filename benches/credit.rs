@@ -53,6 +53,7 @@ fn tenant(id: i64) -> Tenant {
     Tenant {
         account,
         plan: Some(plan.into()),
+        next_plan: None,
         subscription: None,
         sites: [].into(),
     }

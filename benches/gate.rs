@@ -160,6 +160,7 @@ fn tenant() -> Tenant {
             registered_at: None,
         },
         plan: Some(Arc::new(plan)),
+        next_plan: None,
         subscription: Some(subscription),
         sites: [1, 2, 3].map(SiteId::from).into(),
     }

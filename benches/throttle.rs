@@ -147,6 +147,7 @@ fn accesses(quotas: &QuotaSet, text: bool) -> impl Fn(u32) -> Access {
                 registered_at: None,
             },
             plan: Some(plan.clone()),
+            next_plan: None,
             subscription: None,
             sites: [].into(),
         };

@@ -60,7 +60,7 @@
 //! | [`Principal`], [`Credential`] | the one who asks, as the host's authentication established it |
 //! | [`Evidence`], [`CredentialFailure`] | the credential that a request presented: none, one that failed, or a principal |
 //! | [`Route`] | the demand that a route makes, declared where the route is declared |
-//! | [`Tenant`](crate::Tenant) | the account, its plan, its subscription and its sites, loaded by the host |
+//! | [`Tenant`](crate::Tenant) | the account, its plans, its subscription and its sites, loaded by the host |
 //! | [`validate_account_and_plan`] | decides for one principal and one tenant, under the default policy |
 //! | [`admit`] | decides for a whole request, under the default policy |
 //! | [`Access`], [`WriteAccess`] | proofs that open the tenant's rows, throttle and wallet |
@@ -89,7 +89,7 @@
 //! | operator's route, and the account lacks the privilege | 403 `privilege_missing` |
 //! | billing or operator's route, and the principal is bound to sites | 403 `account_wide_forbidden` |
 //! | billing or operator's route | [`Admission::Billing`], [`Admission::Operator`] |
-//! | the account awaits its first payment | 402 `payment_pending` |
+//! | the account awaits its first payment, and its plan has a price | 402 `payment_pending` |
 //! | no plan, or one that is not active | 402 `plan_missing`, `plan_inactive` |
 //! | the plan needs a subscription, and there is none, or one for another plan | 402 `subscription_missing`, `plan_mismatch` |
 //! | the subscription is incomplete, unpaid, paused, canceled, or of unknown status | 402, a code for each |
@@ -97,6 +97,14 @@
 //! | the principal is bound to sites, and none of them belongs to the account | 403 `site_not_in_account` |
 //! | a write route in a grace period that is read-only | 402 `payment_past_due` |
 //! | otherwise | [`Admission::Tenant`] |
+//!
+//! # Plans without a price
+//! A subscription to such a plan needs no payment, so it is admitted in trial, before it was started
+//! and after its period, whether or not a job has written that down. The rows of the table about
+//! payments and ends do not apply to it, unless it is paused, has ended, is to end with its period, or
+//! is run by a provider. A plan that the subscription waits to change to is served from that instant
+//! on, if it is without a price or its period was paid early: load it as
+//! [`Tenant::next_plan`](crate::Tenant::next_plan).
 //!
 //! # Rules for a host
 //! - **Load the tenant of the principal's own account**, all of it in one transaction. Rows of two

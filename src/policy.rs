@@ -71,6 +71,7 @@
 //! | [provider](crate::provider) | [`adopt_snapshot`](Policy::adopt_snapshot) | Adopts the state of a subscription that a provider reports. |
 //! | | [`record_provider_payment`](Policy::record_provider_payment) | Records a payment that a provider received. |
 //! | [registration](crate::registration) | [`register`](Policy::register) | Registers a newcomer in one change set. |
+//! | | [`start_trial`](Policy::start_trial) | Starts the one trial of an identity. |
 //!
 //! Two methods of other types take a policy: [`Wallet::refund`](crate::Wallet::refund) and
 //! [`JobTenant::revalidate`](crate::gate::JobTenant::revalidate).

@@ -1,6 +1,6 @@
 //! Registration: an account, its owner, its first site, its subscription, its wallet and its first
 //! credits are created together or not at all, once for each request. A verified identity receives
-//! first credits once, even if it registers again. Further users join by invitation.
+//! first credits once and one trial, even if it registers again. Further users join by invitation.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -25,6 +25,7 @@
 //!         owner: 1.into(),
 //!         site: 12.into(),
 //!         subscription: 9.into(),
+//!         trial_until: None,
 //!     };
 //!
 //!     // The host has looked both rows up, and found neither.
@@ -52,6 +53,8 @@
 //! - [`Invitation`]: an invitation to an account, for one identity.
 //! - [`JoinFacts`], [`JoinChange`], [`JoinError`]: the same three steps when somebody joins, by
 //!   [`Invitation::accept`].
+//! - [`TrialFacts`], [`TrialChange`], [`TrialError`]: the same for a trial of an account that is there
+//!   already, by [`Policy::start_trial`](crate::Policy::start_trial).
 //!
 //! # The order in which a host loads and writes
 //!
@@ -67,14 +70,16 @@
 //!
 //! The store holds these keys unique: (subject) of subjects' records, over all tenants; (subject,
 //! key) of registrations; (account, subject) of invitations. When an account is deleted, the host
-//! keeps its subjects' records and sets [`SubjectRecord::account`] to `None`.
+//! keeps its subjects' records and sets [`SubjectRecord::account`] to `None`, and nothing else.
 
 mod invitation;
 mod newcomer;
 mod subject;
+mod trial;
 
 pub use invitation::{Invitation, JoinChange, JoinError, JoinFacts};
 pub use newcomer::{
     Registered, Registration, RegistrationChange, RegistrationError, RegistrationFacts,
 };
 pub use subject::{Subject, SubjectError, SubjectRecord};
+pub use trial::{TrialChange, TrialError, TrialFacts};

@@ -35,7 +35,7 @@
 //!
 //!     // A month later nothing more was paid, and a job looks at what time has made due.
 //!     let july = "2027-07-02T00:00:00Z".parse()?;
-//!     let due = policy.advance_subscription(change.row(), july);
+//!     let due = policy.advance_subscription(change.row(), &[], july);
 //!     let reached: Vec<_> = due.iter().map(|transition| transition.to()).collect();
 //!     assert_eq!(reached, [SubscriptionStatus::PastDue, SubscriptionStatus::Unpaid]);
 //!     Ok(())
@@ -44,14 +44,26 @@
 //!
 //! # The order that a host keeps
 //! 1. Load the subscription and its account.
-//! 2. Carry out what time has made due: [`Policy::advance_subscription`]. No access depends on
-//!    whether a job did so in time, since the gate looks at the clock too, but a command must find
-//!    the subscription as it is by now.
+//! 2. Carry out what time has made due: [`Policy::advance_subscription`], with the plans that the
+//!    subscription names: [`Subscription::plan`] and [`Subscription::pending_plan`]. No access
+//!    depends on whether a job did so in time, since the gate looks at the clock too, but a command
+//!    must find the subscription as it is by now.
 //! 3. Apply the command. A refusal changes nothing.
 //! 4. In one transaction, write the subscription over [`Transition::expected_version`], the account
 //!    if [`Account::after`] says so, and what the [effects](Effect) ask for: the credits of
 //!    [`Transition::grants`], and the account's plan where it changed.
-//! 5. If a version does not match, somebody else wrote in between: begin again at 1.
+//! 5. In the same transaction, record [`Transition::stop`], if there is one, in the subscription's
+//!    paid time, write its [`PaidTime::paid_until`] by [`Transition::with_paid_until`], and
+//!    [align](crate::credit::Wallet::align) the wallet.
+//! 6. If a version does not match, somebody else wrote in between: begin again at 1.
+//!
+//! # Plans without a price
+//! Such a plan needs no payment: it starts, renews and ends by time. A change to it at the period's
+//! end happens then, by time alone. Money that comes while such a change waits pays for no period: it
+//! is the account's deposit, and the customer who wants to stay withdraws the change, which lets the
+//! deposit pay. A change from it to a plan with a price waits for the first payment, whose period
+//! begins with it; until then the plan without a price serves. The gate knows all of this without a
+//! job: see [`Tenant::next_plan`].
 //!
 //! A payment is recorded once. Whether it was received, and whether it was counted before, is
 //! settled before it comes here: see [`bank_transfer`](crate::bank_transfer) and
@@ -67,8 +79,10 @@
 //! | [`Transition`], [`Effect`] | the answer: the row to write, and what follows from it |
 //! | [`Refusal`], [`RefusalReason`] | the other answer: why nothing changes |
 //! | [`Proration`], [`ProrationError`] | the price of changing the plan within a period: [`Subscription::prorate`] |
-//! | [`Succession`], [`SuccessionError`] | a new subscription after one that has ended: [`Policy::resubscribe`] |
+//! | [`Resubscription`], [`Succession`], [`SuccessionError`] | a new subscription after one that has ended: [`Policy::resubscribe`] |
 //!
+//! [`PaidTime::paid_until`]: crate::paid_time::PaidTime::paid_until
+//! [`Tenant::next_plan`]: crate::tenant::Tenant::next_plan
 //! [`Account::after`]: crate::account::Account::after
 //! [`Policy::advance_subscription`]: crate::policy::Policy::advance_subscription
 //! [`Policy::resubscribe`]: crate::policy::Policy::resubscribe
@@ -80,6 +94,7 @@ mod command;
 mod due;
 mod effect;
 mod facts;
+mod free;
 mod paying;
 mod plan_change;
 mod proration;
@@ -94,5 +109,5 @@ pub use effect::Effect;
 pub use facts::{PendingPlan, Subscription};
 pub use proration::{Proration, ProrationError};
 pub use status::SubscriptionStatus;
-pub use succession::{Succession, SuccessionError};
+pub use succession::{Resubscription, Succession, SuccessionError};
 pub use table::{CommandKind, RefusalReason, transition};

@@ -31,12 +31,13 @@
 //! # The types
 //! | type | role |
 //! |---|---|
-//! | [`Tenant`] | the account, its plan, its subscription and its sites |
+//! | [`Tenant`] | the account, its plans, its subscription and its sites |
 //! | [`Site`] | a property of an account; as a type parameter, the site level of a scope or a table |
 //! | [`Sector`] | a division of a site; as a type parameter, the sector level of a scope or a table |
 //!
 //! # Rules for a host
 //! - Load all parts of a tenant in one transaction, by the account of the principal.
+//! - Load the plan of [`Subscription::pending_plan`] as [`Tenant::next_plan`], where a change waits.
 //! - Share a plan between its tenants: it is behind an [`Arc`], and a cached
 //!   one needs no copy.
 
@@ -82,6 +83,12 @@ pub struct Tenant {
     pub account: Account,
     /// Its plan, shared with all other tenants of the plan.
     pub plan: Option<Arc<Plan>>,
+    /// The plan that its subscription waits to change to: that of
+    /// [`Subscription::pending_plan`]. If its period was paid early, or it is without a price, the
+    /// gate serves it from the instant of the change, whether or not a job has carried that out by
+    /// then. Without it, the gate serves the present plan to the end of what was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_plan: Option<Arc<Plan>>,
     /// Its subscription.
     pub subscription: Option<Subscription>,
     /// Its sites.
@@ -105,6 +112,7 @@ impl Tenant {
         Self {
             account,
             plan: None,
+            next_plan: None,
             subscription: None,
             sites: Arc::from([]),
         }

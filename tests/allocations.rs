@@ -83,7 +83,9 @@ fn the_gate_allocates_nothing() {
         plan: Some(gate::Plan {
             active: true,
             needs_subscription: true,
+            free: false,
         }),
+        next: None,
         subscription: Some(gate::Subscription {
             account: 7,
             status: "active",
@@ -93,6 +95,8 @@ fn the_gate_allocates_nothing() {
             paid_until: None,
             cancel_at_period_end: false,
             past_due_since: None,
+            pending: None,
+            by_provider: false,
         }),
         sites: vec![1, 2, 3],
     });

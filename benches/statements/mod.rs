@@ -78,6 +78,7 @@ pub fn site() -> Scope<Site, Write> {
     let tenant = Tenant {
         account,
         plan: Some(plan.into()),
+        next_plan: None,
         subscription: None,
         sites: [12.into()].into(),
     };

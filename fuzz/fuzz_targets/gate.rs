@@ -26,6 +26,10 @@ struct Input {
     now: When,
     slack: u32,
     grace: Option<(u32, bool)>,
+    is_free: bool,
+    next: Option<(bool, bool, bool)>,
+    pending: Option<(When, bool)>,
+    by_provider: bool,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -197,6 +201,12 @@ impl Input {
             plan: tenant.plan.map(|(active, needs_subscription)| gate::Plan {
                 active,
                 needs_subscription,
+                free: self.is_free,
+            }),
+            next: self.next.map(|(active, needs_subscription, free)| gate::Plan {
+                active,
+                needs_subscription,
+                free,
             }),
             subscription: tenant
                 .subscription
@@ -210,6 +220,11 @@ impl Input {
                     paid_until: facts.paid_until.as_ref().map(When::instant),
                     cancel_at_period_end: facts.cancel_at_period_end,
                     past_due_since: facts.past_due_since.as_ref().map(When::instant),
+                    pending: self.pending.as_ref().map(|(at, paid)| gate::Pending {
+                        at: at.instant(),
+                        paid: *paid,
+                    }),
+                    by_provider: self.by_provider,
                 }),
             sites: ids(&tenant.sites),
             privileges: tenant

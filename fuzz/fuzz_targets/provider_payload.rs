@@ -160,10 +160,11 @@ fn take(report: &ProviderReport) {
                         after
                     );
                     for now in [now(), DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-                        let _ = policy.command_due(&after, now);
+                        let _ = policy.command_due(&after, std::slice::from_ref(&plan), now);
                         let tenant = Tenant {
                             account: account.clone(),
                             plan: Some(plan.clone()),
+                            next_plan: None,
                             subscription: Some(after.clone()),
                             sites: Arc::new([]),
                         };

@@ -3,6 +3,8 @@
 //! comes to the same in one step as in two (B2).
 #![no_main]
 
+use std::sync::Arc;
+
 use arbitrary::Arbitrary;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::policy::{AfterRetries, AfterTrial, GraceMode, GraceSettings, PolicySettings};
@@ -36,6 +38,8 @@ enum Op {
     ChangePlan(u8),
     ChangePlanAtPeriodEnd(u8),
     Plain(u8),
+    StartFree(u8, u8, bool),
+    RenewFree(u8, u8, bool),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -106,6 +110,16 @@ fn order(op: &Op, now: i64) -> Order {
         Op::ChangePlanAtPeriodEnd(plan) => Order::ChangePlanAtPeriodEnd {
             plan: 3 + i64::from(plan) % 3,
         },
+        Op::StartFree(plan, days, priced) => Order::StartFree {
+            plan: 3 + i64::from(plan) % 3,
+            every: Every::Days(1 + i64::from(days) % 60),
+            priced,
+        },
+        Op::RenewFree(plan, months, priced) => Order::RenewFree {
+            plan: 3 + i64::from(plan) % 3,
+            every: Every::Months(1 + i64::from(months) % 24),
+            priced,
+        },
         Op::Plain(which) => Order::Plain(pick(&PLAIN, which)),
     }
 }
@@ -175,8 +189,13 @@ fn tick(input: &Input, subscription: &Subscription, now: i64) {
         ..PolicySettings::default()
     })
     .expect("the settings are sound");
+    // One of the plans has no price, and another one is not among those that the host has.
+    let plans = [
+        Arc::new(facts::plan(3, Every::Months(1), true)),
+        Arc::new(facts::plan(4, Every::Days(7), false)),
+    ];
     let advance = |from: &Subscription, to: i64| {
-        let last = policy.advance_subscription(from, at(to)).pop();
+        let last = policy.advance_subscription(from, &plans, at(to)).pop();
         last.map_or_else(|| from.clone(), Transition::into_subscription)
     };
     let wait = i64::from(input.wait) % (400 * DAY);
@@ -186,5 +205,5 @@ fn tick(input: &Input, subscription: &Subscription, now: i64) {
         now + wait,
     );
     assert_eq!(once, twice);
-    assert_eq!(policy.command_due(&once, at(now + wait)), None);
+    assert_eq!(policy.command_due(&once, &plans, at(now + wait)), None);
 }

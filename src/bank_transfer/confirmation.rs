@@ -1,6 +1,7 @@
 //! The confirmation of a bank transfer, by an operator who does not belong to the account that it
 //! credits.
 
+use std::slice;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -214,13 +215,15 @@ impl Policy {
     fn pay_due(
         &self,
         subscription: &Subscription,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         transfer: &BankTransfer,
         periods: u32,
         now: DateTime<Utc>,
     ) -> Result<Paid, ConfirmError> {
         // No payment depends on whether a job ran in time: its last transition is as good as all.
-        let due = self.advance_subscription(subscription, now).pop();
+        let due = self
+            .advance_subscription(subscription, slice::from_ref(plan), now)
+            .pop();
         let last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
         let payment = self.recorded_payment(plan, Some(transfer.transaction().to_string()));
 

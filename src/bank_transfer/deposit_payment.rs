@@ -1,5 +1,6 @@
 //! Payment from the deposit: the next period is paid without another transfer.
 
+use std::slice;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -117,7 +118,7 @@ impl Policy {
             && plan.active
             && !price.is_zero()
             && is_served_from_deposit(&account, &subscription)
-            && !self.is_lost(&subscription, now);
+            && !self.is_lost(&subscription, &plan, now);
         let Some(left) = deposit.amount.checked_sub(price).filter(|_| is_due) else {
             return Ok(None);
         };
@@ -154,8 +155,8 @@ impl Policy {
 
     /// Returns whether the subscription has ended, or time has made its end due: nothing revives it
     /// then.
-    fn is_lost(&self, subscription: &Subscription, now: DateTime<Utc>) -> bool {
-        let transitions = self.advance_subscription(subscription, now);
+    fn is_lost(&self, subscription: &Subscription, plan: &Arc<Plan>, now: DateTime<Utc>) -> bool {
+        let transitions = self.advance_subscription(subscription, slice::from_ref(plan), now);
 
         subscription.is_terminal()
             || transitions

@@ -186,8 +186,11 @@ impl Wallet {
 impl Transition {
     /// Returns the credits that this transition makes due on a plan: those of each month that the
     /// period opened, and the difference that a larger plan brings for the month that runs. The
-    /// plan is the one that was paid for, or changed to. The credits live for their month; those of
-    /// a trial end with it.
+    /// plan is the one that was paid for, or changed to. The credits live for their month.
+    ///
+    /// In trial there are none: a trial's credits are a gift of their own, which
+    /// [`Policy::start_trial`](crate::Policy::start_trial) and
+    /// [`Policy::register`](crate::Policy::register) make.
     ///
     /// A host with other terms, such as a rollover, builds them itself with [`Cause::month`].
     ///
@@ -224,12 +227,15 @@ impl Transition {
     /// ```
     pub fn grants(&self, plan: &Plan) -> Vec<DueGrant> {
         let mut due: Vec<DueGrant> = Vec::new();
+        if self.to() == SubscriptionStatus::Trialing {
+            return due;
+        }
 
         for effect in self.effects() {
             match effect {
                 Effect::CreditsDue { period, anchor } => {
                     let months = credit_months(plan.interval, *period, *anchor);
-                    due.extend(self.opened_months(plan, *period, months));
+                    due.extend(self.opened_months(plan, months));
                 }
                 Effect::PlanChanged { to, .. } if *to == plan.id => {
                     // A payment that puts a plan into force has opened this month for it already.
@@ -246,18 +252,12 @@ impl Transition {
     }
 
     /// Returns the credits of the months of a period that was opened.
-    fn opened_months(
-        &self,
-        plan: &Plan,
-        period: Period,
-        months: Vec<Period>,
-    ) -> impl Iterator<Item = DueGrant> {
+    fn opened_months(&self, plan: &Plan, months: Vec<Period>) -> impl Iterator<Item = DueGrant> {
         let subscription = self.subscription();
-        let trial_end = (self.to() == SubscriptionStatus::Trialing).then_some(period.end);
 
         months.into_iter().filter_map(move |month| {
             let cause = Cause::of_month(&subscription.account, &subscription.id, month);
-            DueGrant::new(cause, month_terms(plan, month, trial_end))
+            DueGrant::new(cause, GrantTerms::month(plan.credits, month))
         })
     }
 
@@ -272,18 +272,8 @@ impl Transition {
             .find(|month| month.contains(self.at()))?;
 
         let cause = Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
-        DueGrant::new(cause, month_terms(plan, month, None))
+        DueGrant::new(cause, GrantTerms::month(plan.credits, month))
     }
-}
-
-/// Returns the terms of a month's credits, which end no later than a trial does.
-fn month_terms(plan: &Plan, month: Period, trial_end: Option<DateTime<Utc>>) -> GrantTerms {
-    let month = Period {
-        end: trial_end.map_or(month.end, |end| end.min(month.end)),
-        ..month
-    };
-
-    GrantTerms::month(plan.credits, month)
 }
 
 /// Returns the months whose credits a period brings. For a plan that is paid by months or years,

@@ -144,10 +144,13 @@ impl Cause {
         Self::new(account, CauseKind::Registration, key)
     }
 
+    /// The key of the outcome of a trial's credits.
+    pub(crate) const TRIAL: &str = "grant/trial";
+
     /// Creates the cause of a trial's credits: one key for each account, however many subscriptions
     /// it has had.
     pub(crate) fn trial(account: &AccountId) -> Self {
-        Self::new(account, CauseKind::Trial, "grant/trial".to_owned())
+        Self::new(account, CauseKind::Trial, Self::TRIAL.to_owned())
     }
 
     /// Creates the cause of a confirmed transfer's credits. The length in the key keeps two pairs

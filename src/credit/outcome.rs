@@ -147,6 +147,11 @@ impl Outcome {
         format!("spend/{key}")
     }
 
+    /// Returns whether this is the outcome of an account under a key.
+    pub(crate) fn is_of(&self, account: &AccountId, key: &str) -> bool {
+        self.check(account, key).is_ok()
+    }
+
     /// Checks that this is the outcome of an account under a key.
     pub(super) fn check(&self, account: &AccountId, key: &str) -> Result<(), WalletError> {
         if self.account != *account {

@@ -144,7 +144,10 @@ impl Policy {
             Route::TenantRead | Route::TenantWrite => {
                 let standing = self.check_tenant(principal, tenant, now)?;
                 if route == Route::TenantWrite && !standing.writable {
-                    return Err(Denial::PaymentPastDue.into());
+                    return Err(TimedDenial {
+                        denial: Denial::PaymentPastDue,
+                        until: standing.changes_at.map(Deadline::at),
+                    });
                 }
 
                 Ok(Admission::Tenant(Access::grant(
@@ -171,16 +174,93 @@ impl Policy {
     ) -> Result<Standing<'a>, TimedDenial> {
         let tenant = own_tenant(principal, tenant)?;
         check_status(tenant.account.status)?;
-        if tenant.account.status == AccountStatus::PendingPayment {
+
+        if tenant.next_plan.is_some() {
+            return self.check_plans(principal, tenant, now);
+        }
+        self.check_plan(principal, tenant, tenant.plan.as_ref(), false, now)
+    }
+
+    /// Checks a tenant whose subscription may change its plan by time alone. This is rare, so it is
+    /// kept out of the way of the usual check.
+    #[cold]
+    #[inline(never)]
+    fn check_plans<'a>(
+        &self,
+        principal: &Principal,
+        tenant: &'a Tenant,
+        now: DateTime<Utc>,
+    ) -> Result<Standing<'a>, TimedDenial> {
+        let present = tenant.plan.as_ref();
+        let Some((at, next)) = self.change_of_plan(tenant) else {
+            return self.check_plan(principal, tenant, present, false, now);
+        };
+        if at <= now {
+            return self.check_plan(principal, tenant, Some(next), true, now);
+        }
+
+        let is_before = |until: Option<Deadline>| until.is_some_and(|until| until.instant() < at);
+        match self.check_plan(principal, tenant, present, false, now) {
+            Ok(standing) => {
+                let ends_before = is_before(standing.until);
+                let until = standing.until.filter(|_| ends_before);
+                Ok(Standing {
+                    until: until.or(Some(Deadline::at(at))),
+                    changes_at: Some(at),
+                    ..standing
+                })
+            }
+            Err(refusal) if is_before(refusal.until) => Err(refusal),
+            Err(refusal) => {
+                // The other plan may be refused for the same reason.
+                let after = self.check_plan(principal, tenant, Some(next), true, at);
+                let until = match after {
+                    Err(after) if after.denial == refusal.denial => after.until,
+                    _ => Some(Deadline::at(at)),
+                };
+                Err(TimedDenial { until, ..refusal })
+            }
+        }
+    }
+
+    /// Returns the plan that time alone puts in the place of the tenant's plan, and the instant.
+    fn change_of_plan<'a>(&self, tenant: &'a Tenant) -> Option<(DateTime<Utc>, &'a Arc<Plan>)> {
+        let subscription = tenant.subscription.as_ref()?;
+        let next = tenant.next_plan.as_ref()?;
+        // Without this check, the account's plan could be one that the subscription is not for.
+        let present = tenant
+            .plan
+            .as_ref()
+            .filter(|plan| plan.id == subscription.plan)?;
+
+        let is_free = subscription.is_free_on(present);
+        self.pending_plan_starts(subscription, next, is_free)
+            .map(|at| (at, next))
+    }
+
+    /// Checks a tenant on the plan that is in force at `now`; `by_time` says that time alone has put
+    /// it into force, so that the subscription's row does not name it yet.
+    #[inline(always)]
+    fn check_plan<'a>(
+        &self,
+        principal: &Principal,
+        tenant: &'a Tenant,
+        plan: Option<&'a Arc<Plan>>,
+        by_time: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Standing<'a>, TimedDenial> {
+        if tenant.account.status == AccountStatus::PendingPayment
+            && !plan.is_some_and(|plan| awaits_no_payment(tenant, plan, by_time))
+        {
             return Err(Denial::PaymentPending.into());
         }
 
-        let plan = tenant.plan.as_ref().ok_or(Denial::PlanMissing)?;
+        let plan = plan.ok_or(Denial::PlanMissing)?;
         if !plan.active {
             return Err(Denial::PlanInactive.into());
         }
 
-        let standing = self.check_subscription(tenant, plan, now)?;
+        let standing = self.check_subscription(tenant, plan, by_time, now)?;
 
         if principal
             .sites()
@@ -200,6 +280,7 @@ impl Policy {
         &self,
         tenant: &'a Tenant,
         plan: &'a Arc<Plan>,
+        by_time: bool,
         now: DateTime<Utc>,
     ) -> Result<Standing<'a>, Denial> {
         // Nothing was paid for, so nothing runs out.
@@ -209,6 +290,7 @@ impl Policy {
                 plan,
                 writable: true,
                 until: None,
+                changes_at: None,
             });
         }
 
@@ -217,12 +299,30 @@ impl Policy {
             .as_ref()
             .ok_or(Denial::SubscriptionMissing)?;
         // Without this check, the payment for a cheap plan would open an expensive one.
-        if subscription.plan != plan.id {
+        if subscription.plan != plan.id && !by_time {
             return Err(Denial::PlanMismatch);
+        }
+
+        // A plan without a price starts and renews by time alone, whether or not a job has noticed.
+        let is_free = needs_no_payment(subscription, plan, by_time);
+        if is_free && (by_time || !subscription.is_pending_plan_paid()) {
+            return Ok(Standing {
+                tenant,
+                plan,
+                writable: true,
+                until: None,
+                changes_at: None,
+            });
         }
 
         // A status that admits for a time: until when, to what, and the denial afterwards.
         let (until, mode, ended) = match subscription.status {
+            // Nothing was due on such a plan, and the one that was paid to follow it ends in time.
+            SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid if is_free || by_time => (
+                self.until(subscription, subscription.paid_until()),
+                GraceMode::Full,
+                Denial::PeriodEnded,
+            ),
             SubscriptionStatus::Trialing => (
                 self.until(subscription, subscription.trial_end),
                 GraceMode::Full,
@@ -258,6 +358,7 @@ impl Policy {
                 plan,
                 writable: mode == GraceMode::Full,
                 until: Some(until),
+                changes_at: None,
             }),
             _ => Err(ended),
         }
@@ -274,6 +375,29 @@ impl Policy {
 
         end.map(|end| Deadline::new(end, slack))
     }
+}
+
+/// Returns whether a subscription is served without a payment: its plan is without a price, and it
+/// has neither ended nor paused.
+#[inline]
+fn needs_no_payment(subscription: &Subscription, plan: &Plan, by_time: bool) -> bool {
+    let is_live = matches!(
+        subscription.status,
+        SubscriptionStatus::Incomplete
+            | SubscriptionStatus::Trialing
+            | SubscriptionStatus::Active
+            | SubscriptionStatus::PastDue
+            | SubscriptionStatus::Unpaid
+    );
+
+    plan.price.is_zero() && is_live && (by_time || subscription.is_free_on(plan))
+}
+
+/// Returns whether an account that awaits its first payment awaits none, since its subscription is
+/// to a plan without a price.
+fn awaits_no_payment(tenant: &Tenant, plan: &Plan, by_time: bool) -> bool {
+    let is_free = |subscription| needs_no_payment(subscription, plan, by_time);
+    plan.needs_subscription && tenant.subscription.as_ref().is_some_and(is_free)
 }
 
 fn admit_to_billing(

@@ -17,6 +17,11 @@ impl Deadline {
         Self { end, extra }
     }
 
+    /// Creates the deadline that is an instant itself.
+    pub(super) fn at(instant: DateTime<Utc>) -> Self {
+        Self::new(instant, TimeDelta::zero())
+    }
+
     /// Returns true if the deadline is still ahead at `now`.
     #[inline]
     pub(super) fn is_ahead(self, now: DateTime<Utc>) -> bool {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::deadline::Deadline;
 use crate::plan::Plan;
 use crate::tenant::Tenant;
@@ -12,4 +14,6 @@ pub(super) struct Standing<'a> {
     pub(super) plan: &'a Arc<Plan>,
     pub(super) writable: bool,
     pub(super) until: Option<Deadline>,
+    /// The instant at which time alone puts another plan into force.
+    pub(super) changes_at: Option<DateTime<Utc>>,
 }

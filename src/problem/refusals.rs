@@ -33,6 +33,7 @@ macro_rules! from_refusals {
             gate::Denial, id::IdError, money::AmountError, paid_time::RecordError, policy::PolicyError,
             provider::AdoptError, provider::PaymentError, provider::WebhookError, quota::QuotaError,
             registration::JoinError, registration::RegistrationError, registration::SubjectError,
+            registration::TrialError,
             subscription::ProrationError, subscription::Refusal, subscription::SuccessionError,
             throttle::ForwardedError, throttle::SharedError, throttle::ThrottleKeyError,
             throttle::Throttled,

@@ -210,6 +210,7 @@ impl ProviderSnapshot {
             status: self.status,
             anchor: self.anchor,
             current_period: self.current_period,
+            free_period: false,
             trial_end: self.trial.map(|trial| trial.end),
             cancel_at_period_end: self.cancel_at_period_end && !is_canceled,
             pending_plan: None,

@@ -218,8 +218,7 @@ impl Invitation {
             return Err(JoinError::Expired);
         }
 
-        let expected = match by_subject {
-            None => 0,
+        match &by_subject {
             Some(record) if record.subject != *subject => {
                 return Err(RowError::Mismatch {
                     left: "record of the subject",
@@ -228,9 +227,10 @@ impl Invitation {
                 .into());
             }
             Some(record) if record.account.is_some() => return Err(JoinError::AlreadyRegistered),
-            Some(record) => record.version,
-        };
-        let record = SubjectRecord::belonging(*subject, self.account.clone(), expected)?;
+            _ => {}
+        }
+        let account = self.account.clone();
+        let record = SubjectRecord::belonging(*subject, account, by_subject.as_ref())?;
         let invitation = RowChange::next(self.version, "invitation", |version| Self {
             accepted_by: Some(user.clone()),
             version,

@@ -84,21 +84,38 @@ pub struct SubjectRecord {
     /// The account that it belongs to. The host sets it to `None` when the account is deleted, and
     /// keeps the row.
     pub account: Option<AccountId>,
+    /// True once a trial was started for it. The host keeps this with the row when the account is
+    /// deleted: an identity has one trial, whatever becomes of its accounts and subscriptions.
+    #[serde(default)]
+    pub had_trial: bool,
     /// The row's version.
     pub version: u64,
 }
 
 impl SubjectRecord {
-    /// Enters a subject into the registry as a user of an account, over the row of this version.
+    /// Enters a subject into the registry as a user of an account, over the row that was there. What
+    /// the identity has had before stays on record.
     pub(super) fn belonging(
         subject: Subject,
         account: AccountId,
-        expected: u64,
+        before: Option<&Self>,
     ) -> Result<RowChange<Self>, RowError> {
+        let expected = before.map_or(0, |before| before.version);
+        let had_trial = before.is_some_and(|before| before.had_trial);
+
         RowChange::next(expected, "record of the subject", |version| Self {
             subject,
             account: Some(account),
+            had_trial,
             version,
         })
+    }
+
+    /// Notes that a trial was started for the identity.
+    pub(super) fn with_trial(self) -> Self {
+        Self {
+            had_trial: true,
+            ..self
+        }
     }
 }

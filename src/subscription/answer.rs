@@ -9,6 +9,7 @@ use super::facts::Subscription;
 use super::status::SubscriptionStatus;
 use super::table::{CommandKind, RefusalReason};
 use crate::change::RowChange;
+use crate::paid_time::{Fact, Stop as EndOfService};
 use crate::problem::{Code, Explained};
 
 /// A command that was carried out: the subscription to write, the version that it must be written
@@ -63,6 +64,13 @@ impl Transition {
         RowChange::update(self.expected_version, self.subscription)
     }
 
+    /// Returns the transition with the end of the paid time in its subscription: that of the row of
+    /// paid time that is written in the same transaction.
+    pub fn with_paid_until(mut self, paid_until: Option<DateTime<Utc>>) -> Self {
+        self.subscription.paid_until = paid_until;
+        self
+    }
+
     /// Returns the version that the stored row must still have. If it has another, load again and
     /// apply again.
     pub fn expected_version(&self) -> u64 {
@@ -83,6 +91,46 @@ impl Transition {
     /// adopted.
     pub fn command(&self) -> Option<CommandKind> {
         self.command
+    }
+
+    /// Returns the fact that service ended and nothing was given back, to be recorded in the
+    /// subscription's [paid time](crate::paid_time) in the same transaction: of
+    /// [`CancelNow`](super::Command::CancelNow). An end at a period's end is none, since nothing is
+    /// left of what was paid.
+    ///
+    /// Record it whether or not anything was paid: a payment may be heard of later.
+    ///
+    /// ```
+    /// use bailiwick::Subscription;
+    /// use bailiwick::paid_time::{Fact, PaidTime};
+    /// use bailiwick::payment_method::PaymentMethod;
+    /// use bailiwick::subscription::Command;
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let now = "2027-03-10T00:00:00Z".parse()?;
+    ///     let method = PaymentMethod::BankTransfer;
+    ///     let subscription = Subscription::new(1.into(), 7.into(), 3.into(), method, now);
+    ///     let ended = subscription.apply(Command::CancelNow, now)?;
+    ///
+    ///     // The row as it was loaded, or this one where none is stored.
+    ///     let paid_time = PaidTime::new(7.into(), 1.into());
+    ///     let change = paid_time.record(ended.stop())?.ok_or("it is recorded already")?;
+    ///     assert!(matches!(change.row().facts(), [Fact::Stop(stop)] if stop.at == now));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn stop(&self) -> Option<Fact> {
+        let ends = self.command == Some(CommandKind::CancelNow);
+
+        ends.then(|| {
+            let id = &self.subscription.id;
+            let micros = self.at.timestamp_micros();
+            Fact::Stop(EndOfService {
+                key: format!("stop/{id}/{micros}").into(),
+                at: self.at,
+                made: self.at,
+            })
+        })
     }
 
     /// Returns what else to do in the same transaction.

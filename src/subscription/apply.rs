@@ -149,9 +149,11 @@ impl Subscription {
             Command::Activate(payment) | Command::RecordPayment(payment) => {
                 return Ok(Some(self.extend(payment, now)?));
             }
-            Command::ChangePlan { plan } => self.change_plan(plan)?,
+            Command::ChangePlan { plan } => self.change_plan(plan, now)?,
             Command::ChangePlanAtPeriodEnd { plan } => self.schedule_plan(plan, end, over)?,
             Command::StartPendingPlan => self.start_pending_plan(now)?,
+            Command::StartFree { plan } => self.start_free(&plan, now)?,
+            Command::RenewFree { plan } => self.renew_free(&plan, end, now)?,
             Command::ExpireIncomplete { window } => check_over(Some(self.anchor), window, now)?,
             // Nobody waits for a payment that was called off.
             Command::EndTrial { .. } | Command::EndPeriod { .. } if self.cancel_at_period_end => {

@@ -1,11 +1,14 @@
 //! Commands: the changes of a subscription that a customer, an operator or a job may ask for.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::table::CommandKind;
 use crate::id::PlanId;
 use crate::payment_method::PaymentMethod;
 use crate::period::Interval;
+use crate::plan::Plan;
 use crate::policy::{AfterRetries, AfterTrial};
 
 /// A received payment of one interval. Whether it was received, and whether it was counted before,
@@ -91,20 +94,37 @@ pub enum Command {
     /// Changes the plan at once, and withdraws a change that was pending. If the new plan has
     /// another interval, that counts from the end of the current period. For the price, ask
     /// [`Subscription::prorate`](super::Subscription::prorate) before the change.
+    ///
+    /// Within a [period that is free](super::Subscription::free_period) nothing was paid, so the new
+    /// plan waits for its first payment, and the present one serves until then. A new plan without a
+    /// price starts by [`StartFree`](Self::StartFree), which time makes due at once.
     ChangePlan {
         /// The new plan.
         plan: PlanId,
     },
     /// Changes the plan at the end of the time that is paid or in trial. The payment for the next
     /// period is for the new plan and puts it into force; if that payment comes early,
-    /// [`StartPendingPlan`](Self::StartPendingPlan) does so when the period begins. Naming the
-    /// present plan withdraws a change that is pending.
+    /// [`StartPendingPlan`](Self::StartPendingPlan) does so when the period begins. A plan without a
+    /// price starts then by [`StartFree`](Self::StartFree). Naming the present plan withdraws a
+    /// change that is pending.
     ChangePlanAtPeriodEnd {
         /// The new plan.
         plan: PlanId,
     },
     /// Puts a pending plan into force whose period was paid early and has now begun.
     StartPendingPlan,
+    /// Starts a plan without a price: the present one before its first period or after its trial, or
+    /// a pending one whose time has come. Time makes it due, and no payment.
+    StartFree {
+        /// The plan. It is refused if it has a price.
+        plan: Arc<Plan>,
+    },
+    /// Begins the next period of the present plan, which is without a price. Of a payment that is
+    /// past due or was given up, nothing is due any more.
+    RenewFree {
+        /// The present plan. It is refused if it has a price.
+        plan: Arc<Plan>,
+    },
 }
 
 impl Command {
@@ -153,6 +173,8 @@ impl Command {
             Self::ChangePlan { .. } => CommandKind::ChangePlan,
             Self::ChangePlanAtPeriodEnd { .. } => CommandKind::ChangePlanAtPeriodEnd,
             Self::StartPendingPlan => CommandKind::StartPendingPlan,
+            Self::StartFree { .. } => CommandKind::StartFree,
+            Self::RenewFree { .. } => CommandKind::RenewFree,
         }
     }
 }

@@ -26,7 +26,13 @@ pub enum Effect {
     /// The payment that was past due is made. An account that is suspended because of it becomes
     /// active.
     PastDueCleared,
-    /// A trial or paid period opened. It brings the plan's credits for each month that starts
+    /// A trial started. Its credits are a gift, once for an identity and once for an account: see
+    /// [`Policy::start_trial`](crate::policy::Policy::start_trial).
+    TrialStarted {
+        /// The trial.
+        period: Period,
+    },
+    /// A paid period opened. It brings the plan's credits for each month that starts
     /// within it: see [`Transition::grants`](crate::subscription::Transition::grants). A period
     /// that was paid early lies in the future, and so do its grants. The cause of each grant is
     /// [`Cause::month`](crate::credit::Cause::month).
@@ -58,6 +64,7 @@ impl Effect {
             Self::ServiceEnded => "service_ended",
             Self::PastDueEntered { .. } => "past_due_entered",
             Self::PastDueCleared => "past_due_cleared",
+            Self::TrialStarted { .. } => "trial_started",
             Self::CreditsDue { .. } => "credits_due",
             Self::PlanChanged { .. } => "plan_changed",
         }

@@ -7,6 +7,7 @@ use super::status::SubscriptionStatus;
 use crate::id::{AccountId, PlanId, SubscriptionId};
 use crate::payment_method::{PaymentMethod, Provider, STRIPE_PLACEHOLDER, is_stripe_id};
 use crate::period::Period;
+use crate::plan::Plan;
 
 /// A change of plan that waits for the end of the time that is paid or in trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,10 @@ pub struct Subscription {
     /// The latest trial or paid period, once there is one. A period that was paid early may start
     /// in the future; the one before it ends where it starts.
     pub current_period: Option<Period>,
+    /// True if the current period is of a plan without a price, and began by time alone. Another
+    /// plan then begins with its first payment, and not at once.
+    #[serde(skip_serializing_if = "is_false")]
+    pub free_period: bool,
     /// The end of the time that was paid, as [`PaidTime::paid_until`] tells it; `None` where none
     /// was recorded there. Write it with every fact of paid time. Paid until is the later of this
     /// and the current period's end.
@@ -132,6 +137,7 @@ impl Subscription {
             version: 1,
             // Nothing was tried or paid yet.
             current_period: None,
+            free_period: false,
             paid_until: None,
             trial_end: None,
             past_due_since: None,
@@ -158,10 +164,34 @@ impl Subscription {
 
     /// Returns whether the pending plan is already paid for, since its period was paid early.
     pub(crate) fn is_pending_plan_paid(&self) -> bool {
-        let starts = self.current_period.map(|period| period.start);
+        // Nothing was paid for a period that began by time alone.
+        let paid = self.current_period.filter(|_| !self.free_period);
+        let starts = paid.map(|period| period.start);
         self.pending_plan
             .as_ref()
             .is_some_and(|pending| starts.is_some_and(|start| pending.at <= start))
+    }
+
+    /// Returns whether the pending plan begins with its payment: the present plan is without a price,
+    /// and the time of the change has come.
+    pub(crate) fn begins_when_paid(&self, now: DateTime<Utc>) -> bool {
+        let asked = self.pending_plan.as_ref().map(|pending| pending.at);
+        self.free_period && asked.is_some_and(|at| at <= now)
+    }
+
+    /// Returns whether a provider runs it: then the provider's reports decide, and time alone does
+    /// not.
+    pub(crate) fn is_run_by_provider(&self) -> bool {
+        self.payment_method != PaymentMethod::BankTransfer && self.provider_at.is_some()
+    }
+
+    /// Returns whether a plan is the present one and needs no payment, so that it starts and renews
+    /// by time alone. One that is to end with its period does not renew.
+    pub(crate) fn is_free_on(&self, plan: &Plan) -> bool {
+        self.plan == plan.id
+            && plan.price.is_zero()
+            && !self.cancel_at_period_end
+            && !self.is_run_by_provider()
     }
 
     /// Returns whether it has ended for good.
@@ -197,4 +227,12 @@ impl Subscription {
         };
         id.filter(|id| is_stripe_id(id)).map(|id| (provider, id))
     }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference to the field"
+)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }

@@ -27,11 +27,9 @@ impl Subscription {
         self.trial_end = Some(until);
         self.anchor = until;
         self.current_period = Some(trial);
+        self.free_period = false;
 
-        Ok(Effect::CreditsDue {
-            period: trial,
-            anchor: now,
-        })
+        Ok(Effect::TrialStarted { period: trial })
     }
 
     /// Opens the period that a payment pays for.
@@ -55,6 +53,8 @@ impl Subscription {
             TimeDelta::zero()
         };
         let next = match self.running_until() {
+            // What is left of a free period is not paid for, and the plan that waits begins now.
+            _ if self.begins_when_paid(now) => interval.period(now, 0).map(|period| (now, period)),
             Some(end) if check_over(Some(end), slack, now).is_err() => {
                 interval.following(self.anchor, end)
             }
@@ -64,6 +64,7 @@ impl Subscription {
 
         self.anchor = anchor;
         self.current_period = Some(period);
+        self.free_period = false;
         self.payment_method = method;
         self.external_payment_id = external_id.or(self.external_payment_id.take());
         // A period that was paid early starts later, and the pending plan with it.

@@ -8,8 +8,13 @@ use super::table::RefusalReason;
 use crate::id::PlanId;
 
 impl Subscription {
-    /// Changes the plan at once, and withdraws a change that was pending.
-    pub(super) fn change_plan(&mut self, plan: PlanId) -> Result<(), RefusalReason> {
+    /// Changes the plan at once, and withdraws a change that was pending. Within a free period the
+    /// change waits for its payment.
+    pub(super) fn change_plan(
+        &mut self,
+        plan: PlanId,
+        now: DateTime<Utc>,
+    ) -> Result<(), RefusalReason> {
         // A period that was paid for at another plan's price cannot be used for this one.
         if self.is_pending_plan_paid() {
             return Err(RefusalReason::PlanPaid);
@@ -18,8 +23,16 @@ impl Subscription {
             return Err(RefusalReason::AlreadySo);
         }
 
-        self.plan = plan;
-        self.pending_plan = None;
+        if self.free_period {
+            // Nothing was paid for the rest of this period that another plan could use.
+            if self.begins_when_paid(now) && plan == *self.next_plan() {
+                return Err(RefusalReason::AlreadySo);
+            }
+            self.pending_plan = Some(PendingPlan { plan, at: now });
+        } else {
+            self.plan = plan;
+            self.pending_plan = None;
+        }
         Ok(())
     }
 

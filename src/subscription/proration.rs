@@ -141,11 +141,11 @@ impl Subscription {
             return Err(ProrationError::PlanPaid);
         }
 
-        // A trial's period is not paid.
-        let in_trial = self.status == SubscriptionStatus::Trialing;
+        // Neither a trial's period is paid, nor one of a plan without a price.
+        let is_paid = self.status != SubscriptionStatus::Trialing && !self.free_period;
         let period = self
             .current_period
-            .filter(|period| now < period.end && !in_trial)
+            .filter(|period| now < period.end && is_paid)
             .ok_or(ProrationError::NoPeriod)?;
 
         // The new plan's own period, where it is of another length; else the period as it was

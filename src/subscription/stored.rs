@@ -21,6 +21,8 @@ struct StoredSubscription {
     anchor: DateTime<Utc>,
     current_period: Option<Period>,
     #[serde(default)]
+    free_period: bool,
+    #[serde(default)]
     paid_until: Option<DateTime<Utc>>,
     trial_end: Option<DateTime<Utc>>,
     cancel_at_period_end: bool,
@@ -64,6 +66,7 @@ impl<'de> Deserialize<'de> for Subscription {
             status: stored.status,
             anchor: stored.anchor,
             current_period: stored.current_period,
+            free_period: stored.free_period,
             paid_until: stored.paid_until,
             trial_end: stored.trial_end,
             cancel_at_period_end: stored.cancel_at_period_end,

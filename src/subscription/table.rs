@@ -50,6 +50,8 @@ reasons! {
     NoChangePending "no_change_pending" "it has no pending change of plan";
     Ended "ended" "it was to end with its last period, which is over";
     TooEarly "too_early" "it is too early";
+    NotFree "not_free" "the plan has a price, and its payment comes first";
+    OtherPlan "other_plan" "it is for another plan";
     TrialEmpty "trial_empty" "a trial must end after it starts";
     OutOfRange "out_of_range" "a date or its version would leave the range that can be stored";
 }
@@ -153,6 +155,10 @@ commands! {
         [!NoPeriod, !Terminal, Trialing, Active, !PaymentDue, !PaymentDue, !ResumeFirst, !Terminal];
     StartPendingPlan "start_pending_plan" "A period that was paid for another plan has begun."
         [!NoChangePending, !Terminal, !InTrial, Active, !PaymentDue, !PaymentDue, !ResumeFirst, !Terminal];
+    StartFree "start_free" "A plan without a price starts."
+        [Active, !Terminal, Active, Active, Active, Active, Paused, !Terminal];
+    RenewFree "renew_free" "The next period of a plan without a price begins."
+        [!NotStarted, !Terminal, !InTrial, Active, Active, Active, Paused, !Terminal];
 }
 
 /// Looks up the transition table: the status that a command leads to, or the reason why it is

@@ -147,6 +147,7 @@ impl Gatekeeper for Host {
         Ok(Some(Tenant {
             account,
             plan: (!is(WITHOUT_PLAN)).then(|| plan.into()),
+            next_plan: None,
             subscription: Some(subscription),
             sites: [].into(),
         }))

@@ -17,8 +17,11 @@ use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::{Overpayment, PolicySettings};
 use bailiwick::problem::Explained;
+use bailiwick::registration::{Subject, SubjectRecord, TrialFacts};
 use bailiwick::right::Privilege;
-use bailiwick::subscription::{Command, RecordedPayment, SubscriptionStatus, SuccessionError};
+use bailiwick::subscription::{
+    Command, RecordedPayment, Resubscription, SubscriptionStatus, SuccessionError,
+};
 use bailiwick::{Account, Money, Plan, Policy, Subscription, Wallet, chrono};
 use proptest::prelude::*;
 
@@ -279,6 +282,15 @@ fn the_facts_of_a_transfer_are_checked() {
     }
 }
 
+/// The choice of a subscription that follows.
+fn choice(id: i64, plan: &Plan, payment_method: PaymentMethod) -> Resubscription {
+    Resubscription {
+        id: id.into(),
+        plan: Arc::new(plan.clone()),
+        payment_method,
+    }
+}
+
 #[test]
 fn b2_what_has_ended_is_followed_by_a_new_one() {
     let policy = Policy::default();
@@ -289,7 +301,7 @@ fn b2_what_has_ended_is_followed_by_a_new_one() {
     let plan = plan(49, true);
     let method = PaymentMethod::BankTransfer;
     let next = policy
-        .resubscribe(&account, &former, 10.into(), &plan, method, at(50))
+        .resubscribe(&account, &former, &[], &choice(10, &plan, method), at(50))
         .unwrap();
     assert_eq!(next.subscription().expected_version(), former.version);
     assert_eq!(
@@ -308,7 +320,7 @@ fn b2_what_has_ended_is_followed_by_a_new_one() {
         .unwrap();
     let refused = |former: &Subscription, id: i64, plan: &Plan, method| {
         policy
-            .resubscribe(&account, former, id.into(), plan, method, at(50))
+            .resubscribe(&account, former, &[], &choice(id, plan, method), at(50))
             .unwrap_err()
     };
     // Its grace is over, so it is unpaid by now, and not ended.
@@ -364,7 +376,13 @@ fn b2_what_has_ended_is_followed_by_a_new_one() {
         ..former.clone()
     };
     let next = policy
-        .resubscribe(&account, &by_stripe, 10.into(), &plan, method, at(50))
+        .resubscribe(
+            &account,
+            &by_stripe,
+            &[],
+            &choice(10, &plan, method),
+            at(50),
+        )
         .unwrap();
     assert_eq!(next.account().row().payment_method, method);
     assert_eq!(next.ends_at_provider(), Some((Provider::Stripe, "sub_1")));
@@ -376,12 +394,12 @@ fn b2_what_has_ended_is_followed_by_a_new_one() {
     };
     assert!(
         policy
-            .resubscribe(&account, &over, 10.into(), &plan, method, at(999))
+            .resubscribe(&account, &over, &[], &choice(10, &plan, method), at(999))
             .is_err()
     );
     assert!(
         policy
-            .resubscribe(&account, &over, 10.into(), &plan, method, at(1_000))
+            .resubscribe(&account, &over, &[], &choice(10, &plan, method), at(1_000))
             .is_ok()
     );
 }
@@ -399,17 +417,23 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
     };
     let day = 86_400;
     let plan = plan(49, true);
-    let trial = new()
-        .apply(
-            Command::StartTrial {
-                until: at(14 * day),
-            },
-            at(0),
-        )
-        .unwrap();
-    let [due] = &trial.grants(&plan)[..] else {
-        panic!()
+    let to_try = TrialFacts {
+        account: account(TENANT, AccountStatus::PendingPayment),
+        subscription: new(),
+        plan: Arc::new(plan.clone()),
+        subject: SubjectRecord {
+            subject: Subject::from_digest([1; 32]),
+            account: Some(TENANT.into()),
+            had_trial: false,
+            version: 1,
+        },
+        prior: None,
     };
+    let started = Policy::default().start_trial(to_try, at(14 * day), at(0));
+    let started = started.unwrap();
+    let due = started.grant().unwrap();
+    let trial = started.transition().clone();
+    assert!(trial.grants(&plan).is_empty(), "no month beside the gift");
     assert_eq!(
         due.terms().expires_at,
         Some(at(14 * day)),

@@ -848,12 +848,14 @@ fn b2_a_providers_subscription_is_not_ours_to_end() {
     let mut host = Host::new(AccountStatus::Active);
     let late = at(400 * DAY);
     assert!(
-        host.policy.command_due(&host.subscription, late).is_some(),
+        host.policy
+            .command_due(&host.subscription, &[], late)
+            .is_some(),
         "nobody ever paid"
     );
     host.adopt(&snapshot(SubscriptionStatus::Active, 1), 1)
         .unwrap();
-    assert_eq!(host.policy.command_due(&host.subscription, late), None);
+    assert_eq!(host.policy.command_due(&host.subscription, &[], late), None);
 }
 
 /// Anyone can make a subscription at PayPal, and call it whose they like: it is adopted only once

@@ -648,7 +648,7 @@ impl Books {
     fn advance(&mut self) -> Result<String, Fault> {
         let before = self.subscription.clone().ok_or("no subscription")?;
         let mut commands = Vec::new();
-        for done in self.policy.advance_subscription(&before, self.now) {
+        for done in self.policy.advance_subscription(&before, &[], self.now) {
             commands.push(done.command().unwrap().as_str());
             let plan = done.subscription().plan.as_integer().unwrap_or_default();
             self.grant(&done.grants(&self.plans[&plan]));
@@ -680,6 +680,7 @@ impl Books {
         let tenant = Tenant {
             account: self.account.clone(),
             plan: Some(self.plan(row)?),
+            next_plan: None,
             subscription: self.subscription.clone(),
             sites: Arc::new([]),
         };

@@ -408,9 +408,9 @@ impl Host {
     }
 
     fn advance(&mut self, number: usize, now: i64) {
-        for transition in self
-            .policy
-            .advance_subscription(&self.books[number].subscription, at(now))
+        for transition in
+            self.policy
+                .advance_subscription(&self.books[number].subscription, &[], at(now))
         {
             self.carry_out(number, transition, now);
         }
@@ -522,7 +522,7 @@ impl Host {
         // A host that advances first knows what is due next.
         let due = self
             .policy
-            .advance_subscription(&books.subscription, at(now))
+            .advance_subscription(&books.subscription, &[], at(now))
             .pop();
         let next = due
             .as_ref()
@@ -620,6 +620,7 @@ impl Host {
         let tenant = Tenant {
             account: books.account.clone(),
             plan: Some(self.plan(&books.plan)),
+            next_plan: None,
             subscription: Some(books.subscription.clone()),
             sites: Arc::new([]),
         };
@@ -736,6 +737,7 @@ fn operator() -> Operator {
     let tenant = Tenant {
         account,
         plan: None,
+        next_plan: None,
         subscription: None,
         sites: Arc::new([]),
     };

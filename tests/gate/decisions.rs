@@ -85,7 +85,9 @@ fn good_tenant() -> gate::Tenant {
         plan: Some(gate::Plan {
             active: true,
             needs_subscription: true,
+            free: false,
         }),
+        next: None,
         subscription: Some(gate::Subscription {
             account: OWN,
             status: "active",
@@ -95,6 +97,8 @@ fn good_tenant() -> gate::Tenant {
             paid_until: None,
             cancel_at_period_end: false,
             past_due_since: Some(15 * SECOND),
+            pending: None,
+            by_provider: false,
         }),
         sites: vec![1, 2],
         privileges: vec!["confirm_payments"],
@@ -142,11 +146,15 @@ fn instants() -> impl Strategy<Value = Instant> {
 
 fn tenants() -> impl Strategy<Value = gate::Tenant> {
     let dates = || prop::option::weighted(0.8, instants());
+    let pending =
+        (instants(), prop::bool::weighted(0.3)).prop_map(|(at, paid)| gate::Pending { at, paid });
     let subscriptions = (
         prop_oneof![9 => Just(OWN), 1 => Just(FOREIGN)],
         select(&SUBSCRIPTION_STATUSES[..]),
         prop::bool::weighted(0.9),
         (dates(), dates(), any::<bool>(), dates(), dates()),
+        prop::option::of(pending),
+        prop::bool::weighted(0.1),
     )
         .prop_map(
             |(
@@ -154,6 +162,8 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
                 status,
                 of_plan,
                 (trial_end, period_end, cancel_at_period_end, past_due_since, paid_until),
+                pending,
+                by_provider,
             )| {
                 gate::Subscription {
                     account,
@@ -164,26 +174,35 @@ fn tenants() -> impl Strategy<Value = gate::Tenant> {
                     paid_until,
                     cancel_at_period_end,
                     past_due_since,
+                    pending,
+                    by_provider,
                 }
             },
         );
+    let plans = |active: f64, needs: f64, free: f64| {
+        let parts = [active, needs, free].map(prop::bool::weighted);
+        parts.prop_map(|[active, needs_subscription, free]| gate::Plan {
+            active,
+            needs_subscription,
+            free,
+        })
+    };
     (
         prop_oneof![9 => Just(OWN), 1 => Just(FOREIGN)],
         prop_oneof![6 => Just("active"), 4 => select(&ACCOUNT_STATUSES[..])],
-        prop::option::weighted(0.9, (prop::bool::weighted(0.9), prop::bool::weighted(0.9))),
+        prop::option::weighted(0.9, plans(0.9, 0.9, 0.3)),
+        prop::option::of(plans(0.9, 0.7, 0.7)),
         prop::option::weighted(0.9, subscriptions),
         subsequence(vec![1, 2], 0..=2),
         subsequence(PRIVILEGES.to_vec(), 0..=2),
     )
         .prop_map(
-            |(account, status, plan, subscription, sites, privileges)| gate::Tenant {
+            |(account, status, plan, next, subscription, sites, privileges)| gate::Tenant {
                 account,
                 status,
                 privileges,
-                plan: plan.map(|(active, needs_subscription)| gate::Plan {
-                    active,
-                    needs_subscription,
-                }),
+                plan,
+                next,
                 subscription,
                 sites,
             },
@@ -262,6 +281,9 @@ proptest! {
             subscription.trial_end = Some(trial);
             subscription.period_end = Some(period);
             subscription.past_due_since = Some(due);
+            if let Some(pending) = &mut subscription.pending {
+                pending.at = due;
+            }
         }
         // At its very last instant the calendar cannot say that an answer holds any longer.
         prop_assume!(now < facts::nanos(DateTime::<Utc>::MAX_UTC));
@@ -285,7 +307,7 @@ proptest! {
             2 => principal.account = Some(tenant.account + 1),
             3 => tenant.plan = None,
             4 => {
-                tenant.plan = Some(gate::Plan { active: true, needs_subscription: true });
+                tenant.plan = Some(gate::Plan { active: true, needs_subscription: true, free: false });
                 tenant.subscription = None;
             }
             _ => tenant.subscription = good_tenant().subscription.map(|mut subscription| {
@@ -321,6 +343,16 @@ proptest! {
         prop_assert_eq!(&session, &key);
     }
 
+    /// Any tenant at any time, with plans that time alone puts into force.
+    #[test]
+    fn g7_any_tenant_agrees_with_the_model(
+        tenant in tenants(), principal in principals(), policy in policies(), route in routes(), now in instants(),
+    ) {
+        let evidence = gate::Evidence::Verified(principal.clone());
+        let expected = gate::decide(policy, route, &evidence, Some(&tenant), now);
+        prop_assert_eq!(ask(policy, route, &principal, &tenant, now), expected);
+    }
+
     /// A principal bound to sites is admitted only if one of them is the account's, and never to
     /// its billing or as an operator. An empty list means none.
     #[test]
@@ -333,7 +365,11 @@ proptest! {
         if principal.sites.is_some() && ["billing", "operator"].contains(&free.admission) {
             prop_assert_eq!(bound.code, "account_wide_forbidden");
         } else if misses && free.admission == "tenant" {
-            prop_assert_eq!(bound, gate::Answer { code: "site_not_in_account", admission: "", writable: false, ..free });
+            // Another plan that time puts into force changes nothing about the site.
+            let until = if tenant.next.is_some() { bound.valid_until } else { free.valid_until };
+            prop_assert_eq!(bound, gate::Answer {
+                code: "site_not_in_account", admission: "", writable: false, plan: 0, valid_until: until,
+            });
         } else if misses && free.code == "payment_past_due" {
             prop_assert!(["payment_past_due", "site_not_in_account"].contains(&bound.code));
         } else {
@@ -524,12 +560,14 @@ fn g7_the_first_fault_in_the_documented_order_answers() {
                 tenant.plan = Some(gate::Plan {
                     active: false,
                     needs_subscription: true,
+                    free: false,
                 })
             }
             "plan_inactive" => {
                 tenant.plan = Some(gate::Plan {
                     active: true,
                     needs_subscription: true,
+                    free: false,
                 })
             }
             "subscription_missing" => {
@@ -787,16 +825,18 @@ fn every_subscription() -> Vec<Option<gate::Subscription>> {
 fn every_tenant() -> Vec<Option<gate::Tenant>> {
     let plans = [
         None,
-        Some((false, true)),
-        Some((true, false)),
-        Some((true, true)),
+        Some((false, true, false)),
+        Some((true, false, false)),
+        Some((true, true, false)),
+        Some((true, true, true)),
     ];
     let mut all = vec![None];
     for status in ACCOUNT_STATUSES {
         for plan in plans {
-            let plan = plan.map(|(active, needs_subscription)| gate::Plan {
+            let plan = plan.map(|(active, needs_subscription, free)| gate::Plan {
                 active,
                 needs_subscription,
+                free,
             });
             for subscription in every_subscription() {
                 for privileges in [vec![], vec!["confirm_payments"]] {
@@ -890,6 +930,83 @@ fn g9_the_later_end_counts_with_the_slack() {
         ..trial
     };
     assert_eq!(until(ending), nine);
+}
+
+/// A plan without a price is served for ever, however long no job has renewed it; the plan that the
+/// subscription was to change to, from that instant on.
+#[test]
+fn g10_a_plan_without_a_price_is_served_by_time_alone() {
+    let policy = gate::Policy {
+        slack: 3 * SECOND,
+        grace: None,
+    };
+    let plan = |free| gate::Plan {
+        active: true,
+        needs_subscription: true,
+        free,
+    };
+    let paid = good_tenant().subscription.unwrap();
+    let on = |free, subscription| gate::Tenant {
+        plan: Some(plan(free)),
+        subscription: Some(subscription),
+        ..good_tenant()
+    };
+    let ask = |tenant: &gate::Tenant, second: Instant| {
+        let answer = ask(
+            policy,
+            gate::Route::Write,
+            &member(),
+            tenant,
+            second * SECOND,
+        );
+        (answer.code, answer.plan, answer.valid_until)
+    };
+
+    for status in ["incomplete", "trialing", "active", "past_due", "unpaid"] {
+        let mut tenant = on(true, gate::Subscription { status, ..paid });
+        assert_eq!(ask(&tenant, 9_999), ("admitted", 1, None), "{status}");
+        // Nor does an account wait for a payment that never comes.
+        tenant.status = "pending_payment";
+        assert_eq!(ask(&tenant, 9_999), ("admitted", 1, None), "{status}");
+        // Where a provider decides, or it is to end, the usual rules hold.
+        let ends = gate::Subscription {
+            status,
+            by_provider: true,
+            ..paid
+        };
+        assert_ne!(ask(&on(true, ends), 9_999).0, "admitted", "{status}");
+        let ends = gate::Subscription {
+            status,
+            cancel_at_period_end: true,
+            ..paid
+        };
+        assert_ne!(ask(&on(true, ends), 9_999).0, "admitted", "{status}");
+    }
+    for status in ["paused", "canceled", "incomplete_expired"] {
+        let tenant = on(true, gate::Subscription { status, ..paid });
+        assert_ne!(ask(&tenant, 0).0, "admitted", "{status}");
+    }
+
+    // Down at the end of the period, at 30 s: without the slack, and without a job.
+    let pending = Some(gate::Pending {
+        at: 30 * SECOND,
+        paid: false,
+    });
+    let waits = gate::Subscription { pending, ..paid };
+    let down = gate::Tenant {
+        next: Some(plan(true)),
+        ..on(false, waits)
+    };
+    assert_eq!(ask(&down, 29), ("admitted", 1, Some(30 * SECOND)));
+    assert_eq!(ask(&down, 30), ("admitted", 3, None));
+    assert_eq!(ask(&down, 9_999), ("admitted", 3, None));
+    // A plan with a price waits for its payment.
+    let up = gate::Tenant {
+        next: Some(plan(false)),
+        ..down
+    };
+    assert_eq!(ask(&up, 29), ("admitted", 1, Some(33 * SECOND)));
+    assert_eq!(ask(&up, 33), ("period_ended", 0, None));
 }
 
 /// The whole finite domain, around every boundary: the trial ends at 10 s, the grace at 20 s, the

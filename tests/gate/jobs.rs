@@ -40,6 +40,7 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
             start: at(0),
             end: at(second),
         }),
+        free_period: false,
         trial_end: Some(at(second)),
         cancel_at_period_end: false,
         pending_plan: None,

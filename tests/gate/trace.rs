@@ -62,7 +62,9 @@ fn tenant(status: &'static str) -> Tenant {
         plan: Some(gate::Plan {
             active: true,
             needs_subscription: false,
+            free: false,
         }),
+        next: None,
         subscription: None,
         sites: vec![5150],
     })

@@ -38,6 +38,8 @@ pub struct Tenant {
     pub status: &'static str,
     pub privileges: Vec<&'static str>,
     pub plan: Option<Plan>,
+    /// The plan that the subscription waits to change to.
+    pub next: Option<Plan>,
     pub subscription: Option<Subscription>,
     pub sites: Vec<i64>,
 }
@@ -46,6 +48,16 @@ pub struct Tenant {
 pub struct Plan {
     pub active: bool,
     pub needs_subscription: bool,
+    /// Whether it has no price.
+    pub free: bool,
+}
+
+/// A change of plan that waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    pub at: Instant,
+    /// Whether the period from then on is paid already. Without a period, none is.
+    pub paid: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +72,20 @@ pub struct Subscription {
     pub paid_until: Option<Instant>,
     pub cancel_at_period_end: bool,
     pub past_due_since: Option<Instant>,
+    pub pending: Option<Pending>,
+    /// Whether a provider runs it.
+    pub by_provider: bool,
+}
+
+impl Subscription {
+    fn is_next_paid(&self) -> bool {
+        self.period_end.is_some() && self.pending.is_some_and(|pending| pending.paid)
+    }
+
+    /// Whether it is served without a payment on a plan that has no price.
+    fn lives_by_time(&self) -> bool {
+        ["incomplete", "trialing", "active", "past_due", "unpaid"].contains(&self.status)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,6 +102,8 @@ pub struct Answer {
     pub code: &'static str,
     pub admission: &'static str,
     pub writable: bool,
+    /// The plan of a tenant's admission: 1, or 3 for the one that waited; else 0.
+    pub plan: i64,
     pub valid_until: Option<Instant>,
 }
 
@@ -99,9 +127,9 @@ pub fn decide(
 }
 
 /// Every instant that the facts name, as it stands and with each length of the policy added.
-fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 11] {
+fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 12] {
     let Some(facts) = tenant.and_then(|tenant| tenant.subscription) else {
-        return [None; 11];
+        return [None; 12];
     };
     let grace = policy.grace.map_or(0, |(length, _)| length);
     let [trial, period, due] = [facts.trial_end, facts.period_end, facts.past_due_since];
@@ -118,7 +146,42 @@ fn instants(policy: Policy, tenant: Option<&Tenant>) -> [Option<Instant>; 11] {
         due,
         later(due, policy.slack),
         later(due, grace),
+        facts.pending.map(|pending| pending.at),
     ]
+}
+
+/// From when on the plan that waited serves, by time alone.
+fn next_serves_from(policy: Policy, tenant: &Tenant) -> Option<Instant> {
+    let (present, next) = (tenant.plan?, tenant.next?);
+    let subscription = tenant.subscription?;
+    let pending = subscription.pending?;
+    // It is to end, a provider decides, or the account is on yet another plan.
+    if subscription.cancel_at_period_end || subscription.by_provider || !subscription.of_plan {
+        return None;
+    }
+    // What is due on a plan without a price is not due for long.
+    let status = match subscription.status {
+        "past_due" | "unpaid" if present.free => "active",
+        status => status,
+    };
+    let starts = if subscription.is_next_paid() {
+        status == "active"
+    } else if !next.free {
+        false
+    } else {
+        // It must not have ended before.
+        let is_in_time = |end: Option<Instant>| {
+            present.free || end.is_none_or(|end| pending.at <= end + policy.slack)
+        };
+        match status {
+            "trialing" => is_in_time(subscription.trial_end),
+            "active" => is_in_time(subscription.period_end.max(subscription.paid_until)),
+            // When its grace is over it is unpaid, and not canceled.
+            "past_due" | "unpaid" | "paused" => true,
+            _ => false,
+        }
+    };
+    starts.then_some(pending.at)
 }
 
 fn at(
@@ -132,12 +195,14 @@ fn at(
         code,
         admission: "",
         writable: false,
+        plan: 0,
         valid_until: None,
     };
     let admitted = |admission, writable| Answer {
         code: "admitted",
         admission,
         writable,
+        plan: 0,
         valid_until: None,
     };
 
@@ -216,12 +281,24 @@ fn at(
         }
         return admitted("operator", false);
     }
+    // the plan that waited, once its time has come
+    let has_changed = next_serves_from(policy, tenant).is_some_and(|at| at <= now);
+    let plan = if has_changed {
+        tenant.next
+    } else {
+        tenant.plan
+    };
+    // a plan without a price needs no payment, unless it ends or a provider decides
+    let is_free = plan.zip(tenant.subscription).is_some_and(|(plan, facts)| {
+        let goes_on = facts.of_plan && !facts.cancel_at_period_end && !facts.by_provider;
+        plan.free && plan.needs_subscription && facts.lives_by_time() && (has_changed || goes_on)
+    });
     // account awaiting its first payment
-    if tenant.status == "pending_payment" {
+    if tenant.status == "pending_payment" && !is_free {
         return denied("payment_pending");
     }
     // no plan, plan not active
-    let Some(plan) = tenant.plan else {
+    let Some(plan) = plan else {
         return denied("plan_missing");
     };
     if !plan.active {
@@ -234,10 +311,18 @@ fn at(
             return denied("subscription_missing");
         };
         // the subscription is for another plan
-        if !subscription.of_plan {
+        if !subscription.of_plan && !has_changed {
             return denied("plan_mismatch");
         }
-        match subscription.status {
+        // nothing follows that was paid, so nothing ends
+        let is_endless = is_free && (has_changed || !subscription.is_next_paid());
+        let status = match subscription.status {
+            _ if is_endless => "endless",
+            "past_due" | "unpaid" if is_free || has_changed => "active",
+            status => status,
+        };
+        match status {
+            "endless" => {}
             "incomplete" => return denied("subscription_incomplete"),
             "incomplete_expired" => return denied("subscription_incomplete_expired"),
             "unpaid" => return denied("subscription_unpaid"),
@@ -290,5 +375,8 @@ fn at(
     if route == Route::Write && !writable {
         return denied("payment_past_due");
     }
-    admitted("tenant", writable)
+    Answer {
+        plan: if has_changed { 3 } else { 1 },
+        ..admitted("tenant", writable)
+    }
 }

@@ -8,7 +8,7 @@ use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{GraceMode, GraceSettings, PolicySettings};
 use bailiwick::right::{Privilege, Privileges};
-use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::subscription::{PendingPlan, SubscriptionStatus};
 use bailiwick::{
     Account, AccountId, Credits, Money, Plan, Policy, Principal, Route, SiteId, Subscription,
     Tenant,
@@ -110,17 +110,19 @@ pub fn tenant(facts: &model::Tenant) -> Tenant {
             privileges: privileges(&facts.privileges),
             registered_at: None,
         },
-        plan: facts.plan.map(|plan| Arc::new(self::plan(plan))),
+        plan: facts.plan.map(|plan| Arc::new(self::plan(1, plan))),
+        next_plan: facts.next.map(|plan| Arc::new(self::plan(3, plan))),
         subscription: facts.subscription.map(subscription),
         sites: sites(&facts.sites),
     }
 }
 
-fn plan(facts: model::Plan) -> Plan {
+fn plan(id: i64, facts: model::Plan) -> Plan {
+    let price = if facts.free { 0 } else { 49 };
     Plan {
-        id: PlanId::from(1),
+        id: PlanId::from(id),
         active: facts.active,
-        price: Money::new(49.into(), Currency::EUR).unwrap(),
+        price: Money::new(price.into(), Currency::EUR).unwrap(),
         interval: Interval::MONTHLY,
         credits: Credits::whole(100),
         credits_every: Interval::MONTHLY,
@@ -132,13 +134,21 @@ fn plan(facts: model::Plan) -> Plan {
 }
 
 fn subscription(facts: model::Subscription) -> Subscription {
-    let start = DateTime::<Utc>::UNIX_EPOCH;
+    // A period that begins with the pending plan was paid for it, unless it is free.
+    let start = facts
+        .pending
+        .map_or(DateTime::<Utc>::UNIX_EPOCH, |pending| instant(pending.at));
+    let method = if facts.by_provider {
+        PaymentMethod::Stripe
+    } else {
+        PaymentMethod::BankTransfer
+    };
     Subscription {
         id: SubscriptionId::from(1),
         account: AccountId::from(facts.account),
         plan: PlanId::from(if facts.of_plan { 1 } else { 2 }),
         status: SubscriptionStatus::from_text(facts.status),
-        anchor: start,
+        anchor: DateTime::<Utc>::UNIX_EPOCH,
         current_period: facts.period_end.map(|end| Period {
             start,
             end: instant(end),
@@ -146,13 +156,17 @@ fn subscription(facts: model::Subscription) -> Subscription {
         paid_until: facts.paid_until.map(instant),
         trial_end: facts.trial_end.map(instant),
         cancel_at_period_end: facts.cancel_at_period_end,
-        pending_plan: None,
+        free_period: facts.pending.is_some_and(|pending| !pending.paid),
+        pending_plan: facts.pending.map(|pending| PendingPlan {
+            plan: PlanId::from(3),
+            at: instant(pending.at),
+        }),
         past_due_since: facts.past_due_since.map(instant),
-        payment_method: PaymentMethod::BankTransfer,
+        payment_method: method,
         stripe_subscription_id: None,
         paypal_subscription_id: None,
         external_payment_id: None,
-        provider_at: None,
+        provider_at: facts.by_provider.then_some(DateTime::<Utc>::UNIX_EPOCH),
         provider_paid: None,
         version: 1,
     }
@@ -161,6 +175,7 @@ fn subscription(facts: model::Subscription) -> Subscription {
 /// The decision in the model's words. Consumes it, as a handler does.
 pub fn answer(decision: GateDecision) -> model::Answer {
     let (code, valid_until) = (decision.label(), decision.valid_until().map(nanos));
+    let mut plan = 0;
     let (admission, writable) = match decision.into_result() {
         Ok(Admission::Public(None)) => ("public, anonymous", false),
         Ok(Admission::Public(Some(_))) => ("public, principal", false),
@@ -171,6 +186,7 @@ pub fn answer(decision: GateDecision) -> model::Answer {
                 valid_until,
                 "the access holds as long as its decision"
             );
+            plan = access.plan().id.as_integer().unwrap();
             ("tenant", access.is_writable())
         }
         Ok(Admission::Billing(_)) => ("billing", false),
@@ -181,6 +197,7 @@ pub fn answer(decision: GateDecision) -> model::Answer {
         code,
         admission,
         writable,
+        plan,
         valid_until,
     }
 }

@@ -21,7 +21,7 @@ pub fn oracle(status: &str, command: &str) -> Answer {
         // first.
         "incomplete" => match command {
             "start_trial" => Ok("trialing"),
-            "activate" => Ok("active"),
+            "activate" | "start_free" => Ok("active"),
             "expire_incomplete" => Ok("incomplete_expired"),
             "fail_first_payment" | "change_plan" => Ok("incomplete"),
             "change_plan_at_period_end" => Err("no_period"),
@@ -35,15 +35,14 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "resume" => Err("not_paused"),
             "cancel_at_period_end" => Err("no_period"),
             "withdraw_cancellation" => Err("nothing_to_withdraw"),
-            "record_payment" | "fail_payment" | "pause" | "end_period" | "end_last_period" => {
-                Err("not_started")
-            }
+            "record_payment" | "fail_payment" | "pause" | "end_period" | "end_last_period"
+            | "renew_free" => Err("not_started"),
             other => panic!("{other}"),
         },
         // Trialing: active when paid; paused, canceled or asked to pay when the trial ends without
         // a payment method.
         "trialing" => match command {
-            "activate" => Ok("active"),
+            "activate" | "start_free" => Ok("active"),
             "end_trial_then_pause" => Ok("paused"),
             "end_trial_then_invoice" => Ok("past_due"),
             "end_trial_then_cancel" | "end_last_period" => Ok("canceled"),
@@ -57,9 +56,8 @@ pub fn oracle(status: &str, command: &str) -> Answer {
                 Err("not_past_due")
             }
             "resume" => Err("not_paused"),
-            "record_payment" | "fail_payment" | "pause" | "end_period" | "start_pending_plan" => {
-                Err("in_trial")
-            }
+            "record_payment" | "fail_payment" | "pause" | "end_period" | "start_pending_plan"
+            | "renew_free" => Err("in_trial"),
             other => panic!("{other}"),
         },
         // Active: past_due when a charge fails or the due date passes; paused by command.
@@ -69,6 +67,7 @@ pub fn oracle(status: &str, command: &str) -> Answer {
             "end_last_period" => Ok("canceled"),
             "record_payment" | "cancel_at_period_end" | "withdraw_cancellation" => Ok("active"),
             "change_plan" | "change_plan_at_period_end" | "start_pending_plan" => Ok("active"),
+            "start_free" | "renew_free" => Ok("active"),
             "activate" => Err("already_so"),
             "start_trial" | "fail_first_payment" | "expire_incomplete" => Err("started"),
             "end_trial_then_pause" | "end_trial_then_invoice" | "end_trial_then_cancel" => {
@@ -82,7 +81,7 @@ pub fn oracle(status: &str, command: &str) -> Answer {
         },
         // Past due: active when paid; canceled or unpaid when the retries are exhausted.
         "past_due" => match command {
-            "record_payment" => Ok("active"),
+            "record_payment" | "start_free" | "renew_free" => Ok("active"),
             "exhaust_retries_then_unpaid" | "mark_unpaid" => Ok("unpaid"),
             "exhaust_retries_then_cancel" | "end_last_period" => Ok("canceled"),
             "fail_payment" | "cancel_at_period_end" | "withdraw_cancellation" => Ok("past_due"),
@@ -99,7 +98,7 @@ pub fn oracle(status: &str, command: &str) -> Answer {
         },
         // Unpaid: active when the latest invoice is paid.
         "unpaid" => match command {
-            "record_payment" => Ok("active"),
+            "record_payment" | "start_free" | "renew_free" => Ok("active"),
             "end_last_period" => Ok("canceled"),
             "fail_payment" | "withdraw_cancellation" => Ok("unpaid"),
             "start_trial" | "activate" | "fail_first_payment" | "expire_incomplete" => {
@@ -119,6 +118,8 @@ pub fn oracle(status: &str, command: &str) -> Answer {
         // Paused: active when resumed, or paid.
         "paused" => match command {
             "resume" | "record_payment" => Ok("active"),
+            // Nothing is to be paid, but the pause was asked for.
+            "start_free" | "renew_free" => Ok("paused"),
             "end_last_period" => Ok("canceled"),
             "cancel_at_period_end" | "withdraw_cancellation" => Ok("paused"),
             "pause" => Err("already_so"),
@@ -225,6 +226,18 @@ pub enum Order {
     ChangePlanAtPeriodEnd {
         plan: i64,
     },
+    /// A plan without a price, or wrongly one with a price, starts.
+    StartFree {
+        plan: i64,
+        every: Every,
+        priced: bool,
+    },
+    /// The next period of one begins.
+    RenewFree {
+        plan: i64,
+        every: Every,
+        priced: bool,
+    },
     Plain(&'static str),
 }
 
@@ -235,6 +248,8 @@ pub struct Model {
     pub plan: i64,
     pub anchor: i64,
     pub period: Option<(i64, i64)>,
+    /// Whether that period costs nothing.
+    pub free: bool,
     pub trial_end: Option<i64>,
     pub ending: bool,
     /// The plan that follows, and from when.
@@ -249,6 +264,7 @@ impl Model {
             plan,
             anchor: now,
             period: None,
+            free: false,
             trial_end: None,
             ending: false,
             pending: None,
@@ -257,8 +273,27 @@ impl Model {
     }
 
     fn is_next_paid(&self) -> bool {
-        self.pending
-            .is_some_and(|(_, from)| self.period.is_some_and(|(start, _)| start >= from))
+        !self.free
+            && self
+                .pending
+                .is_some_and(|(_, from)| self.period.is_some_and(|(start, _)| start >= from))
+    }
+
+    /// The period that runs now, of those that follow from an instant on, with its anchor. Counted
+    /// up, one by one.
+    fn running(&self, every: Every, from: i64, now: i64) -> (i64, (i64, i64)) {
+        let on_grid = (0..)
+            .map(|k| after(every, self.anchor, k))
+            .find(|at| *at >= from)
+            == Some(from);
+        let anchor = if on_grid { self.anchor } else { from };
+        let mut period = (anchor, after(every, anchor, 1));
+        let mut k = 1;
+        while period.1 <= now.max(from) {
+            k += 1;
+            period = (period.1, after(every, anchor, k));
+        }
+        (anchor, period)
     }
 
     /// What follows, or the label of the reason why nothing does.
@@ -274,6 +309,8 @@ impl Model {
             Order::EndPeriod { .. } => "end_period",
             Order::ChangePlan { .. } => "change_plan",
             Order::ChangePlanAtPeriodEnd { .. } => "change_plan_at_period_end",
+            Order::StartFree { .. } => "start_free",
+            Order::RenewFree { .. } => "renew_free",
             Order::Plain(row) => row,
         };
         let status = oracle(self.status, row)?;
@@ -296,11 +333,15 @@ impl Model {
                 next.period = Some((now, *until));
                 next.trial_end = Some(*until);
                 next.anchor = *until;
+                next.free = false;
             }
             Order::Pay { every, slack, .. } => {
                 // Who was shut out has had nothing of the time since.
                 let was_in = ["trialing", "active", "past_due"].contains(&self.status);
-                let follows = !is_over(if was_in { *slack } else { 0 });
+                // What costs nothing gives way to a plan that waits for nothing but its payment.
+                let waits = self.free && self.pending.is_some_and(|(_, from)| from <= now);
+                let follows = !waits && !is_over(if was_in { *slack } else { 0 });
+                next.free = false;
                 let start = if follows { end.unwrap() } else { now };
                 // Counted up from the anchor, one by one.
                 let on_grid = (0..)
@@ -333,9 +374,54 @@ impl Model {
             // Another plan was paid for, early: it follows, and nothing else.
             Order::ChangePlan { .. } if self.is_next_paid() => return Err("plan_paid"),
             Order::ChangePlan { plan } if *plan == self.plan => return Err("already_so"),
+            // Nothing was paid that the other plan could use: it waits for its first payment.
+            Order::ChangePlan { plan } if self.free => match self.pending {
+                Some((pending, from)) if pending == *plan && from <= now => {
+                    return Err("already_so");
+                }
+                _ => next.pending = Some((*plan, now)),
+            },
             Order::ChangePlan { plan } => {
                 next.plan = *plan;
                 next.pending = None;
+            }
+            Order::StartFree { priced: true, .. } | Order::RenewFree { priced: true, .. } => {
+                return Err("not_free");
+            }
+            Order::StartFree { plan, every, .. } => {
+                let pending = self.pending.filter(|(pending, _)| pending == plan);
+                let from = match (pending, self.status) {
+                    (Some(_), _) if self.is_next_paid() => return Err("plan_paid"),
+                    (Some((_, from)), _) => from,
+                    (None, _) if *plan != self.plan => return Err("other_plan"),
+                    (None, "incomplete") => self.anchor,
+                    (None, "trialing") => end.unwrap_or(self.anchor),
+                    (None, _) => return Err("already_so"),
+                };
+                if now < from {
+                    return Err("too_early");
+                }
+                let (anchor, period) = self.running(*every, from, now);
+                (next.anchor, next.period, next.free) = (anchor, Some(period), true);
+                if pending.is_some() {
+                    (next.plan, next.pending) = (*plan, None);
+                }
+            }
+            Order::RenewFree { plan, .. } if *plan != self.plan => return Err("other_plan"),
+            Order::RenewFree { every, .. } => {
+                let was_due = ["past_due", "unpaid"].contains(&self.status);
+                let runs = end.is_some_and(|end| now < end);
+                if was_due && (runs || self.is_next_paid()) {
+                    // What was due is due no more, and the period goes on.
+                } else if self.is_next_paid() {
+                    return Err("plan_paid");
+                } else if runs {
+                    return Err("too_early");
+                } else {
+                    let from = end.unwrap_or(self.anchor);
+                    let (anchor, period) = self.running(*every, from, now);
+                    (next.anchor, next.period, next.free) = (anchor, Some(period), true);
+                }
             }
             // What comes next already: nothing to change.
             Order::ChangePlanAtPeriodEnd { plan }

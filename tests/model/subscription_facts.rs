@@ -1,13 +1,15 @@
 //! The oracle's orders as commands, and a subscription in the oracle's words.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
-use bailiwick::Subscription;
 use bailiwick::id::PlanId;
+use bailiwick::money::Currency;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, IntervalUnit};
 use bailiwick::policy::{AfterRetries, AfterTrial};
 use bailiwick::subscription::{Command, RecordedPayment};
+use bailiwick::{Money, Plan, Subscription};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::model::{Every, Model, Order};
@@ -30,6 +32,15 @@ pub fn interval(every: Every) -> Interval {
     Interval {
         unit,
         count: NonZeroU16::try_from(u16::try_from(count).unwrap()).unwrap(),
+    }
+}
+
+/// A plan, with a price or without.
+pub fn plan(id: i64, every: Every, priced: bool) -> Plan {
+    let price = Money::new(i64::from(priced).into(), Currency::EUR).unwrap();
+    Plan {
+        needs_subscription: true,
+        ..Plan::new(id.into(), price, interval(every))
     }
 }
 
@@ -77,6 +88,20 @@ pub fn command(order: &Order) -> Command {
         Order::EndPeriod { slack } => Command::EndPeriod {
             slack: seconds(slack),
         },
+        Order::StartFree {
+            plan,
+            every,
+            priced,
+        } => Command::StartFree {
+            plan: Arc::new(self::plan(plan, every, priced)),
+        },
+        Order::RenewFree {
+            plan,
+            every,
+            priced,
+        } => Command::RenewFree {
+            plan: Arc::new(self::plan(plan, every, priced)),
+        },
         Order::ChangePlan { plan } => Command::ChangePlan { plan: plan.into() },
         Order::ChangePlanAtPeriodEnd { plan } => {
             Command::ChangePlanAtPeriodEnd { plan: plan.into() }
@@ -111,6 +136,7 @@ pub fn told(subscription: &Subscription) -> Model {
         period: subscription
             .current_period
             .map(|period| (period.start.timestamp(), period.end.timestamp())),
+        free: subscription.free_period,
         trial_end: subscription.trial_end.map(|end| end.timestamp()),
         ending: subscription.cancel_at_period_end,
         pending: subscription

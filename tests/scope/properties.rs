@@ -108,6 +108,7 @@ fn admit(account: &str, sites: &[&str], bound: Option<&[&str]>) -> Result<WriteA
     let tenant = Tenant {
         account: facts,
         plan: Some(plan.into()),
+        next_plan: None,
         subscription: None,
         sites: ids(sites).into(),
     };

@@ -7,7 +7,7 @@
 //!        after_grace=unpaid|cancel
 //! clock 2026-02-14                      or with a time: 2026-02-14T12:00:00
 //! given STATUS|new FACTS                where the facts are, if they are to be others:
-//!     ending=yes period=none pending=PLAN@DATE pays=METHOD provider_at=DATE
+//!     ending=yes period=none period=free pending=PLAN@DATE pays=METHOD provider_at=DATE
 //!
 //! start_trial until=DATE                activate PAYMENT            record_payment PAYMENT
 //! pay PAYMENT                           whichever of both the status needs, where a payment is
@@ -17,11 +17,14 @@
 //! change_plan plan=N                    change_plan_at_period_end plan=N
 //! fail_first_payment, fail_payment, mark_unpaid, pause, resume, cancel_now,
 //! cancel_at_period_end, withdraw_cancellation, start_pending_plan
+//! start_free plan=N [costs=30]          renew_free plan=N [costs=30]
 //!
+//! free N …                              the plans without a price; every other one costs 49
 //! each COMMAND … [FACTS]                the same from every status: eight answers, in their order
 //! due                                   the command that time has made due, or `nothing`
 //! advance                               gives it, and whatever it makes due
 //! gate                                  admitted, or the code of the denial
+//! plan                                  the plan that the gate serves, or `none`
 //! prorate FROM TO [in=CURRENCY]         unused/charge; every plan costs 30
 //!
 //! subscription status=… from=T until=T anchor=T trial_end=T plan=N pending=N ending=yes|no
@@ -41,6 +44,8 @@ use crate::support::script::{
     play_all, scripts, seconds, told, variants,
 };
 use crate::support::{plan, tenant};
+use bailiwick::gate::Denial;
+use bailiwick::id::PlanId;
 use bailiwick::money::Currency;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, IntervalUnit, Period};
@@ -49,7 +54,7 @@ use bailiwick::subscription::{
     Command, CommandKind, Effect, PendingPlan, RecordedPayment, Refusal, RefusalReason,
     SubscriptionStatus as Status, Transition,
 };
-use bailiwick::{Money, Plan, Policy, Principal, Subscription, Tenant};
+use bailiwick::{Access, Money, Plan, Policy, Principal, Subscription, Tenant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 const ACCOUNT: i64 = 7;
@@ -61,6 +66,8 @@ struct Story {
     policy: Policy,
     now: DateTime<Utc>,
     subscription: Subscription,
+    /// The plans without a price.
+    free: BTreeSet<i64>,
     effects: Vec<Effect>,
     refusals: Refusals,
     /// The cells of the table that a row stood on, and why commands were refused.
@@ -123,6 +130,7 @@ fn in_status(status: Status, row: &Row) -> Result<Subscription, Fault> {
     };
     given.cancel_at_period_end = row.is("ending", "yes");
     given.provider_at = row.read("provider_at", moment)?;
+    given.free_period = row.is("period", "free");
     if row.is("period", "none") {
         given.current_period = None;
     }
@@ -197,6 +205,17 @@ fn command(name: &str, row: &Row) -> Result<Command, Fault> {
         "change_plan" => Command::ChangePlan { plan: plan()? },
         "change_plan_at_period_end" => Command::ChangePlanAtPeriodEnd { plan: plan()? },
         "start_pending_plan" => Command::StartPendingPlan,
+        "start_free" | "renew_free" => {
+            let price = row.read("costs", number::<i64>)?.unwrap_or_default();
+            let plan = Arc::new(Plan {
+                id: plan()?,
+                ..crate::support::plan(price, true)
+            });
+            match name {
+                "start_free" => Command::StartFree { plan },
+                _ => Command::RenewFree { plan },
+            }
+        }
         _ => return Err(format!("there is no command `{name}`")),
     })
 }
@@ -208,6 +227,7 @@ impl Story {
             policy: Policy::load(settings).unwrap(),
             now,
             subscription: new(now),
+            free: BTreeSet::new(),
             effects: Vec::new(),
             refusals: Refusals::default(),
             cells: BTreeSet::new(),
@@ -300,7 +320,7 @@ impl Story {
 
     fn apply(&mut self, row: &Row) -> Result<String, Fault> {
         row.only(&[
-            "until", "then", "window", "slack", "plan", "every", "pays", "id", "again",
+            "until", "then", "window", "slack", "plan", "every", "pays", "id", "again", "costs",
         ])?;
         let before = self.subscription.clone();
         let from = before.status;
@@ -335,7 +355,10 @@ impl Story {
     fn advance(&mut self) -> String {
         let before = self.subscription.clone();
         let mut commands = Vec::new();
-        for done in self.policy.advance_subscription(&before, self.now) {
+        for done in self
+            .policy
+            .advance_subscription(&before, &self.plans(), self.now)
+        {
             commands.push(done.command().unwrap().as_str());
             self.take(done);
         }
@@ -348,7 +371,9 @@ impl Story {
 
     /// The command that time has made due, by the name of its row in the table.
     fn due(&self) -> Result<String, Fault> {
-        let due = self.policy.command_due(&self.subscription, self.now);
+        let due = self
+            .policy
+            .command_due(&self.subscription, &self.plans(), self.now);
         let Some(command) = due else {
             return Ok("nothing".to_owned());
         };
@@ -358,22 +383,41 @@ impl Story {
         }
     }
 
-    /// Whether a tenant who is well but for the subscription is let in.
-    fn gate(&mut self, row: &Row) -> String {
-        let plan = Plan {
-            id: self.subscription.plan.clone(),
-            ..plan(49, true)
-        };
+    /// The plan that the host has.
+    fn plan_of(&self, id: &PlanId) -> Arc<Plan> {
+        let is_free = id.as_integer().is_some_and(|id| self.free.contains(&id));
+        Arc::new(Plan {
+            id: id.clone(),
+            ..plan(if is_free { 0 } else { 49 }, true)
+        })
+    }
+
+    /// The plans that the subscription names.
+    fn plans(&self) -> Vec<Arc<Plan>> {
+        let subscription = &self.subscription;
+        vec![
+            self.plan_of(&subscription.plan),
+            self.plan_of(subscription.next_plan()),
+        ]
+    }
+
+    /// Asks the gate for a tenant who is well but for the subscription.
+    fn ask(&self) -> Result<Access, Denial> {
+        let pending = self.subscription.pending_plan.as_ref();
         let tenant = Tenant {
-            plan: Some(Arc::new(plan)),
+            plan: Some(self.plan_of(&self.subscription.plan)),
+            next_plan: pending.map(|pending| self.plan_of(&pending.plan)),
             subscription: Some(self.subscription.clone()),
             ..tenant(ACCOUNT)
         };
         let principal = Principal::session(1.into()).of_account(ACCOUNT.into());
-        match self
-            .policy
+        self.policy
             .validate_account_and_plan(&principal, Some(&tenant), self.now)
-        {
+    }
+
+    /// Whether a tenant who is well but for the subscription is let in.
+    fn gate(&mut self, row: &Row) -> String {
+        match self.ask() {
             Ok(_) => "admitted".to_owned(),
             Err(denial) => self.refusals.answer(row, &denial),
         }
@@ -461,6 +505,15 @@ impl Script for Story {
             "due" => self.due()?,
             "advance" => self.advance(),
             "gate" => self.gate(row),
+            "plan" => match self.ask() {
+                Ok(access) => access.plan().id.to_string(),
+                Err(_) => "none".to_owned(),
+            },
+            "free" => {
+                let plans = row.words.iter().map(|plan| number(plan));
+                self.free = plans.collect::<Result<_, _>>()?;
+                return Ok(None);
+            }
             "prorate" => self.prorate(row)?,
             _ => self.apply(row)?,
         };
@@ -571,5 +624,6 @@ scripts! { Story:
     fn b4_a_payment_in_trial_pays_from_its_end() runs "subscription/trial_paid.txt";
     fn b4_another_interval_counts_from_the_end_of_the_period() runs "subscription/intervals.txt";
     fn b5_a_payment_leads_from_every_live_status_to_active() runs "subscription/payments.txt";
+    fn b2_a_plan_without_a_price_lives_by_time_alone() runs "subscription/free.txt";
     fn a_change_of_plan_without_a_price_says_why() runs "subscription/proration.txt";
 }

@@ -67,6 +67,7 @@ pub fn tenant(id: i64) -> Tenant {
     Tenant {
         account: account(id, AccountStatus::Active),
         plan,
+        next_plan: None,
         subscription: None,
         sites: Arc::new([]),
     }

@@ -69,6 +69,7 @@ fn tenant(account: i64, quotas: &QuotaSet) -> Tenant {
     Tenant {
         account,
         plan: Some(Arc::new(plan)),
+        next_plan: None,
         subscription: None,
         sites: [12.into()].into(),
     }

@@ -75,6 +75,7 @@ fn access(account: i64, quotas: &QuotaSet, now: DateTime<Utc>) -> Access {
     let tenant = Tenant {
         account,
         plan: Some(Arc::new(plan)),
+        next_plan: None,
         subscription: None,
         sites: [].into(),
     };

@@ -167,6 +167,7 @@ fn tenant(account: i64) -> Tenant {
     Tenant {
         account: facts,
         plan: Some(plan.into()),
+        next_plan: None,
         subscription: None,
         sites: [account.into()].into(),
     }

@@ -89,6 +89,7 @@ pub fn paid(account: i64) -> Facts {
                 registered_at: None,
             },
             plan: Some(Arc::new(plan)),
+            next_plan: None,
             subscription: Some(subscription),
             sites: [].into(),
         },

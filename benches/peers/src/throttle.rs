@@ -110,6 +110,7 @@ impl Gate {
         let tenant = Tenant {
             account,
             plan: Some(self.0.clone()),
+            next_plan: None,
             subscription: None,
             sites: [].into(),
         };

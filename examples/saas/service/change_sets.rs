@@ -57,7 +57,9 @@ impl Store {
             if let Some(subscription) = change.subscription() {
                 insert_subscription(&mut transaction, subscription).await?;
             }
-            write_wallet(&mut transaction, change.wallet()).await?;
+            for change in change.wallets() {
+                write_wallet(&mut transaction, change).await?;
+            }
 
             let subject = change.subject();
             let query = sqlx::query(
@@ -104,6 +106,7 @@ async fn choose_identifiers(
         owner: owner.into(),
         site: site.into(),
         subscription: account.into(),
+        trial_until: None,
     })
 }
 

@@ -13,7 +13,7 @@ use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
 use super::ledger::grant_all;
-use super::store::{Failure, Transaction, load_plan, load_tenant, retry};
+use super::store::{Failure, Transaction, load_plan, load_plans_of, load_tenant, retry};
 use super::transfers::{load_deposit, write_deposit};
 
 impl Store {
@@ -68,7 +68,8 @@ async fn carry_out(
     }
 
     let mut account = tenant.account;
-    for transition in policy.advance_subscription(&subscription, now) {
+    let plans = load_plans_of(transaction, &subscription).await?;
+    for transition in policy.advance_subscription(&subscription, &plans, now) {
         let plan = load_plan(transaction, &transition.subscription().plan).await?;
         let plan = plan.ok_or(NotFound)?;
         if let Some(change) = account.after(&transition) {

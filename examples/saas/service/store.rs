@@ -1,6 +1,8 @@
 //! The store: SQLite. Each change is written in one transaction, under the guards that it names. If
 //! a guard misses, somebody else was faster: the rows are loaded and the question is asked again.
 
+use std::sync::Arc;
+
 use std::path::Path;
 
 use bailiwick::gate::{BillingAccess, CredentialFailure};
@@ -256,6 +258,18 @@ pub async fn load_plan(
     record(connection, query).await
 }
 
+/// Loads the plans that a subscription names: its own, and the one that it waits to change to.
+pub async fn load_plans_of(
+    connection: &mut SqliteConnection,
+    subscription: &Subscription,
+) -> Result<Vec<Arc<Plan>>, sqlx::Error> {
+    let mut plans = Vec::new();
+    for id in [&subscription.plan, subscription.next_plan()] {
+        plans.extend(load_plan(connection, id).await?.map(Arc::new));
+    }
+    Ok(plans)
+}
+
 pub async fn load_tenant(
     connection: &mut SqliteConnection,
     account: &AccountId,
@@ -278,10 +292,19 @@ pub async fn load_tenant(
         .bind(id)
         .fetch_all(&mut *connection)
         .await?;
+    let subscription = subscription.map(|Json(subscription)| subscription);
+    let next_plan = match subscription
+        .as_ref()
+        .and_then(|row| row.pending_plan.as_ref())
+    {
+        Some(pending) => load_plan(connection, &pending.plan).await?.map(Arc::new),
+        None => None,
+    };
     Ok(Some(Tenant {
         account,
         plan: Some(plan.into()),
-        subscription: subscription.map(|Json(subscription)| subscription),
+        next_plan,
+        subscription,
         sites: sites.into_iter().map(SiteId::from).collect(),
     }))
 }

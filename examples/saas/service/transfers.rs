@@ -12,6 +12,7 @@ use bailiwick::gate::{BillingAccess, Operator};
 use bailiwick::id::PlanId;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::scope::NotFound;
+use bailiwick::subscription::Resubscription;
 use bailiwick::{AccountId, Money, Policy, Subscription};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -21,7 +22,9 @@ use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
 use super::ledger::{grant_all, load_wallet, revoke_all};
-use super::store::{Failure, Transaction, load_plan, load_tenant, record, retry, write_over};
+use super::store::{
+    Failure, Transaction, load_plan, load_plans_of, load_tenant, record, retry, write_over,
+};
 
 /// The choice of a tenant that subscribes again.
 #[derive(Deserialize)]
@@ -174,10 +177,15 @@ impl Store {
             // Months are granted under the subscription's identifier, so each subscription has one
             // of its own.
             let id = format!("{}-{}", access.account_id(), former.version).parse()?;
-            let method = choice.payment_method;
-            let next = policy.resubscribe(&tenant.account, &former, id, &plan, method, now)?;
+            let plans = load_plans_of(&mut transaction, &former).await?;
+            let choice = Resubscription {
+                id,
+                plan: plan.into(),
+                payment_method: choice.payment_method,
+            };
+            let next = policy.resubscribe(&tenant.account, &former, &plans, &choice, now)?;
 
-            update_account(&mut transaction, next.account(), &plan.id).await?;
+            update_account(&mut transaction, next.account(), &choice.plan.id).await?;
             update_subscription(&mut transaction, next.subscription()).await?;
             transaction.commit().await?;
             Ok(next.subscription().row().clone())

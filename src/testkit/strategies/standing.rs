@@ -67,6 +67,7 @@ pub fn tenant_in_good_standing(now: DateTime<Utc>) -> impl Strategy<Value = Tena
         Tenant {
             account,
             plan: Some(plan.into()),
+            next_plan: None,
             subscription,
             sites: sites.into_iter().collect(),
         }
@@ -162,6 +163,13 @@ fn lapsed(mut tenant: Tenant, lapse: Lapse, now: DateTime<Utc>) -> Tenant {
         Lapse::Account(_) | Lapse::NoPlan | Lapse::PlanInactive
     );
     plan.needs_subscription |= needs_subscription;
+    // A plan without a price lapses by time never, and waits for no payment.
+    if let (true, Ok(price)) = (
+        plan.price.is_zero(),
+        Money::new(Decimal::ONE, Currency::EUR),
+    ) {
+        plan.price = price;
+    }
 
     match lapse {
         Lapse::Account(status) => tenant.account.status = status,
