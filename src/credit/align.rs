@@ -153,6 +153,14 @@ impl Wallet {
     }
 }
 
+impl Change<Alignment> {
+    /// Returns the result of the alignment, of which a host lists
+    /// [`before_memory`](Alignment::before_memory) for its desk.
+    pub fn alignment(&self) -> &Alignment {
+        &self.result
+    }
+}
+
 impl Draft {
     /// Sets the credits of a subscription to what was paid, and returns whether anything has
     /// changed. Windows that ended until `memory_from` are left alone.
