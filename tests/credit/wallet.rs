@@ -92,8 +92,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u8..9, 0i64..25).prop_map(|(key, total)| Step::Refund { key, total }),
         1 => (1u32..9).prop_map(|grant| Step::Revoke { grant }),
         1 => (0u8..9, 0u64..25).prop_map(|(key, units)| Step::Deduct { key, units }),
-        2 => (0u8..9).prop_map(|key| Step::Again { key }),
-        1 => (0u8..9, ends(), 0i64..25).prop_map(|(key, end, total)| Step::Stale { key, end, total }),
+        4 => (0u8..5).prop_map(|key| Step::Again { key }),
+        3 => (0u8..5, ends(), 0i64..25).prop_map(|(key, end, total)| Step::Stale { key, end, total }),
     ];
     prop::collection::vec(step, 1..60)
 }
