@@ -139,6 +139,7 @@
 //! | [`Wallet`], [`Balance`] | an account's credits, and where they are |
 //! | [`Change`], [`LedgerEntry`], [`Event`], [`OutcomeWrite`], [`Outcome`] | what a command writes |
 //! | [`DueGrant`], [`DueRevocation`] | credits that a payment or a refund elsewhere makes due or takes back |
+//! | [`ConversionFacts`], [`Conversion`], [`ConversionError`] | the way over from credits that were granted month by month |
 //! | [`Cause`], [`CauseKind`], [`GrantTerms`], [`Rollover`], [`Grant`] | a grant: why, on which terms, as recorded |
 //! | [`AlignTerms`], [`Alignment`], [`BeforeMemory`], [`WindowKey`] | credits that paid time brings: [`Wallet::align`] |
 //! | [`PriceList`], [`Price`], [`Tier`], [`Rounding`], [`Quote`] | the cost of an operation |
@@ -157,12 +158,14 @@ mod apply;
 mod balance;
 mod boundary;
 mod change;
+mod conversion;
 mod draft;
 mod due;
 mod ending;
 mod error;
 mod event;
 mod funds;
+mod gift;
 mod grant;
 mod granting;
 mod hold;
@@ -186,6 +189,7 @@ pub use align::{AlignError, Alignment, BeforeMemory};
 pub use allowance::{Allowance, AllowanceError};
 pub use balance::Balance;
 pub use change::Change;
+pub use conversion::{Conversion, ConversionError, ConversionFacts};
 pub(crate) use due::credit_months;
 pub use due::{DueGrant, DueRevocation};
 pub use ending::ReleaseError;

@@ -61,6 +61,8 @@
 //! | | [`admit`](Policy::admit) | Decides about a whole request: its route, its credential and its tenant. |
 //! | [throttle](crate::throttle) | [`pass_uncounted`](Policy::pass_uncounted) | Decides about a request while the shared rate state cannot be read. |
 //! | [credit](crate::credit) | [`align_terms`](Policy::align_terms) | Returns the terms on which a wallet takes credits from paid time. |
+//! | | [`free_credits_due`](Policy::free_credits_due) | Returns the credits that a free plan gives in the window that runs. |
+//! | | [`convert_subscription`](Policy::convert_subscription) | Converts a subscription whose credits were granted month by month. |
 //! | [subscription](crate::subscription) | [`command_due`](Policy::command_due) | Returns the command that time has made due for a subscription. |
 //! | | [`advance_subscription`](Policy::advance_subscription) | Carries out all commands that time has made due. |
 //! | | [`resubscribe`](Policy::resubscribe) | Subscribes an account again after its subscription has ended. |

@@ -136,45 +136,10 @@ impl Wallet {
         terms: AlignTerms,
         now: DateTime<Utc>,
     ) -> Result<Option<Change<Alignment>>, AlignError> {
-        if schedule.account() != self.account() {
-            return Err(WalletError::mismatch("wallet", "paid time").into());
-        }
-        let is_sound = |time: TimeDelta| time >= TimeDelta::zero() && time.subsec_nanos() == 0;
-        if !is_sound(terms.slack) || !is_sound(terms.dispute_time) {
-            return Err(AlignError::TermsInvalid);
-        }
-
         // Under the old terms, up to now.
         let mut draft = Draft::begin(self, now)?;
-        let before = draft.wallet.recurring_of(schedule).cloned();
-        if before.is_none() && draft.wallet.recurring.len() >= MAX_SUBSCRIPTIONS {
-            return Err(AlignError::TooManySubscriptions);
-        }
+        let (alignment, is_changed) = draft.align(schedule, terms, None)?;
 
-        let is_new = before
-            .as_ref()
-            .is_none_or(|before| before.schedule != *schedule || before.terms != terms);
-        if is_new {
-            draft.record(
-                draft.now,
-                Event::Aligned {
-                    schedule: schedule.clone(),
-                    terms,
-                },
-            )?;
-        }
-
-        let mut alignment = Alignment {
-            raised: Credits::ZERO,
-            lowered: Credits::ZERO,
-            debt: Credits::ZERO,
-            before_memory: Vec::new(),
-        };
-        for window in draft.windows_begun(schedule, before.as_ref()) {
-            draft.align_window(schedule, window, before.as_ref(), &mut alignment)?;
-        }
-
-        let is_changed = is_new || !alignment.raised.is_zero() || !alignment.lowered.is_zero();
         is_changed
             .then(|| draft.finish(None, alignment))
             .transpose()
@@ -188,7 +153,65 @@ impl Wallet {
     }
 }
 
+impl Change<Alignment> {
+    /// Returns the result of the alignment, of which a host lists
+    /// [`before_memory`](Alignment::before_memory) for its desk.
+    pub fn alignment(&self) -> &Alignment {
+        &self.result
+    }
+}
+
 impl Draft {
+    /// Sets the credits of a subscription to what was paid, and returns whether anything has
+    /// changed. Windows that ended until `memory_from` are left alone.
+    pub(super) fn align(
+        &mut self,
+        schedule: &Schedule,
+        terms: AlignTerms,
+        memory_from: Option<DateTime<Utc>>,
+    ) -> Result<(Alignment, bool), AlignError> {
+        if schedule.account() != self.wallet.account() {
+            return Err(WalletError::mismatch("wallet", "paid time").into());
+        }
+        let is_sound = |time: TimeDelta| time >= TimeDelta::zero() && time.subsec_nanos() == 0;
+        if !is_sound(terms.slack) || !is_sound(terms.dispute_time) {
+            return Err(AlignError::TermsInvalid);
+        }
+
+        let before = self.wallet.recurring_of(schedule).cloned();
+        if before.is_none() && self.wallet.recurring.len() >= MAX_SUBSCRIPTIONS {
+            return Err(AlignError::TooManySubscriptions);
+        }
+
+        let is_new = memory_from.is_some()
+            || before
+                .as_ref()
+                .is_none_or(|before| before.schedule != *schedule || before.terms != terms);
+        if is_new {
+            self.record(
+                self.now,
+                Event::Aligned {
+                    schedule: schedule.clone(),
+                    terms,
+                    memory_from,
+                },
+            )?;
+        }
+
+        let mut alignment = Alignment {
+            raised: Credits::ZERO,
+            lowered: Credits::ZERO,
+            debt: Credits::ZERO,
+            before_memory: Vec::new(),
+        };
+        for window in self.windows_begun(schedule, before.as_ref()) {
+            self.align_window(schedule, window, before.as_ref(), &mut alignment)?;
+        }
+
+        let is_changed = is_new || !alignment.raised.is_zero() || !alignment.lowered.is_zero();
+        Ok((alignment, is_changed))
+    }
+
     /// Returns the windows that have begun, in order: those that are paid now, those that were, and
     /// those that have brought something.
     fn windows_begun(&self, schedule: &Schedule, before: Option<&Recurring>) -> Vec<Period> {

@@ -14,11 +14,18 @@ use crate::money::Credits;
 use crate::paid_time::Schedule;
 
 impl Wallet {
-    /// Takes over what was paid for a subscription.
-    pub(super) fn keep_time(&mut self, schedule: &Schedule, terms: AlignTerms, at: DateTime<Utc>) {
+    /// Takes over what was paid for a subscription. Windows that ended until `memory_from` are
+    /// forgotten.
+    pub(super) fn keep_time(
+        &mut self,
+        schedule: &Schedule,
+        terms: AlignTerms,
+        memory_from: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
+    ) {
         let subscription = schedule.subscription();
         let is_kept = |recurring: &Recurring| {
-            recurring.schedule.subscription() == subscription || !recurring.is_over()
+            recurring.schedule.subscription() == subscription || !recurring.is_over(at)
         };
         // What it had forgotten stays so, even if the time for disputes becomes longer.
         let dropped = self.recurring.iter().filter(|one| !is_kept(one));
@@ -27,17 +34,19 @@ impl Wallet {
             .max()
             .max(self.memory_from);
         self.recurring.retain(is_kept);
-        let memory_from = self.memory_from;
+        let forgotten = self.memory_from;
 
         match self
             .recurring
             .iter_mut()
             .find(|recurring| recurring.schedule.subscription() == subscription)
         {
-            Some(recurring) => recurring.align(schedule.clone(), terms, at),
-            None => self
-                .recurring
-                .push(Recurring::new(schedule.clone(), terms, memory_from, at)),
+            Some(recurring) => recurring.align(schedule.clone(), terms, memory_from, at),
+            None => {
+                let memory_from = memory_from.max(forgotten);
+                self.recurring
+                    .push(Recurring::new(schedule.clone(), terms, memory_from, at));
+            }
         }
     }
 

@@ -43,8 +43,12 @@ impl Wallet {
             Event::GrantExpired { grant, amount } => self.expire(grant, *amount),
             Event::Revoked { grant, amount } => self.revoke_funds(grant, *amount),
             Event::RolledOver { grant, amount, .. } => self.roll_over(grant, *amount, at),
-            Event::Aligned { schedule, terms } => {
-                self.keep_time(schedule, *terms, at);
+            Event::Aligned {
+                schedule,
+                terms,
+                memory_from,
+            } => {
+                self.keep_time(schedule, *terms, *memory_from, at);
                 Ok(())
             }
             Event::Allotted {

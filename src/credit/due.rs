@@ -73,6 +73,14 @@ impl DueGrant {
         &self.terms
     }
 
+    /// Returns whether a wallet still has some of it, so that it was granted before and its outcome
+    /// need not be read. False says nothing: what is spent leaves the wallet.
+    pub fn is_in(&self, wallet: &Wallet) -> bool {
+        let key = self.key();
+        self.account() == wallet.account()
+            && wallet.grants.iter().any(|funds| *funds.grant.id == *key)
+    }
+
     /// Creates what is due; `None` where the amount is zero.
     pub(crate) fn new(cause: Cause, terms: GrantTerms) -> Option<Self> {
         (!terms.amount.is_zero()).then_some(Self { cause, terms })

@@ -22,6 +22,9 @@ pub enum ReleaseError {
     /// The hold was settled.
     #[error("the hold is settled already")]
     Settled,
+    /// A later attempt has taken the hold's key.
+    #[error("a later attempt has taken the hold's key")]
+    Superseded,
     /// The wallet cannot take part.
     #[error(transparent)]
     Wallet(#[from] WalletError),
@@ -31,6 +34,7 @@ impl Explained for ReleaseError {
     fn code(&self) -> Code {
         match self {
             Self::Settled => Code::HoldSettled,
+            Self::Superseded => Code::HoldSuperseded,
             Self::Wallet(error) => error.code(),
         }
     }
@@ -44,7 +48,8 @@ impl Wallet {
     /// `prior` is the same as for [`settle`](Self::settle).
     ///
     /// # Errors
-    /// [`SettleError::Wallet`] for rows that do not belong together; [`SettleError::Settled`],
+    /// [`SettleError::Wallet`] for rows that do not belong together; [`SettleError::Superseded`] once
+    /// a later attempt has taken the key; [`SettleError::Settled`],
     /// [`SettleError::Released`] and [`SettleError::Expired`] once the hold has ended;
     /// [`SettleError::CostExceedsHold`] beyond the hold, whatever the overage policy, which is for
     /// the settlement.
@@ -56,6 +61,9 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Credits>, Credits>, SettleError> {
         let prior = self.prior_of_hold(hold, prior)?;
+        if is_superseded(hold, prior) {
+            return Err(SettleError::Superseded);
+        }
 
         // A draw that was made before is answered as then, whatever became of the hold.
         if let State::Pending(earlier) | State::Released(earlier) = &prior.state
@@ -120,7 +128,7 @@ impl Wallet {
     ///
     /// # Errors
     /// In this order: [`SettleError::Wallet`] for rows that do not belong together;
-    /// [`SettleError::Settled`] with another cost, [`SettleError::Released`];
+    /// [`SettleError::Superseded`]; [`SettleError::Settled`] with another cost, [`SettleError::Released`];
     /// [`SettleError::LessThanDrawn`]; then [`SettleError::CostExceedsHold`] for an open hold, and
     /// [`SettleError::Expired`] or [`SettleError::LateInsufficient`] for one that has expired.
     pub fn settle(
@@ -131,6 +139,9 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Receipt>, Receipt>, SettleError> {
         let prior = self.prior_of_hold(hold, prior)?;
+        if is_superseded(hold, prior) {
+            return Err(SettleError::Superseded);
+        }
         if let State::Settled { receipt, .. } = &prior.state
             && receipt.cost == cost
         {
@@ -167,13 +178,14 @@ impl Wallet {
     }
 
     /// Gives back all of a hold that was not drawn. A hold that ran out meanwhile gave it back
-    /// already, and a repeated release does nothing: both are answers, not errors.
+    /// already, and a repeated release does nothing: both are answers, not errors. If nothing was
+    /// drawn, the key is free again, and the same request may be sent anew.
     ///
     /// `prior` is the same as for [`settle`](Self::settle).
     ///
     /// # Errors
     /// In this order: [`ReleaseError::Wallet`] for rows that do not belong together,
-    /// [`ReleaseError::Settled`].
+    /// [`ReleaseError::Superseded`], [`ReleaseError::Settled`].
     pub fn release(
         self,
         hold: &Hold,
@@ -181,6 +193,9 @@ impl Wallet {
         now: DateTime<Utc>,
     ) -> Result<Answer<Change<Ended>, Ended>, ReleaseError> {
         let prior = self.prior_of_hold(hold, prior)?;
+        if is_superseded(hold, prior) {
+            return Err(ReleaseError::Superseded);
+        }
         let pending = match &prior.state {
             State::Pending(pending) => pending,
             State::Settled { .. } => return Err(ReleaseError::Settled),
@@ -208,7 +223,8 @@ impl Wallet {
         Ok(Answer::Fresh(draft.finish(Some(outcome), Ended::Released)?))
     }
 
-    /// Returns the outcome that the hold stored. A hold without one was never written.
+    /// Returns the outcome that the hold stored, or that a later attempt stored over it. A hold
+    /// without one was never written.
     fn prior_of_hold<'a>(
         &self,
         hold: &Hold,
@@ -217,12 +233,29 @@ impl Wallet {
         let prior = prior.ok_or(NOT_OF_HOLD)?;
         prior.check(self.account(), &Outcome::spend_key(&hold.key))?;
 
-        if hold.account == *self.account() {
-            Ok(prior)
-        } else {
-            Err(WalletError::mismatch("wallet", "hold"))
+        if hold.account != *self.account() {
+            return Err(WalletError::mismatch("wallet", "hold"));
         }
+        // A hold is stored with its outcome, so there is none before it.
+        if prior.attempt < hold.attempt {
+            return Err(NOT_OF_HOLD);
+        }
+        // Wallet and outcome were read in the wrong order, and a later attempt came between.
+        let is_newer = self
+            .open_hold(&hold.key)
+            .is_some_and(|record| record.attempt > prior.attempt);
+        if is_newer {
+            return Err(WalletError::mismatch("wallet", "outcome"));
+        }
+
+        Ok(prior)
     }
+}
+
+/// Returns whether a later attempt has taken a hold's key. Whatever the older attempt does then, it
+/// may charge nothing and end nothing.
+fn is_superseded(hold: &Hold, prior: &Outcome) -> bool {
+    hold.attempt < prior.attempt
 }
 
 /// There is no outcome, or it is one that no hold has.

@@ -105,6 +105,9 @@ pub enum Event {
         schedule: Schedule,
         /// The terms on which the wallet takes credits from it.
         terms: AlignTerms,
+        /// Set where windows that ended until then are left to grants of another kind.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory_from: Option<DateTime<Utc>>,
     },
     /// A window of paid time brought credits: its first, or more of them.
     Allotted {

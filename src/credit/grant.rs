@@ -153,6 +153,13 @@ impl Cause {
         Self::new(account, CauseKind::Trial, Self::TRIAL.to_owned())
     }
 
+    /// Creates the cause of a free plan's credits: one key for each window of an account's calendar,
+    /// whichever free plan it is on.
+    pub(super) fn free_plan(account: &AccountId, window: Period) -> Self {
+        let key = format!("grant/free/{}", window.start.timestamp_micros());
+        Self::new(account, CauseKind::FreePlan, key)
+    }
+
     /// Creates the cause of a confirmed transfer's credits. The length in the key keeps two pairs
     /// of references from sharing one.
     pub(crate) fn bank_transfer(

@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::error::WalletError;
 use super::event::Event;
 use super::grant::{Cause, CauseKind, Grant, GrantTerms};
+use super::hold::FIRST_ATTEMPT;
 use super::outcome::{Intent, Outcome, OutcomeWrite, State};
 use super::wallet::Wallet;
 use crate::change::Answer;
@@ -54,7 +55,8 @@ impl Wallet {
     /// Adds credits that are due for a cause, once for each cause.
     ///
     /// A month is due the greatest amount that was asked for it: a larger plan in mid-month adds
-    /// the difference, a smaller one takes nothing away, and the larger one again adds nothing.
+    /// the difference, a smaller one takes nothing away, and the larger one again adds nothing. A
+    /// gift, such as a trial's or a free plan's, is given once, and stays as it was given first.
     ///
     /// `prior` is the stored outcome of [`Cause::key`], read after the wallet in the same
     /// transaction.
@@ -98,6 +100,7 @@ impl Wallet {
             account: draft.wallet.account().clone(),
             key: cause.key().to_owned(),
             intent,
+            attempt: FIRST_ATTEMPT,
             state: State::Granted(grant.clone()),
         };
 
@@ -124,9 +127,13 @@ impl Wallet {
         let is_month =
             cause.kind == CauseKind::Period && prior.intent.is_of_grant(cause.kind, terms.priority);
 
+        // A gift is given once, whatever the plan gives by now.
+        let is_gift = matches!(cause.kind, CauseKind::Trial | CauseKind::FreePlan)
+            && prior.intent.is_of_grant(cause.kind, terms.priority);
+
         if is_month && terms.amount > granted.amount {
             self.raise(granted, terms.amount, intent, prior, now)
-        } else if is_month || prior.intent == intent {
+        } else if is_month || is_gift || prior.intent == intent {
             Ok(Answer::Replayed(granted.clone()))
         } else {
             Err(GrantError::KeyReused)
@@ -161,6 +168,7 @@ impl Wallet {
         };
         let outcome = Outcome {
             intent,
+            attempt: FIRST_ATTEMPT,
             state: State::Granted(month.clone()),
             ..prior.clone()
         };

@@ -10,6 +10,18 @@ use crate::id::AccountId;
 use crate::money::Credits;
 use crate::policy::Overage;
 
+/// The number of the first attempt of a key.
+pub(super) const FIRST_ATTEMPT: u32 = 1;
+
+/// Returns the attempt of a row that names none: the first.
+pub(super) fn first_attempt() -> u32 {
+    FIRST_ATTEMPT
+}
+
+pub(super) fn is_first_attempt(attempt: &u32) -> bool {
+    *attempt == FIRST_ATTEMPT
+}
+
 /// A part of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -26,6 +38,10 @@ pub struct Slice {
 pub struct HoldRecord {
     /// Its key.
     pub key: IdempotencyKey,
+    /// The attempt of the key that it is, from 1: a hold that ended without a charge frees its key
+    /// for the next.
+    #[serde(default = "first_attempt", skip_serializing_if = "is_first_attempt")]
+    pub attempt: u32,
     /// The operation that it is for.
     pub operation: Arc<str>,
     /// The amount that was set aside at first.
@@ -48,7 +64,7 @@ impl HoldRecord {
 }
 
 /// The proof that credits are set aside for one expensive call. Only a wallet makes it, once for
-/// each key; it can be settled or released, and it cannot be copied.
+/// each attempt of a key; it can be settled or released, and it cannot be copied.
 ///
 /// A function that takes a `Hold` cannot be called without one:
 ///
@@ -65,6 +81,7 @@ impl HoldRecord {
 pub struct Hold {
     pub(super) account: AccountId,
     pub(super) key: IdempotencyKey,
+    pub(super) attempt: u32,
     pub(super) amount: Credits,
     pub(super) expires_at: DateTime<Utc>,
 }
@@ -78,6 +95,11 @@ impl Hold {
     /// Returns its key.
     pub fn key(&self) -> &IdempotencyKey {
         &self.key
+    }
+
+    /// Returns the attempt of its key that it is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// Returns the amount that is set aside.

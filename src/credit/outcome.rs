@@ -9,8 +9,10 @@ use thiserror::Error;
 
 use super::error::WalletError;
 use super::grant::{CauseKind, Grant};
+use super::hold::{first_attempt, is_first_attempt};
 use super::key::IdempotencyKey;
 use super::life::Life;
+use crate::change::RowError;
 use crate::id::AccountId;
 use crate::money::Credits;
 use crate::policy::LateSettle;
@@ -122,6 +124,10 @@ pub struct Outcome {
     pub(super) account: AccountId,
     pub(super) key: String,
     pub(super) intent: Intent,
+    /// The attempt of the key whose state this is: a hold that ended without a charge frees its
+    /// key for the next one.
+    #[serde(default = "first_attempt", skip_serializing_if = "is_first_attempt")]
+    pub(super) attempt: u32,
     pub(super) state: State,
 }
 
@@ -134,6 +140,21 @@ impl Outcome {
     /// Returns the key to store it under.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Returns the attempt of the key that it tells of, from 1. A hold that ended without a charge
+    /// frees its key, and the same request again is the next attempt.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Returns the number of the attempt that follows.
+    pub(super) fn next_attempt(&self) -> Result<u32, WalletError> {
+        let overflow = RowError::Overflow {
+            of: "number of the key's next attempt",
+        };
+
+        Ok(self.attempt.checked_add(1).ok_or(overflow)?)
     }
 
     /// Returns the key under which the outcome of a grant's revocation is stored.
@@ -211,7 +232,8 @@ pub struct Receipt {
     pub settled_at: DateTime<Utc>,
 }
 
-/// The answer to a repeated hold: what became of the first one under the same key.
+/// The answer to a repeated hold: what became of the first one under the same key. A hold that
+/// ended and charged nothing is no answer: its key is free, and the same request holds anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Replayed {
@@ -219,12 +241,12 @@ pub enum Replayed {
     Pending,
     /// The hold was settled.
     Settled(Receipt),
-    /// The hold was released.
+    /// The hold was released, after something had been drawn.
     Released {
         /// The amount that had been drawn, and stays charged.
         drawn: Credits,
     },
-    /// The hold ran out before anyone ended it.
+    /// The hold ran out before anyone ended it, after something had been drawn.
     Expired {
         /// The amount that had been drawn, and stays charged.
         drawn: Credits,

@@ -226,13 +226,21 @@ impl Recurring {
         recurring
     }
 
-    /// Takes over what was paid by now, and forgets windows that nobody can dispute any more.
-    pub(super) fn align(&mut self, schedule: Schedule, terms: AlignTerms, at: DateTime<Utc>) {
+    /// Takes over what was paid by now, and forgets windows that nobody can dispute any more, and
+    /// those that ended until `memory_from`.
+    pub(super) fn align(
+        &mut self,
+        schedule: Schedule,
+        terms: AlignTerms,
+        memory_from: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
+    ) {
         self.schedule = schedule;
         self.terms = terms;
         self.aligned_at = at;
 
         let from = before(at, terms.dispute_time).max(self.memory_from);
+        let from = memory_from.map_or(from, |forgotten| forgotten.max(from));
         self.memory_from = from;
         self.windows.retain(|remembered| remembered.end > from);
         self.find_next();
@@ -313,9 +321,12 @@ impl Recurring {
         }
     }
 
-    /// Returns whether nothing is left of it that could still matter.
-    pub(super) fn is_over(&self) -> bool {
-        self.windows.is_empty() && self.next.is_none()
+    /// Returns whether nothing is left of it that could still matter. A memory that begins later
+    /// than usual is its own alone, so it is kept for as long.
+    pub(super) fn is_over(&self, at: DateTime<Utc>) -> bool {
+        let has_usual_memory = self.memory_from <= before(at, self.terms.dispute_time);
+
+        self.windows.is_empty() && self.next.is_none() && has_usual_memory
     }
 
     /// Finds the first window that begins after the latest alignment, brings something, and is not
@@ -325,7 +336,8 @@ impl Recurring {
         let target = |window: Period| self.schedule.target(window, self.terms.slack);
         // Less than a millionth of a credit is nothing.
         let brings = |window: Period| {
-            !is_known(window) && target(window).is_some_and(|target| !target.amount.is_zero())
+            let is_open = !is_known(window) && window.end > self.memory_from;
+            is_open && target(window).is_some_and(|target| !target.amount.is_zero())
         };
 
         self.next = self

@@ -7,6 +7,7 @@ use super::change::Change;
 use super::draft::Draft;
 use super::error::WalletError;
 use super::event::Event;
+use super::hold::FIRST_ATTEMPT;
 use super::outcome::{Intent, Outcome, OutcomeWrite, Revocation, State};
 use super::wallet::Wallet;
 use crate::change::Answer;
@@ -96,6 +97,7 @@ impl Wallet {
             account: draft.wallet.account().clone(),
             key,
             intent: Intent::Revoke,
+            attempt: FIRST_ATTEMPT,
             state: State::Revoked(revocation.clone()),
         };
 

@@ -55,6 +55,9 @@ pub enum SettleError {
     /// The hold was released.
     #[error("the hold was released")]
     Released,
+    /// A later attempt has taken the hold's key.
+    #[error("a later attempt has taken the hold's key")]
+    Superseded,
     /// The hold ran out.
     #[error("the hold expired before it was settled")]
     Expired,
@@ -71,6 +74,7 @@ impl Explained for SettleError {
             Self::LateInsufficient { .. } => Code::CreditsInsufficient,
             Self::Settled { .. } => Code::HoldSettled,
             Self::Released => Code::HoldReleased,
+            Self::Superseded => Code::HoldSuperseded,
             Self::Expired => Code::HoldExpired,
             Self::Wallet(error) => error.code(),
         }

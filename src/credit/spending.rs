@@ -9,7 +9,7 @@ use super::change::Change;
 use super::draft::Draft;
 use super::error::WalletError;
 use super::event::Event;
-use super::hold::{Hold, HoldRecord};
+use super::hold::{FIRST_ATTEMPT, Hold, HoldRecord};
 use super::key::IdempotencyKey;
 use super::life::Life;
 use super::outcome::{Outcome, OutcomeWrite, Pending, Receipt, Replayed, State};
@@ -115,7 +115,9 @@ impl Wallet {
     }
 
     /// Sets credits aside for one expensive call. A fresh [`Hold`] is the only thing that may run
-    /// the call; a repeated request is told what became of the first.
+    /// the call; a repeated request is told what became of the first. A hold that was released or
+    /// ran out, and charged nothing, frees its key: the same request again holds anew, as the next
+    /// attempt, and whoever still has the older hold can no longer draw on it or end it.
     ///
     /// `prior` is the stored outcome of [`Outcome::spend_key`], read after the wallet in the same
     /// transaction.
@@ -136,22 +138,28 @@ impl Wallet {
 
         let intent = request.intent();
         let key = Outcome::spend_key(&request.key);
+        let mut attempt = FIRST_ATTEMPT;
         // A repeated request is answered even if the credits have run out since.
         if let Some(prior) = prior {
             prior.check(self.account(), &key)?;
             if prior.intent != intent {
                 return Err(HoldError::KeyReused);
             }
-            return Ok(Answer::Replayed(self.replayed_hold(prior, now)?));
+            if let Some(replayed) = self.replayed_hold(prior, now)? {
+                return Ok(Answer::Replayed(replayed));
+            }
+            attempt = prior.next_attempt()?;
         }
 
         let mut draft = Draft::begin(self, now)?;
         let expires_at = expiry(request.time_to_live, draft.now).ok_or(HoldError::TimeInvalid)?;
-        draft.hold(access, request.key.clone(), &request.quote, expires_at)?;
+        let name = (request.key.clone(), attempt);
+        draft.hold(access, name, &request.quote, expires_at)?;
 
         let hold = Hold {
             account: access.account.clone(),
             key: request.key.clone(),
+            attempt,
             amount: request.quote.price(),
             expires_at,
         };
@@ -161,6 +169,7 @@ impl Wallet {
             account: access.account.clone(),
             key,
             intent,
+            attempt,
             state: State::Pending(Pending {
                 operation: request.quote.operation_name().clone(),
                 drawn: Credits::ZERO,
@@ -174,7 +183,11 @@ impl Wallet {
             }),
         };
 
-        let outcome = OutcomeWrite::Insert(outcome);
+        let outcome = match prior {
+            None => OutcomeWrite::Insert(outcome),
+            // The attempt before has a row, and nothing more to say.
+            Some(_) => OutcomeWrite::Update(outcome),
+        };
         Ok(Answer::Fresh(draft.finish(Some(outcome), hold)?))
     }
 
@@ -214,7 +227,8 @@ impl Wallet {
 
         let mut draft = Draft::begin(self, now)?;
         // The hold ends within this very change, so it never expires.
-        let record = draft.hold(access, key.clone(), quote, DateTime::<Utc>::MAX_UTC)?;
+        let name = (key.clone(), FIRST_ATTEMPT);
+        let record = draft.hold(access, name, quote, DateTime::<Utc>::MAX_UTC)?;
         let (receipt, paid_with) =
             draft
                 .settle(&record, quote.price())
@@ -228,6 +242,7 @@ impl Wallet {
             account: access.account.clone(),
             key: outcome_key,
             intent,
+            attempt: FIRST_ATTEMPT,
             state: State::Settled {
                 receipt: receipt.clone(),
                 paid_with,
@@ -239,19 +254,28 @@ impl Wallet {
         Ok(Answer::Fresh(draft.finish(Some(outcome), receipt)?))
     }
 
-    /// Tells what became of a hold that was made before.
-    fn replayed_hold(&self, prior: &Outcome, now: DateTime<Utc>) -> Result<Replayed, WalletError> {
+    /// Tells what became of a hold that was made before; `None` if it ended and charged nothing, so
+    /// that its key is free.
+    fn replayed_hold(
+        &self,
+        prior: &Outcome,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Replayed>, WalletError> {
+        let charged = |drawn: Credits| (!drawn.is_zero()).then_some(drawn);
+
         match &prior.state {
-            State::Settled { receipt, .. } => Ok(Replayed::Settled(receipt.clone())),
-            State::Released(ended) => Ok(Replayed::Released { drawn: ended.drawn }),
+            State::Settled { receipt, .. } => Ok(Some(Replayed::Settled(receipt.clone()))),
+            State::Released(ended) => {
+                Ok(charged(ended.drawn).map(|drawn| Replayed::Released { drawn }))
+            }
             // By the outcome's own time, and not by the wallet, which may have been read before
             // this outcome was written.
             State::Pending(pending) if now.max(self.as_of()) < pending.expires_at => {
-                Ok(Replayed::Pending)
+                Ok(Some(Replayed::Pending))
             }
-            State::Pending(pending) => Ok(Replayed::Expired {
-                drawn: pending.drawn,
-            }),
+            State::Pending(pending) => {
+                Ok(charged(pending.drawn).map(|drawn| Replayed::Expired { drawn }))
+            }
             State::Granted(_) | State::Revoked(_) => {
                 Err(WalletError::mismatch("command", "outcome"))
             }
@@ -303,7 +327,7 @@ impl Draft {
     fn hold(
         &mut self,
         access: &Access,
-        key: IdempotencyKey,
+        (key, attempt): (IdempotencyKey, u32),
         quote: &Quote,
         expires_at: DateTime<Utc>,
     ) -> Result<HoldRecord, HoldError> {
@@ -315,6 +339,7 @@ impl Draft {
 
         let hold = HoldRecord {
             key,
+            attempt,
             operation: quote.operation_name().clone(),
             amount: quote.price(),
             drawn: Credits::ZERO,

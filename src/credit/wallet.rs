@@ -162,21 +162,27 @@ impl Wallet {
         &self,
         subscription: &SubscriptionId,
     ) -> impl Iterator<Item = Arc<str>> {
+        let left = |funds: &&Funds| {
+            !funds.revoked && (funds.scheduled || !funds.free.is_zero() || !funds.held.is_zero())
+        };
+
+        self.months_of(subscription)
+            .filter(left)
+            .map(|funds| funds.grant.id.clone())
+    }
+
+    /// Returns the grants of a subscription's months, with all that was added to them.
+    pub(super) fn months_of(&self, subscription: &SubscriptionId) -> impl Iterator<Item = &Funds> {
         let months = Cause::months_key(subscription);
         // The identifier of a subscription may hold a slash, so its key may begin another's.
         let is_of = move |id: &str| {
             id.strip_prefix(&*months)
                 .is_some_and(|rest| !rest.contains('/'))
         };
-        let left = |funds: &&Funds| {
-            !funds.revoked && (funds.scheduled || !funds.free.is_zero() || !funds.held.is_zero())
-        };
 
         self.grants
             .iter()
-            .filter(left)
-            .map(|funds| funds.grant.id.clone())
-            .filter(move |id| is_of(id))
+            .filter(move |funds| is_of(&funds.grant.id))
     }
 
     /// Returns the window of paid time whose grant has an identifier, as far as it is remembered.

@@ -126,6 +126,7 @@ codes! {
     TooManyGrants "too_many_grants" 409 "The wallet cannot hold another grant", "Wait until some grants are spent or have expired.";
     AmountOverflow "amount_overflow" 422 "A sum of amounts is too large to be held exactly", "Use smaller amounts.";
     OperationUnknown "operation_unknown" 400 "The operation is not in the price list", "Name an operation from the price list.";
+    HoldSuperseded "hold_superseded" 409 "The request was sent again, and is carried out anew", "Send the same request again to learn what became of it.";
     // Subscription, payment, registration.
     TransitionRefused "transition_refused" 409 "The subscription's status does not allow this", "Look up the subscription's status, then choose a command that it allows.";
     PaymentMethodComingSoon "payment_method_coming_soon" 422 "This payment method is coming soon", "Choose one of the payment methods that are enabled.";

@@ -27,7 +27,7 @@ macro_rules! from_refusals {
         $crate::__from_refusals! { $error => $from_problem;
             bank_transfer::ClaimError, bank_transfer::ConfirmError, bank_transfer::TransferError,
             bank_transfer::TransferRefundError, change::RowError, credit::AlignError, credit::AllowanceError,
-            credit::CauseError, credit::GrantError, credit::HoldError, credit::IdempotencyKeyError,
+            credit::CauseError, credit::ConversionError, credit::GrantError, credit::HoldError, credit::IdempotencyKeyError,
             credit::LedgerError, credit::PriceError, credit::RefundError, credit::ReleaseError,
             credit::ReplayError, credit::RevokeError, credit::SettleError, credit::WalletError,
             gate::Denial, id::IdError, money::AmountError, paid_time::RecordError, policy::PolicyError,

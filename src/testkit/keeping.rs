@@ -121,11 +121,27 @@ pub(super) fn updates_outcomes<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(
 
     let hold = book.hold("released", 3, 60, at(3))?;
     book.release(&hold, at(4))?;
+    // A release that charged nothing frees the key, and the outcome tells which attempt comes next.
     let seen = book.ask_hold("released", 3, 60, at(5))?;
-    let released = Replayed::Released {
-        drawn: Credits::ZERO,
+    let Answer::Fresh(change) = seen else {
+        return Err(probe.fault(fault::OUTCOME_STALE, "the second attempt", told(&seen)));
     };
-    if seen != Answer::Replayed(released) {
+    let second = book.write(change)?;
+    if second.attempt() != 2 {
+        let seen = format_args!("attempt {}", second.attempt());
+        return Err(probe.fault(fault::OUTCOME_STALE, "the second attempt", seen));
+    }
+
+    let (wallet, prior) = book.load(&Outcome::spend_key(second.key()))?;
+    let drawn = Credits::whole(1);
+    if let Answer::Fresh(change) =
+        probe.allowed(wallet.draw(&second, drawn, prior.as_ref(), at(6)))?
+    {
+        book.write(change)?;
+    }
+    book.release(&second, at(7))?;
+    let seen = book.ask_hold("released", 3, 60, at(8))?;
+    if seen != Answer::Replayed(Replayed::Released { drawn }) {
         return Err(probe.fault(fault::OUTCOME_STALE, "released", told(&seen)));
     }
     book.verify()
@@ -171,12 +187,10 @@ pub(super) fn expires_holds<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), 
             return Err(probe.fault(fault::EXPIRY, expected, balance.held));
         }
     }
+    // It charged nothing, so the same request is a new attempt.
     let seen = book.ask_hold("expiry", 6, 60, at(60))?;
-    let expired = Replayed::Expired {
-        drawn: Credits::ZERO,
-    };
-    if seen != Answer::Replayed(expired) {
-        return Err(probe.fault(fault::EXPIRY, "expired", format_args!("{seen:?}")));
+    if !matches!(seen, Answer::Fresh(_)) {
+        return Err(probe.fault(fault::EXPIRY, "a new attempt", format_args!("{seen:?}")));
     }
 
     // The entry says when the hold ended, and when that was noticed.

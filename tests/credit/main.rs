@@ -14,6 +14,9 @@ mod support;
 
 mod aligning;
 mod allowance;
+mod attempts;
+mod conversion;
+mod gifts;
 #[cfg(feature = "testkit")]
 mod interleavings;
 mod ledger;

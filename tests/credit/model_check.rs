@@ -117,16 +117,21 @@ impl Store {
             BTreeMap::<_, u32>::new(),
         );
         let mut charged = 0;
+        // Each attempt of a key is held and ends once; all of them together are charged once.
+        let mut attempts = BTreeMap::<_, u32>::new();
         for entry in &ledger {
             match &entry.event {
-                Event::Held { hold } => *holds.entry(hold.key.clone()).or_default() += 1,
+                Event::Held { hold } => {
+                    attempts.insert(hold.key.clone(), hold.attempt);
+                    *holds.entry((hold.key.clone(), hold.attempt)).or_default() += 1;
+                }
                 Event::Settled { hold, .. } => {
-                    *ends.entry(hold.clone()).or_default() += 1;
+                    *ends.entry((hold.clone(), attempts[hold])).or_default() += 1;
                     *charges.entry(hold.clone()).or_default() += 1;
                 }
                 Event::SettledLate { hold, .. } => *charges.entry(hold.clone()).or_default() += 1,
                 Event::Released { hold } | Event::HoldExpired { hold } => {
-                    *ends.entry(hold.clone()).or_default() += 1
+                    *ends.entry((hold.clone(), attempts[hold])).or_default() += 1
                 }
                 _ => {}
             }
@@ -251,8 +256,8 @@ struct State {
     processes: Vec<Process>,
     /// Crashes and lost answers that may still happen.
     mishaps: u8,
-    /// How many fresh holds were handed out for each key.
-    fresh: BTreeMap<u8, u8>,
+    /// How many fresh holds were handed out for each attempt of each key.
+    fresh: BTreeMap<(u8, u32), u8>,
     /// Whether a process was told that a hold had expired which was open.
     misled: bool,
 }
@@ -469,9 +474,9 @@ impl Scenario {
         if let Some(hold) = &write.hold {
             *state
                 .fresh
-                .entry(self.spend_key(state, process))
+                .entry((self.spend_key(state, process), hold.attempt()))
                 .or_default() += 1;
-            let print = print_of(&(hold.key().as_str(), hold.expires_at()));
+            let print = print_of(&(hold.key().as_str(), hold.attempt(), hold.expires_at()));
             state.processes[process].hold = Some(Shared(hold.clone(), print));
         }
         self.goes_on(state, process, true);
@@ -533,6 +538,8 @@ impl Scenario {
         stores
     }
 }
+
+const HELD_ONCE: &str = "C4: an attempt is held once, and its fresh hold handed out once";
 
 impl Model for Scenario {
     type State = State;
@@ -611,12 +618,9 @@ impl Model for Scenario {
                 "C3: a hold ends once and is charged once",
                 |_, state: &State| state.store.0.one_end,
             ),
-            Property::always(
-                "C4: a key is held once, and its fresh hold handed out once",
-                |_, state: &State| {
-                    state.store.0.held_once && state.fresh.values().all(|count| *count == 1)
-                },
-            ),
+            Property::always(HELD_ONCE, |_, state: &State| {
+                state.store.0.held_once && state.fresh.values().all(|count| *count == 1)
+            }),
             Property::always(
                 "C4: no open hold is said to have expired",
                 |_, state: &State| !state.misled,
@@ -803,7 +807,7 @@ fn c10_without_a_guard_the_checker_finds_what_is_lost() {
 /// SEMANTICS: with compare-and-swap only, the outcome has to be read after the wallet.
 #[test]
 fn c10_an_outcome_that_is_read_before_the_wallet_is_applied_twice() {
-    let held_twice = "C4: a key is held once, and its fresh hold handed out once";
+    let held_twice = HELD_ONCE;
     let spent_twice = "C10: nothing is spent twice, and nothing is lost";
     let twice = scenario(&[HOLD_AND_SETTLE, HOLD_AND_SETTLE]);
     let clumsy = Scenario {
@@ -827,7 +831,8 @@ fn c10_an_outcome_that_is_read_before_the_wallet_is_applied_twice() {
         },
     );
     assert!(deducted.contains_key(spent_twice));
-    // Either is enough: the order of reading, or the unique key.
+    // The order of reading is enough. The unique key is, too, as long as no attempt follows another:
+    // that is written over the attempt before, which no unique key guards.
     holds(
         "wallet first, version only",
         Scenario {
@@ -839,7 +844,16 @@ fn c10_an_outcome_that_is_read_before_the_wallet_is_applied_twice() {
         "outcome first, unique key",
         Scenario {
             reading: Reading::OutcomeFirst,
+            clock: &[0],
+            ..twice.clone()
+        },
+    );
+    let found = check(
+        "outcome first, unique key, and time for a second attempt",
+        Scenario {
+            reading: Reading::OutcomeFirst,
             ..twice
         },
     );
+    assert!(found.contains_key(spent_twice), "{found:#?}");
 }

@@ -9,7 +9,7 @@
 //!       [keep=MIN..MAX of=NAME|month/N]             what is left of another grant rolls over
 //! month N AMOUNT [keep=MIN..MAX]          raise N AMOUNT      (by a change of plan at this time)
 //! hold KEY UNITS for=SECONDS [print=BYTE]
-//! draw KEY TOTAL          settle KEY COST       release KEY
+//! draw KEY TOTAL          settle KEY COST       release KEY         [attempt=first]
 //! fill COUNT              grants one credit more as often as it takes for so many grants
 //! deduct KEY UNITS [print=BYTE]
 //! refund KEY TOTAL
@@ -173,9 +173,13 @@ impl Table {
         }
     }
 
-    fn held(&self, number: u8) -> Result<&Hold, Fault> {
-        self.host
-            .holds
+    fn held(&self, row: &Row, number: u8) -> Result<&Hold, Fault> {
+        let holds = match row.get("attempt") {
+            None => &self.host.holds,
+            Some("first") => &self.host.stale,
+            Some(other) => return Err(format!("there is no attempt `{other}`")),
+        };
+        holds
             .get(&number)
             .ok_or_else(|| format!("key {number} has no hold"))
     }
@@ -363,7 +367,9 @@ impl Table {
                     result => {
                         let (seen, hold) = self.answer(row, result, "")?;
                         if let Some(hold) = hold {
-                            self.host.holds.insert(name, hold);
+                            if let Some(earlier) = self.host.holds.insert(name, hold) {
+                                self.host.stale.entry(name).or_insert(earlier);
+                            }
                             self.requests.insert(name, request);
                         }
                         seen
@@ -405,30 +411,30 @@ impl Table {
                 }
             }
             "draw" | "settle" => {
-                row.only(&["prior", "wallet"])?;
+                row.only(&["prior", "wallet", "attempt"])?;
                 let [name, total] = row.words()?;
                 let name = number(name)?;
                 let (prior, total) = (self.prior_of(row, name), credit(total)?);
                 if row.command == "draw" {
                     let result =
                         self.wallet(row)?
-                            .draw(self.held(name)?, total, prior.as_ref(), now);
+                            .draw(self.held(row, name)?, total, prior.as_ref(), now);
                     self.answer(row, result, "drawn")?.0
                 } else {
                     let result =
                         self.wallet(row)?
-                            .settle(self.held(name)?, total, prior.as_ref(), now);
+                            .settle(self.held(row, name)?, total, prior.as_ref(), now);
                     self.answer(row, result, "settled")?.0
                 }
             }
             "release" => {
-                row.only(&["prior", "wallet"])?;
+                row.only(&["prior", "wallet", "attempt"])?;
                 let [name] = row.words()?;
                 let name = number(name)?;
                 let prior = self.prior_of(row, name);
                 match self
                     .wallet(row)?
-                    .release(self.held(name)?, prior.as_ref(), now)
+                    .release(self.held(row, name)?, prior.as_ref(), now)
                 {
                     Ok(Answer::Replayed(Ended::Expired)) => "expired".to_owned(),
                     result => self.answer(row, result, "released")?.0,
@@ -882,6 +888,7 @@ fn refusals() -> BTreeSet<(&'static str, &'static str)> {
             },
             &SettleError::Expired,
             &SettleError::Released,
+            &SettleError::Superseded,
             &SettleError::Settled { cost: some },
             &SettleError::Wallet(mismatch),
             &SettleError::Wallet(overflow),
@@ -889,7 +896,11 @@ fn refusals() -> BTreeSet<(&'static str, &'static str)> {
     );
     add(
         "ReleaseError",
-        &codes(&[&ReleaseError::Settled, &ReleaseError::Wallet(mismatch)]),
+        &codes(&[
+            &ReleaseError::Settled,
+            &ReleaseError::Superseded,
+            &ReleaseError::Wallet(mismatch),
+        ]),
     );
     add(
         "GrantError",

@@ -1,11 +1,11 @@
 //! The wallet: C1 to C5 as properties over sequences of commands, against a naive second wallet,
 //! and the counter-examples that broke simpler rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{Model, Totals};
-use crate::support::host::{ACCOUNT, Host, cause, credit_policy, key, prices};
+use crate::support::host::{ACCOUNT, End, Host, cause, credit_policy, key, prices};
 use crate::support::{at, credits, operator, tenant};
 use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
@@ -61,6 +61,16 @@ enum Step {
         key: u8,
         units: u64,
     },
+    /// The latest request of a key is sent again.
+    Again {
+        key: u8,
+    },
+    /// Whoever has the first hold of a key draws on it or ends it, after a later attempt.
+    Stale {
+        key: u8,
+        end: End,
+        total: i64,
+    },
     Refund {
         key: u8,
         total: i64,
@@ -82,8 +92,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u8..9, 0i64..25).prop_map(|(key, total)| Step::Refund { key, total }),
         1 => (1u32..9).prop_map(|grant| Step::Revoke { grant }),
         1 => (0u8..9, 0u64..25).prop_map(|(key, units)| Step::Deduct { key, units }),
+        4 => (0u8..5).prop_map(|key| Step::Again { key }),
+        3 => (0u8..5, ends(), 0i64..25).prop_map(|(key, end, total)| Step::Stale { key, end, total }),
     ];
     prop::collection::vec(step, 1..60)
+}
+
+fn ends() -> impl Strategy<Value = End> {
+    prop_oneof![Just(End::Draw), Just(End::Settle), Just(End::Release)]
 }
 
 fn overages() -> impl Strategy<Value = Overage> {
@@ -158,6 +174,8 @@ fn carry_out(host: &mut Host, step: &Step, now: i64) -> Option<&'static str> {
         Step::Refund { key, total } => host.refund(key, total, now),
         Step::Revoke { grant } => host.revoke(&format!("grant/promotion/grant-{grant:03}"), now),
         Step::Deduct { key, units } => host.deduct(key, units, now),
+        Step::Again { key } => return host.again(key, now),
+        Step::Stale { key, end, total } => return host.end_stale(key, end, total, now),
     })
 }
 
@@ -190,6 +208,11 @@ proptest! {
                 Step::Refund { key, total } => Some(model.refund(key, total)),
                 Step::Revoke { grant } => Some(model.revoke(&format!("grant-{grant:03}"))),
                 Step::Deduct { key, units } => Some(model.deduct(key, units.try_into().unwrap())),
+                Step::Again { key } => host
+                    .asked
+                    .get(&key)
+                    .map(|(units, life)| model.hold(key, (*units).try_into().unwrap(), *life)),
+                Step::Stale { key, .. } => model.stale(key),
                 _ => None,
             };
             prop_assert_eq!(carry_out(&mut host, step, now), expected, "{:?} at {}", step, now);
@@ -241,16 +264,23 @@ proptest! {
         }
         host.wallet = host.wallet.clone().advance(at(now + 100)).map(|change| host.write(change)).map(|()| host.wallet.clone()).unwrap();
         let (mut amounts, mut drawn, mut late) = (BTreeMap::new(), BTreeMap::<IdempotencyKey, i64>::new(), vec![]);
-        let mut ends = BTreeMap::<IdempotencyKey, u32>::new();
+        let mut ends = BTreeMap::<(IdempotencyKey, u32), u32>::new();
+        let (mut attempts, mut charged) = (BTreeMap::<IdempotencyKey, u32>::new(), BTreeSet::new());
         for entry in &host.ledger {
             match &entry.event {
                 Event::Held { hold } => {
-                    prop_assert!(amounts.insert(hold.key.clone(), hold.amount).is_none(), "held once for a key");
+                    let attempt = attempts.entry(hold.key.clone()).or_insert(0);
+                    *attempt += 1;
+                    prop_assert_eq!(*attempt, hold.attempt, "attempts are counted from 1");
+                    prop_assert!(*attempt == 1 || ends.contains_key(&(hold.key.clone(), *attempt - 1)), "one at a time");
+                    prop_assert!(!charged.contains(&hold.key), "nothing was charged for it before");
+                    amounts.insert(hold.key.clone(), hold.amount);
                     let sum: i64 = hold.slices.iter().map(|slice| slice.amount.micros()).sum();
                     prop_assert_eq!(sum, hold.amount.micros());
                 }
                 Event::Settled { hold, captured, beyond, debt, .. } => {
-                    *ends.entry(hold.clone()).or_default() += 1;
+                    *ends.entry((hold.clone(), attempts[hold])).or_default() += 1;
+                    charged.insert(hold.clone());
                     prop_assert!(*captured <= amounts[hold]);
                     prop_assert!(captured.micros() >= drawn.get(hold).copied().unwrap_or_default());
                     if matches!(overage, Overage::Reject | Overage::Cap) {
@@ -258,23 +288,28 @@ proptest! {
                     }
                 }
                 Event::Drawn { hold, amount } => {
-                    prop_assert!(!ends.contains_key(hold), "drawn while it was open");
+                    prop_assert!(!ends.contains_key(&(hold.clone(), attempts[hold])), "drawn while it was open");
+                    charged.insert(hold.clone());
                     let total = drawn.entry(hold.clone()).or_default();
                     *total += amount.micros();
                     prop_assert!(*total <= amounts[hold].micros());
                 }
                 Event::SettledLate { hold, slices, debt, .. } => {
                     let charges = !slices.is_empty() || !debt.is_zero();
-                    prop_assert!(ends.contains_key(hold));
+                    prop_assert!(ends.contains_key(&(hold.clone(), attempts[hold])));
+                    charged.insert(hold.clone());
                     prop_assert!(!charges || credit.late_settle != LateSettle::Refuse);
                     prop_assert!(!late.contains(hold), "settled late once");
                     late.push(hold.clone());
                 }
-                Event::Released { hold } | Event::HoldExpired { hold } => *ends.entry(hold.clone()).or_default() += 1,
+                Event::Released { hold } | Event::HoldExpired { hold } => {
+                    *ends.entry((hold.clone(), attempts[hold])).or_default() += 1;
+                }
                 _ => {}
             }
         }
-        let once: BTreeMap<_, _> = amounts.keys().map(|key| (key.clone(), 1)).collect();
+        let every = |(key, most): (&IdempotencyKey, &u32)| (1..=*most).map(|attempt| ((key.clone(), attempt), 1)).collect::<Vec<_>>();
+        let once: BTreeMap<_, _> = attempts.iter().flat_map(every).collect();
         prop_assert_eq!(ends, once, "every hold ended, and once");
     }
 
@@ -295,8 +330,10 @@ proptest! {
             for later in [now, now + 1] {
                 let (again, other) = match *step {
                     Step::Hold { key, units, life } => {
-                        let again = host.hold(key, units, life, later);
-                        prop_assert!(again == "pending" || (again == "expired" && later > now), "{}", again);
+                        // Once it has run out, the request holds anew.
+                        if later < now + life {
+                            prop_assert_eq!(host.hold(key, units, life, later), "pending");
+                        }
                         ("replayed", Some(host.hold(key, units + 1, life, later)))
                     }
                     Step::Deduct { key, units } => {
@@ -341,7 +378,14 @@ proptest! {
                         let more = GrantTerms { amount: credits(amount + 1), ..terms };
                         ("replayed", Some(host.grant(&id, more, later)))
                     }
-                    Step::Wait(_) => ("nothing", None),
+                    Step::Again { key } => {
+                        let (units, life) = host.asked[&key];
+                        if later < now + life {
+                            prop_assert_eq!(host.again(key, later), Some("pending"));
+                        }
+                        ("replayed", Some(host.hold(key, units + 1, life, later)))
+                    }
+                    Step::Stale { .. } | Step::Wait(_) => ("nothing", None),
                 };
                 prop_assert_eq!(again, "replayed");
                 prop_assert!(other.is_none_or(|other| other == "idempotency_key_reused"), "{:?}", other);

@@ -594,6 +594,7 @@ const FROZEN: &[(&str, u16)] = &[
     ("too_many_grants", 409),
     ("amount_overflow", 422),
     ("operation_unknown", 400),
+    ("hold_superseded", 409),
     ("transition_refused", 409),
     ("payment_method_coming_soon", 422),
     ("own_account", 403),

@@ -105,6 +105,8 @@ pub struct Model {
     holds: BTreeMap<u8, Hold>,
     /// What each key was used for, and what became of it.
     keys: BTreeMap<u8, (String, End)>,
+    /// How often each key was held.
+    attempts: BTreeMap<u8, u32>,
     /// The most that was granted for each month, and what its end found unspent.
     months: BTreeMap<String, i64>,
     left: BTreeMap<String, i64>,
@@ -123,6 +125,7 @@ impl Model {
             grants: vec![],
             holds: BTreeMap::new(),
             keys: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             months: BTreeMap::new(),
             left: BTreeMap::new(),
             granted: 0,
@@ -401,13 +404,19 @@ impl Model {
     pub fn hold(&mut self, key: u8, units: i64, life: i64) -> &'static str {
         let intent = format!("hold {units} {life}");
         if let Some((earlier, end)) = self.keys.get(&key) {
-            return match end {
+            let answer = match end {
                 _ if *earlier != intent => "idempotency_key_reused",
                 End::Settled { .. } => "settled",
+                // It charged nothing, so the key is free.
+                End::Released { drawn: 0, .. } => "",
                 End::Released { .. } => "released",
                 End::Pending { .. } if self.is_open(key) => "pending",
+                End::Pending { drawn: 0, .. } => "",
                 End::Pending { .. } => "expired",
             };
+            if !answer.is_empty() {
+                return answer;
+            }
         }
         if self.holds.len() >= self.policy.most_holds {
             return "too_many_holds";
@@ -415,6 +424,7 @@ impl Model {
         if self.totals().free - self.debt < units || self.debt > 0 {
             return "credits_insufficient";
         }
+        *self.attempts.entry(key).or_default() += 1;
         let slices = self.take(units);
         let expires = self.now + life;
         self.holds.insert(
@@ -439,6 +449,12 @@ impl Model {
             ),
         );
         "fresh"
+    }
+
+    /// What whoever has the first hold of a key is told, once there was a second.
+    pub fn stale(&self, key: u8) -> Option<&'static str> {
+        let attempts = self.attempts.get(&key).copied().unwrap_or_default();
+        (attempts > 1).then_some("hold_superseded")
     }
 
     fn end_of(&self, key: u8) -> End {

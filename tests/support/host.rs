@@ -101,7 +101,19 @@ pub struct Host {
     pub ledger: Vec<LedgerEntry>,
     pub outcomes: BTreeMap<String, Outcome>,
     pub holds: BTreeMap<u8, Hold>,
+    /// The holds of earlier attempts, which are carried on by handlers that should have ended.
+    pub stale: BTreeMap<u8, Hold>,
+    /// The latest request of each key: its units and its life.
+    pub asked: BTreeMap<u8, (u64, i64)>,
     pub grants: u32,
+}
+
+/// What a handler does with its hold.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    Draw,
+    Settle,
+    Release,
 }
 
 impl Host {
@@ -117,6 +129,8 @@ impl Host {
             ledger: vec![],
             outcomes: BTreeMap::new(),
             holds: BTreeMap::new(),
+            stale: BTreeMap::new(),
+            asked: BTreeMap::new(),
             grants: 0,
         }
     }
@@ -180,6 +194,40 @@ impl Host {
         }
     }
 
+    /// Sends the latest request of a key again.
+    pub fn again(&mut self, number: u8, now: i64) -> Option<&'static str> {
+        let (units, life) = self.asked.get(&number).copied()?;
+        Some(self.hold(number, units, life, now))
+    }
+
+    /// Draws on the hold of the first attempt of a key, or ends it, once there was another attempt.
+    pub fn end_stale(
+        &mut self,
+        number: u8,
+        end: End,
+        total: i64,
+        now: i64,
+    ) -> Option<&'static str> {
+        let hold = self.stale.get(&number)?;
+        let prior = self.prior(&Outcome::spend_key(&key(number)));
+        let (wallet, prior) = (self.wallet.clone(), prior.as_ref());
+        let refused = match end {
+            End::Draw => match wallet.draw(hold, credits(total), prior, at(now)) {
+                Ok(_) => return Some("done"),
+                Err(error) => Explained::code(&error),
+            },
+            End::Settle => match wallet.settle(hold, credits(total), prior, at(now)) {
+                Ok(_) => return Some("done"),
+                Err(error) => Explained::code(&error),
+            },
+            End::Release => match wallet.release(hold, prior, at(now)) {
+                Ok(_) => return Some("done"),
+                Err(error) => Explained::code(&error),
+            },
+        };
+        Some(refused.as_str())
+    }
+
     pub fn hold(&mut self, number: u8, units: u64, life: i64, now: i64) -> &'static str {
         let request = HoldRequest {
             key: key(number),
@@ -195,7 +243,10 @@ impl Host {
         {
             Ok(Answer::Fresh(change)) => {
                 let hold = self.write(change);
-                self.holds.insert(number, hold);
+                self.asked.insert(number, (units, life));
+                if let Some(earlier) = self.holds.insert(number, hold) {
+                    self.stale.entry(number).or_insert(earlier);
+                }
                 "fresh"
             }
             Ok(Answer::Replayed(Replayed::Pending)) => "pending",
