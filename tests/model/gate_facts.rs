@@ -147,6 +147,7 @@ fn subscription(facts: model::Subscription) -> Subscription {
         trial_end: facts.trial_end.map(instant),
         cancel_at_period_end: facts.cancel_at_period_end,
         pending_plan: None,
+        unpaid_plan: None,
         past_due_since: facts.past_due_since.map(instant),
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
