@@ -41,6 +41,9 @@ pub struct PlanChange {
     pub to: PlanId,
     /// The instant for which it was quoted.
     pub at: DateTime<Utc>,
+    /// The instant that places it among the facts of paid time: that of the quote, or just after the
+    /// latest fact that it follows.
+    pub made: DateTime<Utc>,
     /// The time of the new plan: the rest of the running period, and each period that was paid
     /// ahead, in order.
     pub times: Vec<QuotedTime>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::error::ChargeError;
 use super::purpose::{ChargeFor, PlanChange, QuotedTime};
@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::change::{RowChange, RowError};
 use crate::gate::BillingAccess;
 use crate::id::{AccountId, ChargeId};
-use crate::paid_time::PaidTime;
+use crate::paid_time::{Fact, PaidTime};
 use crate::period::Period;
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -170,18 +170,37 @@ fn plan_change(
         })
     });
     let times: Option<Vec<QuotedTime>> = times.collect();
+    let times = times.ok_or(RowError::Overflow {
+        of: "credits of the change of plan",
+    })?;
 
     Ok(PlanChange {
         subscription: facts.subscription.id.clone(),
         from: facts.from.id.clone(),
         to: facts.to.id.clone(),
         at: now,
-        times: times.ok_or(RowError::Overflow {
-            of: "credits of the change of plan",
-        })?,
+        made: made(&facts.paid_time, &times, now),
+        times,
         reckoning,
         applied: false,
     })
+}
+
+/// Returns the instant at which a change was made. Several changes in one instant follow each other,
+/// so it is later than what is recorded from the same instant on.
+fn made(paid_time: &PaidTime, times: &[QuotedTime], now: DateTime<Utc>) -> DateTime<Utc> {
+    let latest = paid_time.facts().iter().filter_map(|fact| match fact {
+        Fact::Span(span) => times
+            .iter()
+            .any(|time| time.period.end == span.period.end() && time.from == span.from)
+            .then_some(span.made),
+        _ => None,
+    });
+    let next = latest
+        .max()
+        .and_then(|made| made.checked_add_signed(TimeDelta::microseconds(1)));
+
+    next.map_or(now, |next| next.max(now))
 }
 
 /// Returns whether a charge that is stored under an identifier is the one that is asked for again.

@@ -23,7 +23,7 @@ pub(super) fn spans(
             from: time.from,
             grid: time.grid,
             amount: time.credits,
-            made: charge.opened_at,
+            made: change.made,
             received,
         })
     };
