@@ -71,7 +71,7 @@
 //!
 //!     // The plan changes when the charge is paid, and the price holds until June ends.
 //!     assert_eq!(opened.plan(), None);
-//!     assert_eq!(charge.valid_until, "2027-07-01T00:00:00Z".parse()?);
+//!     assert_eq!(charge.valid_until.to_string(), "2027-07-01 00:00:00 UTC");
 //!     Ok(())
 //! }
 //! ```

@@ -292,8 +292,11 @@ fn rows<'a>(
     Ok(Ok((subscription, paid_time)))
 }
 
-/// Returns whether a subscription still is what a change was quoted for.
+/// Returns whether a subscription still is what a change was quoted for, and is paid here.
 fn is_as_quoted(charge: &Charge, change: &PlanChange, subscription: &Subscription) -> bool {
+    if subscription.run_by().is_some() {
+        return false;
+    }
     let unpaid = subscription.unpaid_plan.as_ref();
     if change.applied {
         return subscription.plan == change.to

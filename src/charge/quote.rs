@@ -29,7 +29,8 @@ pub struct PlanChangeFacts {
     pub account: Account,
     /// Its subscription.
     pub subscription: Subscription,
-    /// The subscription's plan.
+    /// The subscription's plan, at the price that was paid for it. A host that changes a price makes
+    /// a new plan, or more than was paid could be left over.
     pub from: Arc<Plan>,
     /// The plan to change to.
     pub to: Arc<Plan>,
