@@ -140,6 +140,7 @@ fn tenant() -> Tenant {
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,
+        unpaid_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,

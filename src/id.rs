@@ -37,6 +37,7 @@
 //! | [`AccountId`], [`SiteId`], [`SectorId`] | the tenant; a property of it; a division of that |
 //! | [`UserId`], [`ApiKeyId`] | a person; an API key, by its public part |
 //! | [`PlanId`], [`SubscriptionId`] | a plan; a subscription of an account to a plan |
+//! | [`ChargeId`] | a charge: an amount that an account owes |
 //! | [`LeaseId`] | a lease of a concurrency limit |
 //! | [`IdKind`] | the kind of a column that holds identifiers |
 //! | [`IdError`] | |
@@ -294,6 +295,8 @@ identifiers! {
     PlanId;
     /// A subscription of an account to a plan.
     SubscriptionId;
+    /// A charge: an amount that an account owes.
+    ChargeId;
     /// A lease of a concurrency limit, unique within its account and throttle scope: for example, a
     /// request's identifier.
     LeaseId;

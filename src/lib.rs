@@ -116,6 +116,7 @@
 //! | [`policy`] | the numbers that a host chooses |
 //! | [`gate`], [`scope`], [`throttle`], [`credit`], [`subscription`] | the five decisions |
 //! | [`paid_time`] | the time that payments and refunds leave as paid, and the credits of each window |
+//! | [`charge`] | what an account owes, and how it was reckoned |
 //! | [`bank_transfer`], [`provider`], [`registration`] | how money and people come in |
 //! | [`danger`] | the only way across tenants |
 //! | [`http`], [`axum`], [`actix`] | thin adapters |
@@ -175,6 +176,7 @@ pub mod actix;
 pub mod axum;
 pub mod bank_transfer;
 pub mod change;
+pub mod charge;
 pub mod credit;
 #[cfg(feature = "sql")]
 pub mod danger;

@@ -36,6 +36,7 @@
 //! | [`GraceSettings`], [`GraceMode`] | the grace period while a payment is past due |
 //! | [`CreditPolicy`], [`Overage`], [`LateSettle`] | the rules for wallets |
 //! | [`Overpayment`] | the use of what a bank transfer brings above the price |
+//! | [`Upgrades`] | the instant at which an upgrade takes effect |
 //! | [`AfterTrial`], [`AfterRetries`] | the end of a trial, and of a subscription, without a payment |
 //! | [`FailureMode`] | a throttle scope whose rate state cannot be known |
 //! | [`ThrottleBypass`] | the one way past the throttle, in development only |
@@ -53,6 +54,8 @@
 //! | | [`takes_claims`](Policy::takes_claims) | Returns true if tenants may claim bank transfers themselves. |
 //! | | [`first_payment`](Policy::first_payment) | Returns the time that a subscription waits for its first payment. |
 //! | | [`dispute_time`](Policy::dispute_time) | Returns the time for which a payment may still be disputed. |
+//! | | [`charge_validity`](Policy::charge_validity) | Returns the time for which a charge can be paid. |
+//! | | [`upgrades`](Policy::upgrades) | Returns the instant at which an upgrade takes effect. |
 //! | | [`after_trial`](Policy::after_trial) | Returns the end of a trial without a payment. |
 //! | | [`after_grace`](Policy::after_grace) | Returns the end of a subscription after the grace period. |
 //! | | [`failure_mode`](Policy::failure_mode) | Returns the behaviour of a throttle scope whose rate state cannot be known. |
@@ -66,6 +69,11 @@
 //! | [subscription](crate::subscription) | [`command_due`](Policy::command_due) | Returns the command that time has made due for a subscription. |
 //! | | [`advance_subscription`](Policy::advance_subscription) | Carries out all commands that time has made due. |
 //! | | [`resubscribe`](Policy::resubscribe) | Subscribes an account again after its subscription has ended. |
+//! | [charge](crate::charge) | [`open_upgrade`](Policy::open_upgrade) | Opens the charge for a change to a plan that costs more. |
+//! | | [`downgrade_now`](Policy::downgrade_now) | Changes to a plan that costs no more, at once. |
+//! | | [`open_period`](Policy::open_period) | Opens the charge for a subscription's next period. |
+//! | | [`open_credit_pack`](Policy::open_credit_pack) | Opens the charge for a pack of credits. |
+//! | | [`open_auto_top_up`](Policy::open_auto_top_up) | Opens the charge for a pack of credits when the balance is low. |
 //! | [bank_transfer](crate::bank_transfer) | [`submit_claim`](Policy::submit_claim) | Takes a tenant's claim to have sent a bank transfer. |
 //! | | [`record_claim`](Policy::record_claim) | Records, by an operator, a claim that a tenant made in another way. |
 //! | | [`confirm_bank_transfer`](Policy::confirm_bank_transfer) | Confirms, by an operator, that a bank transfer arrived. |
@@ -91,7 +99,7 @@ mod settings;
 pub use bypass::ThrottleBypass;
 pub use checked::Policy;
 pub use choice::{
-    AfterRetries, AfterTrial, FailureMode, GraceMode, LateSettle, Overage, Overpayment,
+    AfterRetries, AfterTrial, FailureMode, GraceMode, LateSettle, Overage, Overpayment, Upgrades,
 };
 pub use credit::CreditPolicy;
 pub use error::PolicyError;

@@ -73,7 +73,7 @@
 //!
 //! | type | what it is |
 //! |---|---|
-//! | [`Subscription`], [`SubscriptionStatus`], [`PendingPlan`] | the row that a host stores |
+//! | [`Subscription`], [`SubscriptionStatus`], [`PendingPlan`], [`UnpaidPlan`] | the row that a host stores |
 //! | [`Command`], [`RecordedPayment`] | what is asked for: [`Subscription::apply`], [`Subscription::record_payment`] |
 //! | [`transition`], [`CommandKind`] | the table: which status a command leads to from which |
 //! | [`Transition`], [`Effect`] | the answer: the row to write, and what follows from it |
@@ -106,7 +106,7 @@ mod table;
 pub use answer::{Refusal, Transition};
 pub use command::{Command, RecordedPayment};
 pub use effect::Effect;
-pub use facts::{PendingPlan, Subscription};
+pub use facts::{PendingPlan, Subscription, UnpaidPlan};
 pub use proration::{Proration, ProrationError};
 pub use status::SubscriptionStatus;
 pub use succession::{Resubscription, Succession, SuccessionError};

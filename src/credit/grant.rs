@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::key::IdempotencyKey;
 use crate::gate::{Denial, Operator};
-use crate::id::{AccountId, SubscriptionId};
+use crate::id::{AccountId, ChargeId, SubscriptionId};
 use crate::money::Credits;
 use crate::period::Period;
 use crate::problem::{Code, Explained};
@@ -26,6 +26,8 @@ pub enum CauseKind {
     Registration,
     /// A bank transfer was confirmed.
     BankTransfer,
+    /// A charge for a pack of credits was paid.
+    TopUp,
     /// An operator granted it.
     Promotion,
     /// A month of a trial or of a paid period began.
@@ -170,6 +172,13 @@ impl Cause {
         let length = receiving_account.len();
         let key = format!("grant/transfer/{length}/{receiving_account}/{transaction}");
         Self::new(account, CauseKind::BankTransfer, key)
+    }
+
+    /// Creates the cause of a paid charge's credits. A payment that was taken back frees the charge
+    /// for another one, which has a key of its own.
+    pub(crate) fn charge(account: &AccountId, charge: &ChargeId, retractions: u32) -> Self {
+        let key = format!("grant/charge/{retractions}/{charge}");
+        Self::new(account, CauseKind::TopUp, key)
     }
 
     fn new(account: &AccountId, kind: CauseKind, key: String) -> Self {

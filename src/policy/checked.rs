@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, Overpayment};
+use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, Overpayment, Upgrades};
 use super::credit::CreditPolicy;
 use super::error::PolicyError;
-use super::settings::{DISPUTE_SECONDS, FIRST_PAYMENT_SECONDS, PolicySettings};
+use super::settings::{
+    CHARGE_VALIDITY_SECONDS, DISPUTE_SECONDS, FIRST_PAYMENT_SECONDS, PolicySettings,
+};
 use crate::money::Credits;
 use crate::payment_method::PaymentMethod;
 use crate::quota::ThrottleScope;
@@ -28,6 +30,13 @@ const DISPUTE: TimeDelta = match TimeDelta::try_days(180) {
     None => TimeDelta::zero(),
 };
 const _: () = assert!(DISPUTE_SECONDS == 180 * 86_400 && DISPUTE.num_days() == 180);
+
+/// [`CHARGE_VALIDITY_SECONDS`] as a constant.
+const CHARGE_VALIDITY: TimeDelta = match TimeDelta::try_days(14) {
+    Some(length) => length,
+    None => TimeDelta::zero(),
+};
+const _: () = assert!(CHARGE_VALIDITY_SECONDS == 14 * 86_400 && CHARGE_VALIDITY.num_days() == 14);
 
 /// The most holds that a wallet may have open, whatever the host chooses.
 const MAX_OPEN_HOLDS: u16 = 4096;
@@ -65,6 +74,8 @@ pub struct Policy {
     bank_transfer_claims: bool,
     first_payment: TimeDelta,
     dispute_time: TimeDelta,
+    charge_validity: TimeDelta,
+    upgrades: Upgrades,
     after_trial: AfterTrial,
     after_grace: AfterRetries,
     pub(crate) registration_credits: Credits,
@@ -103,6 +114,8 @@ impl Policy {
         bank_transfer_claims: true,
         first_payment: FIRST_PAYMENT,
         dispute_time: DISPUTE,
+        charge_validity: CHARGE_VALIDITY,
+        upgrades: Upgrades::PaidFirst,
         after_trial: AfterTrial::Pause,
         after_grace: AfterRetries::Unpaid,
         registration_credits: Credits::ZERO,
@@ -169,6 +182,17 @@ impl Policy {
             too_long,
         );
 
+        fault_if(
+            settings.charge_validity_seconds > MAX_SECONDS,
+            "charge_validity_seconds",
+            too_long,
+        );
+        fault_if(
+            settings.charge_validity_seconds == 0,
+            "charge_validity_seconds",
+            "must be positive: nobody could pay in time",
+        );
+
         let holds = settings.credit.max_open_holds;
         fault_if(
             holds == 0 || holds > MAX_OPEN_HOLDS,
@@ -222,6 +246,8 @@ impl Policy {
             bank_transfer_claims: settings.bank_transfer_claims,
             first_payment: seconds(settings.first_payment_seconds),
             dispute_time: seconds(settings.dispute_seconds),
+            charge_validity: seconds(settings.charge_validity_seconds),
+            upgrades: settings.upgrades,
             after_trial: settings.after_trial,
             after_grace: settings.after_grace,
             registration_credits: settings.registration_credits,
@@ -269,6 +295,16 @@ impl Policy {
     /// Returns the time after a window of paid time for which a wallet can change what it brought.
     pub fn dispute_time(&self) -> TimeDelta {
         self.dispute_time
+    }
+
+    /// Returns the time for which a charge can be paid.
+    pub fn charge_validity(&self) -> TimeDelta {
+        self.charge_validity
+    }
+
+    /// Returns the instant at which an upgrade takes effect.
+    pub fn upgrades(&self) -> Upgrades {
+        self.upgrades
     }
 
     /// Returns the end of a trial for which no payment was made.

@@ -66,6 +66,20 @@ pub enum Overpayment {
     NextPeriods,
 }
 
+/// The instant at which an upgrade takes effect: a change to a plan that costs more for the rest of
+/// the paid time.
+///
+/// [`Policy::open_upgrade`](super::Policy::open_upgrade) follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums, reason = "a closed domain")]
+pub enum Upgrades {
+    /// When its charge is paid.
+    PaidFirst,
+    /// When its charge is opened. The plan's credits come when the charge is paid.
+    AtOnce,
+}
+
 /// The end of a trial for which no payment was made, in the words of Stripe's
 /// `missing_payment_method`.
 ///

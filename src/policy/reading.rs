@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use super::choice::Overpayment;
-use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, LateSettle, Overage};
+use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, LateSettle};
+use super::choice::{Overage, Overpayment, Upgrades};
 use super::credit::CreditPolicy;
 use super::settings::{GraceSettings, PolicySettings};
 use crate::money::Credits;
@@ -20,6 +20,7 @@ const CREDITS: &str = "must be an amount of credits";
 const TABLE: &str = "must be a table";
 const LIST: &str = "must be a list";
 const OVERPAYMENT: &str = "must be `note`, `deposit` or `next_periods`";
+const UPGRADES: &str = "must be `paid_first` or `at_once`";
 const AFTER_TRIAL: &str = "must be `pause`, `invoice` or `cancel`";
 const AFTER_GRACE: &str = "must be `unpaid` or `cancel`";
 const OVERAGE: &str = "must be `reject`, `cap`, `available` or { `debt`: credits }";
@@ -61,6 +62,8 @@ struct Text {
     bank_transfer_claims: Field<bool>,
     first_payment_seconds: Field<u64>,
     dispute_seconds: Field<u64>,
+    charge_validity_seconds: Field<u64>,
+    upgrades: Field<Upgrades>,
     after_trial: Field<AfterTrial>,
     after_grace: Field<AfterRetries>,
     registration_credits: Field<Credits>,
@@ -289,6 +292,15 @@ impl From<Text> for PolicySettings {
                 SECONDS,
                 strict.dispute_seconds,
             ),
+
+            charge_validity_seconds: faults.read(
+                "charge_validity_seconds",
+                text.charge_validity_seconds,
+                SECONDS,
+                strict.charge_validity_seconds,
+            ),
+
+            upgrades: faults.read("upgrades", text.upgrades, UPGRADES, strict.upgrades),
 
             after_trial: faults.read(
                 "after_trial",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, Overpayment};
+use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, Overpayment, Upgrades};
 use super::credit::CreditPolicy;
 use crate::money::Credits;
 use crate::payment_method::PaymentMethod;
@@ -16,6 +16,9 @@ pub(super) const FIRST_PAYMENT_SECONDS: u64 = 30 * 86_400;
 
 /// The time for disputes if the policy does not say: 180 days.
 pub(super) const DISPUTE_SECONDS: u64 = 180 * 86_400;
+
+/// The time for which a charge can be paid if the policy does not say: 14 days.
+pub(super) const CHARGE_VALIDITY_SECONDS: u64 = 14 * 86_400;
 
 /// The grace period of a tenant whose payment is past due, and its rights in it. The period starts
 /// at `past_due_since`: for a renewal, at the end of the last paid period.
@@ -91,6 +94,11 @@ pub struct PolicySettings {
     /// seconds: until then a wallet can change what the window brought. At most 366 days; by
     /// default 180, since card networks usually let a payment be disputed for 120.
     pub dispute_seconds: u64,
+    /// The time for which a charge can be paid, in seconds: 1 second to 366 days, by default 14
+    /// days. A charge for a change of plan can be paid until the running period ends, at the latest.
+    pub charge_validity_seconds: u64,
+    /// The instant at which an upgrade takes effect. By default it is paid first.
+    pub upgrades: Upgrades,
     /// The end of a trial for which no payment was made. By default it pauses.
     pub after_trial: AfterTrial,
     /// The end of a subscription whose payment is past due for longer than the grace period. By
@@ -124,6 +132,8 @@ impl Default for PolicySettings {
             bank_transfer_claims: true,
             first_payment_seconds: FIRST_PAYMENT_SECONDS,
             dispute_seconds: DISPUTE_SECONDS,
+            charge_validity_seconds: CHARGE_VALIDITY_SECONDS,
+            upgrades: Upgrades::PaidFirst,
 
             after_trial: AfterTrial::Pause,
             after_grace: AfterRetries::Unpaid,

@@ -145,6 +145,8 @@ codes! {
     InvitationInvalid "invitation_invalid" 403 "The invitation is not valid", "Ask for a new invitation to the address that you have verified.";
     RegistrationInvalid "registration_invalid" 422 "The registration is incomplete or invalid", "Correct the registration as the detail says.";
     TrialUsed "trial_used" 409 "There is one trial for a person and for an account", "Subscribe without a trial.";
+    ChargeRefused "charge_refused" 409 "There is nothing to charge for this", "Look up the subscription and its plan, then choose as the detail says.";
+    ChargeConflict "charge_conflict" 409 "The charge was opened or decided before with other facts", "Look up the charge, then open a new one if it is still needed.";
     // All that a client learns of a fault on the host's side.
     WalletMismatch "wallet_mismatch" 500 "The service made a mistake", "Try again later. If the problem persists, contact support.";
     UpstreamUnavailable "upstream_unavailable" 503 "A service that this one depends on is unavailable", "Try again later.";

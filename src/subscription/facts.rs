@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::status::SubscriptionStatus;
-use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::id::{AccountId, ChargeId, PlanId, SubscriptionId};
 use crate::payment_method::{PaymentMethod, Provider, STRIPE_PLACEHOLDER, is_stripe_id};
 use crate::period::Period;
 use crate::plan::Plan;
@@ -22,6 +22,20 @@ pub struct PendingPlan {
     /// The instant of the change: the end of the paid or trial period, as it was when the change
     /// was asked for.
     pub at: DateTime<Utc>,
+}
+
+/// A plan that serves already, although the charge for it is not paid yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a fact: a host writes it, by struct update"
+)]
+pub struct UnpaidPlan {
+    /// The charge.
+    pub charge: ChargeId,
+    /// The end of the time that it is for: from then on, each period is paid at the plan's price.
+    pub until: DateTime<Utc>,
 }
 
 /// The subscription of an account to a plan, as the host loads it.
@@ -85,6 +99,10 @@ pub struct Subscription {
     /// The plan that follows with the next period, if a change waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_plan: Option<PendingPlan>,
+    /// The present plan's charge, if the plan serves before it is paid. Until it is, or its time is
+    /// over, the plan has no value that could be divided or given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpaid_plan: Option<UnpaidPlan>,
     /// The instant since which a payment is past due; `None` in every other status. A command sets
     /// it once, when the subscription becomes past due. Where a provider runs the subscription,
     /// each report sets it anew, to the end of the time that was paid at the latest.
@@ -145,6 +163,7 @@ impl Subscription {
             // Nothing was asked for yet.
             cancel_at_period_end: false,
             pending_plan: None,
+            unpaid_plan: None,
 
             payment_method,
             stripe_subscription_id: None,

@@ -3,22 +3,22 @@
 use std::iter;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::facts::Subscription;
+use super::facts::{Subscription, UnpaidPlan};
 use super::status::SubscriptionStatus;
 use crate::money::Money;
-use crate::period::Period;
+use crate::period::{Interval, IntervalUnit, Period};
 use crate::plan::Plan;
 use crate::problem::{Code, Explained};
 
 /// The most periods that are divided: nobody has paid for more of them ahead.
 const MAX_PERIODS_AHEAD: usize = 1_200;
 
-/// The price of a change of plan at once, for the rest of the time that was paid. Credits are not
-/// divided: a larger plan adds the difference to the running month, a smaller one takes nothing
-/// away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The price of a change of plan at once, for the rest of the time that was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Proration {
     /// The part of the paid price that falls to the time in which the present plan is no longer
@@ -61,6 +61,10 @@ pub enum ProrationError {
     /// The present plan is not the subscription's.
     #[error("the subscription is not for the plan to change from")]
     PlanMismatch,
+    /// The present plan serves before its charge is paid, so nothing of it was paid that could be
+    /// divided.
+    #[error("the charge for the present plan is not paid yet")]
+    PlanUnpaid,
     /// No paid time is left to divide: the new plan's whole price is due.
     #[error("the subscription has no running paid period")]
     NoPeriod,
@@ -77,7 +81,7 @@ impl Explained for ProrationError {
         match self {
             Self::Currency { .. } => Code::CurrencyMismatch,
             Self::PlanMismatch => Code::PlanMismatch,
-            Self::NoPeriod | Self::PlanPaid => Code::TransitionRefused,
+            Self::NoPeriod | Self::PlanPaid | Self::PlanUnpaid => Code::TransitionRefused,
             Self::OutOfRange => Code::AmountOverflow,
         }
     }
@@ -86,13 +90,15 @@ impl Explained for ProrationError {
 impl Subscription {
     /// Prices a change of plan at `now`. Both prices are divided by time, to the second, as Stripe
     /// divides them, and are rounded half to even to the places of their currency. A period is
-    /// divided by its own length, so the unused part is never more than what was paid. A period
-    /// that was paid ahead counts as unused too, rounded by itself. A trial costs nothing, so
-    /// nothing of it is given back.
+    /// divided by its own length, so the unused part is never more than what was paid. Where a plan
+    /// of another interval came in the middle of the period, both plans are divided by an interval
+    /// of their own from the period's start, as that change was. A period that was paid ahead counts
+    /// as unused too, rounded by itself. A trial costs nothing, so nothing of it is given back.
     ///
     /// # Errors
     /// In this order: [`ProrationError::PlanMismatch`], [`ProrationError::Currency`],
-    /// [`ProrationError::PlanPaid`], [`ProrationError::NoPeriod`], [`ProrationError::OutOfRange`].
+    /// [`ProrationError::PlanPaid`], [`ProrationError::PlanUnpaid`], [`ProrationError::NoPeriod`],
+    /// [`ProrationError::OutOfRange`].
     ///
     /// ```
     /// use bailiwick::money::Currency;
@@ -141,17 +147,18 @@ impl Subscription {
             return Err(ProrationError::PlanPaid);
         }
 
-        // Neither a trial's period is paid, nor one of a plan without a price.
-        let is_paid = self.status != SubscriptionStatus::Trialing && !self.free_period;
-        let period = self
-            .current_period
-            .filter(|period| now < period.end && is_paid)
+        let is_unpaid = |unpaid: &UnpaidPlan| now < unpaid.until;
+        if self.unpaid_plan.as_ref().is_some_and(is_unpaid) {
+            return Err(ProrationError::PlanUnpaid);
+        }
+        let unused = self
+            .unused_periods(from, now)
             .ok_or(ProrationError::NoPeriod)?;
 
-        // The new plan's own period, where it is of another length; else the period as it was
-        // billed, since a month may have from 28 to 31 days.
+        // The period as it was billed, since a month may have from 28 to 31 days; for a plan of
+        // another interval, one of its own.
         let billed = |plan: &Plan, period: Period| {
-            if plan.interval == from.interval {
+            if plan.interval == from.interval && is_one(plan.interval, period) {
                 Some(period)
             } else {
                 plan.interval.period(period.start, 0)
@@ -162,12 +169,6 @@ impl Subscription {
             let whole = billed(plan, period)?;
             plan.price.share(left, seconds(whole.start, whole.end))
         };
-        // What was paid ahead is whole, and the period that runs until then is unused in part.
-        let periods = iter::successors(Some(period), |next| self.period_before(from, *next));
-        let unused: Vec<Period> = periods
-            .take(MAX_PERIODS_AHEAD)
-            .take_while(|unused| now < unused.end)
-            .collect();
         let share = |plan: &Plan| {
             let zero = Money::zero(plan.price.currency());
             unused
@@ -179,6 +180,24 @@ impl Subscription {
             .zip(share(to))
             .map(|(unused, charge)| Proration { unused, charge })
             .ok_or(ProrationError::OutOfRange)
+    }
+
+    /// Returns the paid periods that are not over, the latest one first; `None` if there is none.
+    pub(crate) fn unused_periods(&self, plan: &Plan, now: DateTime<Utc>) -> Option<Vec<Period>> {
+        // Neither a trial's period is paid, nor one of a plan without a price.
+        let is_paid = self.status != SubscriptionStatus::Trialing && !self.free_period;
+        let period = self
+            .current_period
+            .filter(|period| now < period.end && is_paid)?;
+
+        // What was paid ahead is whole, and the period that runs until then is unused in part.
+        let periods = iter::successors(Some(period), |next| self.period_before(plan, *next));
+        Some(
+            periods
+                .take(MAX_PERIODS_AHEAD)
+                .take_while(|unused| now < unused.end)
+                .collect(),
+        )
     }
 
     /// Returns the period that ends where another one begins.
@@ -198,6 +217,19 @@ impl Subscription {
             })
         })
     }
+}
+
+/// Returns whether a period is one interval. A month that was cut to its last day lets the next
+/// boundary be up to three days later.
+fn is_one(interval: Interval, period: Period) -> bool {
+    let most = match interval.unit {
+        IntervalUnit::Day | IntervalUnit::Week => 0,
+        IntervalUnit::Month | IntervalUnit::Year => 3 * 86_400,
+    };
+
+    interval
+        .after(period.start, 1)
+        .is_none_or(|end| seconds(end, period.end).unsigned_abs() <= most)
 }
 
 fn seconds(from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::facts::{PendingPlan, Subscription};
+use super::facts::{PendingPlan, Subscription, UnpaidPlan};
 use super::status::SubscriptionStatus;
 use crate::id::{AccountId, PlanId, SubscriptionId};
 use crate::payment_method::{PaymentMethod, is_stripe_id};
@@ -28,6 +28,8 @@ struct StoredSubscription {
     cancel_at_period_end: bool,
     #[serde(default)]
     pending_plan: Option<PendingPlan>,
+    #[serde(default)]
+    unpaid_plan: Option<UnpaidPlan>,
     past_due_since: Option<DateTime<Utc>>,
     #[serde(default)]
     payment_method: Option<PaymentMethod>,
@@ -71,6 +73,7 @@ impl<'de> Deserialize<'de> for Subscription {
             trial_end: stored.trial_end,
             cancel_at_period_end: stored.cancel_at_period_end,
             pending_plan: stored.pending_plan,
+            unpaid_plan: stored.unpaid_plan,
             past_due_since: stored.past_due_since,
             payment_method,
             stripe_subscription_id,

@@ -4,6 +4,7 @@
 mod support;
 
 mod bank_transfers;
+mod charges;
 #[cfg(feature = "paypal")]
 mod paypal;
 mod providers;

@@ -44,6 +44,7 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         trial_end: Some(at(second)),
         cancel_at_period_end: false,
         pending_plan: None,
+        unpaid_plan: None,
         past_due_since: Some(at(0)),
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,

@@ -3,7 +3,7 @@
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::policy::{
     AfterRetries, AfterTrial, CreditPolicy, FailureMode, GraceMode, GraceSettings, Overage,
-    Overpayment, PolicyError, PolicySettings,
+    Overpayment, PolicyError, PolicySettings, Upgrades,
 };
 use bailiwick::quota::ThrottleScope;
 use bailiwick::{Code, Credits, Policy, Problem, throttle_scope};
@@ -39,6 +39,8 @@ const SOUND_JSON: &str = r#"{
     "top_up_credits": 7,
     "bank_transfer_claims": false,
     "first_payment_seconds": 86400,
+    "charge_validity_seconds": 604800,
+    "upgrades": "at_once",
     "after_trial": "invoice",
     "after_grace": "cancel",
     "registration_credits": "2.5",
@@ -56,6 +58,8 @@ const SOUND_TOML: &str = r#"
     top_up_credits = 7
     bank_transfer_claims = false
     first_payment_seconds = 86400
+    charge_validity_seconds = 604800
+    upgrades = "at_once"
     after_trial = "invoice"
     after_grace = "cancel"
     registration_credits = "2.5"
@@ -82,6 +86,8 @@ const WRONG_JSON: &str = r#"{
     "top_up_credits": 0.5,
     "bank_transfer_claims": 0,
     "first_payment_seconds": "soon",
+    "charge_validity_seconds": "long",
+    "upgrades": "some day",
     "after_trial": "ask",
     "after_grace": 1,
     "registration_credits": "-1",
@@ -99,6 +105,8 @@ const WRONG_TOML: &str = r#"
     top_up_credits = 0.5
     bank_transfer_claims = 0
     first_payment_seconds = "soon"
+    charge_validity_seconds = "long"
+    upgrades = "some day"
     after_trial = "ask"
     after_grace = 1
     registration_credits = "-1"
@@ -170,6 +178,19 @@ fn both_formats_say_the_same() {
         assert_eq!(paths(loaded), ["first_payment_seconds"]);
     }
 
+    assert_eq!(
+        (policy.charge_validity().num_days(), policy.upgrades()),
+        (7, Upgrades::AtOnce)
+    );
+    assert_eq!(
+        (default.charge_validity().num_days(), default.upgrades()),
+        (14, Upgrades::PaidFirst)
+    );
+    for seconds in ["0", "31622401"] {
+        let loaded = from_json(&format!(r#"{{ "charge_validity_seconds": {seconds} }}"#));
+        assert_eq!(paths(loaded), ["charge_validity_seconds"]);
+    }
+
     for text in ["", "[credit]", "[throttle_failure]"] {
         assert_eq!(from_toml(text).unwrap(), Policy::default(), "{text:?}");
     }
@@ -210,6 +231,8 @@ fn every_fault_is_named_by_its_path_in_both_formats() {
         "top_up_credits",
         "bank_transfer_claims",
         "first_payment_seconds",
+        "charge_validity_seconds",
+        "upgrades",
         "after_trial",
         "after_grace",
         "registration_credits",

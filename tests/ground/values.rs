@@ -612,6 +612,8 @@ const FROZEN: &[(&str, u16)] = &[
     ("invitation_invalid", 403),
     ("registration_invalid", 422),
     ("trial_used", 409),
+    ("charge_refused", 409),
+    ("charge_conflict", 409),
     ("wallet_mismatch", 500),
     ("upstream_unavailable", 503),
     ("internal", 500),

@@ -30,7 +30,13 @@ const FLOORS: &[&[&str]] = &[
     &["tenant"],
     &["gate"],
     &["credit", "scope", "throttle"],
-    &["bank_transfer", "danger", "provider", "registration"],
+    &[
+        "bank_transfer",
+        "charge",
+        "danger",
+        "provider",
+        "registration",
+    ],
     &["actix", "axum", "governor", "http", "migration", "testkit"],
 ];
 

@@ -161,6 +161,7 @@ fn subscription(facts: model::Subscription) -> Subscription {
             plan: PlanId::from(3),
             at: instant(pending.at),
         }),
+        unpaid_plan: None,
         past_due_since: facts.past_due_since.map(instant),
         payment_method: method,
         stripe_subscription_id: None,

@@ -204,6 +204,7 @@ fn s10_rows_of_two_accounts_are_not_believed() {
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,
+        unpaid_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,

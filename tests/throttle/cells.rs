@@ -682,6 +682,7 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,
+        unpaid_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,

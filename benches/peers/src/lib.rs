@@ -67,6 +67,7 @@ pub fn paid(account: i64) -> Facts {
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,
+        unpaid_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
         stripe_subscription_id: None,
