@@ -853,8 +853,11 @@ fn b2_a_providers_subscription_is_not_ours_to_end() {
             .is_some(),
         "nobody ever paid"
     );
+    // Nor is a period that it tells of one that began by time alone.
+    host.subscription.free_period = true;
     host.adopt(&snapshot(SubscriptionStatus::Active, 1), 1)
         .unwrap();
+    assert!(!host.subscription.free_period);
     assert_eq!(host.policy.command_due(&host.subscription, &[], late), None);
 }
 

@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
 use proptest::sample::select;
+use rust_decimal::Decimal;
 
 use super::facts::{account, payment_method, plan};
 use super::value::{DAY, later, site_id};
 use crate::account::{AccountStatus, SuspensionCause};
 use crate::id::{AccountId, PlanId};
+use crate::money::{Currency, Money};
 use crate::payment_method::PaymentMethod;
 use crate::period::Period;
 use crate::subscription::{Subscription, SubscriptionStatus};
@@ -163,7 +165,7 @@ fn lapsed(mut tenant: Tenant, lapse: Lapse, now: DateTime<Utc>) -> Tenant {
         Lapse::Account(_) | Lapse::NoPlan | Lapse::PlanInactive
     );
     plan.needs_subscription |= needs_subscription;
-    // A plan without a price lapses by time never, and waits for no payment.
+    // A plan without a price never lapses by time, and waits for no payment.
     if let (true, Ok(price)) = (
         plan.price.is_zero(),
         Money::new(Decimal::ONE, Currency::EUR),
