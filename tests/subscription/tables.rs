@@ -7,7 +7,8 @@
 //!        after_grace=unpaid|cancel
 //! clock 2026-02-14                      or with a time: 2026-02-14T12:00:00
 //! given STATUS|new FACTS                where the facts are, if they are to be others:
-//!     ending=yes period=none period=free pending=PLAN@DATE pays=METHOD provider_at=DATE
+//!     ending=yes period=none period=free pending=PLAN@DATE unpaid=CHARGE@DATE pays=METHOD
+//!     provider_at=DATE
 //!
 //! start_trial until=DATE                activate PAYMENT            record_payment PAYMENT
 //! pay PAYMENT                           whichever of both the status needs, where a payment is
@@ -52,14 +53,21 @@ use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::{AfterRetries, AfterTrial, GraceMode, GraceSettings, PolicySettings};
 use bailiwick::subscription::{
     Command, CommandKind, Effect, PendingPlan, RecordedPayment, Refusal, RefusalReason,
-    SubscriptionStatus as Status, Transition,
+    SubscriptionStatus as Status, Transition, UnpaidPlan,
 };
 use bailiwick::{Access, Money, Plan, Policy, Principal, Subscription, Tenant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 const ACCOUNT: i64 = 7;
 const DAY: u64 = 86_400;
-const FACTS: [&str; 5] = ["ending", "period", "pending", "pays", "provider_at"];
+const FACTS: [&str; 6] = [
+    "ending",
+    "period",
+    "pending",
+    "unpaid",
+    "pays",
+    "provider_at",
+];
 
 /// What one script has come to.
 struct Story {
@@ -142,6 +150,15 @@ fn in_status(status: Status, row: &Row) -> Result<Subscription, Fault> {
         Ok(PendingPlan {
             plan: number::<i64>(plan)?.into(),
             at: moment(at)?,
+        })
+    })?;
+    given.unpaid_plan = row.read("unpaid", |text| {
+        let (charge, until) = text
+            .split_once('@')
+            .ok_or("an unpaid plan is CHARGE@DATE")?;
+        Ok(UnpaidPlan {
+            charge: number::<i64>(charge)?.into(),
+            until: moment(until)?,
         })
     })?;
     Ok(given)
