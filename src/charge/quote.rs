@@ -104,6 +104,7 @@ impl Policy {
             subscription,
             from,
             to,
+            paid_time,
             ..
         } = facts;
 
@@ -120,6 +121,10 @@ impl Policy {
         let periods = last
             .unused_periods(from, now)
             .ok_or(ProrationError::NoPeriod)?;
+
+        if !from.price.is_zero() && !is_paid_to_the_end(paid_time, &periods) {
+            return Err(ProrationError::NoPeriod.into());
+        }
 
         let plan = to.id.clone();
         let changed = last
@@ -146,6 +151,18 @@ impl Policy {
             .pop()
             .map_or_else(|| subscription.clone(), Transition::into_subscription)
     }
+}
+
+/// Returns whether every period is paid to its end, after all that was given back. Time that was
+/// paid before there was a record of it counts as paid.
+fn is_paid_to_the_end(paid_time: &PaidTime, periods: &[Period]) -> bool {
+    let schedule = paid_time.schedule();
+    let is_paid = |period: &Period| {
+        let mut pieces = schedule.pieces().iter();
+        pieces.any(|piece| piece.period.end == period.end && piece.paid.end == period.end)
+    };
+
+    paid_time.facts().is_empty() || periods.iter().all(is_paid)
 }
 
 /// Describes a change. The periods come latest first.

@@ -11,7 +11,7 @@ use bailiwick::charge::{
 use bailiwick::credit::AlignTerms;
 use bailiwick::gate::BillingAccess;
 use bailiwick::money::Currency;
-use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span};
+use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span, TimeCredit};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{PolicySettings, Upgrades};
@@ -336,6 +336,24 @@ fn a_free_plan_at_once_gives_the_whole_rest_back() {
     assert_eq!(change.credited(), euros("25.29"));
     let recorded = change.paid_time().unwrap().row();
     assert_eq!(target(recorded), "967.741935".parse().unwrap());
+}
+
+/// Time that was refunded is not given back once more.
+#[test]
+fn b12_refunded_time_is_not_left_over_again() {
+    let mut facts = paid(&pro(), &basic());
+    let refund = TimeCredit {
+        key: "refund/1".into(),
+        payment: "refund/1".into(),
+        period: BilledPeriod::Whole(january()),
+        at: day("01-20"),
+        made: day("01-10"),
+    };
+    let recorded = facts.paid_time.record([Fact::Credit(refund)]).unwrap();
+    facts.paid_time = recorded.unwrap().into_row();
+    let refused = downgrade(facts, day("01-16"));
+    let error = ChargeError::Unpriced(ProrationError::NoPeriod);
+    assert_eq!(refused, Err(DowngradeError::Charge(error)));
 }
 
 /// A charge tells how it was reckoned, in a customer's words too.
