@@ -1,6 +1,6 @@
 //! Bank transfers: a tenant claims one, an operator confirms it against the bank's statement, and
-//! the money becomes paid periods, credits, and a row in a registry that spans all tenants. Each
-//! step is one change set, to be written whole or not at all.
+//! the money becomes paid time, whose credits follow, and a row in a registry that spans all tenants.
+//! Each step is one change set, to be written whole or not at all.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -12,12 +12,13 @@
 //! };
 //! use bailiwick::change::Answer;
 //! use bailiwick::money::Currency;
+//! use bailiwick::paid_time::PaidTime;
 //! use bailiwick::payment_method::PaymentMethod;
 //! use bailiwick::period::Interval;
 //! use bailiwick::right::{Privilege, Privileges};
 //! use bailiwick::{
-//!     Account, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet,
-//!     admit,
+//!     Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant,
+//!     Wallet, admit,
 //! };
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,7 +56,12 @@
 //!     let transfer = BankTransfer::new(receiver, "tx-1".parse()?, price, "Wayne Ltd", proof)?;
 //!     let facts = TransferFacts {
 //!         account,
-//!         plan: Arc::new(Plan::new(3.into(), price, Interval::MONTHLY)),
+//!         plan: Arc::new(Plan {
+//!             credits: Credits::whole(500),
+//!             ..Plan::new(3.into(), price, Interval::MONTHLY)
+//!         }),
+//!         // Nothing is stored for this subscription yet.
+//!         paid_time: Some(PaidTime::new(7.into(), 9.into())),
 //!         subscription: Some(subscription),
 //!         deposit: None,
 //!         claim: Some(claim.into_row()),
@@ -68,18 +74,31 @@
 //!     assert_eq!(paid.account().row().status, AccountStatus::Active);
 //!     assert_eq!(paid.record().periods, 1);
 //!
+//!     // The wallet follows what was paid, in the same transaction.
+//!     let paid_time = paid.paid_time().ok_or("a period was opened")?.row();
+//!     let wallet = Wallet::open(7.into(), now);
+//!     let aligned = wallet.align(&paid_time.schedule(), policy.align_terms(), now)?;
+//!     let wallet = aligned.ok_or("it brings credits")?.wallet().clone();
+//!     assert_eq!(wallet.balance().free, Credits::whole(500));
+//!
 //!     // Refund: the money went back to the payer, and the service that it had paid for ends.
 //!     let facts = RefundFacts {
 //!         record: paid.record().clone(),
 //!         subscription: paid.subscription().map(|change| change.row().clone()),
 //!         deposit: None,
-//!         wallet: Wallet::open(7.into(), now),
+//!         paid_time: Some(paid_time.clone()),
 //!     };
 //!     let refund = TransferRefund { total: price, then: AfterRefund::EndService };
 //!     let Answer::Fresh(ended) = ConfirmedTransfer::refund(&operator, refund, facts, now)? else {
 //!         return Ok(()); // the same refund was recorded before
 //!     };
 //!     assert_eq!(ended.record().row().taken_back, price);
+//!
+//!     // It went back at once, so nothing was paid, and the credits go too.
+//!     let paid_time = ended.paid_time().ok_or("time was given back")?.row();
+//!     let aligned = wallet.align(&paid_time.schedule(), policy.align_terms(), now)?;
+//!     let wallet = aligned.ok_or("it takes credits back")?.wallet().clone();
+//!     assert_eq!(wallet.balance().free, Credits::ZERO);
 //!     Ok(())
 //! }
 //! ```
@@ -106,14 +125,16 @@
 //! 3. In the same transaction, write every row of the change over its
 //!    [`expected_version`](crate::change::RowChange::expected_version), where 0 means to insert it,
 //!    and set the account's plan to the one that the change names. Insert the record of a confirmed
-//!    transfer. Grant what is due with [`Wallet::grant_due`], and take back what is due with
+//!    transfer. If the change names paid time, write it, and set the wallet to it with
+//!    [`Wallet::align`]. Grant what a top-up brings with [`Wallet::grant_due`], and take it back with
 //!    [`Wallet::revoke_due`]. Commit.
 //! 4. If a version has moved or a unique key is taken, roll back and begin again at 1.
 //! 5. After the commit, end the subscription that [`ConfirmedTransfer::ends_at_provider`] names, or
 //!    the provider goes on charging for it.
 //!
 //! The store holds these keys unique: (account, reference) of claims, (receiving account,
-//! transaction) of confirmed transfers, over all tenants, and (account) of deposits.
+//! transaction) of confirmed transfers, over all tenants, (account) of deposits, and (account,
+//! subscription) of paid time.
 //!
 //! # Accounting
 //!
@@ -128,6 +149,7 @@
 //! [`Policy::record_claim`]: crate::Policy::record_claim
 //! [`Policy::confirm_bank_transfer`]: crate::Policy::confirm_bank_transfer
 //! [`Policy::apply_deposit`]: crate::Policy::apply_deposit
+//! [`Wallet::align`]: crate::Wallet::align
 //! [`Wallet::grant_due`]: crate::Wallet::grant_due
 //! [`Wallet::revoke_due`]: crate::Wallet::revoke_due
 
@@ -137,9 +159,12 @@ mod claim_request;
 mod confirmation;
 mod deposit;
 mod deposit_payment;
+mod ending;
 mod error;
+mod opening;
 mod record;
 mod refund;
+mod refund_error;
 mod rows;
 mod transfer;
 
@@ -150,7 +175,6 @@ pub use deposit::Deposit;
 pub use deposit_payment::{DepositChange, DepositFacts};
 pub use error::ConfirmError;
 pub use record::ConfirmedTransfer;
-pub use refund::{
-    AfterRefund, RefundFacts, TransferRefund, TransferRefundChange, TransferRefundError,
-};
+pub use refund::{AfterRefund, RefundFacts, TransferRefund, TransferRefundChange};
+pub use refund_error::TransferRefundError;
 pub use transfer::{BankReference, BankTransfer, TransferError};

@@ -1,18 +1,11 @@
 //! The allotment of money: the periods that it pays for, the part that is kept and the part that is
 //! noted.
 
-use chrono::{DateTime, Utc};
-
 use super::deposit::Deposit;
 use super::error::ConfirmError;
-use crate::account::Account;
-use crate::change::{RowChange, RowError};
-use crate::credit::DueGrant;
+use crate::change::RowError;
 use crate::money::Money;
-use crate::payment_method::PaymentMethod;
-use crate::plan::Plan;
 use crate::policy::{Overpayment, Policy};
-use crate::subscription::{RecordedPayment, Subscription};
 
 /// The most periods that one transfer pays for.
 const MAX_PERIODS: u32 = 120;
@@ -36,32 +29,18 @@ pub(super) struct Split {
 }
 
 impl Policy {
-    /// Describes the payment of one period of a plan by bank transfer.
-    pub(super) fn recorded_payment(
-        &self,
-        plan: &Plan,
-        external_id: Option<String>,
-    ) -> RecordedPayment {
-        RecordedPayment {
-            interval: plan.interval,
-            slack: self.longest_admission(),
-            method: PaymentMethod::BankTransfer,
-            external_id,
-        }
-    }
-
-    /// Splits a transfer, with the deposit before it, into its parts.
+    /// Splits a transfer, with the deposit before it, into its parts. The price is that of one
+    /// period.
     ///
     /// # Errors
     /// In this order: [`ConfirmError::Currency`], [`ConfirmError::Nothing`],
     /// [`ConfirmError::DepositCurrency`], [`ConfirmError::Row`].
     pub(super) fn split(
         &self,
-        plan: &Plan,
+        price: Money,
         amount: Money,
         deposit: Option<&Deposit>,
     ) -> Result<Split, ConfirmError> {
-        let price = plan.price;
         if amount.currency() != price.currency() {
             return Err(ConfirmError::Currency { amount, price });
         }
@@ -131,83 +110,4 @@ fn kept_before(deposit: Option<&Deposit>, price: Money) -> Result<Money, Confirm
             price,
         })
     }
-}
-
-/// The outcome of a payment for the subscription and for the wallet.
-#[derive(Default)]
-pub(super) struct Paid {
-    /// The subscription to write, if it changed.
-    pub(super) subscription: Option<RowChange<Subscription>>,
-    /// The credits that are due.
-    pub(super) grants: Vec<DueGrant>,
-    /// The end of the last period that was opened.
-    pub(super) until: Option<DateTime<Utc>>,
-}
-
-/// Opens a number of periods of a subscription. `before` is the subscription as it was loaded, and
-/// `last` is the same after all that time had made due.
-pub(super) fn pay(
-    before: &Subscription,
-    mut last: Subscription,
-    plan: &Plan,
-    payment: &RecordedPayment,
-    periods: u32,
-    now: DateTime<Utc>,
-) -> Result<Paid, ConfirmError> {
-    if *last.next_plan() != plan.id {
-        return Err(ConfirmError::PlanMismatch);
-    }
-
-    // A subscription that has ended refuses a part of a price as it refuses the whole: try, and
-    // keep only the refusal.
-    if periods == 0 {
-        let _ = last.clone().record_payment(payment.clone(), now)?;
-    }
-
-    let mut grants = Vec::new();
-    for _ in 0..periods {
-        let paid = last.record_payment(payment.clone(), now)?;
-        grants.extend(paid.grants(plan));
-        last = paid.into_subscription();
-    }
-    let until = last
-        .current_period
-        .filter(|_| periods > 0)
-        .map(|period| period.end);
-
-    // However many commands were carried out, the row changes in one step.
-    last.version = before.version;
-    let is_changed = last != *before;
-    let subscription = RowChange::next(before.version, "subscription", |version| Subscription {
-        version,
-        ..last
-    })?;
-
-    Ok(Paid {
-        subscription: is_changed.then_some(subscription),
-        grants,
-        until,
-    })
-}
-
-/// Returns the account after money arrived: active and on this method if it paid for a period.
-pub(super) fn paid_account(
-    account: &Account,
-    has_paid: bool,
-) -> Result<RowChange<Account>, RowError> {
-    RowChange::next(account.version, "account", |version| {
-        let before = account.clone();
-
-        if has_paid {
-            Account {
-                status: account.status.after_payment(),
-                payment_method: PaymentMethod::BankTransfer,
-                version,
-                ..before
-            }
-        } else {
-            // It is written all the same, so that no two transfers are confirmed at once.
-            Account { version, ..before }
-        }
-    })
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::allotment::{Paid, Split, paid_account, pay};
+use super::allotment::Split;
 use super::claim::Claim;
 use super::deposit::Deposit;
 use super::error::ConfirmError;
+use super::opening::{Opened, Opening, paid_account};
 use super::record::ConfirmedTransfer;
-use super::rows::check_rows;
+use super::rows::{check_paid_time, check_rows};
 use super::transfer::BankTransfer;
 use crate::account::Account;
 use crate::change::{Answer, RowChange, RowError};
@@ -18,6 +19,7 @@ use crate::credit::{DueGrant, GrantTerms};
 use crate::gate::Operator;
 use crate::id::{AccountId, PlanId};
 use crate::money::Money;
+use crate::paid_time::PaidTime;
 use crate::payment_method::PaymentMethod;
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -38,6 +40,9 @@ pub struct TransferFacts {
     pub plan: Arc<Plan>,
     /// Its subscription, if the plan needs one.
     pub subscription: Option<Subscription>,
+    /// The paid time of that subscription: [`PaidTime::new`] where none is stored, and `None` only
+    /// where there is no subscription to pay for.
+    pub paid_time: Option<PaidTime>,
     /// Its deposit, if there is one.
     pub deposit: Option<Deposit>,
     /// The claim that the transfer answers, if there is one.
@@ -53,6 +58,7 @@ pub struct TransferChange {
     account: RowChange<Account>,
     plan: PlanId,
     subscription: Option<RowChange<Subscription>>,
+    paid_time: Option<RowChange<PaidTime>>,
     deposit: Option<RowChange<Deposit>>,
     claim: Option<RowChange<Claim>>,
     grants: Vec<DueGrant>,
@@ -76,6 +82,13 @@ impl TransferChange {
         self.subscription.as_ref()
     }
 
+    /// Returns the paid time to insert or update, under UNIQUE (account, subscription); `None` where
+    /// no period was opened. Align the wallet with it in the same transaction: see
+    /// [`Wallet::align`](crate::Wallet::align).
+    pub fn paid_time(&self) -> Option<&RowChange<PaidTime>> {
+        self.paid_time.as_ref()
+    }
+
     /// Returns the deposit to insert or update, under UNIQUE (account).
     pub fn deposit(&self) -> Option<&RowChange<Deposit>> {
         self.deposit.as_ref()
@@ -86,7 +99,8 @@ impl TransferChange {
         self.claim.as_ref()
     }
 
-    /// Returns the credits to grant: see [`DueGrant`].
+    /// Returns the credits of a top-up, on a plan without a subscription: see [`DueGrant`]. Those of
+    /// a period follow its [paid time](Self::paid_time).
     pub fn grants(&self) -> &[DueGrant] {
         &self.grants
     }
@@ -100,7 +114,7 @@ impl TransferChange {
 
 impl Policy {
     /// Confirms that a bank transfer arrived: the account's status, its subscription's next period,
-    /// the credits of the plan, and the registry's row change together. The same facts again give
+    /// the time that was paid, and the registry's row change together. The same facts again give
     /// the same answer and change nothing.
     ///
     /// The money adds to the account's deposit. Below the plan's price it is recorded and kept; the
@@ -111,6 +125,9 @@ impl Policy {
     /// while tenants are still admitted, slack and grace included, so that no service is free. All
     /// that time had made due for the subscription is carried out first.
     ///
+    /// Each period that opens is a [`Span`](crate::paid_time::Span) of paid time, and the credits of
+    /// its windows follow from that.
+    ///
     /// On a plan that needs no subscription, the transfer tops up: it brings the plan's credits, or
     /// the number that the policy names instead, and they never expire.
     ///
@@ -120,7 +137,8 @@ impl Policy {
     /// [`ConfirmError::PlanMismatch`]; [`ConfirmError::ComingSoon`], [`ConfirmError::Currency`],
     /// [`ConfirmError::Nothing`], [`ConfirmError::DepositCurrency`]; for the subscription
     /// [`ConfirmError::SubscriptionMissing`], [`ConfirmError::PlanMismatch`],
-    /// [`ConfirmError::Refused`]; and [`ConfirmError::Row`] for a version or a sum.
+    /// [`ConfirmError::Refused`], [`ConfirmError::PaidTime`]; and [`ConfirmError::Row`] for a
+    /// version, a sum, or paid time that is missing or another subscription's.
     ///
     /// ```
     /// use bailiwick::Policy;
@@ -137,7 +155,8 @@ impl Policy {
     ///     now: DateTime<Utc>,
     /// ) -> Result<(), ConfirmError> {
     ///     match policy.confirm_bank_transfer(operator, transfer, facts, now)? {
-    ///         // Write every part of the change and grant its credits, in one transaction.
+    ///         // Write every part of the change, align the wallet with the paid time, and grant
+    ///         // the credits of a top-up, in one transaction.
     ///         Answer::Fresh(change) => println!("{} periods", change.record().periods),
     ///         // It was confirmed before: write nothing.
     ///         Answer::Replayed(record) => println!("confirmed at {}", record.confirmed_at),
@@ -156,6 +175,7 @@ impl Policy {
             account,
             plan,
             subscription,
+            paid_time,
             deposit,
             claim,
             prior,
@@ -181,11 +201,24 @@ impl Policy {
             return Err(ConfirmError::ComingSoon);
         }
 
-        let split = self.split(&plan, transfer.amount(), deposit.as_ref())?;
-        let paid = match paid_for {
-            Some(paid_for) => self.pay_due(paid_for, &plan, transfer, split.periods, now)?,
+        let split = self.split(plan.price, transfer.amount(), deposit.as_ref())?;
+        let (opened, grants) = match paid_for {
+            Some(paid_for) => {
+                let paid_time = check_paid_time(paid_time, &account.id, &paid_for.id)?;
+                let opening = Opening {
+                    plan: &plan,
+                    periods: split.periods,
+                    payment: transfer.payment().into(),
+                    external_id: Some(transfer.transaction().to_string()),
+                };
+                let opened = self.open_due(paid_for, paid_time, opening, now)?;
+                (opened, Vec::new())
+            }
             None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
-            None => self.top_up(&account.id, &plan, transfer, split.periods)?,
+            None => {
+                let due = self.top_up(&account.id, &plan, transfer, split.periods)?;
+                (Opened::default(), due)
+            }
         };
         let record = record(
             operator,
@@ -193,38 +226,41 @@ impl Policy {
             &account.id,
             paid_for,
             &split,
-            &paid,
+            (opened.until, &grants),
             now,
         )?;
 
-        let after = paid.subscription.as_ref().map(RowChange::row).or(paid_for);
+        let after = opened
+            .subscription
+            .as_ref()
+            .map(RowChange::row)
+            .or(paid_for);
         let plan_id = after.map_or(&plan.id, |subscription| &subscription.plan);
         Ok(Answer::Fresh(TransferChange {
             plan: plan_id.clone(),
             account: paid_account(&account, split.periods > 0)?,
-            subscription: paid.subscription,
+            subscription: opened.subscription,
+            paid_time: opened.paid_time,
             deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept)?,
             claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
-            grants: paid.grants,
+            grants,
             record,
         }))
     }
 
     /// Opens the periods that a transfer pays for, after all that time has made due.
-    fn pay_due(
+    fn open_due(
         &self,
         subscription: &Subscription,
-        plan: &Plan,
-        transfer: &BankTransfer,
-        periods: u32,
+        paid_time: PaidTime,
+        opening: Opening<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Paid, ConfirmError> {
+    ) -> Result<Opened, ConfirmError> {
         // No payment depends on whether a job ran in time: its last transition is as good as all.
         let due = self.advance_subscription(subscription, now).pop();
         let last = due.map_or_else(|| subscription.clone(), Transition::into_subscription);
-        let payment = self.recorded_payment(plan, Some(transfer.transaction().to_string()));
 
-        pay(subscription, last, plan, &payment, periods, now)
+        self.open(subscription, last, paid_time, opening, now)
     }
 
     /// Makes the credits due that a transfer brings without a subscription.
@@ -234,7 +270,7 @@ impl Policy {
         plan: &Plan,
         transfer: &BankTransfer,
         periods: u32,
-    ) -> Result<Paid, RowError> {
+    ) -> Result<Vec<DueGrant>, RowError> {
         let credits = self
             .top_up_credits
             .unwrap_or(plan.credits)
@@ -244,10 +280,7 @@ impl Policy {
             })?;
         let due = DueGrant::new(transfer.cause(account), GrantTerms::forever(credits));
 
-        Ok(Paid {
-            grants: due.into_iter().collect(),
-            ..Paid::default()
-        })
+        Ok(due.into_iter().collect())
     }
 }
 
@@ -271,11 +304,11 @@ fn record(
     account: &AccountId,
     subscription: Option<&Subscription>,
     split: &Split,
-    paid: &Paid,
+    (paid_until, grants): (Option<DateTime<Utc>>, &[DueGrant]),
     now: DateTime<Utc>,
 ) -> Result<ConfirmedTransfer, RowError> {
     let zero = Money::zero(transfer.amount().currency());
-    let credits = DueGrant::total(&paid.grants).ok_or(RowError::Overflow {
+    let credits = DueGrant::total(grants).ok_or(RowError::Overflow {
         of: "credits of the transfer",
     })?;
 
@@ -284,7 +317,7 @@ fn record(
         account: account.clone(),
         subscription: subscription.map(|subscription| subscription.id.clone()),
         periods: split.periods,
-        paid_until: paid.until,
+        paid_until,
         applied: split.applied,
         noted: split.noted,
         // A part of a price leaves the provider in charge.
@@ -292,7 +325,7 @@ fn record(
             .filter(|_| split.periods > 0)
             .and_then(Subscription::run_by),
         credits,
-        grants: paid.grants.iter().map(|due| due.key().into()).collect(),
+        grants: grants.iter().map(|due| due.key().into()).collect(),
         refunded: zero,
         taken_back: zero,
         confirmed_by_account: operator.account_id().clone(),

@@ -6,6 +6,7 @@ use super::transfer::{BankReference, BankTransfer};
 use crate::change::RowError;
 use crate::gate::Denial;
 use crate::money::Money;
+use crate::paid_time::RecordError;
 use crate::problem::{Code, Explained};
 use crate::subscription::Refusal;
 
@@ -65,6 +66,10 @@ pub enum ConfirmError {
     /// The subscription's status does not allow a payment.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The paid time cannot take the periods: it knows one of their keys with other contents, or is
+    /// full.
+    #[error(transparent)]
+    PaidTime(#[from] RecordError),
     /// The rows that were loaded do not belong together, a version is exhausted, or a sum leaves
     /// its range.
     #[error(transparent)]
@@ -93,6 +98,7 @@ impl Explained for ConfirmError {
             Self::SubscriptionMissing => Code::SubscriptionMissing,
             Self::PlanMismatch => Code::PlanMismatch,
             Self::Refused(refusal) => refusal.code(),
+            Self::PaidTime(error) => error.code(),
             Self::Row(error) => error.code(),
         }
     }

@@ -37,9 +37,11 @@ pub struct ConfirmedTransfer {
     /// is written, or the provider goes on charging. A later charge is still recorded, and brings
     /// nothing.
     pub ends_at_provider: Option<(Provider, String)>,
-    /// The credits that it brought, in all.
+    /// The credits that it brought as a top-up, without a subscription. The credits of periods
+    /// follow their paid time instead.
     pub credits: Credits,
-    /// The keys of their grants.
+    /// The keys of the grants of a top-up. In a record of before there was paid time, they are
+    /// those of the months that were paid.
     pub grants: Vec<Arc<str>>,
     /// The sum that was given back of it so far.
     pub refunded: Money,
@@ -56,6 +58,11 @@ pub struct ConfirmedTransfer {
 }
 
 impl ConfirmedTransfer {
+    /// Returns its name among the payments of a subscription.
+    pub(super) fn payment(&self) -> String {
+        self.transfer.payment()
+    }
+
     /// Returns whether this row is the record of the same transfer, for the same account and
     /// subscription.
     pub(super) fn is_of(

@@ -152,6 +152,19 @@ impl BankTransfer {
             && self.amount == other.amount
     }
 
+    /// Returns its name among the payments of a subscription. The lengths in it keep two pairs of
+    /// references from sharing one.
+    pub(super) fn payment(&self) -> String {
+        let receiver = self.receiving_account.as_str();
+        let transaction = self.transaction.as_str();
+
+        format!(
+            "transfer/{}/{receiver}/{}/{transaction}",
+            receiver.len(),
+            transaction.len()
+        )
+    }
+
     /// Names the cause of the credits that it brings without a subscription.
     pub(super) fn cause(&self, account: &AccountId) -> Cause {
         Cause::bank_transfer(

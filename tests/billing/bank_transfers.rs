@@ -8,11 +8,12 @@ use bailiwick::account::AccountStatus;
 use bailiwick::bank_transfer::{
     AfterRefund, BankReference, BankTransfer, ConfirmError, ConfirmedTransfer, Deposit,
     DepositFacts, RefundFacts, TransferChange, TransferError, TransferFacts, TransferRefund,
-    TransferRefundChange, TransferRefundError,
+    TransferRefundError,
 };
 use bailiwick::change::{Answer, RowChange, RowError};
-use bailiwick::credit::{DueGrant, GrantError, RevokeError, WalletError};
+use bailiwick::credit::{GrantError, RevokeError, WalletError};
 use bailiwick::money::Currency;
+use bailiwick::paid_time::PaidTime;
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::{Overpayment, PolicySettings};
@@ -63,21 +64,11 @@ fn facts(status: AccountStatus, subscription: SubscriptionStatus) -> TransferFac
         },
         plan: Arc::new(plan(49, true)),
         subscription: Some(subscription),
+        paid_time: Some(PaidTime::new(TENANT.into(), 9.into())),
         deposit: None,
         claim: None,
         prior: None,
     }
-}
-
-/// Grants all that is due to an empty wallet.
-fn granted(due: &[DueGrant], now: i64) -> Wallet {
-    due.iter().fold(
-        Wallet::open(TENANT.into(), at(now)),
-        |wallet, due| match wallet.clone().grant_due(due, None, at(now)).unwrap() {
-            Some(change) => change.wallet().clone(),
-            None => wallet,
-        },
-    )
 }
 
 fn under(settings: PolicySettings) -> Policy {
@@ -123,23 +114,22 @@ fn month_of(plan: &Plan) -> RecordedPayment {
     }
 }
 
-/// Five weeks paid within one calendar month bring that month's credits once.
+/// Each week that is paid is a span and a window of its own, however many there are in a month.
 #[test]
-fn b5_weeks_bring_a_months_credits_once() {
+fn pf2_each_week_that_is_paid_brings_a_weeks_credits() {
     let weekly = Interval {
         unit: IntervalUnit::Week,
         count: std::num::NonZeroU16::MIN,
     };
     let plan = Arc::new(Plan {
-        interval: weekly,
-        ..plan(12, true)
+        credits: credits(500),
+        ..Plan::new(1.into(), euros(12), weekly)
     });
     let mut facts = facts(
         AccountStatus::PendingPayment,
         SubscriptionStatus::Incomplete,
     );
     facts.plan = plan;
-    let mut keys = std::collections::BTreeSet::new();
     for week in 0..30 {
         let now = at(week * 7 * 86_400);
         let transfer = transfer(&format!("week-{week}"), 12);
@@ -150,13 +140,22 @@ fn b5_weeks_bring_a_months_credits_once() {
             facts.clone(),
             now,
         ));
-        assert_eq!(change.grants().len(), 1);
-        keys.insert(change.grants()[0].key().to_owned());
+        assert!(change.grants().is_empty());
         facts.account = change.account().row().clone();
         facts.subscription = Some(change.subscription().unwrap().row().clone());
+        facts.paid_time = Some(change.paid_time().unwrap().row().clone());
     }
-    // From 15 January 2027, thirty weeks: January to August.
-    assert_eq!(keys.len(), 8);
+
+    let schedule = facts.paid_time.unwrap().schedule();
+    let windows = schedule.windows_begun(at(365 * 86_400));
+    assert_eq!(windows.len(), 30);
+    for (week, window) in windows.into_iter().enumerate() {
+        let start = i64::try_from(week).unwrap() * 7 * 86_400;
+        let end = start + 7 * 86_400;
+        assert_eq!((window.start, window.end), (at(start), at(end)));
+        let target = schedule.target(window, chrono::TimeDelta::zero()).unwrap();
+        assert_eq!(target.amount, credits(500));
+    }
 }
 
 #[test]
@@ -177,27 +176,6 @@ fn b5_a_deposit_that_cannot_be_written_loses_no_money() {
         ConfirmError::Row(RowError::VersionExhausted { row: "deposit" })
     );
     assert_eq!(Explained::code(&refused), bailiwick::Code::AmountOverflow);
-}
-
-fn refund_of(
-    record: &ConfirmedTransfer,
-    total: i64,
-    then: AfterRefund,
-    subscription: Option<Subscription>,
-    deposit: Option<Deposit>,
-    wallet: Wallet,
-) -> Result<Answer<TransferRefundChange, ConfirmedTransfer>, TransferRefundError> {
-    let facts = RefundFacts {
-        record: record.clone(),
-        subscription,
-        deposit,
-        wallet,
-    };
-    let refund = TransferRefund {
-        total: euros(total),
-        then,
-    };
-    ConfirmedTransfer::refund(&operator(Privilege::ConfirmPayments), refund, facts, at(20))
 }
 
 /// The refusal names both amounts.
@@ -429,26 +407,37 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
             right: "cause"
         })))
     );
-    let facts = facts(
-        AccountStatus::PendingPayment,
-        SubscriptionStatus::Incomplete,
-    );
-    let paid = fresh(confirm(&transfer("tx", 49), facts));
-    let record = paid.record().clone();
-    let answer = refund_of(
-        &record,
-        49,
-        AfterRefund::EndService,
-        Some(paid.subscription().unwrap().row().clone()),
-        None,
-        granted(paid.grants(), 10),
-    );
+    // A top-up's credits, and its refund.
+    let top_up = TransferFacts {
+        plan: Arc::new(Plan {
+            needs_subscription: false,
+            ..plan.clone()
+        }),
+        subscription: None,
+        paid_time: None,
+        ..facts(AccountStatus::Active, SubscriptionStatus::Active)
+    };
+    let paid = fresh(confirm(&transfer("tx", 49), top_up));
+    assert_eq!(paid.grants().len(), 1);
+    let refund_facts = RefundFacts {
+        record: paid.record().clone(),
+        subscription: None,
+        deposit: None,
+        paid_time: None,
+    };
+    let refund = TransferRefund {
+        total: euros(49),
+        then: AfterRefund::EndService,
+    };
+    let desk = operator(Privilege::ConfirmPayments);
+    let answer = ConfirmedTransfer::refund(&desk, refund, refund_facts, at(20));
     let Ok(Answer::Fresh(refunded)) = answer else {
         panic!("{answer:?}")
     };
     let [revocation] = refunded.revocations() else {
         panic!()
     };
+    assert_eq!(revocation.grant(), paid.grants()[0].key());
     assert_eq!(
         foreign.revoke_due(revocation, None, at(20)),
         Err(RevokeError::Wallet(WalletError::Row(RowError::Mismatch {
@@ -484,50 +473,6 @@ fn c4_what_is_due_is_due_to_one_account_for_its_own_time() {
         .apply(Command::ChangePlan { plan: 1.into() }, at(90 * day))
         .unwrap();
     assert!(late.grants(&plan).is_empty(), "no paid month runs");
-
-    // One subscription's months are not another's, whatever they are called.
-    let named = |id: &str| Subscription {
-        id: id.parse().unwrap(),
-        ..new()
-    };
-    let of = |id: &str, at_: i64| {
-        let paid = named(id).record_payment(month_of(&plan), at(at_)).unwrap();
-        paid.grants(&plan)
-    };
-    let both = [of("a", 0), of("a/1", 1)].concat();
-    let wallet = granted(&both, 10);
-    let record = ConfirmedTransfer {
-        subscription: Some("a".parse().unwrap()),
-        ..record
-    };
-    let answer = refund_of(
-        &record,
-        49,
-        AfterRefund::EndService,
-        None,
-        None,
-        wallet.clone(),
-    );
-    let Ok(Answer::Fresh(refunded)) = answer else {
-        panic!("{answer:?}")
-    };
-    let [revocation] = refunded.revocations() else {
-        panic!("{:?}", refunded.revocations())
-    };
-    assert_eq!(revocation.grant(), both[0].key());
-    // What was taken back is not taken back again.
-    let empty = wallet
-        .revoke_due(revocation, None, at(11))
-        .unwrap()
-        .unwrap()
-        .wallet()
-        .clone();
-    let Ok(Answer::Fresh(again)) =
-        refund_of(&record, 49, AfterRefund::EndService, None, None, empty)
-    else {
-        panic!()
-    };
-    assert!(again.revocations().is_empty());
 }
 
 /// The rows of one account, written as the changes say, under their guards.
@@ -535,7 +480,6 @@ struct Books {
     policy: Policy,
     facts: TransferFacts,
     records: Vec<ConfirmedTransfer>,
-    keys: std::collections::BTreeSet<String>,
 }
 
 impl Books {
@@ -548,7 +492,6 @@ impl Books {
             policy,
             facts,
             records: vec![],
-            keys: Default::default(),
         }
     }
 
@@ -585,12 +528,7 @@ impl Books {
                     self.facts.subscription = Some(paid.row().clone());
                 }
                 self.deposit(change.deposit());
-                for due in change.grants() {
-                    assert!(
-                        self.keys.insert(due.key().to_owned()),
-                        "a month is paid once"
-                    );
-                }
+                self.paid_time(change.paid_time());
                 self.records.push(change.record().clone());
                 Some(change.record().clone())
             }
@@ -605,7 +543,7 @@ impl Books {
             record: record.clone(),
             subscription: self.facts.subscription.clone(),
             deposit: self.facts.deposit.clone(),
-            wallet: Wallet::open(TENANT.into(), at(0)),
+            paid_time: self.facts.paid_time.clone(),
         };
         let refund = TransferRefund {
             total: euros(total),
@@ -629,6 +567,7 @@ impl Books {
                 self.facts.subscription = Some(ended.row().clone());
             }
             self.deposit(change.deposit());
+            self.paid_time(change.paid_time());
         }
     }
 
@@ -644,6 +583,7 @@ impl Books {
             account,
             plan,
             subscription: subscription.clone(),
+            paid_time: self.facts.paid_time.clone().unwrap(),
             deposit,
         };
         if let Some(change) = self.policy.apply_deposit(facts, at(now)).unwrap() {
@@ -658,12 +598,15 @@ impl Books {
             self.facts.account = change.account().row().clone();
             self.facts.subscription = Some(change.subscription().row().clone());
             self.deposit(Some(change.deposit()));
-            for due in change.grants() {
-                assert!(
-                    self.keys.insert(due.key().to_owned()),
-                    "a month is paid once"
-                );
-            }
+            self.paid_time(change.paid_time());
+        }
+    }
+
+    fn paid_time(&mut self, change: Option<&RowChange<PaidTime>>) {
+        if let Some(change) = change {
+            let before = self.facts.paid_time.as_ref().unwrap().version();
+            assert_eq!(change.expected_version(), before);
+            self.facts.paid_time = Some(change.row().clone());
         }
     }
 
@@ -680,8 +623,21 @@ impl Books {
         }
     }
 
-    /// Everything that arrived is accounted for, to the cent.
+    /// Everything that arrived is accounted for, to the cent, and no time is paid twice.
     fn check(&self) {
+        let paid_time = self.facts.paid_time.as_ref().unwrap();
+        let schedule = paid_time.schedule();
+        let pieces = schedule.pieces();
+        for pair in pieces.windows(2) {
+            assert!(
+                pair[0].paid.end <= pair[1].paid.start,
+                "no time is paid twice"
+            );
+        }
+        if !pieces.is_empty() {
+            let subscription = self.facts.subscription.as_ref().unwrap();
+            assert_eq!(subscription.paid_until, paid_time.paid_until());
+        }
         let sum = |part: fn(&ConfirmedTransfer) -> Money| {
             self.records.iter().fold(euros(0), |sum, record| {
                 sum.checked_add(part(record)).unwrap()
@@ -749,19 +705,25 @@ proptest! {
         }
     }
 
-    /// Two pairs of references never share the key of their grant: no transfer can take another's
-    /// place.
+    /// Two pairs of references never share the key of their grant, nor that of a span: no transfer
+    /// can take another's place.
     #[test]
-    fn b5_the_grants_of_two_transfers_never_share_a_key(
+    fn b5_two_transfers_never_share_a_key(
         a in "[0-9A-Z/]{1,6}", b in "[0-9A-Z/]{1,6}", c in "[0-9A-Z/]{1,6}", d in "[0-9A-Z/]{1,6}",
     ) {
-        let key = |receiving: &str, transaction: &str| {
+        let keys = |receiving: &str, transaction: &str| {
             let (receiving, transaction) = (receiving.parse().unwrap(), transaction.parse().unwrap());
             let transfer = BankTransfer::new(receiving, transaction, euros(49), "Wayne", PROOF).unwrap();
-            let mut facts = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
-            (facts.plan, facts.subscription) = (Arc::new(plan(49, false)), None);
-            fresh(confirm(&transfer, facts)).grants()[0].key().to_owned()
+            let paid = facts(AccountStatus::PendingPayment, SubscriptionStatus::Incomplete);
+            let mut top_up = paid.clone();
+            (top_up.plan, top_up.subscription) = (Arc::new(plan(49, false)), None);
+            let grant = fresh(confirm(&transfer, top_up)).grants()[0].key().to_owned();
+            let change = fresh(confirm(&transfer, paid));
+            let span = change.paid_time().unwrap().row().facts()[0].key().to_string();
+            (grant, span)
         };
-        prop_assert_eq!(key(&a, &b) == key(&c, &d), (&a, &b) == (&c, &d));
+        let (one, other) = (keys(&a, &b), keys(&c, &d));
+        prop_assert_eq!(one.0 == other.0, (&a, &b) == (&c, &d));
+        prop_assert_eq!(one.1 == other.1, (&a, &b) == (&c, &d));
     }
 }
