@@ -53,7 +53,10 @@
 //!
 //!     let proof = "https://bank.example/statements/1";
 //!     let receiver = "DE02 1203 0000".parse()?;
-//!     let transfer = BankTransfer::new(receiver, "tx-1".parse()?, price, "Wayne Ltd", proof)?;
+//!     let booked_on = "2027-05-31".parse()?;
+//!     let transaction = "tx-1".parse()?;
+//!     let transfer =
+//!         BankTransfer::new(receiver, transaction, booked_on, price, "Wayne Ltd", proof)?;
 //!     let facts = TransferFacts {
 //!         account,
 //!         plan: Arc::new(Plan {
@@ -65,7 +68,7 @@
 //!         subscription: Some(subscription),
 //!         deposit: None,
 //!         claim: Some(claim.into_row()),
-//!         prior: None,
+//!         prior: Vec::new(),
 //!     };
 //!     let confirmed = policy.confirm_bank_transfer(&operator, &transfer, facts, now)?;
 //!     let Answer::Fresh(paid) = confirmed else {
@@ -165,8 +168,10 @@ mod opening;
 mod record;
 mod refund;
 mod refund_error;
+mod retraction;
 mod rows;
 mod transfer;
+mod undo;
 
 pub use claim::{Claim, ClaimError, ClaimState};
 pub use claim_request::ClaimRequest;
@@ -177,4 +182,6 @@ pub use error::ConfirmError;
 pub use record::ConfirmedTransfer;
 pub use refund::{AfterRefund, RefundFacts, TransferRefund, TransferRefundChange};
 pub use refund_error::TransferRefundError;
+pub use retraction::{RetractionChange, RetractionError, RetractionFacts};
 pub use transfer::{BankReference, BankTransfer, TransferError};
+pub use undo::TransferUndo;

@@ -16,7 +16,7 @@ const OVERFLOW: RowError = RowError::Overflow {
 };
 
 /// The parts of a transfer's money and of the deposit before it: `applied + noted + kept` is the
-/// sum of both.
+/// sum of both and of what is written off.
 pub(super) struct Split {
     /// The number of periods that are paid.
     pub(super) periods: u32,
@@ -26,6 +26,8 @@ pub(super) struct Split {
     pub(super) noted: Money,
     /// The deposit from now on.
     pub(super) kept: Money,
+    /// The part of the price of the last period that did not arrive, and is forgiven.
+    pub(super) written_off: Money,
 }
 
 impl Policy {
@@ -69,6 +71,16 @@ impl Policy {
             periods = periods.saturating_add(1);
         }
 
+        let mut written_off = zero;
+        if periods < most
+            && let Some(missing) = self.tolerated(price, left)
+        {
+            written_off = missing;
+            left = zero;
+            applied = applied.checked_add(price).ok_or(OVERFLOW)?;
+            periods = periods.saturating_add(1);
+        }
+
         // A part of a price is kept until the rest arrives; only what is above one is noted, and
         // never more than this transfer brought.
         let is_reached = periods > 0 || price.is_zero();
@@ -83,7 +95,7 @@ impl Policy {
             applied
                 .checked_add(noted)
                 .and_then(|parts| parts.checked_add(kept)),
-            Some(sum),
+            sum.checked_add(written_off),
             "every cent is in one part"
         );
         Ok(Split {
@@ -91,7 +103,19 @@ impl Policy {
             applied,
             noted,
             kept,
+            written_off,
         })
+    }
+
+    /// Returns the part of a price that a sum misses, if the policy forgives so little. It makes no
+    /// price free: nothing is forgiven of a price that is not above the tolerance.
+    fn tolerated(&self, price: Money, sum: Money) -> Option<Money> {
+        let tolerance = self.transfer_tolerance?;
+        // In another currency, the tolerance is for other prices.
+        let above = price.checked_sub(tolerance)?;
+        let missing = price.checked_sub(sum)?;
+
+        (!above.is_zero() && tolerance.checked_sub(missing).is_some()).then_some(missing)
     }
 }
 

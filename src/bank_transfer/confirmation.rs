@@ -13,11 +13,12 @@ use super::opening::{Opened, Opening, paid_account};
 use super::record::ConfirmedTransfer;
 use super::rows::{check_paid_time, check_rows};
 use super::transfer::BankTransfer;
+use super::undo::TransferUndo;
 use crate::account::Account;
 use crate::change::{Answer, RowChange, RowError};
-use crate::credit::{DueGrant, GrantTerms};
+use crate::credit::{Cause, DueGrant, GrantTerms};
 use crate::gate::Operator;
-use crate::id::{AccountId, PlanId};
+use crate::id::{AccountId, PlanId, SubscriptionId};
 use crate::money::Money;
 use crate::paid_time::PaidTime;
 use crate::payment_method::PaymentMethod;
@@ -47,8 +48,9 @@ pub struct TransferFacts {
     pub deposit: Option<Deposit>,
     /// The claim that the transfer answers, if there is one.
     pub claim: Option<Claim>,
-    /// The registry's row for this (receiving account, transaction), if there is one.
-    pub prior: Option<ConfirmedTransfer>,
+    /// All of the registry's rows for this (receiving account, transaction): of every booking date,
+    /// and those that were retracted too.
+    pub prior: Vec<ConfirmedTransfer>,
 }
 
 /// Everything that a confirmed transfer changes, to be written whole or not at all.
@@ -105,8 +107,8 @@ impl TransferChange {
         &self.grants
     }
 
-    /// Returns the row to insert into the registry, under UNIQUE (receiving account, transaction).
-    /// A clash means: load again and ask again.
+    /// Returns the row to insert into the registry, under UNIQUE (receiving account, transaction,
+    /// booking date, retractions). A clash means: load again and ask again.
     pub fn record(&self) -> &ConfirmedTransfer {
         &self.record
     }
@@ -118,7 +120,9 @@ impl Policy {
     /// the same answer and change nothing.
     ///
     /// The money adds to the account's deposit. Below the plan's price it is recorded and kept; the
-    /// transfer with which the sum reaches the price opens the period. The policy's
+    /// transfer with which the sum reaches the price opens the period; it may miss the price by the
+    /// policy's [tolerance](crate::policy::PolicySettings::transfer_tolerance), which is written off
+    /// on record. The policy's
     /// [`Overpayment`](crate::policy::Overpayment) decides about the part above the price. A period
     /// that is paid lifts a suspension for an overdue payment; one for any other cause stays, and
     /// the payment counts all the same. The period continues the last one if the payment comes
@@ -132,8 +136,8 @@ impl Policy {
     /// the number that the policy names instead, and they never expire.
     ///
     /// # Errors
-    /// In this order: [`ConfirmError::Denied`] for the operator, [`ConfirmError::Conflict`]; for
-    /// the rows [`ConfirmError::Denied`], [`ConfirmError::Row`], [`ConfirmError::ClaimMismatch`],
+    /// In this order: [`ConfirmError::Denied`] for the operator; [`ConfirmError::Row`] for records
+    /// of another identifier, [`ConfirmError::Conflict`], [`ConfirmError::Similar`]; for the rows [`ConfirmError::Denied`], [`ConfirmError::Row`], [`ConfirmError::ClaimMismatch`],
     /// [`ConfirmError::PlanMismatch`]; [`ConfirmError::ComingSoon`], [`ConfirmError::Currency`],
     /// [`ConfirmError::Nothing`], [`ConfirmError::DepositCurrency`]; for the subscription
     /// [`ConfirmError::SubscriptionMissing`], [`ConfirmError::PlanMismatch`],
@@ -185,14 +189,11 @@ impl Policy {
         let subscription = subscription.as_ref();
         let paid_for = subscription.filter(|_| plan.needs_subscription);
         // Before all else, so that a repeated request is answered alike whatever has changed since.
-        if let Some(prior) = prior {
-            let subscription = paid_for.map(|subscription| &subscription.id);
-            return if prior.is_of(transfer, &account.id, subscription) {
-                Ok(Answer::Replayed(prior))
-            } else {
-                Err(ConfirmError::conflict(transfer))
-            };
-        }
+        let paid_id = paid_for.map(|subscription| &subscription.id);
+        let retractions = match look_up(prior, transfer, &account.id, paid_id)? {
+            Answer::Replayed(prior) => return Ok(Answer::Replayed(prior)),
+            Answer::Fresh(retractions) => retractions,
+        };
 
         check_rows(&account, subscription, deposit.as_ref(), claim.as_ref())?;
         check_top_up(&plan, subscription)?;
@@ -208,7 +209,7 @@ impl Policy {
                 let opening = Opening {
                     plan: &plan,
                     periods: split.periods,
-                    payment: transfer.payment().into(),
+                    payment: transfer.payment(retractions).into(),
                     external_id: Some(transfer.transaction().to_string()),
                 };
                 let opened = self.open_due(paid_for, paid_time, opening, now)?;
@@ -216,19 +217,27 @@ impl Policy {
             }
             None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
             None => {
-                let due = self.top_up(&account.id, &plan, transfer, split.periods)?;
+                let cause = transfer.cause(&account.id, retractions);
+                let due = self.top_up(cause, &plan, split.periods)?;
                 (Opened::default(), due)
             }
         };
-        let record = record(
-            operator,
-            transfer,
-            &account.id,
-            paid_for,
-            &split,
-            (opened.until, &grants),
-            now,
-        )?;
+        let paid = paid_account(&account, split.periods > 0)?;
+        let undo = TransferUndo::of(&account, paid.row(), paid_for, opened.subscription.as_ref());
+        let record = ConfirmedTransfer {
+            retractions,
+            claim: claim.as_ref().map(|claim| claim.facts.reference().clone()),
+            undo: Some(undo),
+            ..record(
+                operator,
+                transfer,
+                &account.id,
+                paid_for,
+                &split,
+                (opened.until, &grants),
+                now,
+            )?
+        };
 
         let after = opened
             .subscription
@@ -238,7 +247,7 @@ impl Policy {
         let plan_id = after.map_or(&plan.id, |subscription| &subscription.plan);
         Ok(Answer::Fresh(TransferChange {
             plan: plan_id.clone(),
-            account: paid_account(&account, split.periods > 0)?,
+            account: paid,
             subscription: opened.subscription,
             paid_time: opened.paid_time,
             deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept)?,
@@ -264,13 +273,7 @@ impl Policy {
     }
 
     /// Makes the credits due that a transfer brings without a subscription.
-    fn top_up(
-        &self,
-        account: &AccountId,
-        plan: &Plan,
-        transfer: &BankTransfer,
-        periods: u32,
-    ) -> Result<Vec<DueGrant>, RowError> {
+    fn top_up(&self, cause: Cause, plan: &Plan, periods: u32) -> Result<Vec<DueGrant>, RowError> {
         let credits = self
             .top_up_credits
             .unwrap_or(plan.credits)
@@ -278,10 +281,52 @@ impl Policy {
             .ok_or(RowError::Overflow {
                 of: "credits of the transfer",
             })?;
-        let due = DueGrant::new(transfer.cause(account), GrantTerms::forever(credits));
+        let due = DueGrant::new(cause, GrantTerms::forever(credits));
 
         Ok(due.into_iter().collect())
     }
+}
+
+/// Looks a transfer up among the registry's rows of its identifier. Returns the row of the same
+/// transfer, or the number of its retractions if it is to be confirmed now.
+fn look_up(
+    prior: Vec<ConfirmedTransfer>,
+    transfer: &BankTransfer,
+    account: &AccountId,
+    subscription: Option<&SubscriptionId>,
+) -> Result<Answer<u32, ConfirmedTransfer>, ConfirmError> {
+    let is_foreign = |row: &ConfirmedTransfer| !row.transfer.has_identifier_of(transfer);
+    if prior.iter().any(is_foreign) {
+        return Err(RowError::Mismatch {
+            left: "confirmed transfer",
+            right: "transfer",
+        }
+        .into());
+    }
+
+    let (retracted, open): (Vec<_>, Vec<_>) = prior
+        .into_iter()
+        .partition(|row| row.retracted_at.is_some());
+    if let Some(row) = open.iter().find(|row| row.transfer.has_day_of(transfer)) {
+        return if row.is_of(transfer, account, subscription) {
+            Ok(Answer::Replayed(row.clone()))
+        } else {
+            Err(ConfirmError::conflict(transfer))
+        };
+    }
+    if let Some(day) = open
+        .iter()
+        .find_map(|row| transfer.similar_day(&row.transfer))
+    {
+        return Err(ConfirmError::similar(transfer, day));
+    }
+
+    let last = retracted.iter().map(|row| row.retractions).max();
+    let retractions = last.map_or(Some(0), |last| last.checked_add(1));
+    let overflow = RowError::Overflow {
+        of: "number of retractions",
+    };
+    Ok(Answer::Fresh(retractions.ok_or(overflow)?))
 }
 
 /// Checks that no subscription stands in the way of a top-up: on a plan that needs none, there is
@@ -314,12 +359,14 @@ fn record(
 
     Ok(ConfirmedTransfer {
         transfer: transfer.clone(),
+        retractions: 0,
         account: account.clone(),
         subscription: subscription.map(|subscription| subscription.id.clone()),
         periods: split.periods,
         paid_until,
         applied: split.applied,
         noted: split.noted,
+        written_off: split.written_off,
         // A part of a price leaves the provider in charge.
         ends_at_provider: subscription
             .filter(|_| split.periods > 0)
@@ -328,9 +375,14 @@ fn record(
         grants: grants.iter().map(|due| due.key().into()).collect(),
         refunded: zero,
         taken_back: zero,
+        claim: None,
+        undo: None,
         confirmed_by_account: operator.account_id().clone(),
         confirmed_by: operator.user().cloned(),
         confirmed_at: now,
+        retracted_at: None,
+        retracted_by_account: None,
+        retracted_by: None,
         version: 1,
     })
 }

@@ -169,6 +169,20 @@ impl ConfirmedTransfer {
         left
     }
 
+    /// Returns whether other money has paid for time of its periods, as an upgrade does.
+    pub(super) fn is_paid_upon(&self, paid_time: &PaidTime) -> bool {
+        let periods = self.periods_of(paid_time);
+        let payment = self.payment();
+        let own = |key: &str| {
+            let number = key.strip_prefix(&*payment);
+            number.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let schedule = paid_time.schedule();
+        let mut pieces = schedule.pieces().iter();
+
+        pieces.any(|piece| periods.contains(&piece.period) && !own(&piece.span))
+    }
+
     /// Returns whether its money may have paid for a period that its own facts do not tell of.
     fn is_unattributed(&self, paid_time: &PaidTime, taken_back: Money, now: DateTime<Utc>) -> bool {
         // Above what it paid directly, its money went through the deposit.

@@ -118,7 +118,8 @@ impl ConfirmedTransfer {
     /// account.
     ///
     /// # Errors
-    /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::Currency`],
+    /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::Retracted`],
+    /// [`TransferRefundError::Currency`],
     /// [`TransferRefundError::ExceedsTransfer`], [`TransferRefundError::BelowRefunded`],
     /// [`TransferRefundError::Row`]; and where the service is to end,
     /// [`TransferRefundError::LaterPaid`], [`TransferRefundError::Unattributed`],
@@ -137,6 +138,9 @@ impl ConfirmedTransfer {
         } = facts;
         operator.check_foreign(Privilege::ConfirmPayments, &record.account)?;
 
+        if record.retracted_at.is_some() {
+            return Err(TransferRefundError::Retracted);
+        }
         let more = record.still_to_refund(refund.total)?;
         if more.is_zero() {
             return Ok(Answer::Replayed(record));

@@ -16,6 +16,9 @@ pub enum TransferRefundError {
     /// The operator lacks the privilege, or belongs to the account.
     #[error(transparent)]
     Denied(#[from] Denial),
+    /// The transfer was retracted: it never was, so there is nothing to send back.
+    #[error("the transfer was retracted, so there is nothing of it to refund")]
+    Retracted,
     /// The refund is in another currency than the transfer.
     #[error("the currencies differ: the refund is {total}, and the transfer was {amount}")]
     Currency {
@@ -67,7 +70,8 @@ impl Explained for TransferRefundError {
         match self {
             Self::Denied(denial) => denial.code(),
             Self::Currency { .. } => Code::CurrencyMismatch,
-            Self::ExceedsTransfer { .. }
+            Self::Retracted
+            | Self::ExceedsTransfer { .. }
             | Self::BelowRefunded { .. }
             | Self::LaterPaid
             | Self::Unattributed => Code::RefundInvalid,

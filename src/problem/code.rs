@@ -143,6 +143,8 @@ codes! {
     PaidTimeInvalid "paid_time_invalid" 422 "A fact of paid time is invalid, or one too many", "Compare the payment's period with the invoice.";
     InvitationInvalid "invitation_invalid" 403 "The invitation is not valid", "Ask for a new invitation to the address that you have verified.";
     RegistrationInvalid "registration_invalid" 422 "The registration is incomplete or invalid", "Correct the registration as the detail says.";
+    TransferSimilar "transfer_similar" 409 "A transfer like this one was confirmed before", "Compare the booking dates with the bank statement. If these are two transfers, name the other one's date as different.";
+    RetractionRefused "retraction_refused" 409 "The transfer cannot be retracted now", "Retract or refund later payments first, as the detail says.";
     // All that a client learns of a fault on the host's side.
     WalletMismatch "wallet_mismatch" 500 "The service made a mistake", "Try again later. If the problem persists, contact support.";
     UpstreamUnavailable "upstream_unavailable" 503 "A service that this one depends on is unavailable", "Try again later.";

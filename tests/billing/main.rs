@@ -8,6 +8,7 @@ mod bank_transfers;
 mod paypal;
 mod providers;
 mod registrations;
+mod retractions;
 mod simulated_year;
 #[cfg(feature = "stripe")]
 mod stripe;

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! policy overpayment=note|deposit|next_periods slack=T grace=T after_grace=unpaid|cancel
-//!        top_up=CREDITS claims=off methods=stripe
+//!        top_up=CREDITS claims=off methods=stripe tolerance=N tolerance_in=CURRENCY
 //! clock 10
 //!
 //! given account status=… pays=… id=N
@@ -13,12 +13,15 @@
 //!     id=N pays=… account=N stripe=ID ending=yes past_due_since=T
 //! given plan ID price=N credits=N every=week|month|year needs=nothing active=no
 //! given fact KEY                 a fact of the subscription's paid time that says nothing
+//! given legacy TX                its record, as a version without booking dates has written it
 //! given deposit none
 //! given deposit amount=N applied=N in=CURRENCY applied_in=CURRENCY account=N version=N
 //!
 //! confirm TX AMOUNT [in=CURRENCY] [to=ACCOUNT] [payer=…] [proof=…] [claim=REF] [plan=ID]
-//!         [account=N] [by=own|unprivileged] [paid_time=other|none]
+//!         [account=N] [by=own|unprivileged] [paid_time=other|none] [booked=DATE]
+//!         [different_from=DATE] [prior=other]
 //! refund TX TOTAL keep|end [in=CURRENCY] [paid_time=other|none] [by=…]
+//! retract TX [account=N] [claim=none] [paid_time=other|none] [by=…]
 //! apply_deposit [plan=ID] [paid_time=other]
 //! claim REF AMOUNT [by=other]      record_claim REF AMOUNT [by=…]      reject REF REASON [by=…]
 //! apply COMMAND [plan=ID] [until=T]    a subscription's own; refused, it answers the reason
@@ -27,10 +30,10 @@
 //!
 //! account status=… pays=… version=N
 //! subscription status=… from=T until=T plan=ID pending=ID pays=… external=…
-//!              past_due_since=T version=N
+//!              past_due_since=T ending=yes|no version=N
 //! deposit amount=N applied=N version=N
 //! transfer TX periods=N applied=N noted=N refunded=N taken_back=N credits=N until=T by=USER
-//!          ends_at_provider=ID version=N
+//!          written_off=N retractions=N retracted=T ends_at_provider=ID version=N
 //! claimed REF state=… transaction=… version=N
 //! paid until=T spans=N credits=N voids=N      the paid time of the subscription
 //! wrote grants=N revocations=N spans=N credits=N subscription=yes|no deposit=yes|no plan=ID
@@ -40,7 +43,9 @@
 //!
 //! A `policy` begins anew: plan 1 costs 49 euros a month and brings 500 credits; the account waits
 //! for its first payment, of a subscription of plan 1 that is incomplete; it is second 10. A
-//! subscription that has begun runs until second 1000. In a reference and a name, `_` is a space.
+//! subscription that has begun runs until second 1000. A transfer is booked on 2027-01-15 if it
+//! does not say. Of several of one identifier, a row means the latest, or that of its `booked=DATE`.
+//! In a reference and a name, `_` is a space.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,7 +58,7 @@ use crate::support::*;
 use bailiwick::account::{AccountStatus, SuspensionCause};
 use bailiwick::bank_transfer::{
     AfterRefund, BankReference, BankTransfer, Claim, ClaimRequest, ClaimState, ConfirmedTransfer,
-    Deposit, DepositFacts, RefundFacts, TransferFacts, TransferRefund,
+    Deposit, DepositFacts, RefundFacts, RetractionFacts, TransferFacts, TransferRefund,
 };
 use bailiwick::change::{Answer, RowChange};
 use bailiwick::credit::{DueGrant, DueRevocation, Outcome};
@@ -70,7 +75,7 @@ use bailiwick::{
     Account, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet, admit,
     validate_account_and_plan,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 const TENANT: i64 = 7;
 const DAY: i64 = 86_400;
@@ -86,7 +91,8 @@ struct Books {
     paid_times: BTreeMap<SubscriptionId, PaidTime>,
     deposit: Option<Deposit>,
     claims: BTreeMap<BankReference, Claim>,
-    records: BTreeMap<BankReference, ConfirmedTransfer>,
+    /// The registry's rows by identifier, in the order of their confirmation.
+    records: BTreeMap<BankReference, Vec<ConfirmedTransfer>>,
     wallet: Wallet,
     outcomes: BTreeMap<String, Outcome>,
     /// What the last change wrote.
@@ -112,6 +118,21 @@ fn money(amount: &str, currency: Option<&str>) -> Result<Money, Fault> {
         text.parse().map_err(|_| format!("no currency `{text}`"))
     })?;
     Money::new(amount, currency).map_err(|error| error.to_string())
+}
+
+fn day(text: &str) -> Result<NaiveDate, Fault> {
+    text.parse().map_err(|_| format!("`{text}` is no date"))
+}
+
+/// A record as a version without booking dates has written it.
+pub fn legacy(record: &ConfirmedTransfer) -> ConfirmedTransfer {
+    let mut stored = serde_json::to_value(record).unwrap();
+    let transfer = stored["transfer"].as_object_mut().unwrap();
+    transfer.remove("booked_on").unwrap();
+    for field in ["retractions", "written_off", "undo"] {
+        stored.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    serde_json::from_value(stored).unwrap()
 }
 
 fn method(text: &str) -> Result<PaymentMethod, Fault> {
@@ -211,6 +232,10 @@ impl Books {
         let mut settings = PolicySettings::default();
         for (name, value) in &row.named {
             match *name {
+                "tolerance" => {
+                    settings.transfer_tolerance = Some(money(value, row.get("tolerance_in"))?);
+                }
+                "tolerance_in" => {}
                 "overpayment" => {
                     settings.overpayment = one_of(
                         value,
@@ -266,6 +291,7 @@ impl Books {
             "subscription" => self.given_subscription(row, word),
             "plan" => self.given_plan(row, word.ok_or("a plan has a number")?),
             "deposit" => self.given_deposit(row, word),
+            "legacy" => self.given_legacy(row, word.ok_or("a transfer has a name")?),
             "fact" => self.given_fact(row, word.ok_or("a fact has a key")?),
             _ => Err(format!("there is no fact `{what}`")),
         }
@@ -359,6 +385,28 @@ impl Books {
             }),
         };
         Ok(())
+    }
+
+    /// Turns a record into one that an older version has written.
+    fn given_legacy(&mut self, row: &Row, name: &str) -> Result<(), Fault> {
+        row.only(&[])?;
+        let record = self.record(row, &reference(name)?)?;
+        *record = legacy(record);
+        Ok(())
+    }
+
+    /// The record of a transfer: the latest, or that of the day that the row names.
+    fn record(
+        &mut self,
+        row: &Row,
+        transaction: &BankReference,
+    ) -> Result<&mut ConfirmedTransfer, Fault> {
+        let day = row.read("booked", day)?;
+        let records = self.records.get_mut(transaction).into_iter().flatten();
+        records
+            .rev()
+            .find(|record| day.is_none() || record.transfer.booked_on() == day)
+            .ok_or("no such transfer".to_owned())
     }
 
     /// Records a fact that takes a key, and tells nothing.
@@ -517,18 +565,32 @@ impl Books {
             "account",
             "by",
             "paid_time",
+            "booked",
+            "different_from",
+            "prior",
         ])?;
         let [transaction, amount] = row.words()?;
         let transaction = reference(transaction)?;
         let transfer = BankTransfer::new(
             reference(row.get("to").unwrap_or("DE02120300000000202051"))?,
             transaction.clone(),
+            day(row.get("booked").unwrap_or("2027-01-15"))?,
             money(amount, row.get("in"))?,
             &spaced(row.get("payer").unwrap_or("Wayne_Ltd")),
             row.get("proof")
                 .unwrap_or("https://bank.example/statement/1"),
         );
-        let transfer = transfer.map_err(|error| error.to_string())?;
+        let mut transfer = transfer.map_err(|error| error.to_string())?;
+        if let Some(other) = row.read("different_from", day)? {
+            transfer = transfer.different_from(other);
+        }
+        let prior = self.records.values().flatten();
+        let prior = prior.filter(|record| {
+            row.get("prior").is_some()
+                || (record.transfer.transaction() == transfer.transaction()
+                    && record.transfer.receiving_account() == transfer.receiving_account())
+        });
+        let prior = prior.cloned().collect();
         let claim = row.read("claim", reference)?;
         let claim = claim.map(|reference| self.claims.get(&reference).ok_or("no such claim"));
         let mut account = self.account.clone();
@@ -547,7 +609,7 @@ impl Books {
             )?,
             deposit: self.deposit.clone(),
             claim: claim.transpose()?.cloned(),
-            prior: self.records.get(&transaction).cloned(),
+            prior,
         };
         match self
             .policy
@@ -555,7 +617,7 @@ impl Books {
         {
             Err(error) => Ok(self.refusals.answer(row, &error)),
             Ok(Answer::Replayed(record)) => {
-                assert_eq!(Some(&record), self.records.get(&transaction));
+                assert!(self.records[&transaction].contains(&record));
                 Ok("replayed".to_owned())
             }
             Ok(Answer::Fresh(change)) => {
@@ -571,14 +633,24 @@ impl Books {
                 }
                 self.grant(change.grants());
                 self.wrote.insert("plan", change.plan().to_string());
-                self.records.insert(transaction, change.record().clone());
+                let record = change.record().clone();
+                let records = self.records.entry(transaction).or_default();
+                let key = |record: &ConfirmedTransfer| {
+                    let receiver = record.transfer.receiving_account().clone();
+                    (receiver, record.transfer.booked_on(), record.retractions)
+                };
+                assert!(
+                    records.iter().all(|other| key(other) != key(&record)),
+                    "the registry's key is unique"
+                );
+                records.push(record);
                 Ok("fresh".to_owned())
             }
         }
     }
 
     fn refund(&mut self, row: &Row) -> Result<String, Fault> {
-        row.only(&["in", "paid_time", "by"])?;
+        row.only(&["in", "paid_time", "by", "booked"])?;
         let [transaction, total, then] = row.words()?;
         let transaction = reference(transaction)?;
         let refund = TransferRefund {
@@ -592,7 +664,7 @@ impl Books {
                 ],
             )?,
         };
-        let record = self.records.get(&transaction).ok_or("no such transfer")?;
+        let record = self.record(row, &transaction)?.clone();
         let before = record.version;
         let facts = RefundFacts {
             record: record.clone(),
@@ -602,18 +674,65 @@ impl Books {
         };
         match ConfirmedTransfer::refund(&desk(row)?, refund, facts, self.now) {
             Err(error) => Ok(self.refusals.answer(row, &error)),
-            Ok(Answer::Replayed(record)) => {
-                assert_eq!(Some(&record), self.records.get(&transaction));
+            Ok(Answer::Replayed(replayed)) => {
+                assert_eq!(replayed, record);
                 Ok("replayed".to_owned())
             }
             Ok(Answer::Fresh(change)) => {
                 let record = Self::write(before, change.record());
                 assert_eq!(record.version, before + 1);
-                self.records.insert(transaction, record);
+                *self.record(row, &transaction)? = record;
                 self.write_subscription(change.subscription());
                 self.write_paid_time(change.paid_time());
                 self.write_deposit(change.deposit());
                 self.revoke(change.revocations());
+                Ok("fresh".to_owned())
+            }
+        }
+    }
+
+    fn retract(&mut self, row: &Row) -> Result<String, Fault> {
+        row.only(&["account", "claim", "paid_time", "by", "booked"])?;
+        let [transaction] = row.words()?;
+        let transaction = reference(transaction)?;
+        let record = self.record(row, &transaction)?.clone();
+        let before = record.version;
+        let mut account = self.account.clone();
+        if let Some(id) = row.read("account", number::<i64>)? {
+            account.id = id.into();
+        }
+        let claim = record.claim.as_ref();
+        let claim = claim.filter(|_| row.get("claim").is_none());
+        let facts = RetractionFacts {
+            account,
+            subscription: self.subscription.clone(),
+            paid_time: self.loaded_paid_time(row, record.subscription.as_ref())?,
+            deposit: self.deposit.clone(),
+            claim: claim.map(|reference| self.claims[reference].clone()),
+            record: record.clone(),
+        };
+        match ConfirmedTransfer::retract(&desk(row)?, facts, self.now) {
+            Err(error) => Ok(self.refusals.answer(row, &error)),
+            Ok(Answer::Replayed(replayed)) => {
+                assert_eq!(replayed, record);
+                Ok("replayed".to_owned())
+            }
+            Ok(Answer::Fresh(change)) => {
+                let record = Self::write(before, change.record());
+                assert_eq!(record.version, before + 1);
+                *self.record(row, &transaction)? = record;
+                self.write_account(change.account());
+                self.write_subscription(change.subscription());
+                self.write_paid_time(change.paid_time());
+                self.write_deposit(change.deposit());
+                if let Some(claim) = change.claim() {
+                    let reference = claim.row().facts.reference();
+                    let claim = Self::write(self.claims[reference].version, claim);
+                    self.claims.insert(claim.facts.reference().clone(), claim);
+                }
+                self.revoke(change.revocations());
+                let plan = change.plan().map(ToString::to_string);
+                self.wrote.insert("plan", plan.unwrap_or("none".to_owned()));
                 Ok("fresh".to_owned())
             }
         }
@@ -712,6 +831,8 @@ impl Books {
             "change_plan" => Command::ChangePlan { plan },
             "change_plan_at_period_end" => Command::ChangePlanAtPeriodEnd { plan },
             "pause" => Command::Pause,
+            "cancel_at_period_end" => Command::CancelAtPeriodEnd,
+            "cancel_now" => Command::CancelNow,
             "resume" => Command::Resume,
             "start_trial" => Command::StartTrial {
                 until: row.read("until", moment)?.ok_or("a trial has an end")?,
@@ -823,6 +944,7 @@ impl Books {
                     "plan" => Ok(paid.plan.to_string()),
                     "pending" => Ok(or_none(pending.map(|pending| pending.plan.to_string()))),
                     "pays" => Ok(paid.payment_method.as_str().to_owned()),
+                    "ending" => Ok(yes(paid.cancel_at_period_end)),
                     "external" => Ok(or_none(paid.external_payment_id.clone())),
                     "past_due_since" => told(paid.past_due_since, expected),
                     "version" => Ok(paid.version.to_string()),
@@ -857,7 +979,12 @@ impl Books {
                 })
             }
             "transfer" => {
-                let record = self.records.get(&of()?).ok_or("no such transfer")?;
+                let day = row.read("booked", day)?;
+                let records = self.records.get(&of()?).into_iter().flatten();
+                let record = records
+                    .rev()
+                    .find(|record| day.is_none() || record.transfer.booked_on() == day)
+                    .ok_or("no such transfer")?;
                 let provider = record.ends_at_provider.as_ref();
                 let user = record.confirmed_by.as_ref();
                 row.compare(|name, expected| match name {
@@ -865,6 +992,10 @@ impl Books {
                     "applied" => Ok(record.applied.amount().to_string()),
                     "noted" => Ok(record.noted.amount().to_string()),
                     "refunded" => Ok(record.refunded.amount().to_string()),
+                    "written_off" => Ok(record.written_off.amount().to_string()),
+                    "retractions" => Ok(record.retractions.to_string()),
+                    "retracted" => told(record.retracted_at, expected),
+                    "booked" => Ok(expected.to_owned()),
                     "taken_back" => Ok(record.taken_back.amount().to_string()),
                     "credits" => Ok(record.credits.to_string()),
                     "until" => told(record.paid_until, expected),
@@ -929,6 +1060,7 @@ impl Script for Books {
             },
             "confirm" => self.confirm(row)?,
             "refund" => self.refund(row)?,
+            "retract" => self.retract(row)?,
             "apply_deposit" => self.apply_deposit(row)?,
             "claim" | "record_claim" => self.claim(row)?,
             "reject" => self.reject(row)?,
@@ -944,10 +1076,13 @@ impl Script for Books {
     /// Checks that everything that arrived is accounted for, to the cent.
     fn check(&self) -> Result<(), Fault> {
         let sum = |part: fn(&ConfirmedTransfer) -> Money| {
-            let parts = self.records.values().map(|record| part(record).amount());
+            let open = self.records.values().flatten();
+            let open = open.filter(|record| record.retracted_at.is_none());
+            let parts = open.map(|record| part(record).amount());
             parts.fold(euros(0).amount(), |sum, part| sum + part)
         };
         let arrived = sum(|record| record.transfer.amount()) - sum(|record| record.refunded);
+        let arrived = arrived + sum(|record| record.written_off);
         let kept = self.deposit.as_ref().map_or(euros(0), |kept| kept.amount);
         let by_itself = self.deposit.as_ref().map_or(euros(0), |kept| kept.applied);
         let earned = sum(|record| record.applied) + by_itself.amount();
@@ -979,7 +1114,12 @@ fn b5_the_scripts_reach_every_refusal_of_every_error_of_bank_transfers() {
         .flat_map(|played| played.script.refusals.0)
         .map(|(error, variant, _)| (error, variant))
         .collect();
-    for error in ["ConfirmError", "ClaimError", "TransferRefundError"] {
+    for error in [
+        "ConfirmError",
+        "ClaimError",
+        "TransferRefundError",
+        "RetractionError",
+    ] {
         for variant in variants(error) {
             // A refund cancels a subscription only while it runs, which no status refuses: that
             // takes a version at the end of its range.
@@ -1060,4 +1200,8 @@ scripts! { Books:
     fn b5_a_providers_subscription_is_to_be_ended_there() runs "bank_transfer/provider.txt";
     fn b5_a_deposit_pays_for_the_next_period() runs "bank_transfer/deposit.txt";
     fn pf3_a_refund_gives_the_time_back_that_is_left() runs "bank_transfer/refund_time.txt";
+    fn b5_a_booking_date_tells_two_transfers_apart() runs "bank_transfer/booking_date.txt";
+    fn b5_a_sum_may_miss_the_price_by_the_tolerance() runs "bank_transfer/tolerance.txt";
+    fn pf5_a_retracted_transfer_never_was() runs "bank_transfer/retraction.txt";
+    fn b5_a_retraction_comes_after_what_was_paid_on_top() runs "bank_transfer/retraction_refused.txt";
 }

@@ -520,6 +520,7 @@ impl Host {
         let transfer = BankTransfer::new(
             receiving,
             transaction.parse().unwrap(),
+            "2027-01-15".parse().unwrap(),
             euros(amount),
             "Somebody",
             proof,
@@ -541,7 +542,12 @@ impl Host {
             paid_time: Some(books.paid_time.clone()),
             deposit: books.deposit.clone(),
             claim: None,
-            prior: books.transfers.get(transaction).cloned(),
+            prior: books
+                .transfers
+                .get(transaction)
+                .cloned()
+                .into_iter()
+                .collect(),
         };
         let answer = self
             .policy

@@ -610,6 +610,8 @@ const FROZEN: &[(&str, u16)] = &[
     ("paid_time_invalid", 422),
     ("invitation_invalid", 403),
     ("registration_invalid", 422),
+    ("transfer_similar", 409),
+    ("retraction_refused", 409),
     ("wallet_mismatch", 500),
     ("upstream_unavailable", 503),
     ("internal", 500),
