@@ -113,6 +113,7 @@
 //! | claim | [`Policy::submit_claim`], [`Policy::record_claim`], [`Claim::reject`] | [`ClaimRequest`] | [`Claim`] with its [`ClaimState`] | the claim itself | [`ClaimError`] |
 //! | confirm | [`Policy::confirm_bank_transfer`] | [`BankTransfer`], [`TransferFacts`] | [`ConfirmedTransfer`] | [`TransferChange`] | [`ConfirmError`] |
 //! | refund | [`ConfirmedTransfer::refund`] | [`TransferRefund`] with [`AfterRefund`], [`RefundFacts`] | the same | [`TransferRefundChange`] | [`TransferRefundError`] |
+//! | retract | [`ConfirmedTransfer::retract`] | [`RetractionFacts`] | the same, with its [`TransferUndo`] | [`RetractionChange`] | [`RetractionError`] |
 //! | deposit | [`Policy::apply_deposit`] | [`DepositFacts`] | [`Deposit`] | [`DepositChange`] | [`ConfirmError`] |
 //!
 //! [`BankReference`] is the one form of every identifier that comes from a bank, and
@@ -121,8 +122,8 @@
 //! # The order in which a host loads and writes
 //!
 //! 1. Begin a transaction, and load every row that the command's facts name. Look the claim up by
-//!    (account, reference), the confirmed transfer by (receiving account, transaction) over all
-//!    tenants, and the deposit by account.
+//!    (account, reference), all confirmed transfers of a (receiving account, transaction) over all
+//!    tenants, the deposit by account, and paid time by (account, subscription).
 //! 2. Call the command. [`Answer::Replayed`](crate::change::Answer::Replayed) means that it was
 //!    carried out before: write nothing.
 //! 3. In the same transaction, write every row of the change over its
@@ -135,16 +136,40 @@
 //! 5. After the commit, end the subscription that [`ConfirmedTransfer::ends_at_provider`] names, or
 //!    the provider goes on charging for it.
 //!
-//! The store holds these keys unique: (account, reference) of claims, (receiving account,
-//! transaction) of confirmed transfers, over all tenants, (account) of deposits, and (account,
+//! The store holds these keys unique: (account, reference) of claims; (receiving account,
+//! transaction, booking date, retractions) of confirmed transfers, over all tenants, where a record
+//! of before there were booking dates has an empty one; (account) of deposits; and (account,
 //! subscription) of paid time.
+//!
+//! That key does not see two confirmations of one transfer under two dates, for two accounts, at
+//! the same instant. So let confirmations of one identifier wait for each other: by serializable
+//! transactions, or by a lock such as PostgreSQL's `pg_advisory_xact_lock` on a hash of (receiving
+//! account, transaction), taken before step 1.
+//!
+//! # One transfer, or two
+//!
+//! Banks use an identifier again, and operators mistype dates. So of an identifier at one receiving
+//! account, a transfer with the booking date of a confirmed one is the same, and one of a day at most
+//! ten days away is [refused](ConfirmError::Similar) until the operator says that it is
+//! [another](BankTransfer::different_from). One of any other day is another: an execution of a
+//! standing order. A record of before there were booking dates may be of any day.
+//!
+//! # Money that never came
+//!
+//! A transfer that bounced, or was confirmed for the wrong account, is
+//! [retracted](ConfirmedTransfer::retract), not refunded: its time is void, and the account's other
+//! rows are as they were before, unless somebody has changed them since. Credits that were spent
+//! become a debt. The record stays; the next confirmation of the same transfer counts one
+//! [retraction](ConfirmedTransfer::retractions) more, and its periods and credits have keys of their
+//! own.
 //!
 //! # Accounting
 //!
 //! Everything that arrives is accounted for to the cent. Over all confirmed transfers of an
-//! account and its deposit, these two sums are equal after every command:
+//! account that were not retracted, and its deposit, these two sums are equal after every command:
 //!
-//! - received: [`BankTransfer::amount`] less [`ConfirmedTransfer::refunded`];
+//! - received: [`BankTransfer::amount`] less [`ConfirmedTransfer::refunded`], plus
+//!   [`ConfirmedTransfer::written_off`];
 //! - used: [`ConfirmedTransfer::applied`] less [`ConfirmedTransfer::taken_back`], plus
 //!   [`ConfirmedTransfer::noted`], plus [`Deposit::applied`] and [`Deposit::amount`].
 //!

@@ -142,7 +142,8 @@ impl Policy {
     /// [`ConfirmError::Nothing`], [`ConfirmError::DepositCurrency`]; for the subscription
     /// [`ConfirmError::SubscriptionMissing`], [`ConfirmError::PlanMismatch`],
     /// [`ConfirmError::Refused`], [`ConfirmError::PaidTime`]; and [`ConfirmError::Row`] for a
-    /// version, a sum, or paid time that is missing or another subscription's.
+    /// version or a sum. Rows of another account, and paid time that is left out, are refused with
+    /// the rows.
     ///
     /// ```
     /// use bailiwick::Policy;
@@ -196,6 +197,9 @@ impl Policy {
         };
 
         check_rows(&account, subscription, deposit.as_ref(), claim.as_ref())?;
+        let paid_time = paid_for
+            .map(|paid_for| check_paid_time(paid_time, &account.id, &paid_for.id))
+            .transpose()?;
         check_top_up(&plan, subscription)?;
         // After the replay: a transfer that was confirmed stays so, whatever is enabled now.
         if !self.is_enabled(PaymentMethod::BankTransfer) {
@@ -203,9 +207,8 @@ impl Policy {
         }
 
         let split = self.split(plan.price, transfer.amount(), deposit.as_ref())?;
-        let (opened, grants) = match paid_for {
-            Some(paid_for) => {
-                let paid_time = check_paid_time(paid_time, &account.id, &paid_for.id)?;
+        let (opened, grants) = match paid_for.zip(paid_time) {
+            Some((paid_for, paid_time)) => {
                 let opening = Opening {
                     plan: &plan,
                     periods: split.periods,

@@ -91,12 +91,7 @@ fn is_paid_after(paid_time: &PaidTime, now: DateTime<Utc>) -> bool {
     let schedule = paid_time.schedule();
     let mut pieces = schedule.pieces().iter();
 
-    pieces.any(|piece| {
-        let end = piece
-            .stopped_at
-            .map_or(piece.paid.end, |at| at.min(piece.paid.end));
-        now < end
-    })
+    pieces.any(|piece| now < piece.paid.end)
 }
 
 /// Ends a subscription that runs, and writes the end of its paid time into it; `None` if it stays

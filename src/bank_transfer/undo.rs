@@ -126,6 +126,15 @@ impl TransferUndo {
         } else {
             past_due_since
         };
+        // A pending plan that has begun since did so for the time that never was.
+        let is_begun = pending_plan.is_none()
+            && after.pending_plan.as_ref().map(|pending| &pending.plan) == Some(&plan);
+        let (plan, pending_plan) = if is_begun {
+            (after.plan.clone(), after.pending_plan.clone())
+        } else {
+            (plan, pending_plan)
+        };
+
         let plan = back(&was.plan, &after.plan, plan);
         let current_period = back(&was.current_period, &after.current_period, current_period);
         let pending_plan = back(&was.pending_plan, &after.pending_plan, pending_plan)
