@@ -31,8 +31,18 @@ pub(super) struct Split {
 }
 
 impl Policy {
-    /// Splits a transfer, with the deposit before it, into its parts. The price is that of one
-    /// period.
+    /// Returns the most periods of a price that one transfer opens.
+    pub(super) fn max_periods(&self, price: Money) -> u32 {
+        match self.overpayment {
+            // A free plan has no period to pay for.
+            _ if price.is_zero() => 0,
+            Overpayment::NextPeriods => MAX_PERIODS,
+            Overpayment::Note | Overpayment::Deposit => 1,
+        }
+    }
+
+    /// Splits a transfer, with the deposit before it, into its parts. The price is what is due once,
+    /// such as that of a period, and is paid at most `most` times.
     ///
     /// # Errors
     /// In this order: [`ConfirmError::Currency`], [`ConfirmError::Nothing`],
@@ -40,6 +50,7 @@ impl Policy {
     pub(super) fn split(
         &self,
         price: Money,
+        most: u32,
         amount: Money,
         deposit: Option<&Deposit>,
     ) -> Result<Split, ConfirmError> {
@@ -53,12 +64,6 @@ impl Policy {
         let before = kept_before(deposit, price)?;
         let sum = before.checked_add(amount).ok_or(OVERFLOW)?;
 
-        let most = match self.overpayment {
-            // A free plan has no period to pay for.
-            _ if price.is_zero() => 0,
-            Overpayment::NextPeriods => MAX_PERIODS,
-            Overpayment::Note | Overpayment::Deposit => 1,
-        };
         let zero = Money::zero(price.currency());
         let mut left = sum;
         let mut applied = zero;

@@ -206,7 +206,8 @@ impl Policy {
             return Err(ConfirmError::ComingSoon);
         }
 
-        let split = self.split(plan.price, transfer.amount(), deposit.as_ref())?;
+        let most = self.max_periods(plan.price);
+        let split = self.split(plan.price, most, transfer.amount(), deposit.as_ref())?;
         let (opened, grants) = match paid_for.zip(paid_time) {
             Some((paid_for, paid_time)) => {
                 let opening = Opening {

@@ -13,7 +13,7 @@ use bailiwick::bank_transfer::{
 use bailiwick::change::{Answer, RowChange, RowError};
 use bailiwick::credit::{GrantError, RevokeError, WalletError};
 use bailiwick::money::Currency;
-use bailiwick::paid_time::PaidTime;
+use bailiwick::paid_time::{BilledPeriod, Fact, PaidTime};
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::{Overpayment, PolicySettings};
@@ -476,6 +476,8 @@ struct Books {
     tolerance: Option<Money>,
     facts: TransferFacts,
     records: Vec<ConfirmedTransfer>,
+    /// What was given back while the service went on.
+    gestures: Money,
 }
 
 impl Books {
@@ -494,6 +496,7 @@ impl Books {
             tolerance,
             facts,
             records: vec![],
+            gestures: euros(0),
         }
     }
 
@@ -566,7 +569,12 @@ impl Books {
         assert!(answer.is_ok() || !in_range || is_told, "{answer:?}");
         if let Ok(Answer::Fresh(change)) = answer {
             assert_eq!(change.record().expected_version(), record.version);
-            self.records[which] = change.record().row().clone();
+            let after = change.record().row().clone();
+            if then == AfterRefund::KeepService {
+                let gesture = after.taken_back.checked_sub(record.taken_back).unwrap();
+                self.gestures = self.gestures.checked_add(gesture).unwrap();
+            }
+            self.records[which] = after;
             if let Some(ended) = change.subscription() {
                 assert_eq!(ended.row().status, SubscriptionStatus::Canceled);
                 self.facts.subscription = Some(ended.row().clone());
@@ -662,8 +670,33 @@ impl Books {
         }
     }
 
-    /// Everything that arrived is accounted for, to the cent, and no time is paid twice.
-    fn check(&self) {
+    /// The number of periods to come for which a payment stands.
+    fn periods_ahead(&self, now: i64) -> i64 {
+        let facts = self.facts.paid_time.as_ref().unwrap().facts();
+        let is_void = |payment: &str| {
+            let is_its =
+                |fact: &Fact| matches!(fact, Fact::Void(void) if *void.payment == *payment);
+            facts.iter().any(is_its)
+        };
+        let is_given_back = |period: BilledPeriod| {
+            let is_its =
+                |fact: &Fact| matches!(fact, Fact::Credit(credit) if credit.period == period);
+            facts.iter().any(is_its)
+        };
+        let stands = |fact: &&Fact| match fact {
+            Fact::Span(span) => {
+                span.period.end() > at(now)
+                    && !is_void(&span.payment)
+                    && !is_given_back(span.period)
+            }
+            _ => false,
+        };
+        facts.iter().filter(stands).count().try_into().unwrap()
+    }
+
+    /// Everything that arrived is accounted for, to the cent, no time is paid twice, and what is to
+    /// come was paid for.
+    fn check(&self, now: i64) {
         let paid_time = self.facts.paid_time.as_ref().unwrap();
         let schedule = paid_time.schedule();
         let pieces = schedule.pieces();
@@ -706,6 +739,9 @@ impl Books {
             .into_iter()
             .try_fold(earned, |sum, part| sum.checked_add(part));
         assert_eq!(Some(arrived), accounted);
+        let paid = earned.checked_add(self.gestures).unwrap();
+        let ahead = euros(49 * self.periods_ahead(now));
+        assert!(paid.checked_sub(ahead).is_some(), "{ahead} for {paid}");
         for record in &self.records {
             assert!(
                 record
@@ -749,7 +785,7 @@ proptest! {
                 prop_assert_eq!(books.confirm(number, amount, now + 1), Some(record));
                 prop_assert_eq!(format!("{:?}", before), format!("{:?}", (&books.facts, &books.records)));
             }
-            books.check();
+            books.check(now);
         }
     }
 

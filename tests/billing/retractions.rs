@@ -7,11 +7,12 @@ use crate::support::*;
 use crate::tables::legacy;
 use bailiwick::account::AccountStatus;
 use bailiwick::bank_transfer::{
-    BankTransfer, ConfirmError, ConfirmedTransfer, Deposit, RetractionFacts, TransferFacts,
+    BankTransfer, ConfirmError, ConfirmedTransfer, Deposit, RetractionChange, RetractionError,
+    RetractionFacts, TransferFacts,
 };
 use bailiwick::change::Answer;
 use bailiwick::credit::{Cause, DeductRequest, GrantTerms, PriceList};
-use bailiwick::paid_time::PaidTime;
+use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span, Void};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::Period;
 use bailiwick::policy::{Overpayment, PolicySettings};
@@ -132,8 +133,11 @@ impl World {
         Ok(change.record().clone())
     }
 
-    /// Retracts the latest transfer.
-    fn retract(&mut self, now: i64) -> ConfirmedTransfer {
+    /// Asks to retract the latest transfer.
+    fn retraction(
+        &self,
+        now: i64,
+    ) -> Result<Answer<RetractionChange, ConfirmedTransfer>, RetractionError> {
         let facts = RetractionFacts {
             record: self.records.last().unwrap().clone(),
             account: self.account.clone(),
@@ -143,9 +147,13 @@ impl World {
             claim: None,
         };
         let desk = operator(Privilege::ConfirmPayments);
-        let answer = ConfirmedTransfer::retract(&desk, facts, at(now)).unwrap();
-        let Answer::Fresh(change) = answer else {
-            panic!("it is retracted once")
+        ConfirmedTransfer::retract(&desk, facts, at(now))
+    }
+
+    /// Retracts the latest transfer.
+    fn retract(&mut self, now: i64) -> ConfirmedTransfer {
+        let Ok(Answer::Fresh(change)) = self.retraction(now) else {
+            panic!("the latest transfer is retracted once")
         };
 
         self.account = change.account().row().clone();
@@ -266,6 +274,39 @@ fn p5_a_transfer_for_the_wrong_account_finds_the_right_one() {
     // And the other way round it stays a conflict.
     let again = wrong.confirm(&paid, &[retracted, record], 60);
     assert!(matches!(again, Err(ConfirmError::Conflict { .. })));
+}
+
+/// An upgrade that other money has paid stands on the transfer's time: it goes first, or the rest of
+/// a dear month would be had for the difference alone.
+#[test]
+fn pf5_a_transfer_is_not_retracted_below_an_upgrade() {
+    let mut world = World::new(7, SubscriptionStatus::Incomplete, PolicySettings::default());
+    world.confirm(&transfer("tx", 49), &[], 10).unwrap();
+    let period = world.subscription.current_period.unwrap();
+    let upgrade = Span {
+        key: "charge-1/0".into(),
+        payment: "charge-1".into(),
+        period: BilledPeriod::Whole(period),
+        from: at(5 * DAY),
+        grid: Grid::of_plan(&world.plan),
+        amount: credits(2_000),
+        made: at(5 * DAY),
+        received: at(5 * DAY),
+    };
+    let change = world.paid_time.clone().record([Fact::Span(upgrade)]);
+    world.paid_time = change.unwrap().unwrap().into_row();
+    world.align(at(5 * DAY));
+    assert_eq!(world.retraction(6 * DAY), Err(RetractionError::LaterPaid));
+
+    let void = Void {
+        key: "void/charge-1".into(),
+        payment: "charge-1".into(),
+    };
+    let change = world.paid_time.clone().record([Fact::Void(void)]);
+    world.paid_time = change.unwrap().unwrap().into_row();
+    world.align(at(6 * DAY));
+    world.retract(6 * DAY);
+    assert_eq!(world.worth(6 * DAY), whole(300));
 }
 
 /// A record of yesterday's version is read, and knows nothing of what came later.
