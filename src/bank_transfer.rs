@@ -1,6 +1,6 @@
 //! Bank transfers: a tenant claims one, an operator confirms it against the bank's statement, and
-//! the money becomes paid periods, credits, and a row in a registry that spans all tenants. Each
-//! step is one change set, to be written whole or not at all.
+//! the money becomes paid time, whose credits follow, and a row in a registry that spans all tenants.
+//! Each step is one change set, to be written whole or not at all.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -12,12 +12,13 @@
 //! };
 //! use bailiwick::change::Answer;
 //! use bailiwick::money::Currency;
+//! use bailiwick::paid_time::PaidTime;
 //! use bailiwick::payment_method::PaymentMethod;
 //! use bailiwick::period::Interval;
 //! use bailiwick::right::{Privilege, Privileges};
 //! use bailiwick::{
-//!     Account, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant, Wallet,
-//!     admit,
+//!     Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant,
+//!     Wallet, admit,
 //! };
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,14 +53,22 @@
 //!
 //!     let proof = "https://bank.example/statements/1";
 //!     let receiver = "DE02 1203 0000".parse()?;
-//!     let transfer = BankTransfer::new(receiver, "tx-1".parse()?, price, "Wayne Ltd", proof)?;
+//!     let booked_on = "2027-05-31".parse()?;
+//!     let transaction = "tx-1".parse()?;
+//!     let transfer =
+//!         BankTransfer::new(receiver, transaction, booked_on, price, "Wayne Ltd", proof)?;
 //!     let facts = TransferFacts {
 //!         account,
-//!         plan: Arc::new(Plan::new(3.into(), price, Interval::MONTHLY)),
+//!         plan: Arc::new(Plan {
+//!             credits: Credits::whole(500),
+//!             ..Plan::new(3.into(), price, Interval::MONTHLY)
+//!         }),
+//!         // Nothing is stored for this subscription yet.
+//!         paid_time: Some(PaidTime::new(7.into(), 9.into())),
 //!         subscription: Some(subscription),
 //!         deposit: None,
 //!         claim: Some(claim.into_row()),
-//!         prior: None,
+//!         prior: Vec::new(),
 //!     };
 //!     let confirmed = policy.confirm_bank_transfer(&operator, &transfer, facts, now)?;
 //!     let Answer::Fresh(paid) = confirmed else {
@@ -68,18 +77,31 @@
 //!     assert_eq!(paid.account().row().status, AccountStatus::Active);
 //!     assert_eq!(paid.record().periods, 1);
 //!
+//!     // The wallet follows what was paid, in the same transaction.
+//!     let paid_time = paid.paid_time().ok_or("a period was opened")?.row();
+//!     let wallet = Wallet::open(7.into(), now);
+//!     let aligned = wallet.align(&paid_time.schedule(), policy.align_terms(), now)?;
+//!     let wallet = aligned.ok_or("it brings credits")?.wallet().clone();
+//!     assert_eq!(wallet.balance().free, Credits::whole(500));
+//!
 //!     // Refund: the money went back to the payer, and the service that it had paid for ends.
 //!     let facts = RefundFacts {
 //!         record: paid.record().clone(),
 //!         subscription: paid.subscription().map(|change| change.row().clone()),
 //!         deposit: None,
-//!         wallet: Wallet::open(7.into(), now),
+//!         paid_time: Some(paid_time.clone()),
 //!     };
 //!     let refund = TransferRefund { total: price, then: AfterRefund::EndService };
 //!     let Answer::Fresh(ended) = ConfirmedTransfer::refund(&operator, refund, facts, now)? else {
 //!         return Ok(()); // the same refund was recorded before
 //!     };
 //!     assert_eq!(ended.record().row().taken_back, price);
+//!
+//!     // It went back at once, so nothing was paid, and the credits go too.
+//!     let paid_time = ended.paid_time().ok_or("time was given back")?.row();
+//!     let aligned = wallet.align(&paid_time.schedule(), policy.align_terms(), now)?;
+//!     let wallet = aligned.ok_or("it takes credits back")?.wallet().clone();
+//!     assert_eq!(wallet.balance().free, Credits::ZERO);
 //!     Ok(())
 //! }
 //! ```
@@ -91,6 +113,7 @@
 //! | claim | [`Policy::submit_claim`], [`Policy::record_claim`], [`Claim::reject`] | [`ClaimRequest`] | [`Claim`] with its [`ClaimState`] | the claim itself | [`ClaimError`] |
 //! | confirm | [`Policy::confirm_bank_transfer`] | [`BankTransfer`], [`TransferFacts`] | [`ConfirmedTransfer`] | [`TransferChange`] | [`ConfirmError`] |
 //! | refund | [`ConfirmedTransfer::refund`] | [`TransferRefund`] with [`AfterRefund`], [`RefundFacts`] | the same | [`TransferRefundChange`] | [`TransferRefundError`] |
+//! | retract | [`ConfirmedTransfer::retract`] | [`RetractionFacts`] | the same, with its [`TransferUndo`] | [`RetractionChange`] | [`RetractionError`] |
 //! | deposit | [`Policy::apply_deposit`] | [`DepositFacts`] | [`Deposit`] | [`DepositChange`] | [`ConfirmError`] |
 //!
 //! [`BankReference`] is the one form of every identifier that comes from a bank, and
@@ -99,28 +122,54 @@
 //! # The order in which a host loads and writes
 //!
 //! 1. Begin a transaction, and load every row that the command's facts name. Look the claim up by
-//!    (account, reference), the confirmed transfer by (receiving account, transaction) over all
-//!    tenants, and the deposit by account.
+//!    (account, reference), all confirmed transfers of a (receiving account, transaction) over all
+//!    tenants, the deposit by account, and paid time by (account, subscription).
 //! 2. Call the command. [`Answer::Replayed`](crate::change::Answer::Replayed) means that it was
 //!    carried out before: write nothing.
 //! 3. In the same transaction, write every row of the change over its
 //!    [`expected_version`](crate::change::RowChange::expected_version), where 0 means to insert it,
 //!    and set the account's plan to the one that the change names. Insert the record of a confirmed
-//!    transfer. Grant what is due with [`Wallet::grant_due`], and take back what is due with
+//!    transfer. If the change names paid time, write it, and set the wallet to it with
+//!    [`Wallet::align`]. Grant what a top-up brings with [`Wallet::grant_due`], and take it back with
 //!    [`Wallet::revoke_due`]. Commit.
 //! 4. If a version has moved or a unique key is taken, roll back and begin again at 1.
 //! 5. After the commit, end the subscription that [`ConfirmedTransfer::ends_at_provider`] names, or
 //!    the provider goes on charging for it.
 //!
-//! The store holds these keys unique: (account, reference) of claims, (receiving account,
-//! transaction) of confirmed transfers, over all tenants, and (account) of deposits.
+//! The store holds these keys unique: (account, reference) of claims; (receiving account,
+//! transaction, booking date, retractions) of confirmed transfers, over all tenants, where a record
+//! of before there were booking dates has an empty one; (account) of deposits; and (account,
+//! subscription) of paid time.
+//!
+//! That key does not see two confirmations of one transfer under two dates, for two accounts, at
+//! the same instant. So let confirmations of one identifier wait for each other: by serializable
+//! transactions, or by a lock such as PostgreSQL's `pg_advisory_xact_lock` on a hash of (receiving
+//! account, transaction), taken before step 1.
+//!
+//! # One transfer, or two
+//!
+//! Banks use an identifier again, and operators mistype dates. So of an identifier at one receiving
+//! account, a transfer with the booking date of a confirmed one is the same, and one of a day at most
+//! ten days away is [refused](ConfirmError::Similar) until the operator says that it is
+//! [another](BankTransfer::different_from). One of any other day is another: an execution of a
+//! standing order. A record of before there were booking dates may be of any day.
+//!
+//! # Money that never came
+//!
+//! A transfer that bounced, or was confirmed for the wrong account, is
+//! [retracted](ConfirmedTransfer::retract), not refunded: its time is void, and the account's other
+//! rows are as they were before, unless somebody has changed them since. Credits that were spent
+//! become a debt. The record stays; the next confirmation of the same transfer counts one
+//! [retraction](ConfirmedTransfer::retractions) more, and its periods and credits have keys of their
+//! own.
 //!
 //! # Accounting
 //!
 //! Everything that arrives is accounted for to the cent. Over all confirmed transfers of an
-//! account and its deposit, these two sums are equal after every command:
+//! account that were not retracted, and its deposit, these two sums are equal after every command:
 //!
-//! - received: [`BankTransfer::amount`] less [`ConfirmedTransfer::refunded`];
+//! - received: [`BankTransfer::amount`] less [`ConfirmedTransfer::refunded`], plus
+//!   [`ConfirmedTransfer::written_off`];
 //! - used: [`ConfirmedTransfer::applied`] less [`ConfirmedTransfer::taken_back`], plus
 //!   [`ConfirmedTransfer::noted`], plus [`Deposit::applied`] and [`Deposit::amount`].
 //!
@@ -128,6 +177,7 @@
 //! [`Policy::record_claim`]: crate::Policy::record_claim
 //! [`Policy::confirm_bank_transfer`]: crate::Policy::confirm_bank_transfer
 //! [`Policy::apply_deposit`]: crate::Policy::apply_deposit
+//! [`Wallet::align`]: crate::Wallet::align
 //! [`Wallet::grant_due`]: crate::Wallet::grant_due
 //! [`Wallet::revoke_due`]: crate::Wallet::revoke_due
 
@@ -137,11 +187,16 @@ mod claim_request;
 mod confirmation;
 mod deposit;
 mod deposit_payment;
+mod ending;
 mod error;
+mod opening;
 mod record;
 mod refund;
+mod refund_error;
+mod retraction;
 mod rows;
 mod transfer;
+mod undo;
 
 pub use claim::{Claim, ClaimError, ClaimState};
 pub use claim_request::ClaimRequest;
@@ -150,7 +205,8 @@ pub use deposit::Deposit;
 pub use deposit_payment::{DepositChange, DepositFacts};
 pub use error::ConfirmError;
 pub use record::ConfirmedTransfer;
-pub use refund::{
-    AfterRefund, RefundFacts, TransferRefund, TransferRefundChange, TransferRefundError,
-};
+pub use refund::{AfterRefund, RefundFacts, TransferRefund, TransferRefundChange};
+pub use refund_error::TransferRefundError;
+pub use retraction::{RetractionChange, RetractionError, RetractionFacts};
 pub use transfer::{BankReference, BankTransfer, TransferError};
+pub use undo::TransferUndo;

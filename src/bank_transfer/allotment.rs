@@ -1,18 +1,11 @@
 //! The allotment of money: the periods that it pays for, the part that is kept and the part that is
 //! noted.
 
-use chrono::{DateTime, Utc};
-
 use super::deposit::Deposit;
 use super::error::ConfirmError;
-use crate::account::Account;
-use crate::change::{RowChange, RowError};
-use crate::credit::DueGrant;
+use crate::change::RowError;
 use crate::money::Money;
-use crate::payment_method::PaymentMethod;
-use crate::plan::Plan;
 use crate::policy::{Overpayment, Policy};
-use crate::subscription::{RecordedPayment, Subscription};
 
 /// The most periods that one transfer pays for.
 const MAX_PERIODS: u32 = 120;
@@ -23,7 +16,7 @@ const OVERFLOW: RowError = RowError::Overflow {
 };
 
 /// The parts of a transfer's money and of the deposit before it: `applied + noted + kept` is the
-/// sum of both.
+/// sum of both and of what is written off.
 pub(super) struct Split {
     /// The number of periods that are paid.
     pub(super) periods: u32,
@@ -33,35 +26,34 @@ pub(super) struct Split {
     pub(super) noted: Money,
     /// The deposit from now on.
     pub(super) kept: Money,
+    /// The part of the price of the last period that did not arrive, and is forgiven.
+    pub(super) written_off: Money,
 }
 
 impl Policy {
-    /// Describes the payment of one period of a plan by bank transfer.
-    pub(super) fn recorded_payment(
-        &self,
-        plan: &Plan,
-        external_id: Option<String>,
-    ) -> RecordedPayment {
-        RecordedPayment {
-            interval: plan.interval,
-            slack: self.longest_admission(),
-            method: PaymentMethod::BankTransfer,
-            external_id,
+    /// Returns the most periods of a price that one transfer opens.
+    pub(super) fn max_periods(&self, price: Money) -> u32 {
+        match self.overpayment {
+            // A free plan has no period to pay for.
+            _ if price.is_zero() => 0,
+            Overpayment::NextPeriods => MAX_PERIODS,
+            Overpayment::Note | Overpayment::Deposit => 1,
         }
     }
 
-    /// Splits a transfer, with the deposit before it, into its parts.
+    /// Splits a transfer, with the deposit before it, into its parts. The price is what is due once,
+    /// such as that of a period, and is paid at most `most` times.
     ///
     /// # Errors
     /// In this order: [`ConfirmError::Currency`], [`ConfirmError::Nothing`],
     /// [`ConfirmError::DepositCurrency`], [`ConfirmError::Row`].
     pub(super) fn split(
         &self,
-        plan: &Plan,
+        price: Money,
+        most: u32,
         amount: Money,
         deposit: Option<&Deposit>,
     ) -> Result<Split, ConfirmError> {
-        let price = plan.price;
         if amount.currency() != price.currency() {
             return Err(ConfirmError::Currency { amount, price });
         }
@@ -72,12 +64,6 @@ impl Policy {
         let before = kept_before(deposit, price)?;
         let sum = before.checked_add(amount).ok_or(OVERFLOW)?;
 
-        let most = match self.overpayment {
-            // A free plan has no period to pay for.
-            _ if price.is_zero() => 0,
-            Overpayment::NextPeriods => MAX_PERIODS,
-            Overpayment::Note | Overpayment::Deposit => 1,
-        };
         let zero = Money::zero(price.currency());
         let mut left = sum;
         let mut applied = zero;
@@ -86,6 +72,16 @@ impl Policy {
             && let Some(rest) = left.checked_sub(price)
         {
             left = rest;
+            applied = applied.checked_add(price).ok_or(OVERFLOW)?;
+            periods = periods.saturating_add(1);
+        }
+
+        let mut written_off = zero;
+        if periods < most
+            && let Some(missing) = self.tolerated(price, left)
+        {
+            written_off = missing;
+            left = zero;
             applied = applied.checked_add(price).ok_or(OVERFLOW)?;
             periods = periods.saturating_add(1);
         }
@@ -104,7 +100,7 @@ impl Policy {
             applied
                 .checked_add(noted)
                 .and_then(|parts| parts.checked_add(kept)),
-            Some(sum),
+            sum.checked_add(written_off),
             "every cent is in one part"
         );
         Ok(Split {
@@ -112,7 +108,19 @@ impl Policy {
             applied,
             noted,
             kept,
+            written_off,
         })
+    }
+
+    /// Returns the part of a price that a sum misses, if the policy forgives so little. It makes no
+    /// price free: nothing is forgiven of a price that is not above the tolerance.
+    fn tolerated(&self, price: Money, sum: Money) -> Option<Money> {
+        let tolerance = self.transfer_tolerance?;
+        // In another currency, the tolerance is for other prices.
+        let above = price.checked_sub(tolerance)?;
+        let missing = price.checked_sub(sum)?;
+
+        (!above.is_zero() && tolerance.checked_sub(missing).is_some()).then_some(missing)
     }
 }
 
@@ -131,83 +139,4 @@ fn kept_before(deposit: Option<&Deposit>, price: Money) -> Result<Money, Confirm
             price,
         })
     }
-}
-
-/// The outcome of a payment for the subscription and for the wallet.
-#[derive(Default)]
-pub(super) struct Paid {
-    /// The subscription to write, if it changed.
-    pub(super) subscription: Option<RowChange<Subscription>>,
-    /// The credits that are due.
-    pub(super) grants: Vec<DueGrant>,
-    /// The end of the last period that was opened.
-    pub(super) until: Option<DateTime<Utc>>,
-}
-
-/// Opens a number of periods of a subscription. `before` is the subscription as it was loaded, and
-/// `last` is the same after all that time had made due.
-pub(super) fn pay(
-    before: &Subscription,
-    mut last: Subscription,
-    plan: &Plan,
-    payment: &RecordedPayment,
-    periods: u32,
-    now: DateTime<Utc>,
-) -> Result<Paid, ConfirmError> {
-    if *last.next_plan() != plan.id {
-        return Err(ConfirmError::PlanMismatch);
-    }
-
-    // A subscription that has ended refuses a part of a price as it refuses the whole: try, and
-    // keep only the refusal.
-    if periods == 0 {
-        let _ = last.clone().record_payment(payment.clone(), now)?;
-    }
-
-    let mut grants = Vec::new();
-    for _ in 0..periods {
-        let paid = last.record_payment(payment.clone(), now)?;
-        grants.extend(paid.grants(plan));
-        last = paid.into_subscription();
-    }
-    let until = last
-        .current_period
-        .filter(|_| periods > 0)
-        .map(|period| period.end);
-
-    // However many commands were carried out, the row changes in one step.
-    last.version = before.version;
-    let is_changed = last != *before;
-    let subscription = RowChange::next(before.version, "subscription", |version| Subscription {
-        version,
-        ..last
-    })?;
-
-    Ok(Paid {
-        subscription: is_changed.then_some(subscription),
-        grants,
-        until,
-    })
-}
-
-/// Returns the account after money arrived: active and on this method if it paid for a period.
-pub(super) fn paid_account(
-    account: &Account,
-    has_paid: bool,
-) -> Result<RowChange<Account>, RowError> {
-    RowChange::next(account.version, "account", |version| {
-        let before = account.clone();
-
-        if has_paid {
-            Account {
-                status: account.status.after_payment(),
-                payment_method: PaymentMethod::BankTransfer,
-                version,
-                ..before
-            }
-        } else {
-            // It is written all the same, so that no two transfers are confirmed at once.
-            Account { version, ..before }
-        }
-    })
 }

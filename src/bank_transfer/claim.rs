@@ -1,7 +1,7 @@
 //! Claims: a tenant announces a transfer, or an operator records that it was announced. A claim
 //! moves no money: an operator compares it with the bank's statement.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -31,6 +31,9 @@ pub enum ClaimState {
         receiving_account: BankReference,
         /// The bank's identifier of it.
         transaction: BankReference,
+        /// The day on which it was booked; `None` only in a row of before there were booking dates.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        booked_on: Option<NaiveDate>,
     },
     /// An operator turned it down. It may be submitted again, with other facts too.
     Rejected {
@@ -239,7 +242,29 @@ impl Claim {
         self.into_state(ClaimState::Confirmed {
             receiving_account: transfer.receiving_account().clone(),
             transaction: transfer.transaction().clone(),
+            booked_on: transfer.booked_on(),
         })
+    }
+
+    /// Returns whether it was answered by a transfer.
+    pub(super) fn is_answered_by(&self, transfer: &BankTransfer) -> bool {
+        match &self.state {
+            ClaimState::Confirmed {
+                receiving_account,
+                transaction,
+                booked_on,
+            } => {
+                receiving_account == transfer.receiving_account()
+                    && transaction == transfer.transaction()
+                    && *booked_on == transfer.booked_on()
+            }
+            ClaimState::Submitted | ClaimState::Rejected { .. } => false,
+        }
+    }
+
+    /// Lets the claim wait again, since the transfer that answered it never was.
+    pub(super) fn reopen(self) -> Result<RowChange<Self>, RowError> {
+        self.into_state(ClaimState::Submitted)
     }
 
     fn into_state(self, state: ClaimState) -> Result<RowChange<Self>, RowError> {

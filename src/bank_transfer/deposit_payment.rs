@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::allotment::{paid_account, pay};
 use super::deposit::Deposit;
 use super::error::ConfirmError;
-use super::rows::check_rows;
+use super::opening::{Opening, paid_account};
+use super::rows::{check_paid_time, check_rows};
 use crate::account::{Account, AccountStatus, SuspensionCause};
 use crate::change::{RowChange, RowError};
-use crate::credit::DueGrant;
 use crate::id::PlanId;
 use crate::money::Money;
+use crate::paid_time::PaidTime;
 use crate::payment_method::PaymentMethod;
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -32,6 +32,8 @@ pub struct DepositFacts {
     pub plan: Arc<Plan>,
     /// Its subscription.
     pub subscription: Subscription,
+    /// The paid time of the subscription; [`PaidTime::new`] where none is stored.
+    pub paid_time: PaidTime,
     /// Its deposit.
     pub deposit: Deposit,
 }
@@ -43,8 +45,8 @@ pub struct DepositChange {
     account: RowChange<Account>,
     plan: PlanId,
     subscription: RowChange<Subscription>,
+    paid_time: Option<RowChange<PaidTime>>,
     deposit: RowChange<Deposit>,
-    grants: Vec<DueGrant>,
 }
 
 impl DepositChange {
@@ -63,14 +65,15 @@ impl DepositChange {
         &self.subscription
     }
 
+    /// Returns the paid time to insert or update. Align the wallet with it in the same transaction:
+    /// see [`Wallet::align`](crate::Wallet::align).
+    pub fn paid_time(&self) -> Option<&RowChange<PaidTime>> {
+        self.paid_time.as_ref()
+    }
+
     /// Returns the deposit to update.
     pub fn deposit(&self) -> &RowChange<Deposit> {
         &self.deposit
-    }
-
-    /// Returns the credits to grant: see [`DueGrant`].
-    pub fn grants(&self) -> &[DueGrant] {
-        &self.grants
     }
 }
 
@@ -87,7 +90,8 @@ impl Policy {
     /// # Errors
     /// In this order: [`ConfirmError::Denied`] for an account that is closed or of unknown status,
     /// [`ConfirmError::Row`] for rows of another account, [`ConfirmError::PlanMismatch`],
-    /// [`ConfirmError::DepositCurrency`], then [`ConfirmError::Refused`] or [`ConfirmError::Row`].
+    /// [`ConfirmError::DepositCurrency`], then [`ConfirmError::Refused`],
+    /// [`ConfirmError::PaidTime`] or [`ConfirmError::Row`].
     pub fn apply_deposit(
         &self,
         facts: DepositFacts,
@@ -97,9 +101,11 @@ impl Policy {
             account,
             plan,
             subscription,
+            paid_time,
             deposit,
         } = facts;
         check_rows(&account, Some(&subscription), Some(&deposit), None)?;
+        let paid_time = check_paid_time(Some(paid_time), &account.id, &subscription.id)?;
 
         if *subscription.next_plan() != plan.id || !plan.needs_subscription {
             return Err(ConfirmError::PlanMismatch);
@@ -123,14 +129,6 @@ impl Policy {
             return Ok(None);
         };
 
-        let payment = self.recorded_payment(&plan, None);
-        let paid = pay(&subscription, subscription.clone(), &plan, &payment, 1, now)?;
-        // A paid period always changes the subscription.
-        let subscription = paid.subscription.ok_or(RowError::Mismatch {
-            left: "subscription",
-            right: "payment",
-        })?;
-
         let applied = deposit
             .applied_or(Money::zero(price.currency()))
             .checked_add(price)
@@ -144,12 +142,27 @@ impl Policy {
             ..deposit.clone()
         })?;
 
+        // Each change of the deposit has a version of its own, so no two payments share a name.
+        let opening = Opening {
+            plan: &plan,
+            periods: 1,
+            payment: format!("deposit/{}", deposit.row().version).into(),
+            external_id: None,
+        };
+        let last = subscription.clone();
+        let opened = self.open_periods(&subscription, last, paid_time, opening, now)?;
+        // A paid period always changes the subscription.
+        let subscription = opened.subscription.ok_or(RowError::Mismatch {
+            left: "subscription",
+            right: "payment",
+        })?;
+
         Ok(Some(DepositChange {
             account: paid_account(&account, true)?,
             plan: subscription.row().plan.clone(),
             subscription,
+            paid_time: opened.paid_time,
             deposit,
-            grants: paid.grants,
         }))
     }
 

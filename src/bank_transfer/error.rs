@@ -1,11 +1,13 @@
 //! The reasons why a payment by bank transfer, or from a deposit, is refused.
 
+use chrono::NaiveDate;
 use thiserror::Error;
 
 use super::transfer::{BankReference, BankTransfer};
 use crate::change::RowError;
 use crate::gate::Denial;
 use crate::money::Money;
+use crate::paid_time::RecordError;
 use crate::problem::{Code, Explained};
 use crate::subscription::Refusal;
 
@@ -29,6 +31,20 @@ pub enum ConfirmError {
         receiving_account: BankReference,
         /// The bank's identifier of it.
         transaction: BankReference,
+    },
+    /// A transfer of the same identifier was confirmed whose booking date is at most ten days away,
+    /// so that one of the dates may be mistyped. If they are two transfers, say so by
+    /// [`BankTransfer::different_from`].
+    #[error(
+        "a transfer {transaction} to {receiving_account} that was booked on {booked_on} was confirmed before: it may be the same"
+    )]
+    Similar {
+        /// The account that received it.
+        receiving_account: BankReference,
+        /// The bank's identifier of both.
+        transaction: BankReference,
+        /// The booking date of the one that was confirmed.
+        booked_on: NaiveDate,
     },
     /// The transfer is in another currency than the plan's price.
     #[error("the currencies differ: the transfer is {amount}, and the plan costs {price}")]
@@ -65,6 +81,10 @@ pub enum ConfirmError {
     /// The subscription's status does not allow a payment.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The paid time cannot take the periods: it knows one of their keys with other contents, or is
+    /// full.
+    #[error(transparent)]
+    PaidTime(#[from] RecordError),
     /// The rows that were loaded do not belong together, a version is exhausted, or a sum leaves
     /// its range.
     #[error(transparent)]
@@ -72,6 +92,15 @@ pub enum ConfirmError {
 }
 
 impl ConfirmError {
+    /// Names the day of the transfer that was confirmed and may be the same.
+    pub(super) fn similar(transfer: &BankTransfer, booked_on: NaiveDate) -> Self {
+        Self::Similar {
+            receiving_account: transfer.receiving_account().clone(),
+            transaction: transfer.transaction().clone(),
+            booked_on,
+        }
+    }
+
     /// Names the transfer that was confirmed before with other facts.
     pub(super) fn conflict(transfer: &BankTransfer) -> Self {
         Self::Conflict {
@@ -87,12 +116,14 @@ impl Explained for ConfirmError {
             Self::Denied(denial) => denial.code(),
             Self::ComingSoon => Code::PaymentMethodComingSoon,
             Self::Conflict { .. } => Code::TransferConflict,
+            Self::Similar { .. } => Code::TransferSimilar,
             Self::Currency { .. } | Self::DepositCurrency { .. } => Code::CurrencyMismatch,
             Self::Nothing => Code::TransferInvalid,
             Self::ClaimMismatch => Code::ClaimConflict,
             Self::SubscriptionMissing => Code::SubscriptionMissing,
             Self::PlanMismatch => Code::PlanMismatch,
             Self::Refused(refusal) => refusal.code(),
+            Self::PaidTime(error) => error.code(),
             Self::Row(error) => error.code(),
         }
     }

@@ -1,20 +1,20 @@
 //! Refunds of confirmed transfers: cumulative, at most what arrived, and accounted for.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::deposit::Deposit;
+use super::ending::Ending;
 use super::record::ConfirmedTransfer;
+use super::refund_error::TransferRefundError;
+use super::rows::check_paid_time;
 use crate::change::{Answer, RowChange, RowError};
-use crate::credit::{DueRevocation, Wallet};
-use crate::gate::{Denial, Operator};
+use crate::credit::DueRevocation;
+use crate::gate::Operator;
 use crate::money::Money;
-use crate::problem::{Code, Explained};
+use crate::paid_time::PaidTime;
 use crate::right::Privilege;
-use crate::subscription::{Command, Refusal, Subscription, Transition};
+use crate::subscription::Subscription;
 
 /// The fault of a sum that leaves its range.
 const OVERFLOW: RowError = RowError::Overflow {
@@ -28,8 +28,8 @@ const OVERFLOW: RowError = RowError::Overflow {
 pub enum AfterRefund {
     /// The service goes on, as a gesture.
     KeepService,
-    /// The subscription ends at once, and the rest of its credits is taken back, unless the periods
-    /// that the transfer paid are over: then there is nothing to end.
+    /// The subscription ends at once, and the time that the transfer paid for is given back with its
+    /// credits, unless its periods are over: then there is nothing to end.
     EndService,
 }
 
@@ -61,8 +61,8 @@ pub struct RefundFacts {
     pub subscription: Option<Subscription>,
     /// The account's deposit, if it has one.
     pub deposit: Option<Deposit>,
-    /// The account's wallet.
-    pub wallet: Wallet,
+    /// The paid time of the subscription that the record names; `None` where it names none.
+    pub paid_time: Option<PaidTime>,
 }
 
 /// Everything that a refund changes, to be written whole or not at all.
@@ -72,6 +72,7 @@ pub struct TransferRefundChange {
     record: RowChange<ConfirmedTransfer>,
     deposit: Option<RowChange<Deposit>>,
     subscription: Option<RowChange<Subscription>>,
+    paid_time: Option<RowChange<PaidTime>>,
     revocations: Vec<DueRevocation>,
 }
 
@@ -91,74 +92,16 @@ impl TransferRefundChange {
         self.subscription.as_ref()
     }
 
-    /// Returns the grants to take back: see [`Wallet::revoke_due`].
+    /// Returns the paid time to update. Align the wallet with it in the same transaction: see
+    /// [`Wallet::align`](crate::Wallet::align).
+    pub fn paid_time(&self) -> Option<&RowChange<PaidTime>> {
+        self.paid_time.as_ref()
+    }
+
+    /// Returns the grants of a top-up to take back: see
+    /// [`Wallet::revoke_due`](crate::Wallet::revoke_due).
     pub fn revocations(&self) -> &[DueRevocation] {
         &self.revocations
-    }
-}
-
-/// The reason why a refund is not recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum TransferRefundError {
-    /// The operator lacks the privilege, or belongs to the account.
-    #[error(transparent)]
-    Denied(#[from] Denial),
-    /// The refund is in another currency than the transfer.
-    #[error("the currencies differ: the refund is {total}, and the transfer was {amount}")]
-    Currency {
-        /// The sum of all refunds.
-        total: Money,
-        /// The amount that arrived.
-        amount: Money,
-    },
-    /// All refunds together would be more than the amount that arrived.
-    #[error("refunds of {total} in all are more than the {amount} that arrived")]
-    ExceedsTransfer {
-        /// The sum of all refunds.
-        total: Money,
-        /// The amount that arrived.
-        amount: Money,
-    },
-    /// More was refunded already.
-    #[error("refunds of {total} in all are less than the {refunded} that were refunded already")]
-    BelowRefunded {
-        /// The sum of all refunds.
-        total: Money,
-        /// The sum that was refunded before.
-        refunded: Money,
-    },
-    /// Later transfers have paid for later periods, whose money would be lost if the subscription
-    /// ended: refund those first.
-    #[error("later transfers have paid for later periods: refund those first")]
-    LaterPaid,
-    /// Nothing tells which period this money paid for: it was a part of a price, or paid from the
-    /// deposit. Refund the transfer that completed the price, or keep the service and cancel the
-    /// subscription by a command.
-    #[error(
-        "nothing tells which period this money paid for: refund the transfer that completed the price, or keep the service and cancel the subscription"
-    )]
-    Unattributed,
-    /// The subscription's own data refuse to end it.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The rows that were loaded do not belong together, or a version is exhausted.
-    #[error(transparent)]
-    Row(#[from] RowError),
-}
-
-impl Explained for TransferRefundError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Denied(denial) => denial.code(),
-            Self::Currency { .. } => Code::CurrencyMismatch,
-            Self::ExceedsTransfer { .. }
-            | Self::BelowRefunded { .. }
-            | Self::LaterPaid
-            | Self::Unattributed => Code::RefundInvalid,
-            Self::Refused(refusal) => refusal.code(),
-            Self::Row(error) => error.code(),
-        }
     }
 }
 
@@ -167,16 +110,20 @@ impl ConfirmedTransfer {
     /// account's deposit; the rest takes back what had paid for a period, and then the service goes
     /// on or ends, as the refund says. Repeated with the same total, it changes nothing.
     ///
+    /// If the service ends, the time that the transfer paid for is given back from now on, as
+    /// [`TimeCredit`](crate::paid_time::TimeCredit)s, and its credits go with it.
+    ///
     /// It does not ask whether the method is still enabled: money that arrived can always be sent
     /// back. The operator was admitted under [`Privilege::ConfirmPayments`] and belongs to another
     /// account.
     ///
     /// # Errors
-    /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::Currency`],
+    /// In this order: [`TransferRefundError::Denied`], [`TransferRefundError::Retracted`],
+    /// [`TransferRefundError::Currency`],
     /// [`TransferRefundError::ExceedsTransfer`], [`TransferRefundError::BelowRefunded`],
     /// [`TransferRefundError::Row`]; and where the service is to end,
     /// [`TransferRefundError::LaterPaid`], [`TransferRefundError::Unattributed`],
-    /// [`TransferRefundError::Refused`].
+    /// [`TransferRefundError::PaidTime`], [`TransferRefundError::Refused`].
     pub fn refund(
         operator: &Operator,
         refund: TransferRefund,
@@ -187,15 +134,18 @@ impl ConfirmedTransfer {
             record,
             subscription,
             deposit,
-            wallet,
+            paid_time,
         } = facts;
         operator.check_foreign(Privilege::ConfirmPayments, &record.account)?;
 
+        if record.retracted_at.is_some() {
+            return Err(TransferRefundError::Retracted);
+        }
         let more = record.still_to_refund(refund.total)?;
         if more.is_zero() {
             return Ok(Answer::Replayed(record));
         }
-        record.check_own(deposit.as_ref(), &wallet)?;
+        let paid_time = record.check_own(subscription.as_ref(), deposit.as_ref(), paid_time)?;
 
         // First the money that has paid for nothing, so that service ends only if it must.
         let noted = record.noted.lesser(more).ok_or(OVERFLOW)?;
@@ -214,9 +164,10 @@ impl ConfirmedTransfer {
             "every cent that goes back comes from one part"
         );
 
+        let taken_back_in_all = record.taken_back.checked_add(taken_back).ok_or(OVERFLOW)?;
         let ends = !taken_back.is_zero() && refund.then == AfterRefund::EndService;
         let ending = if ends {
-            Ending::of(&record, subscription, deposit.as_ref(), &wallet, now)?
+            Ending::of(&record, subscription, paid_time, taken_back_in_all, now)?
         } else {
             Ending::default()
         };
@@ -230,11 +181,10 @@ impl ConfirmedTransfer {
             .flatten();
 
         let noted = record.noted.checked_sub(noted).ok_or(OVERFLOW)?;
-        let taken_back = record.taken_back.checked_add(taken_back).ok_or(OVERFLOW)?;
         let record = RowChange::next(record.version, "confirmed transfer", |version| Self {
             noted,
             refunded: refund.total,
-            taken_back,
+            taken_back: taken_back_in_all,
             version,
             ..record
         })?;
@@ -242,7 +192,8 @@ impl ConfirmedTransfer {
         Ok(Answer::Fresh(TransferRefundChange {
             record,
             deposit,
-            subscription: ending.transition.map(Transition::into_change),
+            subscription: ending.subscription,
+            paid_time: ending.paid_time,
             revocations: ending.revocations,
         }))
     }
@@ -263,71 +214,28 @@ impl ConfirmedTransfer {
             .ok_or(TransferRefundError::BelowRefunded { total, refunded })
     }
 
-    /// Checks that a deposit and a wallet are those of the account that was credited.
-    fn check_own(&self, deposit: Option<&Deposit>, wallet: &Wallet) -> Result<(), RowError> {
+    /// Checks that the rows are those of the account that was credited, and returns the paid time
+    /// of the subscription that was paid.
+    pub(super) fn check_own(
+        &self,
+        subscription: Option<&Subscription>,
+        deposit: Option<&Deposit>,
+        paid_time: Option<PaidTime>,
+    ) -> Result<Option<PaidTime>, RowError> {
         let right = "confirmed transfer";
+        if subscription.is_some_and(|subscription| subscription.account != self.account) {
+            let left = "subscription";
+            return Err(RowError::Mismatch { left, right });
+        }
         if deposit.is_some_and(|deposit| deposit.account != self.account) {
             let left = "deposit";
             return Err(RowError::Mismatch { left, right });
         }
-        if *wallet.account() != self.account {
-            let left = "wallet";
-            return Err(RowError::Mismatch { left, right });
-        }
 
-        Ok(())
-    }
-}
-
-/// The end of the service that a transfer had paid for: a default one ends nothing.
-#[derive(Default)]
-struct Ending {
-    transition: Option<Transition>,
-    revocations: Vec<DueRevocation>,
-}
-
-impl Ending {
-    fn of(
-        record: &ConfirmedTransfer,
-        subscription: Option<Subscription>,
-        deposit: Option<&Deposit>,
-        wallet: &Wallet,
-        now: DateTime<Utc>,
-    ) -> Result<Self, TransferRefundError> {
-        let revoke = |grant: Arc<str>| DueRevocation::new(record.account.clone(), grant);
-        let Some(id) = &record.subscription else {
-            // A top-up: its own credits.
-            return Ok(Self {
-                transition: None,
-                revocations: record.grants.iter().cloned().map(revoke).collect(),
-            });
-        };
-
-        // Without the subscription, all that it brought goes too: months ahead, and the credits
-        // that a larger plan added.
-        let revocations: Vec<DueRevocation> = wallet.grants_of(id).map(revoke).collect();
-        let Some(paid) = subscription.filter(|paid| paid.id == *id && !paid.is_terminal()) else {
-            return Ok(Self {
-                transition: None,
-                revocations,
-            });
-        };
-
-        let running = paid.current_period.filter(|period| now < period.end);
-        let Some(running) = running else {
-            return Ok(Self::default());
-        };
-
-        let has_paid_from_deposit = deposit.is_some_and(|deposit| !deposit.applied.is_zero());
-        match record.paid_until {
-            Some(until) if until == running.end => Ok(Self {
-                transition: Some(paid.apply(Command::CancelNow, now)?),
-                revocations,
-            }),
-            Some(until) if now < until => Err(TransferRefundError::LaterPaid),
-            // Its periods are over, and the one that runs was paid by another transfer.
-            Some(_) if !has_paid_from_deposit => Ok(Self::default()),
-            _ => Err(TransferRefundError::Unattributed),
-        }
+        // A top-up paid for no time.
+        self.subscription
+            .as_ref()
+            .map(|paid| check_paid_time(paid_time, &self.account, paid))
+            .transpose()
     }
 }

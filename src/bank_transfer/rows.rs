@@ -6,6 +6,8 @@ use super::error::ConfirmError;
 use crate::account::{Account, AccountStatus};
 use crate::change::RowError;
 use crate::gate::Denial;
+use crate::id::{AccountId, SubscriptionId};
+use crate::paid_time::PaidTime;
 use crate::subscription::Subscription;
 
 /// Checks that the account may pay, and that the rows are its own.
@@ -38,4 +40,19 @@ pub(super) fn check_rows(
         }
         _ => Ok(()),
     }
+}
+
+/// Returns the paid time of a subscription. It cannot be left out: what was paid before would be
+/// lost.
+pub(super) fn check_paid_time(
+    paid_time: Option<PaidTime>,
+    account: &AccountId,
+    subscription: &SubscriptionId,
+) -> Result<PaidTime, RowError> {
+    paid_time
+        .filter(|row| row.account() == account && row.subscription() == subscription)
+        .ok_or(RowError::Mismatch {
+            left: "paid time",
+            right: "subscription",
+        })
 }

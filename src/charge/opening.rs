@@ -126,7 +126,7 @@ impl Policy {
             ..change
         });
         let opener = Opener::of(access);
-        let mut charge = self.open(opener, id.clone(), purpose, due, now)?;
+        let mut charge = self.open_charge(opener, id.clone(), purpose, due, now)?;
         charge.valid_until = ends.map_or(charge.valid_until, |end| end.min(charge.valid_until));
         let opened = ChargeOpened::of(RowChange::update(0, charge));
         if !at_once {
@@ -210,7 +210,7 @@ impl Policy {
             grid: Grid::of_plan(&plan),
             credits: plan.credits,
         });
-        let charge = self.open(Opener::of(access), id, purpose, plan.price, now)?;
+        let charge = self.open_charge(Opener::of(access), id, purpose, plan.price, now)?;
         Ok(Answer::Fresh(ChargeOpened::of(RowChange::update(
             0, charge,
         ))))
@@ -304,14 +304,14 @@ impl Policy {
         }
 
         let price = pack.price;
-        let charge = self.open(opener, id, ChargeFor::CreditPack(pack), price, now)?;
+        let charge = self.open_charge(opener, id, ChargeFor::CreditPack(pack), price, now)?;
         Ok(Answer::Fresh(ChargeOpened::of(RowChange::update(
             0, charge,
         ))))
     }
 
     /// Makes the row of a charge that is open for as long as the policy says.
-    fn open(
+    fn open_charge(
         &self,
         opener: Opener<'_>,
         id: ChargeId,

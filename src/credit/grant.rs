@@ -80,8 +80,9 @@ impl Cause {
     ///
     /// A change of plan is a cause for the month in which it happens:
     /// [`Wallet::grant`](crate::credit::Wallet::grant) adds the difference to what was granted for
-    /// that month, once. A month that was not granted under its own key, such as one that a bank
-    /// transfer brought, gets no addition. Months that were granted ahead keep their amounts.
+    /// that month, once. A month that was not granted under its own key gets no addition: where it
+    /// was paid, its credits follow [paid time](crate::paid_time). Months that were granted ahead
+    /// keep their amounts.
     ///
     /// Months are counted from the anchor. A payment later than the slack starts a new one, so on a
     /// plan that is paid by days or weeks it opens a month again; give such plans no credits by the
@@ -162,15 +163,9 @@ impl Cause {
         Self::new(account, CauseKind::FreePlan, key)
     }
 
-    /// Creates the cause of a confirmed transfer's credits. The length in the key keeps two pairs
-    /// of references from sharing one.
-    pub(crate) fn bank_transfer(
-        account: &AccountId,
-        receiving_account: &str,
-        transaction: &str,
-    ) -> Self {
-        let length = receiving_account.len();
-        let key = format!("grant/transfer/{length}/{receiving_account}/{transaction}");
+    /// Creates the cause of the credits of a top-up, from the name of the transfer that pays it.
+    pub(crate) fn bank_transfer(account: &AccountId, payment: &str) -> Self {
+        let key = format!("grant/{payment}");
         Self::new(account, CauseKind::BankTransfer, key)
     }
 

@@ -10,7 +10,7 @@ use super::error::PolicyError;
 use super::settings::{
     CHARGE_VALIDITY_SECONDS, DISPUTE_SECONDS, FIRST_PAYMENT_SECONDS, PolicySettings,
 };
-use crate::money::Credits;
+use crate::money::{Credits, Money};
 use crate::payment_method::PaymentMethod;
 use crate::quota::ThrottleScope;
 
@@ -69,6 +69,7 @@ pub struct Policy {
     pub(crate) past_due_grace: Option<(TimeDelta, GraceMode)>,
     payment_methods: EnabledMethods,
     pub(crate) overpayment: Overpayment,
+    pub(crate) transfer_tolerance: Option<Money>,
     pub(crate) provider_discounts: bool,
     pub(crate) top_up_credits: Option<Credits>,
     bank_transfer_claims: bool,
@@ -109,6 +110,7 @@ impl Policy {
             bank_transfer: true,
         },
         overpayment: Overpayment::Note,
+        transfer_tolerance: None,
         provider_discounts: false,
         top_up_credits: None,
         bank_transfer_claims: true,
@@ -163,6 +165,14 @@ impl Policy {
             settings.payment_methods.is_empty() && !unread_methods,
             "payment_methods",
             "must not be empty: nobody could pay",
+        );
+
+        fault_if(
+            settings
+                .transfer_tolerance
+                .is_some_and(|tolerance| tolerance.is_zero()),
+            "transfer_tolerance",
+            "must be positive: leave it out instead",
         );
 
         fault_if(
@@ -241,6 +251,7 @@ impl Policy {
             past_due_grace,
             payment_methods,
             overpayment: settings.overpayment,
+            transfer_tolerance: settings.transfer_tolerance,
             provider_discounts: settings.provider_discounts,
             top_up_credits: settings.top_up_credits,
             bank_transfer_claims: settings.bank_transfer_claims,

@@ -10,13 +10,14 @@ use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, LateSettle
 use super::choice::{Overage, Overpayment, Upgrades};
 use super::credit::CreditPolicy;
 use super::settings::{GraceSettings, PolicySettings};
-use crate::money::Credits;
+use crate::money::{Credits, Money};
 use crate::payment_method::PaymentMethod;
 use crate::quota::ThrottleScope;
 
 const BOOLEAN: &str = "must be true or false";
 const SECONDS: &str = "must be a whole number of seconds";
 const CREDITS: &str = "must be an amount of credits";
+const MONEY: &str = "must be an amount of money with its currency";
 const TABLE: &str = "must be a table";
 const LIST: &str = "must be a list";
 const OVERPAYMENT: &str = "must be `note`, `deposit` or `next_periods`";
@@ -57,6 +58,7 @@ struct Text {
     past_due_grace: Field<Option<GraceText>>,
     payment_methods: Field<Vec<Field<PaymentMethod>>>,
     overpayment: Field<Overpayment>,
+    transfer_tolerance: Field<Option<Money>>,
     provider_discounts: Field<bool>,
     top_up_credits: Field<Option<Credits>>,
     bank_transfer_claims: Field<bool>,
@@ -261,6 +263,13 @@ impl From<Text> for PolicySettings {
                 text.overpayment,
                 OVERPAYMENT,
                 strict.overpayment,
+            ),
+
+            transfer_tolerance: faults.read(
+                "transfer_tolerance",
+                text.transfer_tolerance,
+                MONEY,
+                None,
             ),
 
             provider_discounts: faults.read(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::choice::{AfterRetries, AfterTrial, FailureMode, GraceMode, Overpayment, Upgrades};
 use super::credit::CreditPolicy;
-use crate::money::Credits;
+use crate::money::{Credits, Money};
 use crate::payment_method::PaymentMethod;
 use crate::quota::ThrottleScope;
 
@@ -77,6 +77,11 @@ pub struct PolicySettings {
     pub payment_methods: BTreeSet<PaymentMethod>,
     /// The use of the part of a bank transfer that is above the price. By default it is noted.
     pub overpayment: Overpayment,
+    /// The most by which a bank transfer may miss a price in this currency: the period opens, and
+    /// the difference is written off. It must be positive. Nothing is written off of a price that
+    /// is not above it. By default nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer_tolerance: Option<Money>,
     /// Lets a payment at a provider bring a period's credits although it is below the plan's price.
     /// This is for hosts that give discounts there, and let nobody else set a price.
     pub provider_discounts: bool,
@@ -127,6 +132,7 @@ impl Default for PolicySettings {
             past_due_grace: None,
             payment_methods: BTreeSet::from([PaymentMethod::BankTransfer]),
             overpayment: Overpayment::Note,
+            transfer_tolerance: None,
             provider_discounts: false,
             top_up_credits: None,
             bank_transfer_claims: true,

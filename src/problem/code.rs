@@ -147,6 +147,8 @@ codes! {
     TrialUsed "trial_used" 409 "There is one trial for a person and for an account", "Subscribe without a trial.";
     ChargeRefused "charge_refused" 409 "There is nothing to charge for this", "Look up the subscription and its plan, then choose as the detail says.";
     ChargeConflict "charge_conflict" 409 "The charge was opened or decided before with other facts", "Look up the charge, then open a new one if it is still needed.";
+    TransferSimilar "transfer_similar" 409 "A transfer like this one was confirmed before", "Compare the booking dates with the bank statement. If these are two transfers, name the other one's date as different.";
+    RetractionRefused "retraction_refused" 409 "The transfer cannot be retracted now", "Retract or refund later payments first, as the detail says.";
     // All that a client learns of a fault on the host's side.
     WalletMismatch "wallet_mismatch" 500 "The service made a mistake", "Try again later. If the problem persists, contact support.";
     UpstreamUnavailable "upstream_unavailable" 503 "A service that this one depends on is unavailable", "Try again later.";

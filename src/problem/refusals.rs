@@ -25,7 +25,8 @@
 macro_rules! from_refusals {
     ($error:ty => $from_problem:expr) => {
         $crate::__from_refusals! { $error => $from_problem;
-            bank_transfer::ClaimError, bank_transfer::ConfirmError, bank_transfer::TransferError,
+            bank_transfer::ClaimError, bank_transfer::ConfirmError,
+            bank_transfer::RetractionError, bank_transfer::TransferError,
             bank_transfer::TransferRefundError, change::RowError, charge::ChargeError,
             charge::DowngradeError, charge::VoidError, credit::AlignError, credit::AllowanceError,
             credit::CauseError, credit::ConversionError, credit::GrantError, credit::HoldError, credit::IdempotencyKeyError,

@@ -9,6 +9,7 @@ mod charges;
 mod paypal;
 mod providers;
 mod registrations;
+mod retractions;
 mod simulated_year;
 #[cfg(feature = "stripe")]
 mod stripe;

@@ -2,18 +2,21 @@
 //! clock steps of any size: at its end the books add up, and they are the same however often a job
 //! ran.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::year::*;
 use bailiwick::account::AccountStatus;
 use bailiwick::bank_transfer::ConfirmedTransfer;
 use bailiwick::credit::Balance;
+use bailiwick::paid_time::Fact;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::provider::{PaidFor, ProviderSnapshot};
 use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::{Credits, Money};
 
 const ACCOUNTS: usize = 1_000;
+
+const SLACK_TIME: chrono::TimeDelta = chrono::TimeDelta::new(SLACK, 0).unwrap();
 
 /// Past all that the story schedules.
 const END: i64 = YEAR + 60 * DAY;
@@ -41,7 +44,6 @@ fn check_wallet(books: &Books) -> Balance {
         balance.spent, books.spent,
         "what was spent is what the calls cost"
     );
-    assert_eq!(balance.debt, Credits::ZERO);
     balance
 }
 
@@ -77,6 +79,7 @@ fn check_provider(number: usize, books: &Books, events: &[Happening]) {
         .filter(|(second, period)| at(*second) < period.end)
         .count();
     let balance = check_wallet(books);
+    assert_eq!(balance.debt, Credits::ZERO);
     assert_eq!(
         balance.granted,
         Credits::whole((months as u32) * CREDITS as u32),
@@ -118,22 +121,26 @@ fn check_transfers(number: usize, books: &Books, events: &[Happening]) {
         assert_eq!(record.transfer.amount(), euros(told[transaction]));
     }
     let balance = check_wallet(books);
-    let brought = books.transfers.values().fold(Credits::ZERO, |sum, record| {
-        sum.checked_add(record.credits).unwrap()
-    });
-    // Trials and larger plans bring more; nothing brings less.
-    assert!(balance.granted >= brought, "account {number}");
-    let keys: BTreeSet<_> = books
-        .transfers
-        .values()
-        .flat_map(|record| &record.grants)
-        .collect();
-    let count: usize = books
-        .transfers
-        .values()
-        .map(|record| record.grants.len())
-        .sum();
-    assert_eq!(keys.len(), count, "no month was paid twice");
+    // What it brought, less what was taken back, is what the windows have earned, and the gifts.
+    let schedule = books.paid_time.schedule();
+    let earned = schedule
+        .windows_begun(at(END))
+        .into_iter()
+        .map(|window| schedule.target(window, SLACK_TIME).unwrap().amount)
+        .fold(books.granted, |sum, earned| {
+            sum.checked_add(earned).unwrap()
+        });
+    let net = balance.granted.checked_sub(balance.revoked);
+    assert_eq!(net, Some(earned), "account {number}");
+    for pair in schedule.pieces().windows(2) {
+        let is_apart = pair[0].paid.end <= pair[1].paid.start;
+        assert!(is_apart, "account {number}: no time was paid twice");
+    }
+    // Each period that a transfer says it opened is a span of its own.
+    let opened: u32 = books.transfers.values().map(|record| record.periods).sum();
+    let is_span = |fact: &&Fact| matches!(fact, Fact::Span(_));
+    let spans = books.paid_time.facts().iter().filter(is_span).count();
+    assert_eq!(usize::try_from(opened).unwrap(), spans, "account {number}");
 }
 
 fn states(host: &Host) -> Vec<String> {

@@ -12,10 +12,11 @@ use bailiwick::bank_transfer::{
     TransferRefund,
 };
 use bailiwick::change::{Answer, RowChange};
-use bailiwick::credit::{Balance, Change, DeductRequest, DueGrant, Outcome, PriceList};
+use bailiwick::credit::{AlignTerms, Balance, Change, DeductRequest, DueGrant, Outcome, PriceList};
 use bailiwick::gate::Operator;
 use bailiwick::id::PlanId;
 use bailiwick::money::Currency;
+use bailiwick::paid_time::PaidTime;
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{GraceMode, GraceSettings, Overpayment, PolicySettings};
@@ -311,8 +312,11 @@ pub struct Books {
     /// The plan that the account is on.
     pub plan: PlanId,
     pub subscription: Subscription,
+    pub paid_time: PaidTime,
     pub wallet: Wallet,
     pub outcomes: BTreeMap<String, Outcome>,
+    /// What was granted beside what paid time brings.
+    pub granted: Credits,
     pub deposit: Option<Deposit>,
     pub transfers: BTreeMap<String, ConfirmedTransfer>,
     pub invoices: BTreeMap<String, PaidInvoice>,
@@ -374,8 +378,10 @@ impl Host {
                         .then(|| format!("sub_{number}")),
                     ..Subscription::new(id.into(), id.into(), 1.into(), payment_method, at(0))
                 },
+                paid_time: PaidTime::new(id.into(), id.into()),
                 wallet: Wallet::open(id.into(), at(0)),
                 outcomes: BTreeMap::new(),
+                granted: Credits::ZERO,
                 deposit: None,
                 transfers: BTreeMap::new(),
                 invoices: BTreeMap::new(),
@@ -514,6 +520,7 @@ impl Host {
         let transfer = BankTransfer::new(
             receiving,
             transaction.parse().unwrap(),
+            "2027-01-15".parse().unwrap(),
             euros(amount),
             "Somebody",
             proof,
@@ -532,13 +539,20 @@ impl Host {
             account: books.account.clone(),
             plan: self.plan(next),
             subscription: Some(books.subscription.clone()),
+            paid_time: Some(books.paid_time.clone()),
             deposit: books.deposit.clone(),
             claim: None,
-            prior: books.transfers.get(transaction).cloned(),
+            prior: books
+                .transfers
+                .get(transaction)
+                .cloned()
+                .into_iter()
+                .collect(),
         };
         let answer = self
             .policy
             .confirm_bank_transfer(&self.operator, &transfer, facts, at(now));
+        let terms = self.policy.align_terms();
         let books = &mut self.books[number];
         books.answers.push(answer.is_ok());
         if let Ok(Answer::Fresh(change)) = answer {
@@ -549,7 +563,7 @@ impl Host {
                 books.subscription = paid.row().clone();
             }
             books.set_deposit(change.deposit());
-            books.grant(change.grants(), now);
+            books.set_paid_time(change.paid_time(), terms, now);
             books
                 .transfers
                 .insert(transaction.to_owned(), change.record().clone());
@@ -564,6 +578,7 @@ impl Host {
         then: AfterRefund,
         now: i64,
     ) {
+        let terms = self.policy.align_terms();
         let books = &mut self.books[number];
         let Some(record) = books.transfers.get(transaction).cloned() else {
             return;
@@ -572,7 +587,7 @@ impl Host {
             record,
             subscription: Some(books.subscription.clone()),
             deposit: books.deposit.clone(),
-            wallet: books.wallet.clone(),
+            paid_time: Some(books.paid_time.clone()),
         };
         let refund = TransferRefund {
             total: euros(total),
@@ -585,17 +600,8 @@ impl Host {
                 books.subscription = ended.row().clone();
             }
             books.set_deposit(change.deposit());
-            for due in change.revocations() {
-                let prior = books.outcomes.get(&due.key());
-                if let Some(change) = books
-                    .wallet
-                    .clone()
-                    .revoke_due(due, prior, at(now))
-                    .unwrap()
-                {
-                    books.write(&change);
-                }
-            }
+            books.set_paid_time(change.paid_time(), terms, now);
+            assert!(change.revocations().is_empty(), "nothing was topped up");
             books
                 .transfers
                 .insert(transaction.to_owned(), change.record().row().clone());
@@ -673,6 +679,25 @@ impl Books {
             let prior = self.outcomes.get(due.key());
             if let Some(change) = self.wallet.clone().grant_due(due, prior, at(now)).unwrap() {
                 self.write(&change);
+                self.granted = self.granted.checked_add(due.terms().amount).unwrap();
+            }
+        }
+    }
+
+    /// Writes paid time, and sets the wallet to it.
+    fn set_paid_time(&mut self, change: Option<&RowChange<PaidTime>>, terms: AlignTerms, now: i64) {
+        if let Some(change) = change {
+            assert_eq!(change.expected_version(), self.paid_time.version());
+            self.paid_time = change.row().clone();
+            let schedule = self.paid_time.schedule();
+            if let Some(change) = self
+                .wallet
+                .clone()
+                .align(&schedule, terms, at(now))
+                .unwrap()
+            {
+                self.write(&change);
+                assert!(change.into_result().before_memory.is_empty());
             }
         }
     }

@@ -35,6 +35,7 @@ const SOUND_JSON: &str = r#"{
     "past_due_grace": { "seconds": 604800, "mode": "read_only" },
     "payment_methods": ["stripe", "bank_transfer"],
     "overpayment": "next_periods",
+    "transfer_tolerance": { "amount": "1.00", "currency": "EUR" },
     "provider_discounts": true,
     "top_up_credits": 7,
     "bank_transfer_claims": false,
@@ -54,6 +55,7 @@ const SOUND_TOML: &str = r#"
     renewal_slack_seconds = 3600
     payment_methods = ["stripe", "bank_transfer"]
     overpayment = "next_periods"
+    transfer_tolerance = { amount = "1.00", currency = "EUR" }
     provider_discounts = true
     top_up_credits = 7
     bank_transfer_claims = false
@@ -82,6 +84,7 @@ const WRONG_JSON: &str = r#"{
     "past_due_grace": { "seconds": 1.5, "mode": "lenient", "extra": 1 },
     "payment_methods": ["stripe", "cheque", 3],
     "overpayment": "keep",
+    "transfer_tolerance": 1,
     "provider_discounts": "some",
     "top_up_credits": 0.5,
     "bank_transfer_claims": 0,
@@ -101,6 +104,7 @@ const WRONG_TOML: &str = r#"
     renewal_slack_seconds = -1
     payment_methods = ["stripe", "cheque", 3]
     overpayment = "keep"
+    transfer_tolerance = 1
     provider_discounts = "some"
     top_up_credits = 0.5
     bank_transfer_claims = 0
@@ -168,6 +172,10 @@ fn both_formats_say_the_same() {
         (Overpayment::NextPeriods, true)
     );
     assert_eq!(settings.top_up_credits, Some(Credits::whole(7)));
+    let tolerance = settings.transfer_tolerance.unwrap();
+    assert_eq!(tolerance.to_string(), "1 EUR");
+    let none = r#"{ "transfer_tolerance": { "amount": "0", "currency": "EUR" } }"#;
+    assert_eq!(paths(from_json(none)), ["transfer_tolerance"]);
     let default = Policy::default();
     assert_eq!(
         (default.first_payment().num_days(), default.takes_claims()),
@@ -227,6 +235,7 @@ fn every_fault_is_named_by_its_path_in_both_formats() {
         "payment_methods.1",
         "payment_methods.2",
         "overpayment",
+        "transfer_tolerance",
         "provider_discounts",
         "top_up_credits",
         "bank_transfer_claims",

@@ -614,6 +614,8 @@ const FROZEN: &[(&str, u16)] = &[
     ("trial_used", 409),
     ("charge_refused", 409),
     ("charge_conflict", 409),
+    ("transfer_similar", 409),
+    ("retraction_refused", 409),
     ("wallet_mismatch", 500),
     ("upstream_unavailable", 503),
     ("internal", 500),
