@@ -186,7 +186,6 @@ pub use align::{AlignError, Alignment, BeforeMemory};
 pub use allowance::{Allowance, AllowanceError};
 pub use balance::Balance;
 pub use change::Change;
-pub(crate) use due::credit_months;
 pub use due::{DueGrant, DueRevocation};
 pub use ending::ReleaseError;
 pub use error::WalletError;

@@ -20,11 +20,14 @@ impl Policy {
     /// first payment or the grace for a later one has run out.
     ///
     /// `None` where nothing is due, and for a subscription that a provider runs: there the
-    /// provider's snapshots decide.
+    /// provider's snapshots decide. PayPal alone knows no end at the end of what was paid, so that
+    /// one which was called off there ends by time.
     pub fn command_due(&self, subscription: &Subscription, now: DateTime<Utc>) -> Option<Command> {
         let by_provider = subscription.payment_method != PaymentMethod::BankTransfer
             && subscription.provider_at.is_some();
-        if by_provider {
+        let ends_by_time = subscription.payment_method == PaymentMethod::Paypal
+            && subscription.cancel_at_period_end;
+        if by_provider && !ends_by_time {
             return None;
         }
 

@@ -42,6 +42,7 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         }),
         trial_end: Some(at(second)),
         cancel_at_period_end: false,
+        ends_at: None,
         pending_plan: None,
         past_due_since: Some(at(0)),
         payment_method: PaymentMethod::BankTransfer,

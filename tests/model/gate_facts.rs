@@ -146,6 +146,7 @@ fn subscription(facts: model::Subscription) -> Subscription {
         paid_until: facts.paid_until.map(instant),
         trial_end: facts.trial_end.map(instant),
         cancel_at_period_end: facts.cancel_at_period_end,
+        ends_at: None,
         pending_plan: None,
         past_due_since: facts.past_due_since.map(instant),
         payment_method: PaymentMethod::BankTransfer,

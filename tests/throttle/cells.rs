@@ -680,6 +680,7 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
         }),
         trial_end: None,
         cancel_at_period_end: false,
+        ends_at: None,
         pending_plan: None,
         past_due_since: None,
         payment_method: PaymentMethod::BankTransfer,
