@@ -215,15 +215,16 @@ impl Policy {
             stopped.is_some().then_some(current)
         };
 
-        // Even an old snapshot of a subscription that had begun proves that it had: the gift of its
-        // trial is due, and the account no longer waits.
+        // Even an old snapshot of a subscription that had begun proves that it had: the account no
+        // longer waits. One in trial proves that the trial's gift is due, on the plan of the trial.
         let has_begun = has_begun(snapshot.status);
         let lifted = if has_begun && account.status == AccountStatus::PendingPayment {
             AccountStatus::Active
         } else {
             account.status
         };
-        let trial = snapshot.trial.filter(|_| has_begun && !had_trial);
+        let in_trial = snapshot.status == SubscriptionStatus::Trialing;
+        let trial = snapshot.trial.filter(|_| in_trial && !had_trial);
         let gift = bought.plan.zip(trial).and_then(|(plan, trial)| {
             DueGrant::trial(&account.id, plan, trial, self.renewal_slack())
         });

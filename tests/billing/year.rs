@@ -16,11 +16,13 @@ use bailiwick::credit::{Balance, Change, DeductRequest, DueGrant, Outcome, Price
 use bailiwick::gate::Operator;
 use bailiwick::id::PlanId;
 use bailiwick::money::Currency;
+use bailiwick::paid_time::PaidTime;
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{GraceMode, GraceSettings, Overpayment, PolicySettings};
 use bailiwick::provider::{
-    AdoptionFacts, PaidFor, PaidInvoice, PaymentFacts, ProviderPayment, ProviderSnapshot,
+    AdoptionFacts, LineKind, PaidInvoice, PaidLine, PaymentFacts, ProviderItem, ProviderPayment,
+    ProviderPrice, ProviderSnapshot,
 };
 use bailiwick::right::{Privilege, Privileges};
 use bailiwick::subscription::{Command, Effect, SubscriptionStatus, Transition};
@@ -165,13 +167,18 @@ fn by_provider(
             provider,
             subscription: subscription.clone(),
             reference: Some((account + 10).to_string()),
-            price: "1".into(),
+            items: vec![ProviderItem {
+                price: "1".into(),
+                quantity: 1,
+                period: Some(period),
+            }],
             at: at(made),
             status,
             anchor: at(began),
-            current_period: Some(period),
             trial: None,
             cancel_at_period_end: ends,
+            cancel_at: None,
+            ended_at: None,
         })
     };
     let first = Interval::MONTHLY.period(at(began), 0).unwrap();
@@ -225,10 +232,16 @@ fn by_provider(
             subscription: subscription.clone(),
             reference: Some((account + 10).to_string()),
             invoice: format!("in_{account}_{number}"),
-            price: Some("1".into()),
+            made: period.start,
+            received: at(paid_at),
             amount: euros(PRICE),
-            paid_for: PaidFor::Period(period),
-            period_amount: euros(PRICE),
+            lines: vec![PaidLine {
+                key: "line".into(),
+                price: Some("1".into()),
+                quantity: 1,
+                amount: euros(PRICE),
+                kind: LineKind::Period(period),
+            }],
         });
         send(random, account, paid_at, &payment, events);
         if ends {
@@ -311,6 +324,7 @@ pub struct Books {
     /// The plan that the account is on.
     pub plan: PlanId,
     pub subscription: Subscription,
+    pub paid_time: PaidTime,
     pub wallet: Wallet,
     pub outcomes: BTreeMap<String, Outcome>,
     pub deposit: Option<Deposit>,
@@ -374,6 +388,7 @@ impl Host {
                         .then(|| format!("sub_{number}")),
                     ..Subscription::new(id.into(), id.into(), 1.into(), payment_method, at(0))
                 },
+                paid_time: PaidTime::new(id.into(), id.into()),
                 wallet: Wallet::open(id.into(), at(0)),
                 outcomes: BTreeMap::new(),
                 deposit: None,
@@ -398,6 +413,13 @@ impl Host {
             .find(|plan| plan.id == *id)
             .unwrap()
             .clone()
+    }
+
+    fn prices_of_providers(&self) -> Vec<ProviderPrice> {
+        vec![ProviderPrice {
+            price: "1".into(),
+            plan: self.plans[0].clone(),
+        }]
     }
 
     /// The job that a host runs now and then, or never.
@@ -461,7 +483,9 @@ impl Host {
         let facts = AdoptionFacts {
             account,
             subscription,
-            plan: self.plans[0].clone(),
+            prices: self.prices_of_providers(),
+            paid_time: books.paid_time.clone(),
+            had_trial: false,
         };
         let adoption = self
             .policy
@@ -476,6 +500,7 @@ impl Host {
             books.plan = plan.clone();
         }
         books.set_account(adoption.account());
+        books.set_paid_time(adoption.paid_time(), &self.policy, now);
         books.grant(adoption.grants(), now);
     }
 
@@ -484,8 +509,8 @@ impl Host {
         let facts = PaymentFacts {
             account: books.account.clone(),
             subscription: books.subscription.clone(),
-            plan: self.plans[0].clone(),
-            current_plan: self.plan(&books.subscription.plan),
+            prices: self.prices_of_providers(),
+            paid_time: books.paid_time.clone(),
             prior: books.invoices.get(&payment.invoice).cloned(),
         };
         let answer = self
@@ -500,7 +525,7 @@ impl Host {
                 books.subscription.version
             );
             books.subscription = change.subscription().row().clone();
-            books.grant(change.grants(), now);
+            books.set_paid_time(change.paid_time(), &self.policy, now);
             books
                 .invoices
                 .insert(payment.invoice.clone(), change.record().clone());
@@ -673,6 +698,22 @@ impl Books {
             if let Some(change) = self.wallet.clone().grant_due(due, prior, at(now)).unwrap() {
                 self.write(&change);
             }
+        }
+    }
+
+    /// Writes the paid time, and aligns the wallet with it.
+    fn set_paid_time(&mut self, change: Option<&RowChange<PaidTime>>, policy: &Policy, now: i64) {
+        let Some(change) = change else { return };
+        assert_eq!(change.expected_version(), self.paid_time.version());
+        self.paid_time = change.row().clone();
+        let (schedule, terms) = (self.paid_time.schedule(), policy.align_terms());
+        if let Some(change) = self
+            .wallet
+            .clone()
+            .align(&schedule, terms, at(now))
+            .unwrap()
+        {
+            self.write(&change);
         }
     }
 

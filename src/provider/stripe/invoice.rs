@@ -20,8 +20,7 @@ struct Invoice {
     subtotal: i64,
     #[serde(default)]
     total: i64,
-    #[serde(default)]
-    status_transitions: Transitions,
+    status_transitions: Option<Transitions>,
     #[serde(default)]
     metadata: Option<Metadata>,
     subscription: Option<Reference>,
@@ -31,8 +30,7 @@ struct Invoice {
     lines: List<Line>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct Transitions {
     paid_at: Option<i64>,
 }
@@ -219,7 +217,8 @@ pub fn invoice(body: &[u8], at: DateTime<Utc>) -> Option<ProviderReport> {
         amount_paid
     };
     let amount = money(minor, &currency)?;
-    let received = status_transitions.paid_at.and_then(instant).unwrap_or(at);
+    let paid_at = status_transitions.and_then(|transitions| transitions.paid_at);
+    let received = paid_at.and_then(instant).unwrap_or(at);
 
     let details = parent
         .and_then(|parent| parent.subscription_details)
