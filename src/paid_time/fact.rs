@@ -22,8 +22,8 @@ pub enum BilledPeriod {
     /// One interval, where the source tells neither its end nor the period before it, as PayPal's
     /// sales do. Sales make a chain, in the order of their instants: one within the slack of the
     /// end of the period that runs begins at that end; one that begins earlier ends that period;
-    /// any other begins where it was made. A [`TimeCredit`] of it gives back the period of such a
-    /// sale that it falls into.
+    /// any other begins where it was made. A [`TimeCredit`] of it gives back the period of the sale
+    /// that it falls into, the one that began last.
     Interval {
         /// The interval that was paid for.
         interval: Interval,

@@ -109,13 +109,14 @@ impl<'a> Known<'a> {
                     BilledPeriod::Whole(period) => Some(period),
                     _ => None,
                 })
+                .chain(sales.iter().map(|sale| sale.period))
                 .filter(|period| period.end == end && period.start <= at)
                 .max_by_key(|period| period.start),
             BilledPeriod::Interval { .. } => sales
                 .iter()
                 .map(|sale| sale.period)
                 .filter(|period| period.contains(at))
-                .max_by_key(|period| period.start),
+                .max_by_key(|period| (period.start, period.end)),
         };
 
         let cuts = credits
