@@ -149,8 +149,9 @@
 //!    [`Unmapped`](ProviderReport::Unmapped), where no subscription was found (it is not the
 //!    host's), and after every error that [is final](AdoptError::is_final): sent again, it would be
 //!    refused again, and a provider gives up an endpoint that refuses for days. Answer with a
-//!    failure only what should be sent again: any other error, and an undoing of a payment that
-//!    [may still be on its way](ProviderUndone::is_early).
+//!    failure only what should be sent again: any other error, an undoing of a payment that
+//!    [may still be on its way](ProviderUndone::is_early), and a signed event of a shape that
+//!    [nobody knows](WebhookError::Malformed), which a corrected service may read.
 //! 6. Where [`Adoption::needs_refetch`] is true, fetch the subscription from the provider, and adopt
 //!    that. Where an invoice is [`Incomplete`](ProviderReport::Incomplete), fetch it with all of its
 //!    lines, and record that, before the webhook is answered with success.

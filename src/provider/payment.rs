@@ -135,7 +135,7 @@ impl Policy {
         )?;
         check_paid_time(&paid_time, &subscription)?;
 
-        let placed = self.place(payment, &subscription, &prices)?;
+        let placed = self.place_provider_lines(payment, &subscription, &prices)?;
         let change = paid_time.clone().record(placed.facts)?;
         let paid_time = change.as_ref().map_or(&paid_time, RowChange::row);
 

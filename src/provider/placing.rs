@@ -48,7 +48,7 @@ pub(super) fn later_key(payment: &str) -> Arc<str> {
 
 impl Policy {
     /// Places the lines of a payment. Those of prices that the host does not know decide nothing.
-    pub(super) fn place(
+    pub(super) fn place_provider_lines(
         &self,
         payment: &ProviderPayment,
         subscription: &Subscription,
@@ -71,8 +71,8 @@ impl Policy {
                     continue;
                 }
                 Some(_) if !is_own => LineOutcome::OtherMethod,
-                Some(plan) if !self.is_enough(line, plan) => LineOutcome::TooLittle,
-                Some(plan) => match self.span(payment, line, plan, &key)? {
+                Some(plan) if !self.pays_at_provider(line, plan) => LineOutcome::TooLittle,
+                Some(plan) => match self.provider_span(payment, line, plan, &key)? {
                     Some(span) => {
                         spans.push(span);
                         LineOutcome::Paid
@@ -104,7 +104,7 @@ impl Policy {
     }
 
     /// Returns the time that a line pays for; `None` if it is none.
-    fn span(
+    fn provider_span(
         &self,
         payment: &ProviderPayment,
         line: &PaidLine,
@@ -151,7 +151,7 @@ impl Policy {
     /// Returns whether a line pays for its time. For the rest of a period it must be at least the
     /// share of the price, less one smallest unit for the provider's rounding. A line says only
     /// where the period ends, so the share is that of the longest period which ends there.
-    fn is_enough(&self, line: &PaidLine, plan: &Plan) -> bool {
+    fn pays_at_provider(&self, line: &PaidLine, plan: &Plan) -> bool {
         if line.amount.currency() != plan.price.currency() {
             return false;
         }
