@@ -147,6 +147,7 @@ fn tenant() -> Tenant {
         paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        ends_at: None,
         provider_paid: None,
         paid_until: None,
         version: 1,

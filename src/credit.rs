@@ -190,7 +190,6 @@ pub use allowance::{Allowance, AllowanceError};
 pub use balance::Balance;
 pub use change::Change;
 pub use conversion::{Conversion, ConversionError, ConversionFacts};
-pub(crate) use due::credit_months;
 pub use due::{DueGrant, DueRevocation};
 pub use ending::ReleaseError;
 pub use error::WalletError;

@@ -68,6 +68,7 @@
 //!   in a tie spans come before credits and stops, then the larger amount, then the smaller key.
 //! - Time that remains of a period, as a provider's proration tells it, belongs to the whole period
 //!   with the same end. Until that is known it brings nothing.
+//! - Sales that name no period make a chain by their own instants: see [`BilledPeriod::Interval`].
 //! - A span brings nothing to windows that begin at or after a later stop. Windows that had begun
 //!   keep what they have earned.
 //! - A void leaves out all lines of a payment, those that gave time back too.
@@ -82,8 +83,10 @@
 //! | [`Schedule`], [`Piece`] | the time that is paid, after all that ends it |
 //! | [`Target`], [`Share`] | the credits of a window, and the payments that they come from |
 
+mod chain;
 mod fact;
 mod grid;
+mod known;
 mod piece;
 mod row;
 mod schedule;

@@ -105,6 +105,19 @@ impl Interval {
         }
     }
 
+    /// Returns the instant one interval before another; `None` if the calendar begins after it. Of
+    /// the periods of this interval that may end there, the one from that instant is the longest.
+    pub(crate) fn before(self, end: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let count = u32::from(self.count.get());
+
+        match self.unit {
+            IntervalUnit::Day => end.checked_sub_days(Days::new(count.into())),
+            IntervalUnit::Week => end.checked_sub_days(Days::new(u64::from(count).checked_mul(7)?)),
+            IntervalUnit::Month => end.checked_sub_months(Months::new(count)),
+            IntervalUnit::Year => end.checked_sub_months(Months::new(count.checked_mul(12)?)),
+        }
+    }
+
     /// Returns period `k`: from `k` intervals after the anchor until `k + 1` intervals after it, so
     /// that periods neither overlap nor leave a gap. `None` if the calendar ends first.
     pub fn period(self, anchor: DateTime<Utc>, k: u32) -> Option<Period> {

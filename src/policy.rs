@@ -80,6 +80,7 @@
 //! | | [`apply_deposit`](Policy::apply_deposit) | Pays for the next period from the account's deposit. |
 //! | [provider](crate::provider) | [`adopt_snapshot`](Policy::adopt_snapshot) | Adopts the state of a subscription that a provider reports. |
 //! | | [`record_provider_payment`](Policy::record_provider_payment) | Records a payment that a provider received. |
+//! | | [`record_provider_undone`](Policy::record_provider_undone) | Records that such a payment was refunded or reversed. |
 //! | [registration](crate::registration) | [`register`](Policy::register) | Registers a newcomer in one change set. |
 //! | | [`start_trial`](Policy::start_trial) | Starts the one trial of an identity. |
 //!

@@ -1,6 +1,6 @@
 //! Any bytes as a provider's event: without a signature that fits nothing is read; signed, they are
 //! an event or they are not, and what an event reports is taken or refused, the same again changes
-//! nothing, and nothing panics (B3).
+//! nothing, and nothing panics (B3). What a payment pays for is stored, aligned and undone (PF2, PF5).
 #![no_main]
 
 use std::sync::Arc;
@@ -10,9 +10,11 @@ use bailiwick::account::AccountStatus;
 use bailiwick::change::Answer;
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::policy::PolicySettings;
+use bailiwick::paid_time::PaidTime;
 use bailiwick::provider::{
-    AdoptError, AdoptionFacts, Freshness, PaymentFacts, ProviderPayment, ProviderReport,
-    ProviderSnapshot, WebhookError,
+    AdoptError, AdoptionFacts, Freshness, PaidInvoice, PaymentFacts, ProviderPayment,
+    ProviderPrice, ProviderReport, ProviderSnapshot, ProviderUndone, UndoneFacts, Undoing,
+    WebhookError,
 };
 use bailiwick::provider::{paypal, stripe};
 use bailiwick::{Account, Policy, Principal, Subscription, Tenant, Wallet};
@@ -56,6 +58,9 @@ fn from_stripe(body: &[u8]) {
     }
     if let Some(snapshot) = stripe::snapshot(body, now()) {
         take(&ProviderReport::Snapshot(snapshot));
+    }
+    if let Some(report) = stripe::invoice(body, now()) {
+        take(&report);
     }
 }
 
@@ -117,6 +122,7 @@ fn take(report: &ProviderReport) {
     let method = provider.payment_method();
     let settings = PolicySettings {
         payment_methods: PaymentMethod::ALL.into(),
+        provider_discounts: true,
         ..PolicySettings::default()
     };
     let policy = Policy::load(settings).expect("sound settings");
@@ -124,87 +130,154 @@ fn take(report: &ProviderReport) {
         payment_method: method,
         ..support::account(7, AccountStatus::PendingPayment)
     };
-    let plan = Arc::new(support::plan(49, true));
     let new = Subscription::new(9.into(), 7.into(), 1.into(), method, now());
     let paypal_subscription_id = (provider == Provider::Paypal).then(|| id.clone());
     let subscription = Subscription {
         paypal_subscription_id,
         ..new
     };
+    let paid_time = PaidTime::new(7.into(), 9.into());
     let reference = Some("9".to_owned());
+    let host = Host {
+        policy,
+        account,
+        subscription,
+        paid_time,
+    };
     match report {
-        ProviderReport::Snapshot(snapshot) => {
-            let snapshot = &ProviderSnapshot {
-                reference,
-                ..snapshot.clone()
-            };
-            let facts = |subscription| AdoptionFacts {
-                account: account.clone(),
-                subscription,
-                plan: plan.clone(),
-            };
-            match policy.adopt_snapshot(snapshot, facts(subscription), now()) {
-                Ok(adoption) => {
-                    let transition = adoption.transition().expect("the first is new");
-                    let after = transition.subscription().clone();
-                    let again = policy
-                        .adopt_snapshot(snapshot, facts(after.clone()), now())
-                        .expect("the same again");
-                    assert_eq!(
-                        (again.freshness(), again.transition()),
-                        (Freshness::Same, None)
-                    );
-                    let text = serde_json::to_string(&after).expect("it can be stored");
-                    assert_eq!(
-                        serde_json::from_str::<Subscription>(&text).expect("and read"),
-                        after
-                    );
-                    for now in [now(), DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-                        let _ = policy.command_due(&after, std::slice::from_ref(&plan), now);
-                        let tenant = Tenant {
-                            account: account.clone(),
-                            plan: Some(plan.clone()),
-                            next_plan: None,
-                            subscription: Some(after.clone()),
-                            sites: Arc::new([]),
-                        };
-                        let principal = Principal::session(5.into()).of_account(7.into());
-                        let _ = policy.validate_account_and_plan(&principal, Some(&tenant), now);
-                    }
-                }
-                // Of a subscription without an identifier, or with one that stands for none.
-                Err(error) => assert_eq!(error, AdoptError::Mismatch, "{id}"),
-            }
-        }
-        ProviderReport::Payment(payment) => {
-            let payment = &ProviderPayment {
-                reference,
-                ..payment.clone()
-            };
-            let facts = |prior| PaymentFacts {
-                account: account.clone(),
-                subscription: subscription.clone(),
-                plan: plan.clone(),
-                current_plan: plan.clone(),
-                prior,
-            };
-            match policy.record_provider_payment(payment, facts(None), now()) {
-                Ok(Answer::Fresh(change)) => {
-                    let record = change.record().clone();
-                    let again =
-                        policy.record_provider_payment(payment, facts(Some(record.clone())), now());
-                    assert_eq!(again, Ok(Answer::Replayed(record)));
-                    let mut wallet = Wallet::open(7.into(), now());
-                    for due in change.grants() {
-                        if let Ok(Some(change)) = wallet.clone().grant_due(due, None, now()) {
-                            wallet = change.wallet().clone();
-                        }
-                    }
-                }
-                Ok(Answer::Replayed(_)) => panic!("nothing was there"),
-                Err(_) => {}
-            }
-        }
+        ProviderReport::Snapshot(snapshot) => host.adopt(&ProviderSnapshot {
+            reference,
+            ..snapshot.clone()
+        }),
+        ProviderReport::Payment(payment) => host.record(&ProviderPayment {
+            reference,
+            ..payment.clone()
+        }),
         _ => {}
+    }
+}
+
+/// The rows of a host that has heard nothing yet.
+struct Host {
+    policy: Policy,
+    account: Account,
+    subscription: Subscription,
+    paid_time: PaidTime,
+}
+
+/// The price is the plan's, whatever its name is.
+fn price(name: &str) -> ProviderPrice {
+    ProviderPrice {
+        price: name.to_owned(),
+        plan: Arc::new(support::plan(49, true)),
+    }
+}
+
+impl Host {
+    fn adopt(&self, snapshot: &ProviderSnapshot) {
+        let prices: Vec<_> = snapshot.items.iter().map(|item| price(&item.price)).collect();
+        let facts = |subscription, paid_time| AdoptionFacts {
+            account: self.account.clone(),
+            subscription,
+            prices: prices.clone(),
+            paid_time,
+            had_trial: false,
+        };
+        let first = facts(self.subscription.clone(), self.paid_time.clone());
+        let adoption = match self.policy.adopt_snapshot(snapshot, first, now()) {
+            Ok(adoption) => adoption,
+            // Of a subscription without an identifier, or with one that stands for none.
+            Err(error) => {
+                assert_eq!(error, AdoptError::Mismatch, "{}", snapshot.subscription);
+                return;
+            }
+        };
+
+        let transition = adoption.transition().expect("the first is new");
+        let after = transition.subscription().clone();
+        let stopped = adoption.paid_time().map(|change| change.row().clone());
+        let again = facts(after.clone(), stopped.unwrap_or(self.paid_time.clone()));
+        let again = self
+            .policy
+            .adopt_snapshot(snapshot, again, now())
+            .expect("the same again");
+        assert_eq!(
+            (again.freshness(), again.transition(), again.paid_time()),
+            (Freshness::Same, None, None)
+        );
+        let text = serde_json::to_string(&after).expect("it can be stored");
+        assert_eq!(
+            serde_json::from_str::<Subscription>(&text).expect("and read"),
+            after
+        );
+        for now in [now(), DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            let _ = self.policy.command_due(&after, now);
+            let tenant = Tenant {
+                account: self.account.clone(),
+                plan: Some(Arc::new(support::plan(49, true))),
+                subscription: Some(after.clone()),
+                sites: Arc::new([]),
+            };
+            let principal = Principal::session(5.into()).of_account(7.into());
+            let _ = self.policy.validate_account_and_plan(&principal, Some(&tenant), now);
+        }
+    }
+
+    fn record(&self, payment: &ProviderPayment) {
+        let named = payment.lines.iter().filter_map(|line| line.price.as_deref());
+        let prices: Vec<_> = named.chain(["plan"]).map(price).collect();
+        let facts = |prior| PaymentFacts {
+            account: self.account.clone(),
+            subscription: self.subscription.clone(),
+            prices: prices.clone(),
+            paid_time: self.paid_time.clone(),
+            prior,
+        };
+        let answer = self.policy.record_provider_payment(payment, facts(None), now());
+        let change = match answer {
+            Ok(Answer::Fresh(change)) => change,
+            Ok(Answer::Replayed(_)) => panic!("nothing was there"),
+            Err(_) => return,
+        };
+
+        let record = change.record().clone();
+        let text = serde_json::to_string(&record).expect("it can be stored");
+        assert_eq!(
+            serde_json::from_str::<PaidInvoice>(&text).expect("and read"),
+            record
+        );
+        let again = facts(Some(record.clone()));
+        let again = self.policy.record_provider_payment(payment, again, now());
+        assert_eq!(again, Ok(Answer::Replayed(record.clone())));
+
+        let Some(paid_time) = change.paid_time() else { return };
+        let paid_time = paid_time.row().clone();
+        let wallet = Wallet::open(7.into(), now());
+        let terms = self.policy.align_terms();
+        let _ = wallet.align(&paid_time.schedule(), terms, now());
+
+        // Undone, nothing of it is left, and that too is the same when it is told again.
+        let undone = ProviderUndone {
+            provider: payment.provider,
+            invoice: Some(payment.invoice.clone()),
+            reference: String::new(),
+            how: Undoing::Reversed,
+            amount: payment.amount,
+            at: now(),
+        };
+        let undo = |paid_time: &PaidTime| {
+            let facts = UndoneFacts {
+                record: record.clone(),
+                subscription: change.subscription().row().clone(),
+                paid_time: paid_time.clone(),
+            };
+            self.policy
+                .record_provider_undone(&undone, facts, now())
+                .expect("it was recorded")
+        };
+        let gone = undo(&paid_time).expect("the first").paid_time().row().clone();
+        assert_eq!(gone.paid_until(), None);
+        assert_eq!(gone.schedule().pieces().len(), 0);
+        assert_eq!(undo(&gone), None);
     }
 }

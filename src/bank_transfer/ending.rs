@@ -147,7 +147,7 @@ impl ConfirmedTransfer {
             })
             .filter_map(|billed| match billed {
                 BilledPeriod::Whole(period) => Some(period),
-                BilledPeriod::EndingAt(_) => None,
+                BilledPeriod::EndingAt(_) | BilledPeriod::Interval { .. } => None,
             })
             .collect()
     }

@@ -216,7 +216,7 @@ fn made(paid_time: &PaidTime, times: &[QuotedTime], now: DateTime<Utc>) -> DateT
     let latest = paid_time.facts().iter().filter_map(|fact| match fact {
         Fact::Span(span) => times
             .iter()
-            .any(|time| time.period.end == span.period.end() && time.from == span.from)
+            .any(|time| span.period.end() == Some(time.period.end) && time.from == span.from)
             .then_some(span.made),
         _ => None,
     });

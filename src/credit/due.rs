@@ -288,11 +288,7 @@ impl Transition {
 /// they are those that start within it. For one that is paid by days or weeks, it is the calendar
 /// month (UTC) in which the period starts, so that a month's credits come once however many weeks
 /// are paid in it.
-pub(crate) fn credit_months(
-    interval: Interval,
-    period: Period,
-    anchor: DateTime<Utc>,
-) -> Vec<Period> {
+fn credit_months(interval: Interval, period: Period, anchor: DateTime<Utc>) -> Vec<Period> {
     match interval.unit {
         IntervalUnit::Month | IntervalUnit::Year => period.months(anchor).collect(),
         IntervalUnit::Day | IntervalUnit::Week => {

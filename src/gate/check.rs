@@ -324,7 +324,7 @@ impl Policy {
                 Denial::PeriodEnded,
             ),
             SubscriptionStatus::Trialing => (
-                self.until(subscription, subscription.trial_end),
+                self.until(subscription, subscription.running_until()),
                 GraceMode::Full,
                 Denial::TrialEnded,
             ),
@@ -367,13 +367,15 @@ impl Policy {
     /// Returns the end of a trial or period, with the slack for a payment that is on its way. A
     /// subscription that is to end has none to wait for, and ends exactly there.
     fn until(&self, subscription: &Subscription, end: Option<DateTime<Utc>>) -> Option<Deadline> {
-        let slack = if subscription.cancel_at_period_end {
-            TimeDelta::zero()
-        } else {
-            self.renewal_slack
+        let end = end?;
+        let slack = match subscription.ends_at {
+            _ if subscription.cancel_at_period_end => TimeDelta::zero(),
+            // `end` is no later than this instant, and neither is the slack's end.
+            Some(at) => self.renewal_slack.min(at.signed_duration_since(end)),
+            None => self.renewal_slack,
         };
 
-        end.map(|end| Deadline::new(end, slack))
+        Some(Deadline::new(end, slack))
     }
 }
 

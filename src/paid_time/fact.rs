@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
 use crate::money::Credits;
-use crate::period::Period;
+use crate::period::{Interval, Period};
 
 /// The period that a [`Span`] or a [`TimeCredit`] belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,14 +19,26 @@ pub enum BilledPeriod {
     /// The whole period that ends then, where the source tells only the time that remains of it, as
     /// a provider's proration does. Until another fact tells that period, this one brings nothing.
     EndingAt(DateTime<Utc>),
+    /// One interval, where the source tells neither its end nor the period before it, as PayPal's
+    /// sales do. Sales make a chain, in the order of their instants: one within the slack of the
+    /// end of the period that runs begins at that end; one that begins earlier ends that period;
+    /// any other begins where it was made. A [`TimeCredit`] of it gives back the period of the sale
+    /// that it falls into, the one that began last.
+    Interval {
+        /// The interval that was paid for.
+        interval: Interval,
+        /// The time by which a sale may miss the end of the period before, in seconds.
+        slack_seconds: u32,
+    },
 }
 
 impl BilledPeriod {
-    /// Returns the end of the period.
-    pub fn end(self) -> DateTime<Utc> {
+    /// Returns the end of the period; `None` where it follows from other facts.
+    pub fn end(self) -> Option<DateTime<Utc>> {
         match self {
-            Self::Whole(period) => period.end,
-            Self::EndingAt(end) => end,
+            Self::Whole(period) => Some(period.end),
+            Self::EndingAt(end) => Some(end),
+            Self::Interval { .. } => None,
         }
     }
 }
@@ -134,6 +146,7 @@ impl Fact {
         let is_within = |period: BilledPeriod, at: DateTime<Utc>| match period {
             BilledPeriod::Whole(period) => period.contains(at),
             BilledPeriod::EndingAt(end) => at < end,
+            BilledPeriod::Interval { interval, .. } => interval.period(at, 0).is_some(),
         };
 
         match self {

@@ -1,14 +1,13 @@
 //! The time that the facts leave as paid, and what each window of it brings.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::fact::{BilledPeriod, Fact, Span, Stop, TimeCredit};
+use super::fact::Fact;
+use super::known::Known;
 use super::piece::{Piece, nanoseconds};
 use crate::id::{AccountId, SubscriptionId};
 use crate::money::Credits;
@@ -91,7 +90,7 @@ impl Schedule {
         let mut pieces: Vec<Piece> = known
             .spans
             .iter()
-            .filter_map(|(span, period)| known.piece(span, *period))
+            .filter_map(|span| known.piece(span))
             .collect();
         pieces.sort_by(|one, other| {
             (one.paid.start, one.paid.end, &one.span).cmp(&(
@@ -255,122 +254,5 @@ impl Schedule {
             .iter()
             .filter(move |piece| piece.has(window))
             .filter_map(move |piece| Some((piece, piece.paid_in(window)?)))
-    }
-}
-
-/// The place of a fact in time. In a tie spans come before credits and stops, then the larger
-/// amount, then the smaller key.
-type Place<'a> = (DateTime<Utc>, DateTime<Utc>, u8, Reverse<Credits>, &'a str);
-
-fn place_of_span(span: &Span) -> Place<'_> {
-    (span.from, span.made, 0, Reverse(span.amount), &span.key)
-}
-
-fn place_of_credit(credit: &TimeCredit) -> Place<'_> {
-    (
-        credit.at,
-        credit.made,
-        1,
-        Reverse(Credits::ZERO),
-        &credit.key,
-    )
-}
-
-fn place_of_stop(stop: &Stop) -> Place<'_> {
-    (stop.at, stop.made, 2, Reverse(Credits::ZERO), &stop.key)
-}
-
-/// The facts that count, each with the whole period that it belongs to.
-struct Known<'a> {
-    spans: Vec<(&'a Span, Period)>,
-    credits: Vec<(&'a TimeCredit, Period)>,
-    stops: Vec<&'a Stop>,
-}
-
-impl<'a> Known<'a> {
-    fn of(facts: &'a [Fact]) -> Self {
-        let voided: BTreeSet<&str> = facts
-            .iter()
-            .filter_map(|fact| match fact {
-                Fact::Void(void) => Some(void.payment.as_ref()),
-                _ => None,
-            })
-            .collect();
-        let spans = || {
-            facts.iter().filter_map(|fact| match fact {
-                Fact::Span(span) if !voided.contains(span.payment.as_ref()) => Some(span),
-                _ => None,
-            })
-        };
-        let credits = facts.iter().filter_map(|fact| match fact {
-            Fact::Credit(credit) if !voided.contains(credit.payment.as_ref()) => Some(credit),
-            _ => None,
-        });
-
-        // Of several whole periods with one end, the shortest that has the instant.
-        let whole = |billed: BilledPeriod, at: DateTime<Utc>| match billed {
-            BilledPeriod::Whole(period) => Some(period),
-            BilledPeriod::EndingAt(end) => spans()
-                .filter_map(|span| match span.period {
-                    BilledPeriod::Whole(period) => Some(period),
-                    BilledPeriod::EndingAt(_) => None,
-                })
-                .filter(|period| period.end == end && period.start <= at)
-                .max_by_key(|period| period.start),
-        };
-
-        Self {
-            spans: spans()
-                .filter_map(|span| Some((span, whole(span.period, span.from)?)))
-                .collect(),
-            credits: credits
-                .filter_map(|credit| Some((credit, whole(credit.period, credit.at)?)))
-                .collect(),
-            stops: facts
-                .iter()
-                .filter_map(|fact| match fact {
-                    Fact::Stop(stop) => Some(stop),
-                    _ => None,
-                })
-                .collect(),
-        }
-    }
-
-    /// Returns the time that a span pays after all that ends it; `None` if nothing is left.
-    fn piece(&self, span: &Span, period: Period) -> Option<Piece> {
-        let place = place_of_span(span);
-        let spans = self
-            .spans
-            .iter()
-            .filter(|(other, of)| *of == period && place_of_span(other) > place)
-            .map(|(other, _)| other.from);
-        let credits = self
-            .credits
-            .iter()
-            .filter(|(credit, of)| {
-                *of == period && credit.payment != span.payment && place_of_credit(credit) > place
-            })
-            .map(|(credit, _)| credit.at);
-        let until = spans.chain(credits).chain([period.end]).min()?;
-
-        let stopped_at = self
-            .stops
-            .iter()
-            .filter(|stop| place_of_stop(stop) > place)
-            .map(|stop| stop.at)
-            .min();
-
-        (span.from < until).then(|| Piece {
-            span: span.key.clone(),
-            period,
-            grid: span.grid,
-            amount: span.amount,
-            paid: Period {
-                start: span.from,
-                end: until,
-            },
-            received: span.received,
-            stopped_at,
-        })
     }
 }

@@ -33,7 +33,7 @@ macro_rules! from_refusals {
             credit::LedgerError, credit::PriceError, credit::RefundError, credit::ReleaseError,
             credit::ReplayError, credit::RevokeError, credit::SettleError, credit::WalletError,
             gate::Denial, id::IdError, money::AmountError, paid_time::RecordError, policy::PolicyError,
-            provider::AdoptError, provider::PaymentError, provider::WebhookError, quota::QuotaError,
+            provider::AdoptError, provider::PaymentError, provider::UndoneError, provider::WebhookError, quota::QuotaError,
             registration::JoinError, registration::RegistrationError, registration::SubjectError,
             registration::TrialError,
             subscription::ProrationError, subscription::Refusal, subscription::SuccessionError,

@@ -52,6 +52,7 @@ pub(super) fn compare_content(one: &Subscription, other: &Subscription) -> Order
         .cmp(&rank(other.status))
         .then_with(|| later(one.current_period, other.current_period))
         .then_with(|| one.cancel_at_period_end.cmp(&other.cancel_at_period_end))
+        .then_with(|| one.ends_at.cmp(&other.ends_at))
         .then_with(|| one.trial_end.cmp(&other.trial_end))
         .then_with(|| one.anchor.cmp(&other.anchor))
         .then_with(|| one.plan.cmp(&other.plan))

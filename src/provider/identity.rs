@@ -2,6 +2,8 @@
 
 use super::error::AdoptError;
 use crate::account::Account;
+use crate::change::RowError;
+use crate::paid_time::PaidTime;
 use crate::payment_method::{Provider, is_stripe_id};
 use crate::subscription::Subscription;
 
@@ -41,4 +43,21 @@ fn is_own_at_stripe(id: &str, reference: Option<&str>, subscription: &Subscripti
         Some(stored) => stored == id,
         None => is_stripe_id(id) && reference == Some(subscription.id.to_string().as_str()),
     }
+}
+
+/// Checks that the paid time is the subscription's own.
+pub(super) fn check_paid_time(
+    paid_time: &PaidTime,
+    subscription: &Subscription,
+) -> Result<(), RowError> {
+    let is_own = *paid_time.subscription() == subscription.id
+        && *paid_time.account() == subscription.account;
+    if is_own {
+        return Ok(());
+    }
+
+    Err(RowError::Mismatch {
+        left: "paid time",
+        right: "subscription",
+    })
 }

@@ -1,48 +1,20 @@
-//! Payments that a provider received: a set by invoice, which only grows. Each brings the credits
-//! of the months that it paid for, under their own keys.
-
-use std::sync::Arc;
+//! Payments that a provider received: a set by invoice, which only grows. Each line of an invoice
+//! that pays for time becomes a fact of paid time.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::error::PaymentError;
-use super::identity::check_identity;
-use super::reckoning::{paid_grants, past_due_since};
-use super::report::{PaidFor, ProviderPayment};
+use super::identity::{check_identity, check_paid_time};
+use super::invoice::PaidInvoice;
+use super::line::{LineKind, LineOutcome, RecordedLine};
+use super::placing::ProviderPrice;
+use super::reckoning::{go_by_paid_time, latest_period};
+use super::report::ProviderPayment;
 use crate::account::Account;
 use crate::change::{Answer, RowChange, RowError};
-use crate::credit::DueGrant;
-use crate::id::{AccountId, SubscriptionId};
-use crate::money::{Credits, Money};
-use crate::payment_method::Provider;
-use crate::period::Period;
-use crate::plan::Plan;
+use crate::paid_time::PaidTime;
 use crate::policy::Policy;
 use crate::subscription::Subscription;
-
-/// A payment that was recorded: a row that is unique by (account, provider, invoice).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PaidInvoice {
-    /// The provider that received it.
-    pub provider: Provider,
-    /// The provider's identifier of the invoice or sale.
-    pub invoice: String,
-    /// The account that paid.
-    pub account: AccountId,
-    /// The subscription that was paid.
-    pub subscription: SubscriptionId,
-    /// The amount.
-    pub amount: Money,
-    /// The period that was paid, if it was one, and paid in full.
-    pub period: Option<Period>,
-    /// The credits that were due for it.
-    pub credits: Credits,
-    /// The time at which it was recorded.
-    pub recorded_at: DateTime<Utc>,
-}
 
 /// The rows that a host loads before it records a payment, in one transaction.
 #[derive(Clone, Debug)]
@@ -55,11 +27,12 @@ pub struct PaymentFacts {
     pub account: Account,
     /// The subscription.
     pub subscription: Subscription,
-    /// The plan that the payment's price stands for; the subscription's plan where the payment
-    /// names no price.
-    pub plan: Arc<Plan>,
-    /// The subscription's plan as it is now. A larger one raises the month that runs.
-    pub current_plan: Arc<Plan>,
+    /// The host's plans, by the prices under which the provider knows them: at least those of the
+    /// payment's lines, and all of PayPal's plans, whose sales name none. A price that is missing
+    /// here decides nothing.
+    pub prices: Vec<ProviderPrice>,
+    /// The paid time of the subscription; [`PaidTime::new`] where none is stored.
+    pub paid_time: PaidTime,
     /// The row of the same account, provider and invoice, if there is one.
     pub prior: Option<PaidInvoice>,
 }
@@ -71,7 +44,7 @@ pub struct PaymentChange {
     record: PaidInvoice,
     account: Option<RowChange<Account>>,
     subscription: RowChange<Subscription>,
-    grants: Vec<DueGrant>,
+    paid_time: Option<RowChange<PaidTime>>,
 }
 
 impl PaymentChange {
@@ -86,38 +59,48 @@ impl PaymentChange {
         self.account.as_ref()
     }
 
-    /// Returns the subscription to update, with the latest period that was paid. Its status stays.
+    /// Returns the subscription to update, with the end of the time that is paid by now. Its status
+    /// stays, but for PayPal's: see [`Policy::record_provider_payment`].
     pub fn subscription(&self) -> &RowChange<Subscription> {
         &self.subscription
     }
 
-    /// Returns the credits to grant: see [`DueGrant`].
-    pub fn grants(&self) -> &[DueGrant] {
-        &self.grants
+    /// Returns the paid time to write; `None` if the payment brought and gave back none. The host
+    /// aligns the wallet with it in the same transaction: see
+    /// [`Wallet::align`](crate::Wallet::align).
+    pub fn paid_time(&self) -> Option<&RowChange<PaidTime>> {
+        self.paid_time.as_ref()
     }
 }
 
 impl Policy {
     /// Records a payment that a provider received: once for each invoice, whatever event reported
-    /// it and however often. It brings the credits of the months that it paid for, and lifts a
-    /// status that only waited for a payment. The subscription's own status comes from its
-    /// snapshots: see [`adopt_snapshot`](Self::adopt_snapshot).
+    /// it and however often. Each line that pays for time becomes a fact of
+    /// [paid time](crate::paid_time), and the record says of every line what became of it. A whole
+    /// period that was paid lifts a status of the account that only waited for a payment.
     ///
-    /// Months are counted from the start of the paid period, so the keys of their grants depend on
-    /// the payment alone. A payment that arrives after its month is over brings no credits of that
-    /// month: they would have lapsed.
+    /// - A line for a whole period pays for that period, and one for the time that remains after a
+    ///   change pays from the change on. The plan is the one whose price it names, times the
+    ///   quantity. A line of a price that the host does not know decides nothing, so a payment is
+    ///   never refused for a price.
+    /// - A line that gives time back takes the credits of that time back, unless it is the negative
+    ///   half of a change. First, a line and a negative line of the same invoice for the same
+    ///   price, quantity and time cancel.
+    /// - Below the plan's price, in another currency, or for a subscription that is paid in another
+    ///   way by now, a line is recorded and brings nothing: the amount at a provider is not always
+    ///   the host's to set. A host that gives discounts there says so in its policy.
+    /// - A sale of PayPal's names neither price nor period. It is for the plan that costs that
+    ///   amount to the cent, or else for the subscription's own: give a PayPal plan a price with
+    ///   tax included. It is the latest of PayPal's words if it is newer than the latest snapshot:
+    ///   PayPal renews with a sale alone. So it activates what was incomplete or past due. The
+    ///   policy's renewal slack should be a day, since PayPal collects at an hour of its own.
     ///
-    /// Below the plan's price, in another currency, or for a subscription that is paid in another
-    /// way by now, it is recorded and brings nothing: the amount at a provider is not always the
-    /// host's to set. A host that gives discounts there says so in its policy. A payment that does
-    /// not name its price (PayPal's never does) is refused with [`PaymentError::PlanUnknown`]
-    /// unless it is the plan's price to the cent, or the policy allows discounts: give a PayPal
-    /// plan a price with tax included.
+    /// The subscription's status comes from its snapshots otherwise: see
+    /// [`adopt_snapshot`](Self::adopt_snapshot).
     ///
     /// # Errors
-    /// In this order: [`PaymentError::ComingSoon`], [`PaymentError::PlanMismatch`],
-    /// [`PaymentError::Conflict`], [`PaymentError::Foreign`], [`PaymentError::PlanUnknown`],
-    /// [`PaymentError::Row`].
+    /// In this order: [`PaymentError::ComingSoon`], [`PaymentError::Conflict`],
+    /// [`PaymentError::Foreign`], [`PaymentError::Row`], [`PaymentError::PaidTime`].
     pub fn record_provider_payment(
         &self,
         payment: &ProviderPayment,
@@ -127,16 +110,13 @@ impl Policy {
         let PaymentFacts {
             account,
             subscription,
-            plan,
-            current_plan,
+            prices,
+            paid_time,
             prior,
         } = facts;
         let method = payment.provider.payment_method();
         if !self.is_enabled(method) {
             return Err(PaymentError::ComingSoon(method));
-        }
-        if current_plan.id != subscription.plan {
-            return Err(PaymentError::PlanMismatch);
         }
 
         if let Some(prior) = prior {
@@ -153,123 +133,48 @@ impl Policy {
             &account,
             &subscription,
         )?;
+        check_paid_time(&paid_time, &subscription)?;
 
-        // A subscription that moved to another method is no longer served by this payment.
-        let is_own = subscription.payment_method == method;
-        if is_own && self.is_unplaced(payment, plan.price) {
-            return Err(PaymentError::PlanUnknown);
-        }
-        let is_enough = is_own && self.is_enough(payment.period_amount, plan.price);
-        let period = payment
-            .period(&plan)?
-            .filter(|period| is_enough && period.start < period.end);
+        let placed = self.place_provider_lines(payment, &subscription, &prices)?;
+        let change = paid_time.clone().record(placed.facts)?;
+        let paid_time = change.as_ref().map_or(&paid_time, RowChange::row);
 
-        let grants = period.map_or_else(Vec::new, |period| {
-            paid_grants(&subscription, &plan, &current_plan, period, now)
-        });
-        // A part of a price lifts nothing.
-        let status = if period.is_some() {
+        // A part of a period lifts nothing.
+        let status = if placed.lines.iter().any(is_whole) {
             account.status.after_payment()
         } else {
             account.status
         };
 
         Ok(Answer::Fresh(PaymentChange {
-            record: PaidInvoice::of(payment, &subscription, period, &grants, now)?,
+            subscription: paid_subscription(&subscription, paid_time, now)?,
+            record: PaidInvoice::of(payment, &subscription, placed.lines, now),
             account: account.with_status(status),
-            subscription: paid_subscription(&subscription, period, is_own)?,
-            grants,
+            paid_time: change,
         }))
     }
-
-    /// Returns whether nothing tells which plan a payment is for: it does not name its price, and
-    /// the plan may have changed with a report that is still on its way.
-    fn is_unplaced(&self, payment: &ProviderPayment, price: Money) -> bool {
-        payment.price.is_none() && payment.period_amount != price && !self.provider_discounts
-    }
-
-    /// Returns whether a provider's payment pays for a period.
-    fn is_enough(&self, amount: Money, price: Money) -> bool {
-        amount.currency() == price.currency()
-            && (self.provider_discounts || amount.checked_sub(price).is_some())
-    }
 }
 
-impl PaidInvoice {
-    /// Makes the row of a payment for a subscription.
-    fn of(
-        payment: &ProviderPayment,
-        subscription: &Subscription,
-        period: Option<Period>,
-        grants: &[DueGrant],
-        now: DateTime<Utc>,
-    ) -> Result<Self, RowError> {
-        let credits = DueGrant::total(grants).ok_or(RowError::Overflow {
-            of: "credits of the payment",
-        })?;
-
-        Ok(Self {
-            provider: payment.provider,
-            invoice: payment.invoice.clone(),
-            account: subscription.account.clone(),
-            subscription: subscription.id.clone(),
-            amount: payment.amount,
-            period,
-            credits,
-            recorded_at: now,
-        })
-    }
-
-    /// Returns whether this row is the record of the same payment, by the same account.
-    fn is_of(&self, payment: &ProviderPayment, account: &AccountId) -> bool {
-        self.provider == payment.provider
-            && self.invoice == payment.invoice
-            && self.account == *account
-            && self.amount == payment.amount
-    }
+/// Returns whether a line paid for a whole period.
+fn is_whole(line: &RecordedLine) -> bool {
+    let is_rest = matches!(line.line.kind, LineKind::Remaining(_));
+    line.outcome == LineOutcome::Paid && !is_rest
 }
 
-impl ProviderPayment {
-    /// Returns the period that the payment is for, if it is for one.
-    fn period(&self, plan: &Plan) -> Result<Option<Period>, RowError> {
-        match self.paid_for {
-            PaidFor::Period(period) => Ok(Some(period)),
-            PaidFor::IntervalFrom(start) => {
-                let end_out_of_range = RowError::Overflow {
-                    of: "end of the paid period",
-                };
-                let period = plan.interval.period(start, 0).ok_or(end_out_of_range)?;
-                Ok(Some(period))
-            }
-            PaidFor::Other => Ok(None),
-        }
-    }
-}
-
-/// Returns the subscription with the latest of the periods that were paid.
-fn paid_subscription(
+/// Returns the subscription as its paid time has it by now.
+pub(super) fn paid_subscription(
     before: &Subscription,
-    period: Option<Period>,
-    is_own: bool,
+    paid_time: &PaidTime,
+    now: DateTime<Utc>,
 ) -> Result<RowChange<Subscription>, RowError> {
-    // Payments may come in any order, so the latest period counts, not the last one reported.
-    let end_then_start = |period: &Period| (period.end, period.start);
-    let provider_paid = before
-        .provider_paid
-        .into_iter()
-        .chain(period)
-        .max_by_key(end_then_start);
-
     RowChange::next(before.version, "subscription", |version| {
         let mut after = Subscription {
-            provider_paid,
             version,
             ..before.clone()
         };
-        // Of a subscription that moved on, its own commands say since when it is past due.
-        if is_own {
-            after.past_due_since = past_due_since(&after);
-        }
+        // Payments may come in any order, so the latest period counts, not the last one reported.
+        after.provider_paid = latest_period(before, paid_time);
+        go_by_paid_time(&mut after, paid_time, now);
         after
     })
 }

@@ -51,15 +51,24 @@
 //! Anyone can make a subscription to a plan at PayPal, and write any text into its `custom_id`. So
 //! a host makes it from its own server, or asks PayPal's API about the one that a browser made, and
 //! stores its identifier as [`paypal_subscription_id`](crate::Subscription::paypal_subscription_id)
-//! before any report of it is adopted. Give a plan no setup fee: PayPal's sales do not say what
-//! they are for, and one of a whole price counts as an interval.
+//! before any report of it is adopted. It then fetches the subscription, and the sales that were
+//! made before. Give a plan no setup fee: PayPal's sales do not say what they are for, and one of a
+//! whole price counts as an interval.
 //!
-//! Have these events sent: `BILLING.SUBSCRIPTION.CREATED`, `.ACTIVATED`, `.UPDATED`,
-//! `.RE-ACTIVATED`, `.SUSPENDED`, `.CANCELLED`, `.EXPIRED` and `.PAYMENT.FAILED`, and
-//! `PAYMENT.SALE.COMPLETED`; others are
-//! [`Unmapped`](crate::provider::ProviderReport::Unmapped).
+//! PayPal collects at an hour of its own, so let
+//! [`renewal_slack_seconds`](crate::policy::PolicySettings::renewal_slack_seconds) be a day: a sale
+//! that misses the end of the paid time by less than that continues it.
+//!
+//! Have these events sent; all others are [`Unmapped`](crate::provider::ProviderReport::Unmapped):
+//!
+//! | event | report |
+//! |---|---|
+//! | `BILLING.SUBSCRIPTION.CREATED`, `.ACTIVATED`, `.UPDATED`, `.RE-ACTIVATED`, `.SUSPENDED`, `.CANCELLED`, `.EXPIRED`, `.PAYMENT.FAILED` | a snapshot |
+//! | `PAYMENT.SALE.COMPLETED` | a payment for an interval |
+//! | `PAYMENT.SALE.REFUNDED`, `PAYMENT.SALE.REVERSED`, `CUSTOMER.DISPUTE.RESOLVED` | a payment that was undone |
 
 mod event;
+mod subscription;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -72,7 +81,7 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert, ring};
 use crate::problem::{Code, Explained};
 use crate::provider::{ProviderEvent, WebhookError};
 
-pub use event::snapshot;
+pub use subscription::snapshot;
 
 /// The longest time since an event was signed: PayPal [sends one again for three
 /// days](https://developer.paypal.com/api/rest/webhooks/), and does not document whether it signs
@@ -88,9 +97,6 @@ pub const CLOCK_SKEW: TimeDelta = match TimeDelta::try_minutes(5) {
     None => TimeDelta::zero(),
 };
 
-/// The name that PayPal's certificate for webhooks must have.
-const SIGNER: &str = "messageverificationcerts.paypal.com";
-
 /// The only algorithm that is accepted; SHA-1, which PayPal once used, is not.
 const ALGORITHM: &str = "SHA256withRSA";
 
@@ -103,7 +109,8 @@ const MAX_CHAIN: usize = 8;
 /// The most roots that are trusted: more than any system has.
 const MAX_ROOTS: usize = 512;
 
-/// The system of PayPal's that sends the events.
+/// The system of PayPal's that sends the events. Each signs with a certificate of its own, so the
+/// sandbox's events are never believed by a live endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums, reason = "a closed domain")]
 pub enum Environment {
@@ -120,6 +127,15 @@ impl Environment {
         match self {
             Self::Live => ["api.paypal.com", "api-m.paypal.com"],
             Self::Sandbox => ["api.sandbox.paypal.com", "api-m.sandbox.paypal.com"],
+        }
+    }
+
+    /// Returns the name that its certificate for webhooks must have, as [PayPal's own
+    /// library](https://github.com/paypal/PayPal-Java-SDK) checks it.
+    const fn signer(self) -> &'static str {
+        match self {
+            Self::Live => "messageverificationcerts.paypal.com",
+            Self::Sandbox => "messageverificationcerts.sandbox.paypal.com",
         }
     }
 }
@@ -163,7 +179,7 @@ impl Explained for EndpointError {
 
 /// A webhook as PayPal knows it, with the roots that the host trusts to sign PayPal's certificate.
 /// PayPal has changed them before, so they are the host's to choose: DigiCert's, at the time of
-/// writing.
+/// writing. Those of the sandbox may be others.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     webhook_id: String,
@@ -243,7 +259,8 @@ impl Endpoint {
     /// # Errors
     /// In this order: [`WebhookError::HeaderMalformed`], [`WebhookError::CertificateUntrusted`],
     /// [`WebhookError::SignatureMismatch`], [`WebhookError::OutOfTime`],
-    /// [`WebhookError::Malformed`].
+    /// [`WebhookError::Malformed`]; last, [`WebhookError::OutOfTime`] for an event that says that
+    /// it was made after it was signed, by more than [`CLOCK_SKEW`].
     pub fn verify(
         &self,
         transmission: &Transmission<'_>,
@@ -290,7 +307,12 @@ impl Endpoint {
             return Err(WebhookError::OutOfTime);
         }
 
-        event::read(body).ok_or(WebhookError::Malformed)
+        let event = event::read(body).ok_or(WebhookError::Malformed)?;
+        // The newest snapshot stands, so one of next year would stand for a year.
+        if event.at.signed_duration_since(signed) > CLOCK_SKEW {
+            return Err(WebhookError::OutOfTime);
+        }
+        Ok(event)
     }
 
     /// Returns PayPal's certificate, if a trusted root leads to it at `now`.
@@ -318,9 +340,8 @@ impl Endpoint {
             .ok()?;
 
         // Any certificate under the roots would pass so far: it must be PayPal's own.
-        certificate
-            .verify_is_valid_for_subject_name(&ServerName::try_from(SIGNER).ok()?)
-            .ok()?;
+        let name = ServerName::try_from(self.environment.signer()).ok()?;
+        certificate.verify_is_valid_for_subject_name(&name).ok()?;
 
         Some(certificate)
     }

@@ -1,11 +1,12 @@
-//! The reckoning of reports: the time that is paid or past due, and the credits that are due.
+//! The reckoning of reports: the time that is paid or past due, and a status that follows from it.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::credit::{Cause, DueGrant, GrantTerms, credit_months};
-use crate::money::Credits;
-use crate::period::{Interval, IntervalUnit, Period};
-use crate::plan::Plan;
+use crate::paid_time::{Fact, PaidTime};
+use crate::payment_method::PaymentMethod;
+use crate::period::Period;
 use crate::subscription::{Subscription, SubscriptionStatus};
 
 /// Returns whether a subscription in this status was ever served: one that was canceled before it
@@ -20,10 +21,98 @@ pub(super) const fn has_begun(status: SubscriptionStatus) -> bool {
     )
 }
 
+/// Returns the latest period for which a provider received a payment. Where no fact of paid time is
+/// stored yet, that is what the subscription has known so far.
+pub(super) fn latest_period(subscription: &Subscription, paid_time: &PaidTime) -> Option<Period> {
+    let is_run_elsewhere = subscription.payment_method == PaymentMethod::BankTransfer;
+    if paid_time.facts().is_empty() || is_run_elsewhere {
+        return subscription.provider_paid;
+    }
+
+    let schedule = paid_time.schedule();
+    let periods = schedule.pieces().iter().map(|piece| piece.period);
+    periods.max_by_key(|period| (period.end, period.start))
+}
+
+/// Sets what follows from the paid time: its end, the instant since which a payment is past due,
+/// and at PayPal the status.
+///
+/// PayPal renews with a sale alone, so a sale that is newer than the latest snapshot proves that
+/// nothing is past due. And it knows no end at the end of what was paid: a subscription that was
+/// called off there runs on, until its paid time is over.
+pub(super) fn go_by_paid_time(after: &mut Subscription, paid_time: &PaidTime, now: DateTime<Utc>) {
+    if !paid_time.facts().is_empty() {
+        after.paid_until = paid_time.paid_until();
+    }
+
+    if after.payment_method == PaymentMethod::Paypal {
+        // Without a period of its own, an active one that ends goes by its paid time already.
+        let is_called_off = match after.status {
+            SubscriptionStatus::Canceled => true,
+            SubscriptionStatus::Active => {
+                after.cancel_at_period_end && after.current_period.is_none()
+            }
+            _ => false,
+        };
+        let waits = matches!(
+            after.status,
+            SubscriptionStatus::Incomplete | SubscriptionStatus::PastDue
+        );
+        if is_called_off {
+            end_with_paid_time(after, now);
+        } else if waits && has_newer_payment(after, paid_time) {
+            after.status = SubscriptionStatus::Active;
+        }
+    }
+
+    // Of a subscription that moved on, its own commands say since when it is past due.
+    if after.payment_method != PaymentMethod::BankTransfer {
+        after.past_due_since = past_due_since(after);
+    }
+}
+
+/// Ends a subscription that was called off when its paid time is over, and not before.
+fn end_with_paid_time(after: &mut Subscription, now: DateTime<Utc>) {
+    let end = after
+        .paid_until
+        .or(after.provider_paid.map(|period| period.end));
+    let runs = end.is_some_and(|end| now < end);
+
+    after.paid_until = end;
+    after.cancel_at_period_end = runs;
+    after.status = if runs {
+        SubscriptionStatus::Active
+    } else {
+        SubscriptionStatus::Canceled
+    };
+    // The period that a snapshot tells may be one that is not paid.
+    after.current_period = None;
+}
+
+/// Returns whether a payment was received after the latest snapshot was made.
+fn has_newer_payment(subscription: &Subscription, paid_time: &PaidTime) -> bool {
+    let voided: BTreeSet<&str> = paid_time
+        .facts()
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Void(void) => Some(void.payment.as_ref()),
+            _ => None,
+        })
+        .collect();
+
+    paid_time.facts().iter().any(|fact| match fact {
+        Fact::Span(span) => {
+            let is_newer = subscription.provider_at.is_none_or(|at| at < span.received);
+            is_newer && !voided.contains(span.payment.as_ref())
+        }
+        _ => false,
+    })
+}
+
 /// Returns the instant since which a provider's subscription is past due: the end of the time that
 /// was paid, the start of a later period that was not, or the report, whichever is earliest.
 /// However often a provider tries again, it never moves past the end of the time that was paid.
-pub(super) fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc>> {
+fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc>> {
     let reported = subscription
         .provider_at
         .filter(|_| subscription.status == SubscriptionStatus::PastDue)?;
@@ -38,82 +127,4 @@ pub(super) fn past_due_since(subscription: &Subscription) -> Option<DateTime<Utc
     };
 
     Some(reported.min(unpaid))
-}
-
-/// Returns the months of a paid period, counted from its own start and no more than the plan's
-/// interval has: a period from 28 February to 31 March is one month.
-fn paid_months(interval: Interval, period: Period) -> impl Iterator<Item = Period> {
-    let count = usize::from(interval.count.get());
-    let most = match interval.unit {
-        IntervalUnit::Day | IntervalUnit::Week => 1,
-        IntervalUnit::Month => count,
-        IntervalUnit::Year => count.saturating_mul(12),
-    };
-
-    credit_months(interval, period, period.start)
-        .into_iter()
-        .take(most)
-}
-
-/// Returns the credits of the months that a payment paid for, each under the month's own key.
-pub(super) fn paid_grants(
-    subscription: &Subscription,
-    plan: &Plan,
-    current_plan: &Plan,
-    period: Period,
-    now: DateTime<Utc>,
-) -> Vec<DueGrant> {
-    let due = |month: Period| {
-        // A report that the plan was changed to a larger one may have overtaken this payment.
-        let current = if month.contains(now) {
-            current_plan.credits
-        } else {
-            Credits::ZERO
-        };
-        let credits = plan.credits.max(current);
-
-        let cause = Cause::of_month(&subscription.account, &subscription.id, month);
-        DueGrant::new(cause, GrantTerms::month(credits, month))
-    };
-
-    paid_months(plan.interval, period).filter_map(due).collect()
-}
-
-/// Returns the credits that a larger plan adds to the month that runs, if a payment brought that
-/// month: under the key that the payment gave it.
-pub(super) fn raise(
-    subscription: &Subscription,
-    plan: &Plan,
-    now: DateTime<Utc>,
-) -> Option<DueGrant> {
-    let paid = subscription
-        .provider_paid
-        .filter(|period| period.contains(now))?;
-    let month = paid_months(plan.interval, paid).find(|month| month.contains(now))?;
-
-    let cause = Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
-    DueGrant::new(cause, GrantTerms::month(plan.credits, month))
-}
-
-/// Returns the credits of a trial, which end with it. Every snapshot that knows of the trial makes
-/// them due, an older one too: their keys let them be granted once.
-pub(super) fn trial_grants(
-    trial: Period,
-    subscription: &Subscription,
-    plan: &Plan,
-) -> Vec<DueGrant> {
-    let due = |month: Period| {
-        // The key is that of the whole month; only the life of its credits is cut to the trial.
-        let cause = Cause::of_month(&subscription.account, &subscription.id, month);
-        let within = Period {
-            end: month.end.min(trial.end),
-            ..month
-        };
-        DueGrant::new(cause, GrantTerms::month(plan.credits, within))
-    };
-
-    credit_months(plan.interval, trial, trial.start)
-        .into_iter()
-        .filter_map(due)
-        .collect()
 }

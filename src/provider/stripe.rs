@@ -30,7 +30,8 @@
 //! - [`SigningSecret`]: the secret of the webhook's endpoint.
 //! - [`verify`]: checks a signature, within [`TOLERANCE`], and reads the event. It returns a
 //!   [`ProviderEvent`], or a [`WebhookError`].
-//! - [`snapshot`]: reads a subscription that the host fetched from Stripe's API.
+//! - [`snapshot`] and [`invoice`]: read a subscription and an invoice that the host fetched from
+//!   Stripe's API.
 //!
 //! [The provider's page](crate::provider) has the order in which a host loads and writes.
 //!
@@ -38,12 +39,28 @@
 //!
 //! Write the host's own subscription identifier into the metadata of the *subscription*, as its
 //! entry `subscription` (at Checkout: `subscription_data[metadata][subscription]`; the session's
-//! own metadata does not reach it). Have these events sent: `customer.subscription.created`,
-//! `.updated`, `.deleted`, `.paused`, `.resumed` and `invoice.paid`; others are
-//! [`Unmapped`](crate::provider::ProviderReport::Unmapped). Only the first item of a subscription
-//! counts.
+//! own metadata does not reach it). Write the identifier of a charge of the host's own that is paid
+//! once into the metadata of the session or of the invoice, as its entry `charge`.
+//!
+//! Have these events sent; all others are [`Unmapped`](crate::provider::ProviderReport::Unmapped):
+//!
+//! | event | report |
+//! |---|---|
+//! | `customer.subscription.created`, `.updated`, `.deleted`, `.paused`, `.resumed` | a snapshot, with all items |
+//! | `invoice.paid` | a payment with its lines; without a subscription, a charge that is paid |
+//! | `checkout.session.completed`, `.async_payment_succeeded` | a charge that is paid |
+//! | `charge.refunded`, `charge.dispute.closed` | a payment that was undone |
+//!
+//! An event has only the first lines of a long invoice, which is then
+//! [`Incomplete`](crate::provider::ProviderReport::Incomplete).
+//!
+//! Events of the kind `refund.*` tell of one refund, while `charge.refunded` has the sum of all, so
+//! the former have no meaning here. A refund that fails after all is the desk's.
 
 mod event;
+mod invoice;
+mod objects;
+mod subscription;
 
 use std::fmt;
 
@@ -54,7 +71,8 @@ use sha2::Sha256;
 use crate::digest::read_digest;
 use crate::provider::{ProviderEvent, WebhookError};
 
-pub use event::snapshot;
+pub use invoice::invoice;
+pub use subscription::snapshot;
 
 /// The longest time between a signature and `now`, in either direction: five minutes, as in
 /// Stripe's own libraries, most of which do not look ahead.

@@ -120,6 +120,7 @@ impl Subscription {
         }
         if to == SubscriptionStatus::Canceled {
             self.cancel_at_period_end = false;
+            self.ends_at = None;
             self.pending_plan = None;
         }
         self.status = to;
@@ -190,6 +191,7 @@ impl Subscription {
 
     fn withdraw_cancellation(&mut self) -> Result<(), RefusalReason> {
         if mem::take(&mut self.cancel_at_period_end) {
+            self.ends_at = None;
             Ok(())
         } else {
             Err(RefusalReason::NothingToWithdraw)

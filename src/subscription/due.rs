@@ -9,6 +9,7 @@ use super::answer::Transition;
 use super::command::Command;
 use super::facts::Subscription;
 use super::status::SubscriptionStatus;
+use crate::payment_method::PaymentMethod;
 use crate::plan::Plan;
 use crate::policy::{AfterRetries, Policy};
 
@@ -30,14 +31,17 @@ impl Policy {
     /// not among them counts as one with a price.
     ///
     /// `None` where nothing is due, and for a subscription that a provider runs: there the
-    /// provider's snapshots decide.
+    /// provider's snapshots decide. PayPal alone knows no end at the end of what was paid, so that
+    /// one which was called off there ends by time.
     pub fn command_due(
         &self,
         subscription: &Subscription,
         plans: &[Arc<Plan>],
         now: DateTime<Utc>,
     ) -> Option<Command> {
-        if subscription.is_run_by_provider() {
+        let ends_by_time = subscription.payment_method == PaymentMethod::Paypal
+            && subscription.cancel_at_period_end;
+        if subscription.is_run_by_provider() && !ends_by_time {
             return None;
         }
 

@@ -96,6 +96,10 @@ pub struct Subscription {
     pub trial_end: Option<DateTime<Utc>>,
     /// True if it ends with the current period.
     pub cancel_at_period_end: bool,
+    /// The instant at which it ends, if a provider named one: nothing serves it after that, however
+    /// long the time is that was paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<DateTime<Utc>>,
     /// The plan that follows with the next period, if a change waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_plan: Option<PendingPlan>,
@@ -162,6 +166,7 @@ impl Subscription {
             external_payment_id: None,
             // Nothing was asked for yet.
             cancel_at_period_end: false,
+            ends_at: None,
             pending_plan: None,
             unpaid_plan: None,
 
@@ -224,7 +229,7 @@ impl Subscription {
     /// Returns the end of the trial or of the latest paid period.
     pub(crate) fn running_until(&self) -> Option<DateTime<Utc>> {
         match self.status {
-            SubscriptionStatus::Trialing => self.trial_end,
+            SubscriptionStatus::Trialing => self.trial_end.map(|end| self.cut(end)),
             _ => self.paid_until(),
         }
     }
@@ -235,6 +240,12 @@ impl Subscription {
         self.current_period
             .map(|period| period.end)
             .max(self.paid_until)
+            .map(|end| self.cut(end))
+    }
+
+    /// Returns an instant, but no later one than that at which it is to end.
+    fn cut(&self, end: DateTime<Utc>) -> DateTime<Utc> {
+        self.ends_at.map_or(end, |at| at.min(end))
     }
 
     /// Returns the provider that runs it, and its identifier there.

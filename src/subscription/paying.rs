@@ -65,6 +65,8 @@ impl Subscription {
         self.anchor = anchor;
         self.current_period = Some(period);
         self.free_period = false;
+        // The end that a provider named is not that of time which is paid elsewhere.
+        self.ends_at = None;
         self.payment_method = method;
         self.external_payment_id = external_id.or(self.external_payment_id.take());
         // A period that was paid early starts later, and the pending plan with it.

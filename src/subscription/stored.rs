@@ -27,6 +27,8 @@ struct StoredSubscription {
     trial_end: Option<DateTime<Utc>>,
     cancel_at_period_end: bool,
     #[serde(default)]
+    ends_at: Option<DateTime<Utc>>,
+    #[serde(default)]
     pending_plan: Option<PendingPlan>,
     #[serde(default)]
     unpaid_plan: Option<UnpaidPlan>,
@@ -72,6 +74,7 @@ impl<'de> Deserialize<'de> for Subscription {
             paid_until: stored.paid_until,
             trial_end: stored.trial_end,
             cancel_at_period_end: stored.cancel_at_period_end,
+            ends_at: stored.ends_at,
             pending_plan: stored.pending_plan,
             unpaid_plan: stored.unpaid_plan,
             past_due_since: stored.past_due_since,

@@ -709,7 +709,7 @@ impl Books {
         };
         let stands = |fact: &&Fact| match fact {
             Fact::Span(span) => {
-                span.period.end() > at(now)
+                span.period.end() > Some(at(now))
                     && !is_void(&span.payment)
                     && !is_given_back(span.period)
             }

@@ -1,11 +1,21 @@
 //! PayPal's webhooks: real shapes of events, and what is believed of them. The certificates are a
 //! test's own, made and signed with by openssl; their keys were thrown away.
 
+use crate::provider_host::{ACCOUNT, Host, known, plan_of, slack_of};
+use crate::support;
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::Denial;
+use bailiwick::money::Currency;
+use bailiwick::payment_method::Provider;
 use bailiwick::provider::paypal::{
     CLOCK_SKEW, Endpoint, EndpointError, Environment, MAX_AGE, Transmission, snapshot,
 };
-use bailiwick::provider::{PaidFor, ProviderEvent, ProviderReport, ProviderSnapshot, WebhookError};
+use bailiwick::provider::{
+    LineKind, PaidLine, ProviderEvent, ProviderReport, ProviderSnapshot, ProviderUndone, Undoing,
+    Unmapped, WebhookError,
+};
 use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Credits, Money, Wallet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 const WEBHOOK: &str = "1JE4291016473214C";
@@ -81,25 +91,25 @@ fn b3_subscriptions_are_read_as_paypal_sends_them() {
     let new = snapshot_of("subscription_created");
     assert_eq!(new.status, SubscriptionStatus::Incomplete);
     assert_eq!(new.subscription, "I-BW452GLLEP1G");
-    assert_eq!(new.price, "P-5ML4271244454362WXNWU5NQ");
+    assert_eq!(new.items[0].price, "P-5ML4271244454362WXNWU5NQ");
     assert_eq!(
         new.reference, None,
         "whatever its custom_id says: anyone can write one"
     );
-    assert_eq!((new.current_period, new.trial), (None, None));
+    assert_eq!((new.items[0].period, new.trial), (None, None));
 
     let active = snapshot_of("subscription_activated");
     assert_eq!(
         (active.status, active.anchor),
         (SubscriptionStatus::Active, instant("2026-01-31T00:00:00Z"))
     );
-    let period = active.current_period.unwrap();
+    let period = active.items[0].period.unwrap();
     assert!(period.start < period.end && period.contains(active.at));
 
     // PayPal says "ACTIVE" while it tries again.
     let failed = snapshot_of("subscription_payment_failed");
     assert_eq!(
-        (failed.status, failed.current_period),
+        (failed.status, failed.items[0].period),
         (SubscriptionStatus::PastDue, None)
     );
     assert_eq!(
@@ -160,25 +170,218 @@ fn b3_sales_are_payments_for_an_interval() {
         ("I-BW452GLLEP1G", "4XY70135AB248613C")
     );
     assert_eq!(payment.amount.to_string(), "49 EUR");
-    assert_eq!(
-        payment.paid_for,
-        PaidFor::IntervalFrom(instant("2026-01-31T00:00:05Z"))
-    );
+    let made = instant("2026-01-31T00:00:05Z");
+    assert_eq!((payment.made, payment.received), (made, made));
+    let line = PaidLine {
+        key: "sale".into(),
+        price: None,
+        quantity: 1,
+        amount: payment.amount,
+        kind: LineKind::IntervalFrom(made),
+    };
+    assert_eq!(payment.lines, [line]);
     assert_eq!(
         verified("sale_pending"),
         Err(WebhookError::Malformed),
         "what is not complete is not paid"
     );
-    for (name, kind) in [
-        ("sale_refunded", "PAYMENT.SALE.REFUNDED"),
-        ("dispute_created", "CUSTOMER.DISPUTE.CREATED"),
+    let event = read("dispute_created");
+    assert_eq!(
+        (event.report(), event.kind()),
+        (
+            &ProviderReport::Unmapped(Unmapped::OtherKind),
+            "CUSTOMER.DISPUTE.CREATED"
+        )
+    );
+}
+
+/// The endpoint of the sandbox, whose certificate has a name and a root of its own.
+fn sandbox() -> Endpoint {
+    let root = file("certificates/sandbox_root.pem");
+    Endpoint::new(WEBHOOK, Environment::Sandbox, &root).unwrap()
+}
+
+/// An event of the sandbox's, as an endpoint believes it.
+fn from_sandbox(endpoint: &Endpoint, name: &str) -> Result<ProviderEvent, WebhookError> {
+    let signatures: serde_json::Value =
+        serde_json::from_slice(&file("sandbox/signatures.json")).unwrap();
+    let transmission = Transmission {
+        certificate_url: "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77",
+        ..transmission(&signatures[name])
+    };
+    let now = instant(transmission.time);
+    let body = file(&format!("sandbox/{name}.json"));
+    let chain = file("certificates/sandbox_chain.pem");
+    endpoint.verify(&transmission, &chain, &body, now)
+}
+
+/// Case 13: the sandbox's own events are believed where the environment is the sandbox, under its
+/// own roots, and nowhere else.
+#[test]
+fn the_sandbox_is_believed_by_the_sandbox_alone() {
+    assert!(from_sandbox(&sandbox(), "sale_01").is_ok());
+    let roots = [
+        file("certificates/root.pem"),
+        file("certificates/sandbox_root.pem"),
+    ];
+    for (environment, roots) in [
+        (Environment::Live, roots.concat()),
+        (Environment::Sandbox, file("certificates/root.pem")),
     ] {
-        let event = read(name);
-        assert_eq!(
-            (event.report(), event.kind()),
-            (&ProviderReport::Unmapped, kind)
-        );
+        let other = Endpoint::new(WEBHOOK, environment, &roots).unwrap();
+        let refused = from_sandbox(&other, "sale_01");
+        assert_eq!(refused, Err(WebhookError::CertificateUntrusted));
     }
+
+    // The live signer is none of the sandbox's, though both roots are trusted.
+    let signed = signed("sale_completed");
+    let live = Transmission {
+        certificate_url: "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
+        ..transmission(&signed)
+    };
+    let both = Endpoint::new(WEBHOOK, Environment::Sandbox, &roots.concat()).unwrap();
+    let (chain, body) = (file("certificates/chain.pem"), payload("sale_completed"));
+    let refused = both.verify(&live, &chain, &body, instant(live.time));
+    assert_eq!(refused.map(drop), Err(WebhookError::CertificateUntrusted));
+}
+
+/// The newest snapshot stands, so that none may be of a later time than its own signature.
+#[test]
+fn an_event_of_after_its_signature_is_not_believed() {
+    let refused = from_sandbox(&sandbox(), "subscription_of_next_year");
+    assert_eq!(refused, Err(WebhookError::OutOfTime));
+}
+
+/// PF5: refunds, reversals and lost disputes, with the sale where PayPal names it.
+#[test]
+fn pf5_refunds_reversals_and_lost_disputes_are_told() {
+    let report = |name: &str| from_sandbox(&sandbox(), name).unwrap().report().clone();
+    let of = |invoice: Option<&str>, reference: &str, how, at: &str| {
+        ProviderReport::Undone(ProviderUndone {
+            provider: Provider::Paypal,
+            invoice: invoice.map(str::to_owned),
+            reference: reference.into(),
+            how,
+            amount: Money::new(49.into(), Currency::EUR).unwrap(),
+            at: instant(at),
+        })
+    };
+    let first = Some("4XY7013500AB248613C");
+    let (refunded, reversed) = (Undoing::Refunded, Undoing::Reversed);
+    assert_eq!(
+        report("sale_refunded"),
+        of(
+            first,
+            "8DE91357FG460835H",
+            refunded,
+            "2026-02-03T09:00:41.552Z"
+        )
+    );
+    assert_eq!(
+        report("sale_reversed"),
+        of(None, "77689802DL785834G", reversed, "2026-03-12T00:19:27Z"),
+        "the report names the reversal alone"
+    );
+    assert_eq!(
+        report("dispute_lost"),
+        of(first, "PP-R-KQC-10000042", reversed, "2026-04-10T13:36:33Z")
+    );
+    let won = ProviderReport::Unmapped(Unmapped::NothingUndone);
+    assert_eq!(report("dispute_won"), won);
+}
+
+/// A host that pays by PayPal.
+fn host() -> Host {
+    let mut host = Host::at_paypal(AccountStatus::PendingPayment);
+    host.policy = slack_of(86_400);
+    host.subscription.paypal_subscription_id = Some("I-BW452GLLEP1G".into());
+    host.wallet = Wallet::open(ACCOUNT.into(), instant("2026-01-01T00:00:00Z"));
+    host.prices = vec![known("P-5ML4271244454362WXNWU5NQ", plan_of("1"))];
+    host
+}
+
+fn hear(host: &mut Host, name: &str) {
+    let event = from_sandbox(&sandbox(), name).unwrap();
+    host.hear(event.report(), event.at());
+}
+
+fn seconds(at: &str) -> i64 {
+    (instant(at) - support::at(0)).num_seconds()
+}
+
+/// Case 2 and PF6: a year of sales, at PayPal's own hours, and no snapshot after the first. There is
+/// no gap, and each month brings its credits once.
+#[test]
+fn pf6_a_year_of_sales_leaves_no_gap() {
+    let mut host = host();
+    hear(&mut host, "subscription_activated");
+    for month in 1..=12 {
+        hear(&mut host, &format!("sale_{month:02}"));
+    }
+    let schedule = host.paid_time.schedule();
+    let pieces = schedule.pieces();
+    assert_eq!(pieces.len(), 12);
+    for (one, next) in pieces.iter().zip(&pieces[1..]) {
+        assert_eq!(one.paid.end, next.paid.start);
+        assert_eq!(one.paid, one.period);
+    }
+    assert_eq!(
+        host.subscription.paid_until,
+        Some(instant("2027-01-31T00:00:05Z"))
+    );
+    assert_eq!(host.wallet.balance().granted, Credits::whole(1_200));
+    let last = seconds("2027-02-01T00:00:05Z");
+    assert!(host.admitted(last - 1).is_ok());
+    assert_eq!(host.admitted(last), Err(Denial::PeriodEnded));
+}
+
+/// Case 12: called off on the 5th of a month that was paid.
+#[test]
+fn pf4_a_cancellation_takes_effect_when_the_paid_month_is_over() {
+    let mut host = host();
+    for name in [
+        "subscription_activated",
+        "sale_01",
+        "subscription_cancelled",
+    ] {
+        hear(&mut host, name);
+    }
+    let end = seconds("2026-02-28T00:00:05Z");
+    assert!(host.admitted(end - 1).is_ok());
+    assert_eq!(host.admitted(end), Err(Denial::PeriodEnded));
+    host.tick(end);
+    assert_eq!(host.admitted(end), Err(Denial::SubscriptionCanceled));
+}
+
+/// The payment of the second month failed, and was made up for: PayPal tells of that by the sale
+/// alone.
+#[test]
+fn pf6_a_payment_that_was_made_up_for_clears_what_was_past_due() {
+    let mut host = host();
+    for name in [
+        "subscription_activated",
+        "sale_01",
+        "subscription_payment_failed",
+    ] {
+        hear(&mut host, name);
+    }
+    let now = seconds("2026-03-31T12:00:00Z");
+    assert_eq!(host.admitted(now), Err(Denial::PaymentPastDue));
+    hear(&mut host, "sale_03");
+    assert!(host.admitted(now).is_ok());
+}
+
+/// PF5: a refund in full gives the rest of the month back, and a lost dispute all of it.
+#[test]
+fn pf5_a_sale_that_was_undone_takes_its_time_along() {
+    let mut host = host();
+    hear(&mut host, "subscription_activated");
+    hear(&mut host, "sale_01");
+    hear(&mut host, "sale_refunded");
+    let refunded = instant("2026-02-03T09:00:41.552Z");
+    assert_eq!(host.subscription.paid_until, Some(refunded));
+    hear(&mut host, "dispute_lost");
+    assert_eq!(host.subscription.paid_until, None);
 }
 
 #[test]

@@ -1,207 +1,32 @@
-//! Providers' snapshots and payments: B3 and B7. Whatever the order of delivery, and however often
-//! each report comes, the outcome is what the latest report and the set of payments say.
+//! Providers' snapshots and payments: B3, B7, B10 and PF1 to PF6. Whatever the order of delivery, and
+//! however often each report comes, the outcome is what the latest report and the set of payments
+//! say; and only payments bring a plan's credits.
 
 use bailiwick::problem::Explained;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
+use crate::paid_time_facts::{compare, fact};
+use crate::paid_time_model::{Billed, Every, Line, NegativeLine, SECOND, Told};
+use crate::provider_host::*;
 use crate::support::*;
 use bailiwick::account::{AccountStatus, SuspensionCause};
-use bailiwick::change::{Answer, RowChange};
-use bailiwick::credit::{DueGrant, Outcome};
+use bailiwick::gate::Denial;
 use bailiwick::money::Currency;
+use bailiwick::paid_time::{Fact, PaidTime, RecordError};
 use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::PolicySettings;
 use bailiwick::provider::{
-    AdoptError, AdoptionFacts, Freshness, PaidFor, PaidInvoice, PaymentError, PaymentFacts,
-    Plausibility, ProviderPayment, ProviderSnapshot,
+    AdoptError, Freshness, LineKind, LineOutcome, PaidInvoice, PaidLine, PaymentError,
+    Plausibility, ProviderPayment, ProviderSnapshot, ProviderUndone, Undoing, UndoneError,
+    UndoneFacts,
 };
 use bailiwick::subscription::{Command, PendingPlan, SubscriptionStatus};
-use bailiwick::{Account, Code, Credits, Money, Plan, Policy, Subscription, Wallet, chrono};
+use bailiwick::{Code, Money, Plan, Policy, Subscription, chrono};
 use proptest::prelude::*;
 
-const ACCOUNT: i64 = 7;
-const DAY: i64 = 86_400;
 /// When all reports of a history are heard: while the trial runs, and before the first month.
 const HEARD: i64 = -13 * DAY;
-
-fn policy() -> Policy {
-    let methods = [PaymentMethod::Stripe, PaymentMethod::Paypal];
-    Policy::load(PolicySettings {
-        payment_methods: methods.into(),
-        ..PolicySettings::default()
-    })
-    .unwrap()
-}
-
-/// Plan `n` brings `n` hundred credits a month.
-fn plan_of(price: &str) -> Arc<Plan> {
-    let number: i64 = price.parse().unwrap();
-    Arc::new(Plan {
-        id: number.into(),
-        credits: credits(number * 100),
-        ..plan(49, true)
-    })
-}
-
-fn month(number: u32) -> Period {
-    Interval::MONTHLY.period(at(0), number).unwrap()
-}
-
-fn snapshot(status: SubscriptionStatus, second: i64) -> ProviderSnapshot {
-    ProviderSnapshot {
-        provider: Provider::Stripe,
-        subscription: "sub_1".into(),
-        reference: Some("9".into()),
-        price: "1".into(),
-        at: at(second),
-        status,
-        anchor: at(0),
-        current_period: Some(month(0)),
-        trial: None,
-        cancel_at_period_end: false,
-    }
-}
-
-fn payment(invoice: &str, price: &str, paid_for: PaidFor) -> ProviderPayment {
-    ProviderPayment {
-        provider: Provider::Stripe,
-        subscription: "sub_1".into(),
-        reference: Some("9".into()),
-        invoice: invoice.into(),
-        price: Some(price.into()),
-        amount: euros(49),
-        paid_for,
-        period_amount: euros(49),
-    }
-}
-
-/// A host in memory: one account, and its rows under the guards that each change names.
-#[derive(Clone)]
-struct Host {
-    policy: Policy,
-    account: Account,
-    subscription: Subscription,
-    wallet: Wallet,
-    outcomes: BTreeMap<String, Outcome>,
-    invoices: BTreeMap<String, PaidInvoice>,
-    refetches: usize,
-}
-
-impl Host {
-    fn new(status: AccountStatus) -> Self {
-        let method = PaymentMethod::Stripe;
-        Self {
-            policy: policy(),
-            account: Account {
-                payment_method: method,
-                ..account(ACCOUNT, status)
-            },
-            subscription: Subscription::new(9.into(), ACCOUNT.into(), 1.into(), method, at(-100)),
-            wallet: Wallet::open(ACCOUNT.into(), at(-100 * DAY)),
-            outcomes: BTreeMap::new(),
-            invoices: BTreeMap::new(),
-            refetches: 0,
-        }
-    }
-
-    fn grant(&mut self, due: &[DueGrant], now: i64) {
-        for due in due {
-            let prior = self.outcomes.get(due.key());
-            if let Some(change) = self.wallet.clone().grant_due(due, prior, at(now)).unwrap() {
-                assert_eq!(change.expected_version(), self.wallet.version());
-                let outcome = change.outcome().unwrap().outcome().clone();
-                self.wallet = change.wallet().clone();
-                self.outcomes.insert(outcome.key().to_owned(), outcome);
-            }
-        }
-    }
-
-    fn set_account(&mut self, change: Option<&RowChange<Account>>) {
-        if let Some(change) = change {
-            assert_eq!(change.expected_version(), self.account.version);
-            self.account = change.row().clone();
-        }
-    }
-
-    fn adopt(&mut self, snapshot: &ProviderSnapshot, now: i64) -> Result<Freshness, AdoptError> {
-        let (account, subscription) = (self.account.clone(), self.subscription.clone());
-        let facts = AdoptionFacts {
-            account,
-            subscription,
-            plan: plan_of(&snapshot.price),
-        };
-        let adoption = self.policy.adopt_snapshot(snapshot, facts, at(now))?;
-        if let Some(transition) = adoption.transition() {
-            assert_eq!(transition.expected_version(), self.subscription.version);
-            assert_eq!(transition.command(), None);
-            self.subscription = transition.subscription().clone();
-        }
-        self.set_account(adoption.account());
-        self.grant(adoption.grants(), now);
-        self.refetches += usize::from(adoption.needs_refetch());
-        Ok(adoption.freshness())
-    }
-
-    fn pay(&mut self, payment: &ProviderPayment, now: i64) -> Result<bool, PaymentError> {
-        let current = self.subscription.plan.to_string();
-        let facts = PaymentFacts {
-            account: self.account.clone(),
-            subscription: self.subscription.clone(),
-            plan: plan_of(payment.price.as_deref().unwrap_or(&current)),
-            current_plan: plan_of(&current),
-            prior: self.invoices.get(&payment.invoice).cloned(),
-        };
-        match self
-            .policy
-            .record_provider_payment(payment, facts, at(now))?
-        {
-            Answer::Replayed(record) => {
-                assert_eq!(self.invoices.get(&payment.invoice), Some(&record));
-                Ok(false)
-            }
-            Answer::Fresh(change) => {
-                self.set_account(change.account());
-                assert_eq!(
-                    change.subscription().expected_version(),
-                    self.subscription.version
-                );
-                self.subscription = change.subscription().row().clone();
-                self.grant(change.grants(), now);
-                assert!(
-                    self.invoices
-                        .insert(payment.invoice.clone(), change.record().clone())
-                        .is_none()
-                );
-                Ok(true)
-            }
-        }
-    }
-
-    /// What must converge: the subscription and the account but for their versions, the keys of the
-    /// grants, the payments.
-    fn outcome(
-        &self,
-    ) -> (
-        Subscription,
-        AccountStatus,
-        BTreeSet<String>,
-        BTreeSet<String>,
-    ) {
-        let grants = self.outcomes.keys().cloned().collect();
-        let subscription = Subscription {
-            version: 0,
-            ..self.subscription.clone()
-        };
-        (
-            subscription,
-            self.account.status,
-            grants,
-            self.invoices.keys().cloned().collect(),
-        )
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Report {
@@ -219,13 +44,19 @@ impl Host {
 }
 
 /// A valid history: what a provider would report of one subscription, month by month. Several
-/// reports may be of one second, and the plan only grows, since a smaller one takes nothing back.
+/// reports may be of one second, and the plan goes up and down within a month. In the end it may be
+/// canceled, and then its last month may be given back.
 fn any_history() -> impl Strategy<Value = Vec<Report>> {
-    let month_story = (0u8..6, 0i64..3, any::<bool>(), any::<bool>());
+    let month_story = (
+        0u8..6,
+        0i64..3,
+        prop::option::of((1i64..5, 0i64..27)),
+        any::<bool>(),
+    );
     (
         any::<bool>(),
         prop::collection::vec(month_story, 1..8),
-        prop::option::of(0i64..20),
+        prop::option::of((0i64..20, any::<bool>())),
     )
         .prop_map(|(has_trial, months, end)| {
             use SubscriptionStatus::{Active, Canceled, Incomplete, PastDue, Trialing, Unpaid};
@@ -235,76 +66,93 @@ fn any_history() -> impl Strategy<Value = Vec<Report>> {
                 start: at(-14 * DAY),
                 end: at(0),
             });
-            let mut say = |status, second, month: Period, price: i64, ends: bool| {
-                reports.push(Report::Snapshot(ProviderSnapshot {
-                    price: price.to_string(),
-                    current_period: Some(month),
-                    trial,
-                    cancel_at_period_end: ends,
-                    ..snapshot(status, second)
-                }));
+            let of = |status, second, month: Period, price: i64, ends: bool| ProviderSnapshot {
+                items: items(&price.to_string(), Some(month)),
+                trial,
+                cancel_at_period_end: ends,
+                ..snapshot(status, second)
             };
-            say(Incomplete, -14 * DAY, month(0), price, false);
+            let mut said = Vec::new();
+            said.push(of(Incomplete, -14 * DAY, month(0), price, false));
             if has_trial {
-                say(Trialing, -14 * DAY, month(0), price, false);
+                said.push(of(Trialing, -14 * DAY, month(0), price, false));
             }
             let mut second = 0;
-            for (number, (story, gap, upgrades, ends)) in months.iter().enumerate() {
-                let paid = month(number.try_into().unwrap());
+            let mut last_paid = None;
+            for (number, (story, gap, change, ends)) in months.iter().enumerate() {
+                let number = u32::try_from(number).unwrap();
+                let paid = month(number);
                 second = second.max((paid.start - at(0)).num_seconds());
                 match story {
-                    0 => say(PastDue, second, paid, price, *ends),
+                    0 => said.push(of(PastDue, second, paid, price, *ends)),
                     1 => {
-                        say(PastDue, second, paid, price, false);
+                        said.push(of(PastDue, second, paid, price, false));
                         second += gap;
-                        say(Unpaid, second, paid, price, false);
+                        said.push(of(Unpaid, second, paid, price, false));
                     }
                     _ => {
                         if *story == 2 {
-                            say(PastDue, second, paid, price, false);
+                            said.push(of(PastDue, second, paid, price, false));
                             second += gap;
                         }
-                        say(Active, second, paid, price, *ends);
-                        if *upgrades && price < 4 {
-                            second += gap;
-                            price += 1;
-                            say(Active, second, paid, price, false);
+                        said.push(of(Active, second, paid, price, *ends));
+                        let kind = LineKind::Period(paid);
+                        let invoice = ProviderPayment {
+                            made: paid.start,
+                            received: at(second),
+                            ..payment(&format!("in_{number}"), &price.to_string(), kind)
+                        };
+                        reports.push(Report::Payment(invoice));
+                        last_paid = Some((paid, price));
+                        if let Some((to, days)) = change {
+                            second += gap + days * DAY;
+                            let rest = Period {
+                                start: at(second),
+                                end: paid.end,
+                            };
+                            let lines = vec![
+                                line("unused", &price.to_string(), LineKind::GivenBack(rest)),
+                                line("rest", &to.to_string(), LineKind::Remaining(rest)),
+                            ];
+                            price = *to;
+                            said.push(of(Active, second, paid, price, false));
+                            reports.push(Report::Payment(ProviderPayment {
+                                made: rest.start,
+                                received: rest.start,
+                                ..with_lines(&format!("in_{number}_change"), lines)
+                            }));
+                            last_paid = Some((paid, price));
                         }
                     }
                 }
                 second += gap;
             }
-            if let Some(later) = end {
-                say(Canceled, second + later, month(0), price, false);
-            }
-            // Each month that was not left unpaid has its invoice, for the plan of its start.
-            let mut price = 1;
-            for (number, (story, _, upgrades, _)) in months.iter().enumerate() {
-                let number = number.try_into().unwrap();
-                if *story > 1 {
-                    let invoice = format!("in_{number}");
-                    reports.push(Report::Payment(payment(
-                        &invoice,
-                        &price.to_string(),
-                        PaidFor::Period(month(number)),
-                    )));
-                    if *upgrades && price < 4 {
-                        price += 1;
-                        let invoice = format!("in_{number}_proration");
-                        reports.push(Report::Payment(payment(
-                            &invoice,
-                            &price.to_string(),
-                            PaidFor::Other,
-                        )));
-                    }
+            if let Some((later, is_given_back)) = end {
+                let at_end = second + later;
+                said.push(of(Canceled, at_end, month(0), price, false));
+                if let (Some((paid, price)), true) = (last_paid, is_given_back)
+                    && paid.contains(at(at_end))
+                {
+                    let rest = Period {
+                        start: at(at_end),
+                        end: paid.end,
+                    };
+                    let kind = LineKind::GivenBack(rest);
+                    reports.push(Report::Payment(ProviderPayment {
+                        made: at(at_end),
+                        received: at(at_end),
+                        ..payment("in_end", &price.to_string(), kind)
+                    }));
                 }
             }
+            reports.extend(said.into_iter().map(Report::Snapshot));
             reports
         })
 }
 
 /// The oracle: what a history comes to, said without any order. It shares no code with the crate.
-fn expected(history: &[Report]) -> (String, i64, BTreeSet<i64>) {
+/// Of the payments, it tells each line that is a fact of paid time.
+fn expected(history: &[Report]) -> (String, i64, bool, Vec<Told>) {
     let rank = |status: SubscriptionStatus| {
         let order = [
             "incomplete",
@@ -321,8 +169,10 @@ fn expected(history: &[Report]) -> (String, i64, BTreeSet<i64>) {
             .position(|known| *known == status.as_str())
             .unwrap()
     };
+    let nanos = |at: chrono::DateTime<chrono::Utc>| i128::from(at.timestamp()) * SECOND;
     let mut latest: Option<(i64, usize, String)> = None;
-    let mut months = BTreeSet::new();
+    let mut has_gift = false;
+    let mut told = Vec::new();
     for report in history {
         match report {
             Report::Snapshot(snapshot) => {
@@ -334,23 +184,56 @@ fn expected(history: &[Report]) -> (String, i64, BTreeSet<i64>) {
                 if latest.as_ref().is_none_or(|latest| *latest < this) {
                     latest = Some(this);
                 }
-                let had_begun = ["trialing", "active", "past_due", "paused"]
-                    .contains(&snapshot.status.as_str());
-                if let (Some(trial), true) = (snapshot.trial, had_begun) {
-                    months.insert(trial.start.timestamp_micros());
+                has_gift |= snapshot.trial.is_some() && snapshot.status.as_str() == "trialing";
+            }
+            Report::Payment(payment) => {
+                let is_change = payment.lines.len() == 2;
+                for line in &payment.lines {
+                    let invoice = format!("invoice/stripe/{}", payment.invoice);
+                    let key = format!("{invoice}/{}", line.key);
+                    let (made, received) = (nanos(payment.made), nanos(payment.received));
+                    let (billed, from) = match line.kind {
+                        LineKind::Period(period) => {
+                            let (start, end) = (nanos(period.start), nanos(period.end));
+                            (Billed::Whole(start, end), start)
+                        }
+                        LineKind::Remaining(period) | LineKind::GivenBack(period) => {
+                            (Billed::EndingAt(nanos(period.end)), nanos(period.start))
+                        }
+                        LineKind::IntervalFrom(_) => unreachable!(),
+                    };
+                    match line.kind {
+                        LineKind::GivenBack(_) if is_change => {}
+                        LineKind::GivenBack(_) => told.push(Told::NegativeLine(NegativeLine {
+                            key,
+                            invoice,
+                            period: billed,
+                            at: from,
+                            made,
+                        })),
+                        _ => told.push(Told::Line(Line {
+                            key,
+                            invoice,
+                            period: billed,
+                            from,
+                            every: Every::Months(1),
+                            windows: 1,
+                            amount: line.price.as_ref().unwrap().parse::<i128>().unwrap()
+                                * 100_000_000,
+                            made,
+                            received,
+                        })),
+                    }
+                }
+                // A change to the same plan cancels itself.
+                if is_change && payment.lines[0].price == payment.lines[1].price {
+                    told.pop();
                 }
             }
-            Report::Payment(ProviderPayment {
-                paid_for: PaidFor::Period(period),
-                ..
-            }) => {
-                months.insert(period.start.timestamp_micros());
-            }
-            Report::Payment(_) => {}
         }
     }
     let (second, _, status) = latest.unwrap();
-    (status, second, months)
+    (status, second, has_gift, told)
 }
 
 fn any_delivery() -> impl Strategy<Value = (Vec<Report>, Vec<usize>)> {
@@ -384,19 +267,21 @@ proptest! {
         delivery.iter().for_each(|report| heard.take(&history[*report]));
         let a = told.outcome();
         prop_assert_eq!(&a, &heard.outcome());
-        // In amounts and times too, day by day, unless a plan was changed: what that adds depends
-        // on when it is heard of.
-        let changes = history.iter().any(|report| matches!(report, Report::Snapshot(snapshot) if snapshot.price != "1"));
+        // In amounts and times too, day by day.
         for day in (-14..300).step_by(7) {
             let balances = [&told, &heard].map(|host| host.wallet.balance_at(at(day * DAY)).unwrap());
-            prop_assert!(changes || balances[0] == balances[1], "on day {}: {:?}", day, balances);
+            prop_assert_eq!(balances[0], balances[1], "on day {}", day);
         }
 
-        let (status, second, months) = expected(&history);
+        let (status, second, has_gift, lines) = expected(&history);
         prop_assert_eq!(a.0.status.as_str(), status);
         prop_assert_eq!(a.0.provider_at, chrono::DateTime::from_timestamp(second, 0));
-        let keys: BTreeSet<String> = months.iter().map(|month| format!("grant/period/9/{month}")).collect();
-        prop_assert_eq!(a.2, keys);
+        prop_assert_eq!(a.2.contains("grant/trial"), has_gift);
+        // What was paid is what the lines say, and each window has what the model of paid time says.
+        let mut facts: Vec<Fact> = lines.iter().map(fact).collect();
+        facts.sort_by(|one, other| one.key().cmp(other.key()));
+        prop_assert_eq!(a.4, facts);
+        compare(&lines, 0);
     }
 
     /// Nothing that was adopted is ever taken back by an older report.
@@ -472,7 +357,7 @@ fn b3_paid_then_failed_is_failed_then_paid() {
 #[test]
 fn b3_an_invoice_grants_once_and_with_other_facts_is_a_conflict() {
     let mut host = Host::new(AccountStatus::PendingPayment);
-    let paid = payment("in_1", "1", PaidFor::Period(month(0)));
+    let paid = payment("in_1", "1", LineKind::Period(month(0)));
     assert_eq!(host.pay(&paid, 10), Ok(true));
     assert_eq!(host.account.status, AccountStatus::Active);
     assert_eq!(host.wallet.balance().free, credits(100));
@@ -481,12 +366,10 @@ fn b3_an_invoice_grants_once_and_with_other_facts_is_a_conflict() {
         amount: euros(50),
         ..paid.clone()
     };
-    assert_eq!(
-        host.pay(&other, 20),
-        Err(PaymentError::Conflict("in_1".into()))
-    );
-    // The same month under another invoice, after a refund say: recorded, and the month is granted
-    // already.
+    let refused = host.pay(&other, 20).unwrap_err();
+    assert_eq!(refused, PaymentError::Conflict("in_1".into()));
+    assert!(refused.is_final(), "b10: it would be refused again");
+    // The same month under another invoice: recorded, and the month is paid already.
     assert_eq!(
         host.pay(
             &ProviderPayment {
@@ -500,122 +383,676 @@ fn b3_an_invoice_grants_once_and_with_other_facts_is_a_conflict() {
     assert_eq!(host.wallet.balance().free, credits(100));
 }
 
+/// PF1: a snapshot brings no plan's credits, in whatever status and in whatever order.
 #[test]
-fn b3_an_upgrade_adds_to_its_month_whichever_report_is_first() {
-    let paid = payment("in_1", "1", PaidFor::Period(month(0)));
-    let larger = ProviderSnapshot {
-        price: "4".into(),
-        ..snapshot(SubscriptionStatus::Active, 10)
+fn pf1_a_snapshot_brings_and_takes_no_credits_of_a_plan() {
+    use SubscriptionStatus::{
+        Active, Canceled, Incomplete, IncompleteExpired, PastDue, Paused, Unpaid,
     };
-    let smaller = ProviderSnapshot {
-        price: "1".into(),
-        at: at(11),
-        ..larger.clone()
-    };
-    let mut host = Host::new(AccountStatus::PendingPayment);
-    host.pay(&paid, 5).unwrap();
-    host.adopt(&larger, 12).unwrap();
-    assert_eq!(host.wallet.balance().free, credits(400));
-    let mut other = Host::new(AccountStatus::PendingPayment);
-    other.adopt(&larger, 12).unwrap();
-    assert_eq!(
-        other.wallet.balance().free,
-        credits(0),
-        "nothing was paid yet"
-    );
-    other.pay(&paid, 13).unwrap();
-    assert_eq!(other.wallet.balance().free, credits(400));
-    // A downgrade takes nothing, and the larger plan again adds nothing.
-    host.adopt(&smaller, 14).unwrap();
-    host.adopt(
-        &ProviderSnapshot {
-            at: at(15),
-            ..larger
-        },
-        16,
-    )
-    .unwrap();
-    assert_eq!(host.wallet.balance().free, credits(400));
+    let paid = payment("in_1", "1", LineKind::Period(month(0)));
+    for status in [
+        Active,
+        PastDue,
+        Unpaid,
+        Canceled,
+        Incomplete,
+        IncompleteExpired,
+        Paused,
+    ] {
+        let larger = ProviderSnapshot {
+            items: items("4", Some(month(0))),
+            ..snapshot(status, 10)
+        };
+        let mut host = Host::new(AccountStatus::PendingPayment);
+        host.pay(&paid, 5).unwrap();
+        host.adopt(&larger, 12).unwrap();
+        assert_eq!(host.wallet.balance().free, credits(100), "{status}");
+        assert_eq!(
+            host.subscription.plan,
+            4.into(),
+            "the plan is the provider's to say"
+        );
+
+        let mut other = Host::new(AccountStatus::PendingPayment);
+        other.adopt(&larger, 12).unwrap();
+        assert_eq!(other.wallet.balance().granted, credits(0), "{status}");
+        other.pay(&paid, 13).unwrap();
+        assert_eq!(other.wallet.balance().free, credits(100), "{status}");
+    }
 }
 
+/// Case 5 and case 6: the windows are those of the periods that were billed.
 #[test]
-fn b3_a_payment_brings_the_months_that_it_paid_for() {
-    let months = |interval: Interval, paid_for: PaidFor, now: i64| {
-        let host = Host::new(AccountStatus::Active);
-        let plan = Arc::new(Plan {
-            interval,
-            ..Plan::clone(&plan_of("1"))
-        });
-        let facts = PaymentFacts {
-            account: host.account,
-            subscription: host.subscription,
-            current_plan: plan.clone(),
-            plan,
-            prior: None,
-        };
-        match host
-            .policy
-            .record_provider_payment(&payment("in_1", "1", paid_for), facts, at(now))
-            .unwrap()
-        {
-            Answer::Fresh(change) => change
-                .grants()
-                .iter()
-                .map(|due| due.terms().effective_at.unwrap())
-                .collect::<Vec<_>>(),
-            Answer::Replayed(_) => panic!(),
-        }
-    };
+fn pf2_a_payment_brings_the_windows_that_it_paid_for() {
     let on = |day: &str| {
         format!("{day}T00:00:00Z")
             .parse::<chrono::DateTime<chrono::Utc>>()
             .unwrap()
     };
+    let between = |start: &str, end: &str| Period {
+        start: on(start),
+        end: on(end),
+    };
+    let windows = |interval: Interval, kind: LineKind| {
+        let mut host = Host::new(AccountStatus::Active);
+        let plan = Plan {
+            interval,
+            credits_every: Plan::new(1.into(), euros(49), interval).credits_every,
+            ..Plan::clone(&plan_of("1"))
+        };
+        host.prices = vec![known("1", plan.into())];
+        host.pay(&payment("in_1", "1", kind), 0).unwrap();
+        let schedule = host.paid_time.schedule();
+        schedule.windows_begun(chrono::DateTime::<chrono::Utc>::MAX_UTC)
+    };
+
     // From 28 February to 31 March is one month, though a month from 28 February ends before.
-    let short = Period {
-        start: on("2027-02-28"),
-        end: on("2027-03-31"),
-    };
-    assert_eq!(
-        months(Interval::MONTHLY, PaidFor::Period(short), 0),
-        [short.start]
-    );
-    let year = Period {
-        start: on("2027-02-28"),
-        end: on("2028-02-28"),
-    };
-    assert_eq!(months(Interval::YEARLY, PaidFor::Period(year), 0).len(), 12);
-    assert_eq!(
-        months(Interval::MONTHLY, PaidFor::IntervalFrom(at(5)), 0),
-        [at(5)]
-    );
-    assert_eq!(
-        months(Interval::YEARLY, PaidFor::IntervalFrom(at(5)), 0).len(),
-        12
-    );
-    assert!(months(Interval::MONTHLY, PaidFor::Other, 0).is_empty());
+    let short = between("2027-02-28", "2027-03-31");
+    assert_eq!(windows(Interval::MONTHLY, LineKind::Period(short)), [short]);
+    let first = between("2027-01-31", "2027-02-28");
+    assert_eq!(windows(Interval::MONTHLY, LineKind::Period(first)), [first]);
+
+    let year = between("2027-02-28", "2028-02-28");
+    let months = windows(Interval::YEARLY, LineKind::Period(year));
+    assert_eq!((months.len(), months[11].end), (12, year.end));
+    let sale = LineKind::IntervalFrom(at(5));
+    assert_eq!(windows(Interval::MONTHLY, sale)[0].start, at(5));
+    assert_eq!(windows(Interval::YEARLY, sale).len(), 12);
+
     let week = Interval {
         unit: IntervalUnit::Week,
         count: std::num::NonZeroU16::MIN,
     };
-    let first = PaidFor::Period(Period {
-        start: on("2027-03-05"),
-        end: on("2027-03-12"),
-    });
-    let second = PaidFor::Period(Period {
-        start: on("2027-03-26"),
-        end: on("2027-04-02"),
-    });
-    assert_eq!(months(week, first, 0), [on("2027-03-01")]);
+    let paid = between("2027-03-26", "2027-04-02");
+    assert_eq!(windows(week, LineKind::Period(paid)), [paid]);
+
+    // The rest of a period whose beginning is not known brings nothing until that is.
+    assert!(windows(Interval::MONTHLY, LineKind::Remaining(short)).is_empty());
+}
+
+/// Case 6: the yearly plan is upgraded in its second month, and every month from then on is of the
+/// larger plan, whatever is heard first.
+#[test]
+fn pf2_an_upgrade_reaches_the_months_ahead() {
+    let year = Interval::YEARLY.period(at(0), 0).unwrap();
+    let of_year = |price: i64, number: i64| Plan {
+        id: number.into(),
+        price: euros(price),
+        interval: Interval::YEARLY,
+        credits: credits(if number == 1 { 500 } else { 2_000 }),
+        ..plan(price, true)
+    };
+    let rest = Period {
+        start: month(1).start,
+        end: year.end,
+    };
+    let amount = |text: &str| Money::new(text.parse().unwrap(), Currency::EUR).unwrap();
+    let basic = PaidLine {
+        amount: euros(228),
+        ..line("line", "1", LineKind::Period(year))
+    };
+    let unused = PaidLine {
+        amount: amount("208.64"),
+        ..line("unused", "1", LineKind::GivenBack(rest))
+    };
+    let pro = PaidLine {
+        amount: amount("538.06"),
+        ..line("rest", "2", LineKind::Remaining(rest))
+    };
+    let upgrade = ProviderPayment {
+        made: rest.start,
+        received: rest.start,
+        amount: amount("329.42"),
+        ..with_lines("in_2", vec![unused, pro])
+    };
+    let payments = [with_lines("in_1", vec![basic]), upgrade];
+
+    let now = (rest.start - at(0)).num_seconds();
+    for order in [[0, 1], [1, 0]] {
+        let mut host = Host::new(AccountStatus::Active);
+        host.prices = vec![
+            known("1", of_year(228, 1).into()),
+            known("2", of_year(588, 2).into()),
+        ];
+        for number in order {
+            host.pay(&payments[number], now).unwrap();
+        }
+        assert_eq!(
+            host.outcomes_of("in_2"),
+            [LineOutcome::PartOfChange, LineOutcome::Paid]
+        );
+        for number in 1..12 {
+            let within = (month(number).start - at(0)).num_seconds() + DAY;
+            assert_eq!(host.free(within), credits(2_000), "month {number}");
+        }
+        assert_eq!(host.free((year.end - at(0)).num_seconds()), credits(0));
+    }
+}
+
+/// PF3: the negative line of a change needs no record, and cancels against its opposite; the one of
+/// an invoice that starts another period, or ends service, gives its time back.
+#[test]
+fn pf3_negative_lines_cancel_belong_to_a_change_or_give_time_back() {
+    let rest = Period {
+        start: at(15 * DAY),
+        end: month(0).end,
+    };
+    let (unused, remaining) = (LineKind::GivenBack(rest), LineKind::Remaining(rest));
+    let next = Period {
+        start: rest.start,
+        end: Interval::MONTHLY.after(rest.start, 1).unwrap(),
+    };
+    use LineOutcome::{Canceled, GivenBack, Paid, PartOfChange, PriceUnknown};
+    // The share of the month that plan 1 and then the other line bring, in whole credits.
+    for (lines, outcomes, before, after) in [
+        (vec![line("a", "1", unused)], vec![GivenBack], true, 0),
+        (
+            vec![line("a", "1", unused), line("b", "2", remaining)],
+            vec![PartOfChange, Paid],
+            true,
+            200,
+        ),
+        (
+            vec![line("a", "1", unused), line("b", "1", remaining)],
+            vec![Canceled, Canceled],
+            false,
+            100,
+        ),
+        // Up and down again within one second, told by one invoice.
+        (
+            vec![
+                line("a", "1", unused),
+                line("b", "2", remaining),
+                line("c", "2", unused),
+                line("d", "1", remaining),
+            ],
+            vec![Canceled; 4],
+            false,
+            100,
+        ),
+        // The anchor was reset: another period begins.
+        (
+            vec![
+                line("a", "1", unused),
+                line("b", "1", LineKind::Period(next)),
+            ],
+            vec![GivenBack, Paid],
+            true,
+            0,
+        ),
+        // An add-on was given back.
+        (
+            vec![line("a", "seats", unused)],
+            vec![PriceUnknown],
+            false,
+            100,
+        ),
+        // The plan was exchanged for something that the host does not know.
+        (
+            vec![line("a", "1", unused), line("b", "other", remaining)],
+            vec![GivenBack, PriceUnknown],
+            true,
+            0,
+        ),
+    ] {
+        let mut host = Host::new(AccountStatus::Active);
+        host.pay(&payment("in_1", "1", LineKind::Period(month(0))), 0)
+            .unwrap();
+        let change = ProviderPayment {
+            made: rest.start,
+            received: rest.start,
+            ..with_lines("in_2", lines.clone())
+        };
+        host.pay(&change, 15 * DAY).unwrap();
+        assert_eq!(host.outcomes_of("in_2"), outcomes, "{lines:?}");
+
+        let days = (month(0).end - at(0)).num_days();
+        let share = |of: i64, days_of: i64| of * 1_000_000 * days_of / days;
+        let expected = if before {
+            // Rounded once, over both.
+            (100 * 15 + after * (days - 15)) * 1_000_000 / days
+        } else {
+            share(100, days)
+        };
+        let window = host
+            .paid_time
+            .schedule()
+            .target(month(0), chrono::TimeDelta::zero())
+            .unwrap();
+        assert_eq!(window.amount.micros(), expected, "{lines:?}");
+    }
+}
+
+/// PF3: one invoice may tell of a change and of the end of what the change had paid.
+#[test]
+fn pf3_a_later_line_of_an_invoice_gives_back_what_an_earlier_one_paid() {
+    let from = |day: i64| Period {
+        start: at(day * DAY),
+        end: month(0).end,
+    };
+    let lines = vec![
+        line("a", "1", LineKind::GivenBack(from(5))),
+        line("b", "2", LineKind::Remaining(from(5))),
+        line("c", "2", LineKind::GivenBack(from(15))),
+    ];
+    let mut host = Host::new(AccountStatus::Active);
+    let first = payment("in_1", "1", LineKind::Period(month(0)));
+    host.pay(&first, 0).unwrap();
+    let last = ProviderPayment {
+        made: at(15 * DAY),
+        received: at(15 * DAY),
+        ..with_lines("in_2", lines)
+    };
+    host.pay(&last, 15 * DAY).unwrap();
+    assert_eq!(host.subscription.paid_until, Some(at(15 * DAY)));
+
+    // Voided, all three of its lines are gone.
+    let voided = undone("in_2", Undoing::Reversed, 49, 16 * DAY);
+    assert_eq!(host.undo(&voided, 16 * DAY), Ok(true));
+    assert_eq!(host.subscription.paid_until, Some(month(0).end));
+    assert_eq!(host.free(16 * DAY), credits(100));
+}
+
+fn undone(invoice: &str, how: Undoing, amount: i64, second: i64) -> ProviderUndone {
+    ProviderUndone {
+        provider: Provider::Stripe,
+        invoice: Some(invoice.into()),
+        reference: "pi_1".into(),
+        how,
+        amount: euros(amount),
+        at: at(second),
+    }
+}
+
+/// Case 11 and PF4: service that ended within a paid period keeps the window that had begun, and
+/// brings no later one. The end of a period is no such end.
+#[test]
+fn pf4_an_end_of_service_brings_no_later_window() {
+    let year = Interval::YEARLY.period(at(0), 0).unwrap();
+    let yearly = Plan {
+        interval: Interval::YEARLY,
+        ..Plan::clone(&plan_of("1"))
+    };
+    let deleted = |second: i64| ProviderSnapshot {
+        items: items("1", Some(year)),
+        ended_at: Some(at(second)),
+        ..snapshot(SubscriptionStatus::Canceled, second)
+    };
+    let end = (month(2).start - at(0)).num_seconds() + 9 * DAY;
+    for late in [false, true] {
+        let mut host = Host::new(AccountStatus::Active);
+        host.prices = vec![known("1", yearly.clone().into())];
+        let paid = payment("in_1", "1", LineKind::Period(year));
+        if late {
+            // The report of the end is heard before the payment, and again after a newer one.
+            host.adopt(&snapshot(SubscriptionStatus::Canceled, end + 1), end + 1)
+                .unwrap();
+            assert_eq!(host.adopt(&deleted(end), end + 2), Ok(Freshness::Stale));
+            host.pay(&paid, end + 2).unwrap();
+        } else {
+            host.pay(&paid, 0).unwrap();
+            host.adopt(&deleted(end), end).unwrap();
+        }
+        assert_eq!(host.paid_time.facts().len(), 2);
+        assert_eq!(host.subscription.paid_until, Some(at(end)));
+        let free = |number: u32| host.free((month(number).start - at(0)).num_seconds());
+        assert_eq!(host.free(end + 3), credits(100), "it had begun");
+        assert_eq!((free(3), free(11)), (credits(0), credits(0)));
+    }
+
+    let mut host = Host::new(AccountStatus::Active);
+    host.prices = vec![known("1", yearly.into())];
+    let at_end = (year.end - at(0)).num_seconds();
+    host.adopt(&deleted(at_end), at_end).unwrap();
+    assert!(host.paid_time.facts().is_empty());
+}
+
+/// PF5: a payment that never was is left out; one that was refunded in full gives its time back; a
+/// part of the money takes nothing.
+#[test]
+fn pf5_what_is_undone_takes_its_time_along() {
+    let paid = |now| {
+        let mut host = Host::new(AccountStatus::Active);
+        let first = payment("in_1", "1", LineKind::Period(month(0)));
+        host.pay(&first, 0).unwrap();
+        host.tick(now);
+        host
+    };
+    let half = 15 * DAY;
+
+    let mut host = paid(half);
+    let reversed = undone("in_1", Undoing::Reversed, 49, half);
+    assert_eq!(host.undo(&reversed, half), Ok(true));
+    assert_eq!(host.free(half), credits(0));
+    assert_eq!(host.subscription.paid_until, None);
+    assert_eq!(host.subscription.provider_paid, None);
+    assert_eq!(host.undo(&reversed, half), Ok(false), "once");
+
+    let mut host = paid(half);
+    let refunded = undone("in_1", Undoing::Refunded, 49, half);
+    assert_eq!(host.undo(&refunded, half), Ok(true));
+    assert_eq!(host.subscription.paid_until, Some(at(half)));
+    let days = (month(0).end - at(0)).num_days();
+    assert_eq!(host.free(half).micros(), 100 * 1_000_000 * 15 / days);
+    let again = undone("in_1", Undoing::Refunded, 49, half + 60);
+    assert_eq!(host.undo(&again, half), Ok(false), "the same refund");
+    assert_eq!(host.undo(&reversed, half), Ok(true), "and lost after that");
+    assert_eq!(host.free(half), credits(0));
+
+    for how in [Undoing::Refunded, Undoing::Reversed] {
+        let mut host = paid(half);
+        let part = undone("in_1", how, 48, half);
+        assert_eq!(host.undo(&part, half), Ok(false));
+        assert_eq!(host.free(half), credits(100));
+        let dollars = ProviderUndone {
+            amount: Money::new(49.into(), Currency::USD).unwrap(),
+            ..part
+        };
+        assert_eq!(host.undo(&dollars, half), Ok(false));
+
+        // Time that is over is not given back.
+        let later = (month(1).start - at(0)).num_seconds() + 1;
+        let after = undone("in_1", how, 49, later);
+        let changes = how == Undoing::Reversed;
+        assert_eq!(paid(half).undo(&after, later), Ok(changes));
+    }
+
+    // Of an upgrade, all of it is undone: what was paid before is paid again.
+    let mut host = paid(half);
+    let rest = Period {
+        start: at(5 * DAY),
+        end: month(0).end,
+    };
+    let lines = vec![
+        line("a", "1", LineKind::GivenBack(rest)),
+        line("b", "4", LineKind::Remaining(rest)),
+    ];
+    host.pay(&with_lines("in_2", lines), half).unwrap();
+    assert!(host.free(half) > credits(300));
+    let back = undone("in_2", Undoing::Refunded, 49, half);
+    assert_eq!(host.undo(&back, half), Ok(true));
+    assert_eq!(host.free(half), credits(100));
+
+    let foreign = [
+        ProviderUndone {
+            provider: Provider::Paypal,
+            ..reversed.clone()
+        },
+        ProviderUndone {
+            invoice: Some("in_9".into()),
+            ..reversed.clone()
+        },
+        ProviderUndone {
+            invoice: None,
+            ..reversed
+        },
+    ];
+    for undone in foreign {
+        let facts = UndoneFacts {
+            record: host.invoices["in_1"].clone(),
+            subscription: host.subscription.clone(),
+            paid_time: host.paid_time.clone(),
+        };
+        let refused = host.policy.record_provider_undone(&undone, facts, at(half));
+        let refused = refused.unwrap_err();
+        assert_eq!(
+            (&refused, refused.is_final(), refused.code()),
+            (&UndoneError::Mismatch, true, Code::ProviderMismatch)
+        );
+    }
+    assert!(refunded.is_early(at(half + DAY - 1)) && !refunded.is_early(at(half + DAY)));
+}
+
+/// A sale of PayPal's, which names neither price nor period.
+fn sale(number: u32, second: i64) -> ProviderPayment {
+    let line = PaidLine {
+        price: None,
+        ..line("sale", "", LineKind::IntervalFrom(at(second)))
+    };
+    ProviderPayment {
+        provider: Provider::Paypal,
+        reference: None,
+        made: at(second),
+        received: at(second),
+        ..with_lines(&format!("sale_{number}"), vec![line])
+    }
+}
+
+fn of_paypal(status: SubscriptionStatus, second: i64) -> ProviderSnapshot {
+    ProviderSnapshot {
+        provider: Provider::Paypal,
+        reference: None,
+        items: items("1", None),
+        ..snapshot(status, second)
+    }
+}
+
+/// Case 2: PayPal renews with a sale and nothing else.
+#[test]
+fn pf6_a_sale_renews_without_a_snapshot() {
+    let mut host = Host::at_paypal(AccountStatus::PendingPayment);
+    host.policy = slack_of(86_400);
+    let hour = 3_600;
+    host.adopt(&of_paypal(SubscriptionStatus::Active, 10), 10)
+        .unwrap();
+    host.pay(&sale(0, 0), 20).unwrap();
     assert_eq!(
-        months(week, second, 0),
-        [on("2027-03-01")],
-        "the same month: granted once"
+        host.admitted(20),
+        Ok(Some(month(0).end + chrono::TimeDelta::try_days(1).unwrap()))
+    );
+
+    // The second came ten hours late, and continues the first.
+    let second = (month(1).start - at(0)).num_seconds() + 10 * hour;
+    host.pay(&sale(1, second), second).unwrap();
+    assert_eq!(host.subscription.paid_until, Some(month(1).end));
+    assert_eq!(
+        host.free(second),
+        credits(200),
+        "what is left lives on within the slack"
+    );
+    assert_eq!(host.free(second + DAY), credits(100));
+    let last = (month(1).end - at(0)).num_seconds() + DAY;
+    assert!(host.admitted(last - 1).is_ok());
+    assert_eq!(host.admitted(last), Err(Denial::PeriodEnded));
+}
+
+/// Case 3: whichever is heard first, the first sale or the activation.
+#[test]
+fn pf6_the_first_sale_and_the_activation_come_in_any_order() {
+    let active = of_paypal(SubscriptionStatus::Active, 40);
+    let outcome = |sale_is_first: bool| {
+        let mut host = Host::at_paypal(AccountStatus::PendingPayment);
+        host.adopt(&of_paypal(SubscriptionStatus::Incomplete, -100), 0)
+            .unwrap();
+        if sale_is_first {
+            host.pay(&sale(0, 5), 50).unwrap();
+            assert_eq!(
+                host.subscription.status,
+                SubscriptionStatus::Active,
+                "it is paid"
+            );
+            host.adopt(&active, 50).unwrap();
+        } else {
+            host.adopt(&active, 50).unwrap();
+            host.pay(&sale(0, 5), 50).unwrap();
+        }
+        assert_eq!(host.admitted(60), Ok(host.subscription.paid_until));
+        host.outcome()
+    };
+    assert_eq!(outcome(true), outcome(false));
+}
+
+/// A payment that failed is tried again, and PayPal tells of the success by the sale alone.
+#[test]
+fn pf6_a_sale_clears_what_was_past_due_in_any_order() {
+    let failed = of_paypal(SubscriptionStatus::PastDue, 100);
+    let outcome = |sale_is_first: bool, second: i64| {
+        let mut host = Host::at_paypal(AccountStatus::Active);
+        let late = sale(1, second);
+        if sale_is_first {
+            host.pay(&late, 300).unwrap();
+            host.adopt(&failed, 300).unwrap();
+        } else {
+            host.adopt(&failed, 300).unwrap();
+            host.pay(&late, 300).unwrap();
+        }
+        host.outcome()
+    };
+    assert_eq!(outcome(true, 200), outcome(false, 200));
+    assert_eq!(outcome(true, 200).0.status, SubscriptionStatus::Active);
+    assert_eq!(outcome(true, 50), outcome(false, 50));
+    assert_eq!(
+        outcome(true, 50).0.status,
+        SubscriptionStatus::PastDue,
+        "it failed after"
     );
 }
 
+/// Case 12: what was called off at PayPal runs until its paid time is over, then it is canceled.
 #[test]
-fn b3_a_trial_brings_its_credits_until_its_end() {
+fn pf4_paypals_cancellation_takes_effect_at_the_end_of_paid_time() {
+    let end = (month(0).end - at(0)).num_seconds();
+    let canceled = of_paypal(SubscriptionStatus::Canceled, 5 * DAY);
+    for sale_is_first in [true, false] {
+        let mut host = Host::at_paypal(AccountStatus::PendingPayment);
+        host.policy = slack_of(86_400);
+        host.adopt(&of_paypal(SubscriptionStatus::Active, 10), 10)
+            .unwrap();
+        if sale_is_first {
+            host.pay(&sale(0, 0), 20).unwrap();
+            host.adopt(&canceled, 5 * DAY).unwrap();
+        } else {
+            host.adopt(&canceled, 5 * DAY).unwrap();
+            assert_eq!(
+                host.admitted(5 * DAY),
+                Err(Denial::SubscriptionCanceled),
+                "unpaid"
+            );
+            host.pay(&sale(0, 0), 5 * DAY).unwrap();
+        }
+        // No renewal is waited for.
+        assert_eq!(host.admitted(end - 1), Ok(Some(month(0).end)));
+        assert_eq!(host.admitted(end), Err(Denial::PeriodEnded));
+        assert_eq!(
+            host.free(end - 1),
+            credits(100),
+            "a snapshot takes no credits"
+        );
+
+        host.tick(end - 1);
+        assert_eq!(host.subscription.status, SubscriptionStatus::Active);
+        host.tick(end);
+        assert_eq!(host.admitted(end), Err(Denial::SubscriptionCanceled));
+        assert_eq!(host.adopt(&canceled, end + 1), Ok(Freshness::Same));
+        assert_eq!(host.subscription.status, SubscriptionStatus::Canceled);
+        let expired = of_paypal(SubscriptionStatus::Canceled, end + 2);
+        assert_eq!(host.adopt(&expired, end + 3), Ok(Freshness::Newer));
+        assert_eq!(host.subscription.status, SubscriptionStatus::Canceled);
+        assert!(
+            host.paid_time.facts().len() == 1,
+            "and it is no end of service"
+        );
+    }
+}
+
+/// The chain of sales, said naively: each begins at the end of the one before if it misses that by
+/// no more than the slack, else where it is, and then it ends the one before.
+fn chained(sales: &BTreeSet<(i64, u32)>, slack: i64) -> Vec<(u32, i64, i64)> {
+    let mut paid: Vec<(u32, i64, i64)> = Vec::new();
+    let (mut anchor, mut k) = (0, 0);
+    for (second, number) in sales {
+        let last = paid.last().copied();
+        match last {
+            Some((_, _, end)) if (second - end).abs() <= slack => k += 1,
+            _ => (anchor, k) = (*second, 0),
+        }
+        let period = Interval::MONTHLY.period(at(anchor), k).unwrap();
+        let start = (period.start - at(0)).num_seconds();
+        if let Some((_, from, end)) = paid.last_mut()
+            && *from < start
+        {
+            *end = start.min(*end);
+        }
+        paid.push((*number, start, (period.end - at(0)).num_seconds()));
+    }
+    paid
+}
+
+proptest! {
+    /// PF6: whatever sales are heard, and in whatever order, they pay for the same time, which is
+    /// what the chain of their own instants says; and a sale that never was leaves no gap in it.
+    #[test]
+    fn pf6_sales_make_one_chain_in_any_order(
+        misses in prop::collection::vec((0u32..5, -3 * DAY..3 * DAY), 1..6),
+        order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
+        slack in prop::sample::select(vec![0, 3_600, DAY, 2 * DAY]),
+        voided in 0u32..6,
+    ) {
+        let seconds: Vec<i64> = misses
+            .iter()
+            .map(|(number, miss)| (month(*number).start - at(0)).num_seconds() + miss)
+            .collect();
+        let mut host = Host::at_paypal(AccountStatus::Active);
+        host.policy = slack_of(slack.unsigned_abs());
+        for number in order {
+            if let Some(second) = seconds.get(number) {
+                host.pay(&sale(number as u32, *second), HEARD).unwrap();
+            }
+        }
+        let check = |host: &Host, sales: &BTreeSet<(i64, u32)>| {
+            let mut expected = chained(sales, slack);
+            expected.retain(|(_, from, end)| from < end);
+            expected.sort_by_key(|(number, from, end)| (*from, *end, *number));
+            let pieces: Vec<(u32, i64, i64)> = host
+                .paid_time
+                .schedule()
+                .pieces()
+                .iter()
+                .map(|piece| {
+                    let number = piece.span.split(['_', '/']).nth(3).unwrap().parse().unwrap();
+                    let second = |at: chrono::DateTime<_>| (at - self::at(0)).num_seconds();
+                    (number, second(piece.paid.start), second(piece.paid.end))
+                })
+                .collect();
+            prop_assert_eq!(pieces, expected);
+            Ok(())
+        };
+        let all: BTreeSet<(i64, u32)> = seconds.iter().copied().zip(0..).collect();
+        check(&host, &all)?;
+
+        if host.invoices.contains_key(&format!("sale_{voided}")) {
+            let never = ProviderUndone {
+                provider: Provider::Paypal,
+                ..undone(&format!("sale_{voided}"), Undoing::Reversed, 49, HEARD)
+            };
+            prop_assert_eq!(host.undo(&never, HEARD), Ok(true));
+            let rest = all.into_iter().filter(|(_, number)| *number != voided).collect();
+            check(&host, &rest)?;
+        }
+    }
+}
+
+/// A sale that was refunded gives back the period that it pays for, wherever that begins.
+#[test]
+fn pf5_a_refunded_sale_gives_its_own_period_back() {
+    let mut host = Host::at_paypal(AccountStatus::Active);
+    host.policy = slack_of(86_400);
+    let second = (month(1).start - at(0)).num_seconds() + 3_600;
+    host.pay(&sale(0, 0), 0).unwrap();
+    host.pay(&sale(1, second), second).unwrap();
+    let refund = |number: u32, at: i64| ProviderUndone {
+        provider: Provider::Paypal,
+        ..undone(&format!("sale_{number}"), Undoing::Refunded, 49, at)
+    };
+    let half = second + 10 * DAY;
+    assert_eq!(host.undo(&refund(0, half), half), Ok(false), "it is over");
+    assert_eq!(host.undo(&refund(1, half), half), Ok(true));
+    assert_eq!(host.subscription.paid_until, Some(at(half)));
+}
+
+/// Case 18: credits for a trial are a gift, once an account and once an identity.
+#[test]
+fn b6_a_trial_brings_its_credits_once() {
     let trial = Period {
         start: at(0),
         end: at(14 * DAY),
@@ -625,6 +1062,7 @@ fn b3_a_trial_brings_its_credits_until_its_end() {
         ..snapshot(SubscriptionStatus::Trialing, 1)
     };
     let mut host = Host::new(AccountStatus::PendingPayment);
+    host.policy = slack_of(3_600);
     host.adopt(
         &ProviderSnapshot {
             at: at(0),
@@ -635,24 +1073,48 @@ fn b3_a_trial_brings_its_credits_until_its_end() {
     )
     .unwrap();
     assert_eq!(
-        (host.account.status, host.wallet.balance().free),
-        (AccountStatus::PendingPayment, credits(0))
+        (
+            host.account.status,
+            host.wallet.balance().free,
+            host.had_trial
+        ),
+        (AccountStatus::PendingPayment, credits(0), false)
     );
     host.adopt(&trialing, 2).unwrap();
     assert_eq!(
-        (host.account.status, host.wallet.balance().free),
-        (AccountStatus::Active, credits(100))
+        (
+            host.account.status,
+            host.wallet.balance().free,
+            host.had_trial
+        ),
+        (AccountStatus::Active, credits(100), true)
     );
-    assert_eq!(host.wallet.balance_at(trial.end).unwrap().free, credits(0));
-    host.adopt(
-        &ProviderSnapshot {
-            at: at(5),
-            ..trialing
-        },
-        6,
-    )
-    .unwrap();
-    assert_eq!(host.wallet.balance().free, credits(100), "once");
+    assert_eq!(host.free(14 * DAY), credits(100), "within the slack");
+    assert_eq!(host.free(14 * DAY + 3_600), credits(0));
+    // Another snapshot, and then another subscription of the account, whatever the registry knows.
+    for had_trial in [true, false] {
+        host.had_trial = had_trial;
+        let later = ProviderSnapshot {
+            at: at(if had_trial { 5 } else { 6 }),
+            ..trialing.clone()
+        };
+        host.adopt(&later, 7).unwrap();
+        assert_eq!(host.wallet.balance().granted, credits(100), "once");
+    }
+
+    // Paying does not lower it, and the identity that had one has no other.
+    host.pay(&payment("in_1", "2", LineKind::Period(month(0))), 8)
+        .unwrap();
+    assert_eq!(host.wallet.balance().free, credits(300));
+    let mut again = Host::new(AccountStatus::PendingPayment);
+    again.had_trial = true;
+    again.adopt(&trialing, 2).unwrap();
+    assert_eq!(again.wallet.balance().granted, credits(0));
+    assert_eq!(
+        again.account.status,
+        AccountStatus::Active,
+        "it is in trial all the same"
+    );
 }
 
 #[test]
@@ -672,23 +1134,21 @@ fn b3_only_a_payment_lifts_a_suspension_for_one() {
         host.adopt(&snapshot(SubscriptionStatus::Active, 1), 2)
             .unwrap();
         assert_eq!(host.account.status, AccountStatus::Suspended(cause));
-        let nothing = ProviderPayment {
-            period_amount: euros(0),
-            ..payment("in_0", "1", PaidFor::Period(month(0)))
+        host.pay(&of_amount(euros(0), "in_0"), 3).unwrap();
+        host.pay(&of_amount(euros(48), "in_3"), 3).unwrap();
+        host.pay(&with_lines("in_1", vec![]), 3).unwrap();
+        let rest = Period {
+            start: at(2),
+            end: month(0).end,
         };
-        host.pay(&nothing, 3).unwrap();
-        let little = ProviderPayment {
-            period_amount: euros(48),
-            ..payment("in_3", "1", PaidFor::Period(month(0)))
-        };
-        host.pay(&little, 3).unwrap();
-        host.pay(&payment("in_1", "1", PaidFor::Other), 3).unwrap();
+        host.pay(&payment("in_4", "1", LineKind::Remaining(rest)), 3)
+            .unwrap();
         assert_eq!(
             host.account.status,
             AccountStatus::Suspended(cause),
-            "neither of nothing, nor of too little, nor for something else"
+            "neither of nothing, nor of too little, nor for something else or a part"
         );
-        host.pay(&payment("in_2", "1", PaidFor::Period(month(0))), 4)
+        host.pay(&payment("in_2", "1", LineKind::Period(month(0))), 4)
             .unwrap();
         assert_eq!(host.account.status, lifted);
     }
@@ -758,7 +1218,7 @@ fn b7_a_provider_is_coming_soon_until_the_policy_enables_it() {
         };
         let payment = ProviderPayment {
             provider,
-            ..payment("in_1", "1", PaidFor::Period(month(0)))
+            ..payment("in_1", "1", LineKind::Period(month(0)))
         };
         let refused = host.adopt(&snapshot, 2).unwrap_err();
         assert_eq!(
@@ -769,6 +1229,7 @@ fn b7_a_provider_is_coming_soon_until_the_policy_enables_it() {
             )
         );
         assert!(refused.to_string().ends_with("coming soon"));
+        assert!(!refused.is_final(), "b10: it may be enabled by then");
         assert_eq!(host.pay(&payment, 2), Err(PaymentError::ComingSoon(method)));
         assert_eq!(host.outcome(), before, "nothing changed");
         host.policy = policy();
@@ -795,7 +1256,7 @@ fn b3_reports_of_another_subscription_change_nothing() {
     assert_eq!(host.adopt(&foreign, 9), Err(AdoptError::Mismatch));
     let paid = ProviderPayment {
         subscription: "sub_2".into(),
-        ..payment("in_1", "1", PaidFor::Other)
+        ..with_lines("in_1", vec![])
     };
     assert_eq!(
         host.pay(&paid, 9),
@@ -826,12 +1287,14 @@ fn b3_reports_of_another_subscription_change_nothing() {
     assert_eq!(host.subscription.status, SubscriptionStatus::Active);
     // What Stripe charges all the same is on the record, and brings nothing.
     assert_eq!(
-        host.pay(&payment("in_9", "1", PaidFor::Period(month(0))), 31),
+        host.pay(&payment("in_9", "1", LineKind::Period(month(0))), 31),
         Ok(true)
     );
-    assert_eq!(
-        (host.invoices["in_9"].period, host.wallet.balance().granted),
-        (None, credits(0))
+    assert_eq!(host.outcomes_of("in_9"), [LineOutcome::OtherMethod]);
+    assert_eq!(host.wallet.balance().granted, credits(0));
+    assert!(
+        refused.is_final(),
+        "b10: sent again, it would be refused again"
     );
 
     let mut mixed = Host::new(AccountStatus::Active);
@@ -894,7 +1357,6 @@ fn b3_nobody_elses_paypal_subscription_is_taken_for_an_accounts_own() {
 /// An amount at a provider is not always the host's to set.
 #[test]
 fn b3_less_than_the_price_brings_nothing_unless_the_policy_says_so() {
-    let month = PaidFor::Period(month(0));
     let dollars = Money::new(49.into(), Currency::USD).unwrap();
     for (amount, discounts, brings) in [
         (euros(49), false, true),
@@ -913,14 +1375,13 @@ fn b3_less_than_the_price_brings_nothing_unless_the_policy_says_so() {
             ..PolicySettings::default()
         };
         host.policy = Policy::load(settings).unwrap();
-        host.pay(
-            &ProviderPayment {
-                period_amount: amount,
-                ..payment("in_1", "1", month)
-            },
-            5,
-        )
-        .unwrap();
+        host.pay(&of_amount(amount, "in_1"), 5).unwrap();
+        let outcome = if brings {
+            LineOutcome::Paid
+        } else {
+            LineOutcome::TooLittle
+        };
+        assert_eq!(host.outcomes_of("in_1"), [outcome]);
         assert_eq!(
             host.wallet.balance().free,
             credits(if brings { 100 } else { 0 }),
@@ -936,11 +1397,11 @@ fn b3_less_than_the_price_brings_nothing_unless_the_policy_says_so() {
 fn b3_past_due_does_not_slide() {
     let mut host = Host::new(AccountStatus::Active);
     let due = |number: u32, second: i64| ProviderSnapshot {
-        current_period: Some(month(number)),
+        items: items("1", Some(month(number))),
         ..snapshot(SubscriptionStatus::PastDue, second)
     };
     let end = (month(0).end - at(0)).num_seconds();
-    host.pay(&payment("in_0", "1", PaidFor::Period(month(0))), 5)
+    host.pay(&payment("in_0", "1", LineKind::Period(month(0))), 5)
         .unwrap();
     for (number, second) in [(1, end + 60), (1, end + 20 * DAY), (2, end + 40 * DAY)] {
         host.adopt(&due(number, second), second).unwrap();
@@ -951,7 +1412,7 @@ fn b3_past_due_does_not_slide() {
         let mut host = Host::new(AccountStatus::Active);
         host.subscription.provider_paid = paid;
         let report = ProviderSnapshot {
-            current_period: period,
+            items: items("1", period),
             ..snapshot(SubscriptionStatus::PastDue, second)
         };
         host.adopt(&report, second).unwrap();
@@ -988,41 +1449,13 @@ fn b3_past_due_does_not_slide() {
     let mut other = Host::new(AccountStatus::Active);
     other.adopt(&due(1, end + 60), end + 60).unwrap();
     other
-        .pay(&payment("in_1", "1", PaidFor::Period(month(1))), end + 70)
+        .pay(&payment("in_1", "1", LineKind::Period(month(1))), end + 70)
         .unwrap();
     assert_eq!(other.subscription.past_due_since, Some(at(end + 60)));
     other
         .adopt(&snapshot(SubscriptionStatus::Active, end + 96 * DAY), end)
         .unwrap();
     assert_eq!(other.subscription.past_due_since, None);
-}
-
-/// A raise finds the month under the key that the payment gave it, where the provider counts
-/// otherwise.
-#[test]
-fn b3_a_raise_finds_its_month_by_the_payment() {
-    let mut host = Host::new(AccountStatus::Active);
-    (
-        host.account.payment_method,
-        host.subscription.payment_method,
-    ) = (PaymentMethod::Paypal, PaymentMethod::Paypal);
-    host.subscription.paypal_subscription_id = Some("sub_1".into());
-    let provider = Provider::Paypal;
-    host.pay(
-        &ProviderPayment {
-            provider,
-            ..payment("in_0", "1", PaidFor::IntervalFrom(at(5)))
-        },
-        6,
-    )
-    .unwrap();
-    let larger = ProviderSnapshot {
-        provider,
-        price: "4".into(),
-        ..snapshot(SubscriptionStatus::Active, 10)
-    };
-    host.adopt(&larger, 11).unwrap();
-    assert_eq!(host.wallet.balance().free, credits(400));
 }
 
 #[test]
@@ -1058,7 +1491,7 @@ fn b3_a_change_of_plan_is_guarded_by_the_account() {
     let version = host.account.version;
     host.adopt(
         &ProviderSnapshot {
-            price: "4".into(),
+            items: items("4", Some(month(0))),
             ..snapshot(SubscriptionStatus::Active, 2)
         },
         2,
@@ -1072,6 +1505,7 @@ fn b3_a_change_of_plan_is_guarded_by_the_account() {
 fn b3_a_former_subscription_does_not_bind_the_new_one() {
     let mut host = Host::new(AccountStatus::Active);
     host.subscription.id = 10.into();
+    host.paid_time = PaidTime::new(ACCOUNT.into(), 10.into());
     let former = ProviderSnapshot {
         subscription: "sub_old".into(),
         ..snapshot(SubscriptionStatus::Canceled, 50)
@@ -1083,7 +1517,7 @@ fn b3_a_former_subscription_does_not_bind_the_new_one() {
     );
     let late = ProviderPayment {
         subscription: "sub_old".into(),
-        ..payment("in_9", "1", PaidFor::Period(month(0)))
+        ..payment("in_9", "1", LineKind::Period(month(0)))
     };
     assert_eq!(
         host.pay(&late, 60),
@@ -1129,104 +1563,201 @@ fn b3_a_former_subscription_does_not_bind_the_new_one() {
     }
 }
 
-/// PayPal does not say what was paid for: what is not the present plan's price waits for the report
-/// of the change.
+/// A payment is never refused for a price. Lines of prices that the host does not know decide
+/// nothing; a quantity multiplies; and a sale without a price is for the plan that costs as much.
 #[test]
-fn b3_a_payment_of_an_unknown_plan_waits_for_its_report() {
+fn pf2_lines_are_for_the_plans_of_their_prices() {
+    let kind = LineKind::Period(month(0));
     let mut host = Host::new(AccountStatus::Active);
-    let unknown = |amount| ProviderPayment {
-        price: None,
-        amount: euros(amount),
-        period_amount: euros(amount),
-        ..payment("in_1", "1", PaidFor::IntervalFrom(at(5)))
+    let seats = PaidLine {
+        quantity: 3,
+        amount: euros(147),
+        ..line("plan", "2", kind)
     };
-    let refused = host.pay(&unknown(10), 6).unwrap_err();
+    let add_on = line("add-on", "storage", kind);
+    host.pay(&with_lines("in_1", vec![add_on.clone(), seats.clone()]), 5)
+        .unwrap();
     assert_eq!(
-        (&refused, refused.code()),
-        (&PaymentError::PlanUnknown, Code::PaymentUnplaced)
+        host.outcomes_of("in_1"),
+        [LineOutcome::PriceUnknown, LineOutcome::Paid]
     );
-    assert!(host.invoices.is_empty(), "so that it can be sent again");
-    assert_eq!(host.pay(&unknown(49), 6), Ok(true));
-    // Paid in another way by now, it waits for nothing: it is on the record, whatever it was for.
-    let mut moved = Host::new(AccountStatus::Active);
+    assert_eq!(host.free(5), credits(600));
+
+    let mut host = Host::new(AccountStatus::Active);
+    let little = PaidLine {
+        amount: euros(146),
+        ..seats
+    };
+    host.pay(&with_lines("in_1", vec![little]), 5).unwrap();
+    host.pay(&with_lines("in_2", vec![add_on]), 5).unwrap();
+    assert_eq!(host.outcomes_of("in_1"), [LineOutcome::TooLittle]);
+    assert_eq!((host.free(5), host.paid_time.version()), (credits(0), 0));
+
+    // PayPal's sales name no price.
+    let of = |amount: i64| {
+        let mut host = Host::at_paypal(AccountStatus::Active);
+        let large = Plan {
+            price: euros(490),
+            credits: credits(9_000),
+            ..Plan::clone(&plan_of("4"))
+        };
+        host.prices = vec![known("P-2", large.into()), known("P-1", plan_of("1"))];
+        let mut paid = sale(0, 5);
+        paid.lines[0].amount = euros(amount);
+        assert_eq!(host.pay(&paid, 6), Ok(true));
+        host.free(6)
+    };
+    assert_eq!(of(49), credits(100));
+    assert_eq!(
+        of(490),
+        credits(9_000),
+        "another plan, whose report is on its way"
+    );
+    assert_eq!(of(60), credits(100), "with a tax");
+    assert_eq!(of(48), credits(0));
+
+    // Paid in another way by now, it is on the record, whatever it was for.
+    let mut moved = Host::at_paypal(AccountStatus::Active);
     moved.subscription.payment_method = PaymentMethod::BankTransfer;
-    moved.subscription.stripe_subscription_id = Some("sub_1".into());
-    assert_eq!(moved.pay(&unknown(10), 6), Ok(true));
-    assert_eq!(
-        (
-            moved.invoices["in_1"].period,
-            moved.wallet.balance().granted
-        ),
-        (None, credits(0))
-    );
-    let facts = PaymentFacts {
-        account: host.account.clone(),
-        subscription: host.subscription.clone(),
-        plan: plan_of("1"),
-        current_plan: plan_of("2"),
-        prior: None,
-    };
-    let refused = host
-        .policy
-        .record_provider_payment(&unknown(49), facts, at(6));
-    assert_eq!(refused, Err(PaymentError::PlanMismatch));
+    assert_eq!(moved.pay(&sale(0, 5), 6), Ok(true));
+    assert_eq!(moved.outcomes_of("sale_0"), [LineOutcome::OtherMethod]);
+    assert_eq!(moved.wallet.balance().granted, credits(0));
 }
 
-/// Of a year, only the month that runs is raised by a larger plan; and a month that nobody paid for
-/// is not granted by one.
+/// The rest of a period costs its share of the price, but for the provider's rounding.
 #[test]
-fn b3_a_larger_plan_adds_to_the_running_month_alone() {
-    let year = Interval::YEARLY.period(at(0), 0).unwrap();
-    let yearly = Arc::new(Plan {
-        interval: Interval::YEARLY,
-        ..Plan::clone(&plan_of("1"))
-    });
-    let mut host = Host::new(AccountStatus::Active);
-    host.subscription.plan = 4.into();
-    let facts = PaymentFacts {
-        account: host.account.clone(),
-        subscription: host.subscription.clone(),
-        plan: yearly,
-        current_plan: plan_of("4"),
-        prior: None,
+fn pf2_the_rest_of_a_period_costs_its_share() {
+    let whole = month(0);
+    let of = |days: i64, amount: &str| {
+        let mut host = Host::new(AccountStatus::Active);
+        let rest = Period {
+            start: whole.end - chrono::TimeDelta::try_days(days).unwrap(),
+            end: whole.end,
+        };
+        let line = PaidLine {
+            amount: Money::new(amount.parse().unwrap(), Currency::EUR).unwrap(),
+            ..line("line", "1", LineKind::Remaining(rest))
+        };
+        host.pay(&with_lines("in_1", vec![line]), 5).unwrap();
+        host.outcomes_of("in_1")
     };
-    let answer = host.policy.record_provider_payment(
-        &payment("in_1", "1", PaidFor::Period(year)),
-        facts,
-        at(40 * DAY),
-    );
-    let Ok(Answer::Fresh(change)) = answer else {
-        panic!()
-    };
-    let amounts: Vec<Credits> = change
-        .grants()
-        .iter()
-        .map(|due| due.terms().amount)
-        .collect();
-    assert_eq!(
-        amounts
-            .iter()
-            .filter(|amount| **amount == credits(400))
-            .count(),
-        1
-    );
-    assert_eq!((amounts.len(), amounts[1]), (12, credits(400)));
+    let days = (whole.end - whole.start).num_days();
+    assert_eq!(days, 31, "the tests' month");
+    for (days, least, less) in [
+        (10, "15.8", "15.79"),
+        (31, "48.99", "48.98"),
+        (1, "1.57", "1.56"),
+    ] {
+        assert_eq!(of(days, least), [LineOutcome::Paid], "{days}");
+        assert_eq!(of(days, less), [LineOutcome::TooLittle], "{days}");
+    }
+}
 
-    // Known to be paid, and its credits taken back since, say: a larger plan alone grants nothing.
-    host.subscription = Subscription {
-        provider_paid: Some(month(0)),
-        plan: 1.into(),
-        ..host.subscription
+/// A row that an older version stored is read, and answers the same payment again.
+#[test]
+fn b3_an_invoice_of_the_former_version_is_read() {
+    let text = r#"{"provider":"stripe","invoice":"in_1","account":7,"subscription":9,
+        "amount":{"amount":"49","currency":"EUR"},
+        "period":{"start":"2027-01-15T08:00:00Z","end":"2027-02-15T08:00:00Z"},
+        "credits":"100","recorded_at":"2027-01-15T08:00:10Z"}"#;
+    let stored: PaidInvoice = serde_json::from_str(text).unwrap();
+    assert_eq!((stored.period, stored.lines.len()), (Some(month(0)), 0));
+    let mut host = Host::new(AccountStatus::Active);
+    host.invoices.insert("in_1".into(), stored);
+    let paid = payment("in_1", "1", LineKind::Period(month(0)));
+    assert_eq!(host.pay(&paid, 20), Ok(false));
+    assert!(serde_json::from_str::<PaidInvoice>(&text.replace("credits", "moons")).is_err());
+}
+
+/// Case 15 and B10: a subscription of a price that the host does not know is refused for good, so
+/// that the webhook is answered with success. Its end is adopted whatever its price.
+#[test]
+fn b10_an_unknown_price_is_refused_for_good_unless_the_subscription_ended() {
+    let mut host = Host::new(AccountStatus::Active);
+    let of = |status| ProviderSnapshot {
+        items: items("unknown", Some(month(0))),
+        ..snapshot(status, 10)
     };
-    host.adopt(
-        &ProviderSnapshot {
-            price: "4".into(),
-            ..snapshot(SubscriptionStatus::Active, 10)
-        },
-        11,
-    )
-    .unwrap();
-    assert_eq!(host.wallet.balance().granted, credits(0));
+    let refused = host.adopt(&of(SubscriptionStatus::Active), 10).unwrap_err();
+    let prices = vec!["unknown".to_owned()];
+    assert_eq!(refused, AdoptError::PriceUnknown { prices });
+    assert!(refused.is_final());
+    assert_eq!(
+        refused.to_string(),
+        "no plan is known for any of the subscription's prices: unknown"
+    );
+    host.adopt(&of(SubscriptionStatus::Canceled), 10).unwrap();
+    assert_eq!(
+        (host.subscription.status, host.subscription.plan.clone()),
+        (SubscriptionStatus::Canceled, 1.into())
+    );
+
+    // The plan's item is the first of a known price; its period is the subscription's.
+    let mut several = snapshot(SubscriptionStatus::Active, 20);
+    several
+        .items
+        .insert(0, items("storage", Some(month(5))).remove(0));
+    host.adopt(&several, 20).unwrap();
+    assert_eq!(host.subscription.current_period, Some(month(0)));
+
+    let paid_time = PaidTime::new(8.into(), 9.into());
+    host.paid_time = paid_time;
+    let refused = host.adopt(&several, 20).unwrap_err();
+    assert!(matches!(refused, AdoptError::Row(_)) && !refused.is_final());
+    let conflict = RecordError::Conflict { key: "key".into() };
+    assert!(AdoptError::from(conflict.clone()).is_final());
+    assert!(PaymentError::from(conflict).is_final());
+}
+
+/// Case 20: an end at an instant within the period is one at that instant, however long the time is
+/// that was paid.
+#[test]
+fn b2_an_end_at_an_instant_is_at_that_instant() {
+    let cancel_at = 20 * DAY;
+    let end = (month(0).end - at(0)).num_seconds();
+    let mut host = Host::new(AccountStatus::Active);
+    host.policy = slack_of(86_400);
+    host.pay(&payment("in_1", "1", LineKind::Period(month(0))), 5)
+        .unwrap();
+    let ends = |second: i64, cancel_at: i64| ProviderSnapshot {
+        cancel_at: Some(at(cancel_at)),
+        ..snapshot(SubscriptionStatus::Active, second)
+    };
+    host.adopt(&ends(10, cancel_at), 10).unwrap();
+    assert!(host.subscription.cancel_at_period_end);
+    assert_eq!(host.admitted(20), Ok(Some(at(cancel_at))));
+    assert_eq!(host.admitted(cancel_at), Err(Denial::PeriodEnded));
+    assert_eq!(
+        host.free(cancel_at),
+        credits(100),
+        "a snapshot takes no credits"
+    );
+    assert_eq!(host.subscription.paid_until, Some(month(0).end));
+
+    // Later than the period: a renewal comes first, and its slack ends there too.
+    host.adopt(&ends(11, end + 60), 11).unwrap();
+    assert!(!host.subscription.cancel_at_period_end);
+    assert_eq!(host.admitted(20), Ok(Some(at(end + 60))));
+    // Called off, or exactly the end of the period.
+    host.adopt(&snapshot(SubscriptionStatus::Active, 12), 12)
+        .unwrap();
+    assert_eq!(host.admitted(20), Ok(Some(at(end + DAY))));
+    host.adopt(&ends(13, end), 13).unwrap();
+    assert_eq!(host.admitted(20), Ok(Some(at(end))));
+
+    // In a trial it is the trial that ends there.
+    let trial = Some(Period {
+        start: at(0),
+        end: at(14 * DAY),
+    });
+    let trialing = ProviderSnapshot {
+        status: SubscriptionStatus::Trialing,
+        trial,
+        ..ends(14, 10 * DAY)
+    };
+    host.adopt(&trialing, 14).unwrap();
+    assert_eq!(host.admitted(20), Ok(Some(at(10 * DAY))));
+    assert_eq!(host.admitted(10 * DAY), Err(Denial::TrialEnded));
 }
 
 /// Two reports of one time: whatever differs has a rank, so that both orders end alike.
@@ -1235,11 +1766,15 @@ fn b3_every_difference_ranks() {
     let plain = snapshot(SubscriptionStatus::Active, 10);
     for other in [
         ProviderSnapshot {
-            current_period: Some(month(1)),
+            items: items("1", Some(month(1))),
             ..plain.clone()
         },
         ProviderSnapshot {
-            current_period: None,
+            items: items("1", None),
+            ..plain.clone()
+        },
+        ProviderSnapshot {
+            cancel_at: Some(month(1).start),
             ..plain.clone()
         },
         ProviderSnapshot {
@@ -1255,7 +1790,7 @@ fn b3_every_difference_ranks() {
             ..plain.clone()
         },
         ProviderSnapshot {
-            price: "2".into(),
+            items: items("2", Some(month(0))),
             ..plain.clone()
         },
     ] {

@@ -2,7 +2,7 @@
 //! clock steps of any size: at its end the books add up, and they are the same however often a job
 //! ran.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::year::*;
 use bailiwick::account::AccountStatus;
@@ -10,9 +10,9 @@ use bailiwick::bank_transfer::ConfirmedTransfer;
 use bailiwick::credit::Balance;
 use bailiwick::paid_time::Fact;
 use bailiwick::payment_method::PaymentMethod;
-use bailiwick::provider::{PaidFor, ProviderSnapshot};
-use bailiwick::subscription::SubscriptionStatus;
-use bailiwick::{Credits, Money};
+use bailiwick::provider::{LineKind, ProviderSnapshot};
+use bailiwick::subscription::{SubscriptionStatus, Transition};
+use bailiwick::{Credits, Money, Policy};
 
 const ACCOUNTS: usize = 1_000;
 
@@ -57,27 +57,33 @@ fn check_provider(number: usize, books: &Books, events: &[Happening]) {
                 latest = Some(snapshot)
             }
             What::Payment(payment) => {
-                let PaidFor::Period(period) = payment.paid_for else {
+                let LineKind::Period(period) = payment.lines[0].kind else {
                     panic!()
                 };
-                let first = heard
-                    .entry(&payment.invoice)
-                    .or_insert((event.second, period));
-                first.0 = first.0.min(event.second);
+                heard.insert(&payment.invoice, period);
             }
             _ => {}
         }
     }
     let latest = latest.unwrap();
-    assert_eq!(books.subscription.status, latest.status, "account {number}");
-    assert_eq!(books.subscription.current_period, latest.current_period);
+    // What was called off at PayPal ends by time, once its paid time is over.
+    let ends_by_time =
+        method(number) == PaymentMethod::Paypal && latest.status == SubscriptionStatus::Canceled;
+    let due = Policy::default().advance_subscription(&books.subscription, &[], at(END));
+    let subscription = due
+        .last()
+        .map_or(&books.subscription, Transition::subscription);
+    assert_eq!(subscription.status, latest.status, "account {number}");
+    assert!(ends_by_time || due.is_empty());
+    let period = latest.items[0].period.filter(|_| !ends_by_time);
+    assert_eq!(books.subscription.current_period, period);
     assert_eq!(books.subscription.provider_at, Some(latest.at));
     assert_eq!(books.invoices.len(), heard.len());
-    // A month's credits come if its payment was heard of while it lasted.
-    let months = heard
-        .values()
-        .filter(|(second, period)| at(*second) < period.end)
-        .count();
+    // Each month's credits come once, however late its payment was heard of: what came too late to
+    // be spent has expired.
+    let months: BTreeSet<_> = heard.values().map(|period| period.start).collect();
+    assert_eq!(months.len(), heard.len(), "one invoice a month");
+    let months = months.len();
     let balance = check_wallet(books);
     assert_eq!(balance.debt, Credits::ZERO);
     assert_eq!(

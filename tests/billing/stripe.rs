@@ -1,14 +1,20 @@
 //! Stripe's webhooks: real shapes of events, and what is believed of them.
 
-use bailiwick::Money;
+use crate::provider_host::{ACCOUNT, Host, known};
+use crate::support;
+use bailiwick::account::AccountStatus;
+use bailiwick::gate::Denial;
 use bailiwick::money::Currency;
-use bailiwick::payment_method::Provider;
+use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::Period;
-use bailiwick::provider::stripe::{SigningSecret, TOLERANCE, snapshot, verify};
+use bailiwick::policy::PolicySettings;
+use bailiwick::provider::stripe::{SigningSecret, TOLERANCE, invoice, snapshot, verify};
 use bailiwick::provider::{
-    PaidFor, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot, WebhookError,
+    LineKind, LineOutcome, PaidLine, ProviderCharge, ProviderEvent, ProviderItem, ProviderPayment,
+    ProviderReport, ProviderSnapshot, ProviderUndone, Undoing, Unmapped, WebhookError,
 };
 use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::{Credits, Money, Plan, Policy, Wallet};
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -85,13 +91,18 @@ fn b3_subscriptions_are_read_in_the_shapes_of_every_version() {
         provider: Provider::Stripe,
         subscription: "sub_1PgafmB7WZ01zgkW".into(),
         reference: None,
-        price: "price_pro".into(),
+        items: vec![ProviderItem {
+            price: "price_pro".into(),
+            quantity: 1,
+            period: period("2026-01-31", "2026-02-28"),
+        }],
         at: at(1_769_817_601),
         status: SubscriptionStatus::Incomplete,
         anchor: day("2026-01-31"),
-        current_period: period("2026-01-31", "2026-02-28"),
         trial: None,
         cancel_at_period_end: false,
+        cancel_at: None,
+        ended_at: None,
     };
     assert_eq!(new, expected);
     let updated = snapshot_of("subscription_updated_2025");
@@ -106,7 +117,7 @@ fn b3_subscriptions_are_read_in_the_shapes_of_every_version() {
 
     let due = snapshot_of("subscription_past_due");
     assert_eq!(
-        (due.status, due.current_period),
+        (due.status, due.items[0].period),
         (
             SubscriptionStatus::PastDue,
             period("2026-03-31", "2026-04-30")
@@ -162,18 +173,15 @@ fn b3_what_is_new_in_a_payload_is_ignored_and_what_is_strange_denied() {
         Some("9")
     );
     assert!(of(edit(|object| object["cancel_at_period_end"] = true.into())).cancel_at_period_end);
-    assert!(
-        of(edit(|object| object["cancel_at"] = 1_772_236_800.into())).cancel_at_period_end,
+    assert_eq!(
+        of(edit(|object| object["cancel_at"] = 1_772_236_800.into())).cancel_at,
+        Some(day("2026-02-28")),
         "as newer versions say"
-    );
-    assert!(
-        !of(edit(|object| object["cancel_at"] = 1_772_236_801.into())).cancel_at_period_end,
-        "later than that"
     );
     let backwards = of(edit(|object| {
         object["items"]["data"][0]["current_period_end"] = 1.into()
     }));
-    assert_eq!(backwards.current_period, None);
+    assert_eq!(backwards.items[0].period, None);
     for broken in [
         edit(|object| object["items"]["data"] = serde_json::json!([])),
         edit(|object| object["id"] = 7.into()),
@@ -184,53 +192,285 @@ fn b3_what_is_new_in_a_payload_is_ignored_and_what_is_strange_denied() {
     }
 }
 
+fn euros(amount: &str) -> Money {
+    Money::new(amount.parse().unwrap(), Currency::EUR).unwrap()
+}
+
+/// A line of one, as the provider tells it.
+fn line(key: &str, price: &str, amount: &str, kind: LineKind) -> PaidLine {
+    PaidLine {
+        key: key.into(),
+        price: Some(price.into()),
+        quantity: 1,
+        amount: euros(amount),
+        kind,
+    }
+}
+
 #[test]
 fn b3_payments_are_read_in_the_shapes_of_every_version() {
-    let euros = |amount: &str| Money::new(amount.parse().unwrap(), Currency::EUR).unwrap();
     let first = payment_of("invoice_paid_2024");
+    let whole = LineKind::Period(period("2026-01-31", "2026-02-28").unwrap());
     let expected = ProviderPayment {
         provider: Provider::Stripe,
         subscription: "sub_1PgafmB7WZ01zgkW".into(),
         reference: None,
         invoice: "in_1SvXk0B7WZ01zgkWc4Rz8LmA".into(),
-        price: Some("price_pro".into()),
+        made: day("2026-01-31"),
+        received: at(1_769_817_603),
         amount: euros("49"),
-        paid_for: PaidFor::Period(period("2026-01-31", "2026-02-28").unwrap()),
-        period_amount: euros("49"),
+        lines: vec![line(
+            "il_1SvXk0B7WZ01zgkWh1Vi2QqE",
+            "price_pro",
+            "49",
+            whole,
+        )],
     };
     assert_eq!(first, expected);
     let second = payment_of("invoice_paid_2025");
-    let paid_for = PaidFor::Period(period("2026-02-28", "2026-03-31").unwrap());
+    let whole = LineKind::Period(period("2026-02-28", "2026-03-31").unwrap());
     assert_eq!(
         second,
         ProviderPayment {
-            invoice: second.invoice.clone(),
-            paid_for,
+            invoice: "in_1T5h8iB7WZ01zgkWd5Sa9MnB".into(),
+            made: day("2026-02-28"),
+            received: at(1_772_240_412),
+            lines: vec![line(
+                "il_1T5h8iB7WZ01zgkWk3Wl4RrF",
+                "price_pro",
+                "49",
+                whole
+            )],
             ..expected
         }
     );
-    let proration = payment_of("invoice_proration");
+
+    let rest = period("2026-02-14", "2026-02-28").unwrap();
+    let (unused, remaining) = (LineKind::GivenBack(rest), LineKind::Remaining(rest));
+    let change = payment_of("invoice_proration");
     assert_eq!(
-        (proration.paid_for, proration.price, proration.amount),
-        (PaidFor::Other, None, euros("25"))
+        change.lines,
+        [
+            line("il_1T0bNOB7WZ01zgkWm5Xn6SsG", "price_pro", "24.5", unused),
+            line(
+                "il_1T0bNOB7WZ01zgkWr9Zs0UuI",
+                "price_business",
+                "49.5",
+                remaining
+            ),
+        ]
+    );
+    let former = payment_of("invoice_proration_2024");
+    assert_eq!(
+        former.lines,
+        [
+            line("il_unused", "price_pro", "24.5", unused),
+            line("il_rest", "price_business", "49.5", remaining),
+        ]
     );
 }
 
+/// Case 1: the invoice of a trial is a payment without lines of time.
 #[test]
-fn b3_other_kinds_are_reported_as_such() {
+fn b3_a_trials_invoice_pays_for_no_time() {
+    let trial = payment_of("invoice_trial");
+    assert_eq!((trial.amount, trial.lines), (euros("0"), vec![]));
+    for name in ["invoice_paid_2024", "invoice_paid_2025"] {
+        let mut event: serde_json::Value = serde_json::from_slice(&payload(name)).unwrap();
+        let object = &mut event["data"]["object"];
+        object["lines"]["data"][0]["amount"] = 0.into();
+        object["subtotal"] = 0.into();
+        match read(event.to_string().as_bytes()).unwrap().report() {
+            ProviderReport::Payment(payment) => assert_eq!(payment.lines, []),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Several items: a meter that used nothing, an add-on, and three seats with a discount.
+#[test]
+fn b3_every_item_and_every_line_is_told() {
+    let whole = period("2026-01-31", "2026-02-28");
+    let item = |price: &str, quantity| ProviderItem {
+        price: price.into(),
+        quantity,
+        period: whole,
+    };
+    assert_eq!(
+        snapshot_of("subscription_items").items,
+        [
+            item("price_calls", 1),
+            item("price_storage", 1),
+            item("price_pro", 3)
+        ]
+    );
+
+    let seats = payment_of("invoice_seats");
+    let kind = LineKind::Period(whole.unwrap());
+    let three = PaidLine {
+        quantity: 3,
+        ..line("il_seats", "price_pro", "132.3", kind)
+    };
+    assert_eq!(seats.amount, euros("142.3"));
+    assert_eq!(
+        seats.lines,
+        [line("il_storage", "price_storage", "10", kind), three]
+    );
+}
+
+/// PF3: an invoice of which some lines are missing is not recorded, and nothing is said silently:
+/// with all of its lines it is.
+#[test]
+fn pf3_an_invoice_that_is_cut_short_is_incomplete() {
+    let id = "in_1T5h8iB7WZ01zgkWd5Sa9MnB";
+    let incomplete = ProviderReport::Incomplete { invoice: id.into() };
+    let event = read(&payload("invoice_truncated")).unwrap();
+    assert_eq!(event.report(), &incomplete);
+
+    let event: serde_json::Value = serde_json::from_slice(&payload("invoice_truncated")).unwrap();
+    let fetch = |edit: fn(&mut serde_json::Value)| {
+        let mut object = event["data"]["object"].clone();
+        object["lines"]["has_more"] = false.into();
+        edit(&mut object);
+        invoice(object.to_string().as_bytes(), at(SENT)).unwrap()
+    };
+    assert_eq!(
+        fetch(|_| {}),
+        incomplete,
+        "the lines do not add up to the subtotal"
+    );
+    let whole = fetch(|invoice| {
+        let lines = invoice["lines"]["data"].as_array_mut().unwrap();
+        for number in 0..11 {
+            let mut line = lines[0].clone();
+            line["id"] = format!("il_{number}").into();
+            line["pricing"]["price_details"]["price"] = "price_storage".into();
+            line["amount"] = 1000.into();
+            lines.push(line);
+        }
+    });
+    let ProviderReport::Payment(payment) = whole else {
+        panic!("{whole:?}")
+    };
+    assert_eq!((payment.lines.len(), payment.amount), (12, euros("159")));
+    assert_eq!(invoice(b"{}", at(SENT)), None);
+}
+
+/// Case 22: a payment for a charge of the host's own is told by the charge that its server wrote
+/// there; one that names none is not the host's.
+#[test]
+fn b9_a_payment_that_names_a_charge_is_told() {
+    let of = |payment: &str, second| {
+        ProviderReport::ChargePaid(ProviderCharge {
+            provider: Provider::Stripe,
+            charge: "charge-0042".into(),
+            payment: payment.into(),
+            amount: euros("19"),
+            at: at(second),
+        })
+    };
+    let report = |edit: fn(&mut serde_json::Value), name: &str| {
+        let mut event: serde_json::Value = serde_json::from_slice(&payload(name)).unwrap();
+        edit(&mut event["data"]["object"]);
+        read(event.to_string().as_bytes()).unwrap().report().clone()
+    };
+    let once = "in_1SwPACKB7WZ01zgkWpack0001";
+    assert_eq!(report(|_| {}, "invoice_one_off"), of(once, 1_770_109_260));
+    let session = "checkout_session_payment";
+    let intent = "pi_3SvPACKB7WZ01zgkW0pack001";
+    assert_eq!(report(|_| {}, session), of(intent, 1_769_817_604));
+    let with_invoice = report(
+        |session| session["invoice"] = "in_1SwPACKB7WZ01zgkWpack0001".into(),
+        session,
+    );
+    assert_eq!(
+        with_invoice,
+        of(once, 1_769_817_604),
+        "both events name one payment"
+    );
+
+    let foreign = ProviderReport::Unmapped(Unmapped::ForeignPayment);
+    let no_charge = |object: &mut serde_json::Value| object["metadata"] = serde_json::json!({});
+    assert_eq!(report(no_charge, "invoice_one_off"), foreign);
+    assert_eq!(report(no_charge, session), foreign);
+    let waits = report(
+        |session| session["payment_status"] = "unpaid".into(),
+        session,
+    );
+    assert_eq!(waits, ProviderReport::Unmapped(Unmapped::NotPaidYet));
+}
+
+/// PF5: refunds and lost disputes, with the invoice where Stripe names it.
+#[test]
+fn pf5_refunds_and_lost_disputes_are_told() {
+    let report = |name: &str| read(&payload(name)).unwrap().report().clone();
+    let refunded = ProviderUndone {
+        provider: Provider::Stripe,
+        invoice: None,
+        reference: "pi_3SvXk1B7WZ01zgkW0xKz6XnG".into(),
+        how: Undoing::Refunded,
+        amount: euros("49"),
+        at: at(1_770_109_201),
+    };
+    assert_eq!(
+        report("charge_refunded"),
+        ProviderReport::Undone(refunded.clone())
+    );
+    let named = ProviderUndone {
+        invoice: Some("in_1SvXk0B7WZ01zgkWc4Rz8LmA".into()),
+        ..refunded.clone()
+    };
+    assert_eq!(
+        report("charge_refunded_2024"),
+        ProviderReport::Undone(named)
+    );
+    let part = ProviderUndone {
+        amount: euros("9"),
+        at: at(1_770_109_100),
+        ..refunded
+    };
+    assert_eq!(
+        report("charge_refunded_partly"),
+        ProviderReport::Undone(part.clone())
+    );
+    let lost = ProviderUndone {
+        reference: "pi_3T5i4vB7WZ01zgkW1tNc9AqJ".into(),
+        how: Undoing::Reversed,
+        amount: euros("49"),
+        at: at(1_775_692_801),
+        ..part
+    };
+    assert_eq!(report("charge_dispute_lost"), ProviderReport::Undone(lost));
+
+    let mut won: serde_json::Value =
+        serde_json::from_slice(&payload("charge_dispute_lost")).unwrap();
+    won["data"]["object"]["status"] = "won".into();
+    let won = read(won.to_string().as_bytes()).unwrap();
+    assert_eq!(
+        won.report(),
+        &ProviderReport::Unmapped(Unmapped::NothingUndone)
+    );
+    let voided = ProviderReport::Unmapped(Unmapped::NeverPaid);
+    assert_eq!(report("invoice_voided"), voided);
+}
+
+/// B10: an authentic event without a meaning here has a reason for the log.
+#[test]
+fn b10_other_kinds_are_reported_as_such() {
     for (name, kind) in [
         ("invoice_payment_failed", "invoice.payment_failed"),
-        ("charge_refunded", "charge.refunded"),
         ("charge_dispute_created", "charge.dispute.created"),
         ("checkout_session_completed", "checkout.session.completed"),
     ] {
         let event = read(&payload(name)).unwrap();
         assert_eq!(
             (event.report(), event.kind()),
-            (&ProviderReport::Unmapped, kind)
+            (&ProviderReport::Unmapped(Unmapped::OtherKind), kind)
         );
         assert!(event.id().starts_with("evt_") && event.provider() == Provider::Stripe);
     }
+    let reason = Unmapped::OtherKind.to_string();
+    assert_eq!(reason, "events of this kind have no meaning here");
 }
 
 #[test]
@@ -254,22 +494,19 @@ fn b3_amounts_are_in_the_units_of_their_currency() {
     }
 }
 
-/// What counts for the period is its own line: not what else is on the invoice, nor from which
-/// pocket it was paid.
+/// What counts for the period is its own line: not from which pocket it was paid.
 #[test]
 fn b3_the_periods_own_line_is_what_counts() {
-    let euros = |amount: &str| Money::new(amount.parse().unwrap(), Currency::EUR).unwrap();
     let edit = |edit: fn(&mut serde_json::Value)| {
         let mut event: serde_json::Value =
             serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
         edit(&mut event["data"]["object"]);
         match read(event.to_string().as_bytes()).unwrap().report() {
-            ProviderReport::Payment(payment) => (payment.amount, payment.period_amount),
+            ProviderReport::Payment(payment) => (payment.amount, payment.lines[0].amount),
             other => panic!("{other:?}"),
         }
     };
-    // Paid from a balance; a proration credited beside it; paid elsewhere, as older versions tell
-    // it.
+    // Paid from a balance; paid elsewhere, as older versions tell it.
     assert_eq!(
         edit(|invoice| invoice["amount_paid"] = 2900.into()),
         (euros("29"), euros("49"))
@@ -285,32 +522,15 @@ fn b3_the_periods_own_line_is_what_counts() {
             serde_json::json!([{ "amount": 3000, "discount": "di_1" }, { "amount": 1000 }]);
     });
     assert_eq!(discounted, (euros("9"), euros("9")));
-    // A part of a period, in the new shape, is none.
+
+    // The line of another subscription is not this one's.
     let mut event: serde_json::Value =
         serde_json::from_slice(&payload("invoice_paid_2025")).unwrap();
-    event["data"]["object"]["lines"]["data"][0]["parent"]["subscription_item_details"]["proration"] =
-        true.into();
+    let line = &mut event["data"]["object"]["lines"]["data"][0];
+    line["parent"]["subscription_item_details"]["subscription"] = "sub_other".into();
     match read(event.to_string().as_bytes()).unwrap().report() {
-        ProviderReport::Payment(payment) => {
-            assert_eq!(
-                (payment.paid_for, payment.period_amount),
-                (PaidFor::Other, euros("0"))
-            )
-        }
+        ProviderReport::Payment(payment) => assert_eq!(payment.lines, []),
         other => panic!("{other:?}"),
-    }
-}
-
-/// The invoice of a trial is of nothing, and opens no paid period.
-#[test]
-fn b3_a_trials_invoice_pays_for_no_period() {
-    for name in ["invoice_paid_2024", "invoice_paid_2025"] {
-        let mut event: serde_json::Value = serde_json::from_slice(&payload(name)).unwrap();
-        event["data"]["object"]["lines"]["data"][0]["amount"] = 0.into();
-        match read(event.to_string().as_bytes()).unwrap().report() {
-            ProviderReport::Payment(payment) => assert_eq!(payment.paid_for, PaidFor::Other),
-            other => panic!("{other:?}"),
-        }
     }
 }
 
@@ -327,7 +547,7 @@ fn b3_an_invoice_that_is_not_paid_pays_nothing() {
     event["data"]["object"]["parent"] = serde_json::Value::Null;
     assert_eq!(
         read(event.to_string().as_bytes()).unwrap().report(),
-        &ProviderReport::Unmapped,
+        &ProviderReport::Unmapped(Unmapped::ForeignPayment),
         "of no subscription"
     );
 }
@@ -349,6 +569,210 @@ fn a_fetched_subscription_is_a_snapshot_of_the_time_it_was_fetched() {
         }
     );
     assert_eq!(snapshot(b"{}", at(SENT)), None);
+}
+
+/// A host with the prices of these payloads, whose server has noted the subscription.
+fn host() -> Host {
+    let plan_of = |id: i64, price: i64, credits: u32| Plan {
+        id: id.into(),
+        credits: Credits::whole(credits),
+        ..support::plan(price, true)
+    };
+    let mut host = Host::new(AccountStatus::PendingPayment);
+    host.subscription.stripe_subscription_id = Some("sub_1PgafmB7WZ01zgkW".into());
+    host.wallet = Wallet::open(ACCOUNT.into(), day("2026-01-01"));
+    host.prices = vec![
+        known("price_pro", plan_of(1, 49, 2_800).into()),
+        known("price_business", plan_of(2, 99, 5_600).into()),
+    ];
+    host
+}
+
+/// Hears events, each when it was made.
+fn hear(host: &mut Host, names: &[&str]) {
+    for name in names {
+        let event = read(&payload(name)).unwrap();
+        host.hear(event.report(), event.at());
+    }
+}
+
+/// The credits of a day, and until when the gate admits then.
+fn on(host: &Host, name: &str) -> (Credits, Result<Option<DateTime<Utc>>, Denial>) {
+    let now = (day(name) - support::at(0)).num_seconds();
+    (host.free(now), host.admitted(now))
+}
+
+/// Case 5: an anchor on the 31st. Each period is one window.
+#[test]
+fn pf2_an_anchor_at_the_end_of_a_month_leaves_no_gap() {
+    let mut host = host();
+    hear(
+        &mut host,
+        &[
+            "subscription_updated_2025",
+            "invoice_paid_2024",
+            "invoice_paid_2025",
+        ],
+    );
+    let whole = Credits::whole(2_800);
+    assert_eq!(
+        host.free((day("2026-02-27") - support::at(0)).num_seconds()),
+        whole
+    );
+    for late in ["2026-02-28", "2026-03-28", "2026-03-30"] {
+        assert_eq!(
+            on(&host, late),
+            (whole, Ok(Some(day("2026-03-31")))),
+            "{late}"
+        );
+    }
+    assert_eq!(host.account.status, AccountStatus::Active);
+    assert_eq!(on(&host, "2026-03-31").0, Credits::ZERO);
+}
+
+/// Case 1: an upgrade in the middle of a period, told at once or by the next invoice; twice as many
+/// credits for the half that is left. The trial's invoice is recorded and brings nothing.
+#[test]
+fn pf2_prorations_bring_the_difference_for_the_days_that_are_left() {
+    for (change, next) in [
+        (vec!["invoice_proration"], 0),
+        (vec!["invoice_proration_2024"], 0),
+        (vec!["invoice_proration", "invoice_proration_2024"], 0),
+        (vec!["invoice_pending_change"], 5_600),
+    ] {
+        let mut names = vec!["invoice_trial", "invoice_paid_2024"];
+        names.extend(change);
+        let mut host = host();
+        hear(&mut host, &names);
+        assert_eq!(host.invoices.len(), names.len());
+        let target = |start: &str, end: &str| {
+            let window = period(start, end).unwrap();
+            let schedule = host.paid_time.schedule();
+            schedule
+                .target(window, chrono::TimeDelta::zero())
+                .unwrap()
+                .amount
+        };
+        assert_eq!(
+            target("2026-01-31", "2026-02-28"),
+            Credits::whole(4_200),
+            "{names:?}"
+        );
+        assert_eq!(
+            target("2026-02-28", "2026-03-31"),
+            Credits::whole(next),
+            "{names:?}"
+        );
+    }
+}
+
+/// Case 11: deleted within a paid period. Without a refund the window that had begun stays; with
+/// one its days are given back.
+#[test]
+fn pf4_a_deletion_is_an_end_of_service_and_its_refund_gives_time_back() {
+    let mut host = host();
+    hear(
+        &mut host,
+        &[
+            "subscription_updated_2025",
+            "invoice_paid_2024",
+            "subscription_deleted_within",
+        ],
+    );
+    let end = at(1_770_681_600);
+    assert_eq!(host.subscription.status, SubscriptionStatus::Canceled);
+    assert_eq!(host.subscription.paid_until, Some(end));
+    assert_eq!(on(&host, "2026-02-27").0, Credits::whole(2_800));
+
+    hear(&mut host, &["invoice_given_back"]);
+    assert_eq!(
+        host.outcomes_of("in_1T0bNOB7WZ01zgkWend00001"),
+        [LineOutcome::GivenBack]
+    );
+    assert_eq!(on(&host, "2026-02-27").0, Credits::whole(1_400));
+
+    // The end of a period is none.
+    let mut event: serde_json::Value =
+        serde_json::from_slice(&payload("subscription_deleted_within")).unwrap();
+    event["data"]["object"]["ended_at"] = 1_772_236_800.into();
+    let event = read(event.to_string().as_bytes()).unwrap();
+    let mut host = self::host();
+    hear(
+        &mut host,
+        &["subscription_updated_2025", "invoice_paid_2024"],
+    );
+    host.hear(event.report(), day("2026-02-28"));
+    assert_eq!(host.subscription.status, SubscriptionStatus::Canceled);
+    assert_eq!(host.paid_time.facts().len(), 1);
+}
+
+/// Case 20: to end on the 20th, within a period to the 28th.
+#[test]
+fn b2_a_subscription_that_is_to_end_at_an_instant_does() {
+    let mut host = host();
+    hear(
+        &mut host,
+        &[
+            "subscription_updated_2025",
+            "invoice_paid_2024",
+            "subscription_cancel_at",
+        ],
+    );
+    let ends = day("2026-02-20");
+    assert_eq!(on(&host, "2026-02-19").1, Ok(Some(ends)));
+    assert_eq!(on(&host, "2026-02-20").1, Err(Denial::PeriodEnded));
+}
+
+/// Three seats at a price with a discount, beside an add-on and a meter that the host does not know.
+#[test]
+fn pf2_seats_multiply_and_add_ons_decide_nothing() {
+    let mut host = host();
+    hear(&mut host, &["subscription_items", "invoice_seats"]);
+    let seats = "in_1SvXk0B7WZ01zgkWseats0001";
+    use LineOutcome::{Paid, PriceUnknown, TooLittle};
+    assert_eq!(
+        host.outcomes_of(seats),
+        [PriceUnknown, TooLittle],
+        "discounts are not allowed"
+    );
+    assert_eq!(host.subscription.plan, 1.into());
+
+    let mut host = self::host();
+    host.policy = Policy::load(PolicySettings {
+        payment_methods: [PaymentMethod::Stripe].into(),
+        provider_discounts: true,
+        ..PolicySettings::default()
+    })
+    .unwrap();
+    hear(&mut host, &["subscription_items", "invoice_seats"]);
+    assert_eq!(host.outcomes_of(seats), [PriceUnknown, Paid]);
+    assert_eq!(on(&host, "2026-02-01").0, Credits::whole(8_400));
+}
+
+/// PF5: a refund in full gives back what is left, a part of it nothing. Since *basil* the host asks
+/// for the invoice of the payment intent.
+#[test]
+fn pf5_a_refund_is_found_by_its_invoice() {
+    let mut host = host();
+    hear(
+        &mut host,
+        &["subscription_updated_2025", "invoice_paid_2024"],
+    );
+    let ProviderReport::Undone(part) = read(&payload("charge_refunded_partly"))
+        .unwrap()
+        .report()
+        .clone()
+    else {
+        panic!()
+    };
+    let part = ProviderUndone {
+        invoice: Some("in_1SvXk0B7WZ01zgkWc4Rz8LmA".into()),
+        ..part
+    };
+    host.hear(&ProviderReport::Undone(part), at(1_770_109_100));
+    assert_eq!(on(&host, "2026-02-27").0, Credits::whole(2_800));
+    hear(&mut host, &["charge_refunded_2024", "charge_refunded_2024"]);
+    assert_eq!(host.subscription.paid_until, Some(at(1_770_109_201)));
 }
 
 /// Computed by another program: `printf '1769817606.{}' | openssl dgst -sha256 -hmac whsec_test`.

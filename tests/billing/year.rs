@@ -21,7 +21,8 @@ use bailiwick::payment_method::{PaymentMethod, Provider};
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{GraceMode, GraceSettings, Overpayment, PolicySettings};
 use bailiwick::provider::{
-    AdoptionFacts, PaidFor, PaidInvoice, PaymentFacts, ProviderPayment, ProviderSnapshot,
+    AdoptionFacts, LineKind, PaidInvoice, PaidLine, PaymentFacts, ProviderItem, ProviderPayment,
+    ProviderPrice, ProviderSnapshot,
 };
 use bailiwick::right::{Privilege, Privileges};
 use bailiwick::subscription::{Command, Effect, SubscriptionStatus, Transition};
@@ -166,13 +167,18 @@ fn by_provider(
             provider,
             subscription: subscription.clone(),
             reference: Some((account + 10).to_string()),
-            price: "1".into(),
+            items: vec![ProviderItem {
+                price: "1".into(),
+                quantity: 1,
+                period: Some(period),
+            }],
             at: at(made),
             status,
             anchor: at(began),
-            current_period: Some(period),
             trial: None,
             cancel_at_period_end: ends,
+            cancel_at: None,
+            ended_at: None,
         })
     };
     let first = Interval::MONTHLY.period(at(began), 0).unwrap();
@@ -226,10 +232,16 @@ fn by_provider(
             subscription: subscription.clone(),
             reference: Some((account + 10).to_string()),
             invoice: format!("in_{account}_{number}"),
-            price: Some("1".into()),
+            made: period.start,
+            received: at(paid_at),
             amount: euros(PRICE),
-            paid_for: PaidFor::Period(period),
-            period_amount: euros(PRICE),
+            lines: vec![PaidLine {
+                key: "line".into(),
+                price: Some("1".into()),
+                quantity: 1,
+                amount: euros(PRICE),
+                kind: LineKind::Period(period),
+            }],
         });
         send(random, account, paid_at, &payment, events);
         if ends {
@@ -406,6 +418,13 @@ impl Host {
             .clone()
     }
 
+    fn prices_of_providers(&self) -> Vec<ProviderPrice> {
+        vec![ProviderPrice {
+            price: "1".into(),
+            plan: self.plans[0].clone(),
+        }]
+    }
+
     /// The job that a host runs now and then, or never.
     pub fn tick(&mut self, now: i64) {
         for number in 0..self.books.len() {
@@ -467,12 +486,15 @@ impl Host {
         let facts = AdoptionFacts {
             account,
             subscription,
-            plan: self.plans[0].clone(),
+            prices: self.prices_of_providers(),
+            paid_time: books.paid_time.clone(),
+            had_trial: false,
         };
         let adoption = self
             .policy
             .adopt_snapshot(snapshot, facts, at(now))
             .unwrap();
+        let terms = self.policy.align_terms();
         let books = &mut self.books[number];
         if let Some(transition) = adoption.transition() {
             assert_eq!(transition.expected_version(), books.subscription.version);
@@ -482,6 +504,7 @@ impl Host {
             books.plan = plan.clone();
         }
         books.set_account(adoption.account());
+        books.set_paid_time(adoption.paid_time(), terms, now);
         books.grant(adoption.grants(), now);
     }
 
@@ -490,14 +513,15 @@ impl Host {
         let facts = PaymentFacts {
             account: books.account.clone(),
             subscription: books.subscription.clone(),
-            plan: self.plans[0].clone(),
-            current_plan: self.plan(&books.subscription.plan),
+            prices: self.prices_of_providers(),
+            paid_time: books.paid_time.clone(),
             prior: books.invoices.get(&payment.invoice).cloned(),
         };
         let answer = self
             .policy
             .record_provider_payment(payment, facts, at(now))
             .unwrap();
+        let terms = self.policy.align_terms();
         let books = &mut self.books[number];
         if let Answer::Fresh(change) = answer {
             books.set_account(change.account());
@@ -506,7 +530,7 @@ impl Host {
                 books.subscription.version
             );
             books.subscription = change.subscription().row().clone();
-            books.grant(change.grants(), now);
+            books.set_paid_time(change.paid_time(), terms, now);
             books
                 .invoices
                 .insert(payment.invoice.clone(), change.record().clone());
@@ -624,11 +648,9 @@ impl Host {
     fn spend(&mut self, number: usize, key: &str, credits: i64, now: i64) {
         let books = &self.books[number];
         let tenant = Tenant {
-            account: books.account.clone(),
             plan: Some(self.plan(&books.plan)),
-            next_plan: None,
             subscription: Some(books.subscription.clone()),
-            sites: Arc::new([]),
+            ..Tenant::new(books.account.clone())
         };
         let principal = Principal::session(1.into()).of_account(books.account.id.clone());
         let access = self

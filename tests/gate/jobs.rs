@@ -43,6 +43,7 @@ fn subscribed(status: SubscriptionStatus, second: i64) -> Tenant {
         free_period: false,
         trial_end: Some(at(second)),
         cancel_at_period_end: false,
+        ends_at: None,
         pending_plan: None,
         unpaid_plan: None,
         past_due_since: Some(at(0)),

@@ -156,6 +156,7 @@ fn subscription(facts: model::Subscription) -> Subscription {
         paid_until: facts.paid_until.map(instant),
         trial_end: facts.trial_end.map(instant),
         cancel_at_period_end: facts.cancel_at_period_end,
+        ends_at: None,
         free_period: facts.pending.is_some_and(|pending| !pending.paid),
         pending_plan: facts.pending.map(|pending| PendingPlan {
             plan: PlanId::from(3),

@@ -18,11 +18,13 @@ pub enum Every {
     Years(u16),
 }
 
-/// A period as a line tells it: its start and end, or its end alone.
+/// A period as a line tells it: its start and end, or its end alone, or, of a sale, only how long it
+/// is and by how much it may miss the end of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Billed {
     Whole(i128, i128),
     EndingAt(i128),
+    Sale(Every, i128),
 }
 
 #[derive(Clone, Debug)]
@@ -155,6 +157,89 @@ fn place(fact: &Told) -> (i128, i128, u8, i128, &str) {
     }
 }
 
+/// PF6: the same facts, told as if sales named their periods. A sale that misses the end of the one
+/// before by no more than its slack begins there; one that comes earlier gives the rest of the one
+/// before back.
+fn with_periods(facts: &[Told]) -> Vec<Told> {
+    let never_paid: BTreeSet<&String> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Told::NeverPaid(_, invoice) => Some(invoice),
+            _ => None,
+        })
+        .collect();
+    let mut sales: Vec<(&Line, Every, i128)> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Told::Line(line) => match line.period {
+                Billed::Sale(every, slack) => Some((line, every, slack)),
+                _ => None,
+            },
+            _ => None,
+        })
+        .filter(|(line, ..)| !never_paid.contains(&line.invoice))
+        .collect();
+    sales.sort_by_key(|(line, ..)| (line.from, line.made, &line.key));
+
+    let mut told = Vec::new();
+    let mut periods: Vec<(i128, i128)> = Vec::new();
+    let mut anchor = 0;
+    for (line, every, slack) in sales {
+        let before = periods.last().copied();
+        let period = match before {
+            Some((_, end)) if (line.from - end).abs() <= slack => {
+                // The next from the same anchor, if the end is one of its boundaries.
+                let boundary = (0..).find(|k| after(anchor, every, *k) >= end).unwrap();
+                if after(anchor, every, boundary) != end {
+                    anchor = end;
+                }
+                let next = (0..).find(|k| after(anchor, every, *k) > end).unwrap();
+                (end, after(anchor, every, next))
+            }
+            _ => {
+                anchor = line.from;
+                (line.from, after(line.from, every, 1))
+            }
+        };
+        if let Some((start, end)) = before.filter(|(_, end)| period.0 < *end) {
+            told.push(Told::NegativeLine(NegativeLine {
+                key: line.key.clone(),
+                invoice: line.invoice.clone(),
+                period: Billed::Whole(start, end),
+                at: period.0,
+                made: line.made,
+            }));
+        }
+        told.push(Told::Line(Line {
+            period: Billed::Whole(period.0, period.1),
+            from: period.0,
+            ..line.clone()
+        }));
+        periods.push(period);
+    }
+
+    for fact in facts {
+        match fact {
+            Told::Line(line) if matches!(line.period, Billed::Sale(..)) => {}
+            Told::NegativeLine(line) if matches!(line.period, Billed::Sale(..)) => {
+                let mut around: Vec<&(i128, i128)> = periods
+                    .iter()
+                    .filter(|(start, end)| *start <= line.at && line.at < *end)
+                    .collect();
+                around.sort();
+                if let Some((start, end)) = around.last() {
+                    told.push(Told::NegativeLine(NegativeLine {
+                        period: Billed::Whole(*start, *end),
+                        ..line.clone()
+                    }));
+                }
+            }
+            other => told.push(other.clone()),
+        }
+    }
+    told
+}
+
 /// PF5: the facts without the lines of invoices that were never paid, in the order of PT1.
 fn in_order(facts: &[Told]) -> Vec<&Told> {
     let never_paid: Vec<&String> = facts
@@ -183,6 +268,7 @@ fn whole(facts: &[&Told], billed: Billed, at: i128) -> Option<(i128, i128)> {
     let end = match billed {
         Billed::Whole(start, end) => return Some((start, end)),
         Billed::EndingAt(end) => end,
+        Billed::Sale(..) => unreachable!("sales have their periods by now"),
     };
 
     let mut found = None;
@@ -238,7 +324,8 @@ type Part = (i128, i128, i128);
 
 /// What was paid, and what each window of it has earned.
 pub fn answer(facts: &[Told], slack: i128) -> Answer {
-    let facts = in_order(facts);
+    let told = with_periods(facts);
+    let facts = in_order(&told);
     let periods: Vec<Option<(i128, i128)>> = facts
         .iter()
         .map(|fact| match fact {

@@ -43,6 +43,10 @@ fn billed(billed: Billed) -> BilledPeriod {
     match billed {
         Billed::Whole(start, end) => BilledPeriod::Whole(period((start, end))),
         Billed::EndingAt(end) => BilledPeriod::EndingAt(instant(end)),
+        Billed::Sale(every, slack) => BilledPeriod::Interval {
+            interval: interval(every),
+            slack_seconds: u32::try_from(slack / SECOND).unwrap(),
+        },
     }
 }
 

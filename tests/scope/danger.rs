@@ -203,6 +203,7 @@ fn s10_rows_of_two_accounts_are_not_believed() {
         current_period: None,
         trial_end: None,
         cancel_at_period_end: false,
+        ends_at: None,
         pending_plan: None,
         unpaid_plan: None,
         past_due_since: None,

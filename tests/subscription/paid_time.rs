@@ -15,7 +15,7 @@ use bailiwick::Credits;
 use bailiwick::paid_time::{Fact, Grid, PaidTime, Piece, Schedule};
 use bailiwick::period::Period;
 use chrono::TimeDelta;
-use generate::{Divided, any_calendar, any_facts, any_interval};
+use generate::{Divided, any_calendar, any_facts, any_facts_and_sales, any_interval};
 use proptest::prelude::*;
 
 fn schedule(told: &[Told]) -> Schedule {
@@ -67,6 +67,15 @@ proptest! {
         slack in prop::sample::select(vec![0, 3 * 3600 * SECOND, 3 * DAY]),
     ) {
         compare(&told, slack);
+    }
+
+    /// Sales that name no period make one chain by their own instants, whatever else is known: their
+    /// time and their credits are the oracle's.
+    #[test]
+    fn pf6_sales_make_the_oracles_chain(told in any_facts_and_sales()) {
+        compare(&told, 3 * 3600 * SECOND);
+        let backwards: Vec<Told> = told.iter().rev().cloned().collect();
+        prop_assert_eq!(schedule(&told), schedule(&backwards));
     }
 
     /// A payment and its void, heard in either order, are as if it had never been.
@@ -214,6 +223,7 @@ proptest! {
                 | Told::NegativeLine(NegativeLine { period: billed, .. }) => match billed {
                     Billed::Whole(start, end) => period((*start, *end)) == piece.period,
                     Billed::EndingAt(end) => instant(*end) == piece.period.end,
+                    Billed::Sale(..) => unreachable!(),
                 },
                 Told::EndOfService(_) | Told::NeverPaid(..) => true,
             };

@@ -681,6 +681,7 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
         }),
         trial_end: None,
         cancel_at_period_end: false,
+        ends_at: None,
         pending_plan: None,
         unpaid_plan: None,
         past_due_since: None,

@@ -74,6 +74,7 @@ pub fn paid(account: i64) -> Facts {
         paypal_subscription_id: None,
         external_payment_id: None,
         provider_at: None,
+        ends_at: None,
         provider_paid: None,
         paid_until: None,
         version: 1,

@@ -1,16 +1,17 @@
-//! PayPal's objects as they are sent, as far as they matter: fields that are not named here are
-//! ignored.
+//! PayPal's events. Fields that are not named here are ignored.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::subscription::snapshot;
 use crate::money::{Currency, Money, deserialize_decimal};
 use crate::payment_method::Provider;
-use crate::period::Period;
-use crate::provider::{PaidFor, ProviderEvent, ProviderPayment, ProviderReport, ProviderSnapshot};
-use crate::subscription::SubscriptionStatus;
+use crate::provider::{
+    LineKind, PaidLine, ProviderEvent, ProviderPayment, ProviderReport, ProviderUndone, Undoing,
+    Unmapped,
+};
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -23,42 +24,11 @@ struct Event<'a> {
 }
 
 #[derive(Deserialize)]
-struct Subscription {
-    id: String,
-    plan_id: String,
-    #[serde(default)]
-    plan_overridden: bool,
-    status: String,
-    start_time: Option<DateTime<Utc>>,
-    create_time: Option<DateTime<Utc>>,
-    billing_info: Option<Billing>,
-}
-
-#[derive(Deserialize)]
-struct Billing {
-    outstanding_balance: Option<Amount>,
-    last_payment: Option<Payment>,
-    next_billing_time: Option<DateTime<Utc>>,
-    #[serde(default)]
-    failed_payments_count: u64,
-}
-
-#[derive(Deserialize)]
-struct Amount {
-    #[serde(deserialize_with = "deserialize_decimal")]
-    value: Decimal,
-}
-
-#[derive(Deserialize)]
-struct Payment {
-    time: Option<DateTime<Utc>>,
-}
-
-#[derive(Deserialize)]
 struct Sale {
     id: String,
     billing_agreement_id: Option<String>,
     create_time: DateTime<Utc>,
+    update_time: Option<DateTime<Utc>>,
     state: Option<String>,
     amount: Total,
 }
@@ -68,6 +38,42 @@ struct Total {
     #[serde(deserialize_with = "deserialize_decimal")]
     total: Decimal,
     currency: Currency,
+}
+
+#[derive(Deserialize)]
+struct Refund {
+    id: String,
+    sale_id: Option<String>,
+    amount: Total,
+    total_refunded_amount: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Value {
+    #[serde(deserialize_with = "deserialize_decimal")]
+    value: Decimal,
+    #[serde(alias = "currency_code")]
+    currency: Currency,
+}
+
+#[derive(Deserialize)]
+struct Dispute {
+    dispute_id: String,
+    #[serde(default)]
+    disputed_transactions: Vec<Transaction>,
+    dispute_amount: Option<Value>,
+    dispute_outcome: Option<Outcome>,
+}
+
+#[derive(Deserialize)]
+struct Transaction {
+    seller_transaction_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    outcome_code: String,
+    amount_refunded: Option<Value>,
 }
 
 /// Reads an event whose signature was checked. It returns `None` where an event of a known kind is
@@ -80,6 +86,8 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
         resource,
     } = serde_json::from_slice(body).ok()?;
 
+    let at = create_time;
+    let resource = resource.get();
     let report = match event_type.as_str() {
         "BILLING.SUBSCRIPTION.CREATED"
         | "BILLING.SUBSCRIPTION.ACTIVATED"
@@ -89,92 +97,32 @@ pub(super) fn read(body: &[u8]) -> Option<ProviderEvent> {
         | "BILLING.SUBSCRIPTION.CANCELLED"
         | "BILLING.SUBSCRIPTION.EXPIRED"
         | "BILLING.SUBSCRIPTION.PAYMENT.FAILED" => {
-            ProviderReport::Snapshot(snapshot(resource.get().as_bytes(), create_time)?)
+            ProviderReport::Snapshot(snapshot(resource.as_bytes(), at)?)
         }
-        "PAYMENT.SALE.COMPLETED" => payment(serde_json::from_str(resource.get()).ok()?)?,
-        _ => ProviderReport::Unmapped,
+        "PAYMENT.SALE.COMPLETED" => payment(serde_json::from_str(resource).ok()?, at)?,
+        "PAYMENT.SALE.REFUNDED" => {
+            undone(serde_json::from_str(resource).ok()?, Undoing::Refunded, at)?
+        }
+        "PAYMENT.SALE.REVERSED" => {
+            undone(serde_json::from_str(resource).ok()?, Undoing::Reversed, at)?
+        }
+        "CUSTOMER.DISPUTE.RESOLVED" => dispute(serde_json::from_str(resource).ok()?, at)?,
+        _ => ProviderReport::Unmapped(Unmapped::OtherKind),
     };
 
     Some(ProviderEvent {
         provider: Provider::Paypal,
         id,
         kind: event_type,
-        at: create_time,
+        at,
         report,
     })
 }
 
-/// Reads a subscription as PayPal's API answers it, for a host that fetches one when two reports
-/// disagree. `at` is the time of the answer by PayPal's clock: its `Date` header. It returns `None`
-/// where the body is not of a known shape.
-///
-/// PayPal's status stays *active* while it tries again for a payment that failed. So an active
-/// subscription with a failed payment or an outstanding balance is past due here, and a suspended
-/// one is unpaid. A subscription whose plan was overridden is of unknown status, which is denied
-/// everywhere: its price is not the plan's.
-pub fn snapshot(body: &[u8], at: DateTime<Utc>) -> Option<ProviderSnapshot> {
-    let subscription: Subscription = serde_json::from_slice(body).ok()?;
-    let billing = subscription.billing_info;
-
-    let owes = billing.as_ref().is_some_and(|billing| {
-        billing.failed_payments_count > 0
-            || billing
-                .outstanding_balance
-                .as_ref()
-                .is_some_and(|amount| amount.value > Decimal::ZERO)
-    });
-    let status = match subscription.status.as_str() {
-        "APPROVAL_PENDING" | "APPROVED" => SubscriptionStatus::Incomplete,
-        "ACTIVE" if owes => SubscriptionStatus::PastDue,
-        "ACTIVE" => SubscriptionStatus::Active,
-        "SUSPENDED" if owes => SubscriptionStatus::Unpaid,
-        "SUSPENDED" => SubscriptionStatus::Paused,
-        "CANCELLED" | "EXPIRED" => SubscriptionStatus::Canceled,
-        _ => SubscriptionStatus::Unknown,
-    };
-
-    // A plan whose price or cycles were changed for this one subscription is another than its name
-    // says.
-    let is_other = subscription.plan_overridden && status != SubscriptionStatus::Canceled;
-    let status = if is_other {
-        SubscriptionStatus::Unknown
-    } else {
-        status
-    };
-
-    let began = subscription.start_time.or(subscription.create_time)?;
-    let paid = billing
-        .as_ref()
-        .and_then(|billing| billing.last_payment.as_ref())
-        .and_then(|payment| payment.time);
-    let next = billing
-        .as_ref()
-        .and_then(|billing| billing.next_billing_time);
-    // PayPal reports no start of a period: the last payment opened it.
-    let start = paid.unwrap_or(began);
-
-    Some(ProviderSnapshot {
-        provider: Provider::Paypal,
-        subscription: subscription.id,
-        reference: None,
-        price: subscription.plan_id,
-        at,
-        status,
-        anchor: began,
-        // While a payment is outstanding, the next billing time does not tell what was paid.
-        current_period: next
-            .filter(|end| start < *end && !owes)
-            .map(|end| Period { start, end }),
-        trial: None,
-        cancel_at_period_end: false,
-    })
-}
-
 /// Reads a payment from a completed sale.
-fn payment(sale: Sale) -> Option<ProviderReport> {
-    // A sale outside a subscription pays for something that is not known here.
+fn payment(sale: Sale, at: DateTime<Utc>) -> Option<ProviderReport> {
     let Some(subscription) = sale.billing_agreement_id else {
-        return Some(ProviderReport::Unmapped);
+        return Some(ProviderReport::Unmapped(Unmapped::ForeignPayment));
     };
     if sale.state.as_deref() != Some("completed") {
         return None;
@@ -186,9 +134,66 @@ fn payment(sale: Sale) -> Option<ProviderReport> {
         subscription,
         reference: None,
         invoice: sale.id,
-        price: None,
+        made: sale.create_time,
+        received: sale.update_time.unwrap_or(at),
         amount,
-        paid_for: PaidFor::IntervalFrom(sale.create_time),
-        period_amount: amount,
+        lines: vec![PaidLine {
+            key: "sale".to_owned(),
+            price: None,
+            quantity: 1,
+            amount,
+            kind: LineKind::IntervalFrom(sale.create_time),
+        }],
+    }))
+}
+
+/// Reads a refund or a reversal. Of a reversal the amount is negative, and in PayPal's own samples
+/// its identifier is the reversal's, which names no sale.
+fn undone(refund: Refund, how: Undoing, at: DateTime<Utc>) -> Option<ProviderReport> {
+    let amount = match refund.total_refunded_amount {
+        Some(total) => Money::new(total.value, total.currency),
+        None => Money::new(refund.amount.total.abs(), refund.amount.currency),
+    };
+
+    Some(ProviderReport::Undone(ProviderUndone {
+        provider: Provider::Paypal,
+        invoice: refund.sale_id,
+        reference: refund.id,
+        how,
+        amount: amount.ok()?,
+        at,
+    }))
+}
+
+/// Reads a dispute that was resolved.
+fn dispute(dispute: Dispute, at: DateTime<Utc>) -> Option<ProviderReport> {
+    let outcome = dispute.dispute_outcome;
+    let is_lost = outcome.as_ref().is_some_and(|outcome| {
+        matches!(
+            outcome.outcome_code.as_str(),
+            "RESOLVED_BUYER_FAVOUR" | "ACCEPTED"
+        )
+    });
+    if !is_lost {
+        return Some(ProviderReport::Unmapped(Unmapped::NothingUndone));
+    }
+
+    let amount = outcome
+        .and_then(|outcome| outcome.amount_refunded)
+        .or(dispute.dispute_amount)?;
+    // One sum for several sales does not say what was given back of each.
+    let mut sales = dispute.disputed_transactions.into_iter();
+    let invoice = match (sales.next(), sales.next()) {
+        (Some(only), None) => only.seller_transaction_id,
+        _ => None,
+    };
+
+    Some(ProviderReport::Undone(ProviderUndone {
+        provider: Provider::Paypal,
+        invoice,
+        reference: dispute.dispute_id,
+        how: Undoing::Reversed,
+        amount: Money::new(amount.value, amount.currency).ok()?,
+        at,
     }))
 }

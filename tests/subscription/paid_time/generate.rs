@@ -243,3 +243,46 @@ pub fn any_facts() -> impl Strategy<Value = (Calendar, Vec<Told>)> {
         (calendar, facts)
     })
 }
+
+/// Facts, with some sales that name no period among them, and credits of such.
+pub fn any_facts_and_sales() -> impl Strategy<Value = Vec<Told>> {
+    let miss = prop::sample::select(vec![0, SECOND, -SECOND, 3_600 * SECOND, -2 * DAY, 3 * DAY]);
+    let slack = prop::sample::select(vec![0, SECOND, 3_600 * SECOND, DAY, 5 * DAY]);
+    let sale = (0..4_i128, miss, slack, 0..6_u8, 0..8_u8, any::<u8>());
+
+    (any_facts(), prop::collection::vec(sale, 0..6)).prop_map(|((calendar, mut facts), sales)| {
+        let of = calendar.periods[0];
+        for (index, (number, miss, slack, invoice, kind, letter)) in sales.into_iter().enumerate() {
+            let at = after(of.start, of.every, number) + miss;
+            // An interval of another length, now and then.
+            let every = if kind == 1 { Every::Days(3) } else { of.every };
+            let (key, invoice) = (
+                format!("{letter}-sale-{index}"),
+                format!("invoice-{invoice}"),
+            );
+            let (period, made) = (Billed::Sale(every, slack), at);
+            facts.push(if kind == 0 {
+                Told::NegativeLine(NegativeLine {
+                    key,
+                    invoice,
+                    period,
+                    at,
+                    made,
+                })
+            } else {
+                Told::Line(Line {
+                    key,
+                    invoice,
+                    period,
+                    from: at,
+                    every,
+                    windows: 1,
+                    amount: 500_000_000,
+                    made,
+                    received: made,
+                })
+            });
+        }
+        facts
+    })
+}

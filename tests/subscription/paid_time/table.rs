@@ -52,6 +52,7 @@ impl Course {
     ) -> &mut Self {
         let end = match period {
             Billed::Whole(_, end) | Billed::EndingAt(end) => end,
+            Billed::Sale(..) => unreachable!(),
         };
         let is_year = end == day(365);
         self.told.push(Told::Line(Line {
