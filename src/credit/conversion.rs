@@ -253,6 +253,9 @@ fn plan_of_latest_period(subscription: &Subscription) -> &PlanId {
     }
 }
 
+/// The paid time and the wallet, converted.
+type Converted = (RowChange<PaidTime>, Change<Alignment>);
+
 /// Converts the paid time and the wallet; `None` if there is nothing to convert.
 fn convert(
     terms: AlignTerms,
@@ -261,7 +264,7 @@ fn convert(
     paid_time: PaidTime,
     wallet: Wallet,
     now: DateTime<Utc>,
-) -> Result<Option<(RowChange<PaidTime>, Change<Alignment>)>, ConversionError> {
+) -> Result<Option<Converted>, ConversionError> {
     let key: Arc<str> = format!("converted/{}", subscription.id).into();
     if paid_time.facts().iter().any(|fact| *fact.key() == key) {
         return Ok(None);
