@@ -137,6 +137,7 @@ fn tenant() -> Tenant {
             start: instant(0),
             end: instant(1_000),
         }),
+        free_period: false,
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,

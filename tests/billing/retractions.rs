@@ -1,6 +1,7 @@
 //! Retractions of bank transfers, with the wallets: P5, and money that was confirmed for the wrong
 //! account.
 
+use std::slice;
 use std::sync::Arc;
 
 use crate::support::*;
@@ -264,7 +265,9 @@ fn p5_a_transfer_for_the_wrong_account_finds_the_right_one() {
     );
     assert_eq!(wrong.worth(40), whole(300 - 600));
 
-    let record = right.confirm(&paid, &[retracted.clone()], 50).unwrap();
+    let record = right
+        .confirm(&paid, slice::from_ref(&retracted), 50)
+        .unwrap();
     assert_eq!(record.retractions, 1);
     assert_eq!(right.account.status, AccountStatus::Active);
     assert_eq!(right.subscription.status, SubscriptionStatus::Active);

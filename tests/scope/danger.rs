@@ -201,6 +201,7 @@ fn s10_rows_of_two_accounts_are_not_believed() {
         status: SubscriptionStatus::Active,
         anchor: at(0),
         current_period: None,
+        free_period: false,
         trial_end: None,
         cancel_at_period_end: false,
         ends_at: None,

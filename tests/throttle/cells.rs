@@ -679,6 +679,7 @@ fn t8_the_access_must_hold_and_the_plan_name_the_scope() {
             start: at(START - DAY),
             end: at(START + DAY),
         }),
+        free_period: false,
         trial_end: None,
         cancel_at_period_end: false,
         ends_at: None,

@@ -64,6 +64,7 @@ pub fn paid(account: i64) -> Facts {
             start: instant(0),
             end: instant(1_000),
         }),
+        free_period: false,
         trial_end: None,
         cancel_at_period_end: false,
         pending_plan: None,
