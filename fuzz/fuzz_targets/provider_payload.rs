@@ -211,12 +211,11 @@ impl Host {
             after
         );
         for now in [now(), DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-            let _ = self.policy.command_due(&after, now);
+            let _ = self.policy.command_due(&after, &[], now);
             let tenant = Tenant {
-                account: self.account.clone(),
                 plan: Some(Arc::new(support::plan(49, true))),
                 subscription: Some(after.clone()),
-                sites: Arc::new([]),
+                ..Tenant::new(self.account.clone())
             };
             let principal = Principal::session(5.into()).of_account(7.into());
             let _ = self.policy.validate_account_and_plan(&principal, Some(&tenant), now);

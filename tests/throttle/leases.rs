@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{at, tenant};
+use crate::support::{at, euros, tenant};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::Period;
 use bailiwick::quota::{ConcurrencyLimit, QuotaError, ThrottleScope};
@@ -206,6 +206,8 @@ fn t8_a_lease_needs_an_access_that_holds_and_a_plan_that_names_the_scope() {
 
     let mut ending = tenant(7);
     let plan = Arc::make_mut(ending.plan.as_mut().unwrap());
+    // A plan without a price would outlive its period.
+    plan.price = euros(49);
     (plan.needs_subscription, plan.concurrency) = (true, [(EXPORT, limit(1, 60))].into());
     let mut subscription = Subscription::new(
         1.into(),
