@@ -202,7 +202,7 @@ impl Service {
              UNION ALL SELECT 'outcome ' || outcome FROM outcomes UNION ALL SELECT 'transfer ' || record FROM transfers \
              UNION ALL SELECT 'registered ' || record FROM registrations UNION ALL SELECT 'subject ' || record FROM subjects \
              UNION ALL SELECT 'claim ' || record FROM claims UNION ALL SELECT 'deposit ' || record FROM deposits \
-             UNION ALL SELECT 'invoice ' || record FROM invoices UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
+             UNION ALL SELECT 'invoice ' || record FROM invoices UNION ALL SELECT 'paid time ' || record FROM paid_time UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
         )
     }
 
@@ -714,8 +714,8 @@ fn registration_seeds_credits_once_and_half_happens_never() {
 
 fn transfer(account: i64, transaction: &str, amount: &str, currency: &str) -> Value {
     json!({ "account": account, "transfer": {
-        "receiving_account": "DE02120300000000202051", "transaction": transaction, "payer": "Wayne Ltd",
-        "amount": { "amount": amount, "currency": currency }, "proof": "https://bank.example/statements/1" } })
+        "receiving_account": "DE02120300000000202051", "transaction": transaction, "booked_on": "2026-11-02",
+        "payer": "Wayne Ltd", "amount": { "amount": amount, "currency": currency }, "proof": "https://bank.example/statements/1" } })
 }
 
 #[test]
@@ -895,8 +895,9 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
 
     let refund = |who: &str, total: &str| {
-        let receiving = "DE02120300000000202051";
-        let body = json!({ "receiving_account": receiving, "transaction": "part-2",
+        let transfer = json!({ "receiving_account": "DE02120300000000202051", "transaction": "part-2",
+                               "booked_on": "2026-11-02" });
+        let body = json!({ "transfer": transfer,
                            "total": { "amount": total, "currency": "EUR" }, "then": "end_service" });
         ask(who, "/billing/refund-bank-transfer", body)
     };

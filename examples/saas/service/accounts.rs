@@ -14,13 +14,14 @@ use bailiwick::id::{PlanId, UserId};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::registration::Subject;
 use bailiwick::subscription::SubscriptionStatus;
-use bailiwick::{AccountId, Code, Credits, Problem, SiteId};
+use bailiwick::{AccountId, Code, Credits, Problem, SiteId, Subscription};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::change_sets::Newcomer;
 use super::error::AppError;
+use super::subscriptions::TRIAL;
 use super::{App, REGISTER};
 
 #[derive(Deserialize)]
@@ -30,6 +31,9 @@ pub struct Application {
     email: String,
     plan: PlanId,
     payment_method: PaymentMethod,
+    /// Asks to try the plan before it is paid.
+    #[serde(default)]
+    trial: bool,
 }
 
 #[derive(Serialize)]
@@ -40,6 +44,8 @@ pub struct Welcome {
     plan: PlanId,
     payment_method: PaymentMethod,
     credits: Credits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial_until: Option<DateTime<Utc>>,
 }
 
 /// `POST /register`: open to everyone, so it is throttled by address. That is the socket's own: a
@@ -68,6 +74,7 @@ pub async fn register(
         subject: Subject::from_digest(Sha256::digest(email.as_bytes()).into()),
         plan: application.plan,
         payment_method: application.payment_method,
+        trial_until: application.trial.then(|| now + TRIAL),
     };
     let registered = app.store.register(&app.policy, newcomer, now).await?;
 
@@ -78,6 +85,7 @@ pub async fn register(
         plan: registered.plan,
         payment_method: registered.payment_method,
         credits: registered.credits,
+        trial_until: registered.trial_until,
     };
     Ok((StatusCode::CREATED, Json(welcome)))
 }
@@ -100,7 +108,6 @@ pub async fn show(
 ) -> Result<Json<AccountView>, AppError> {
     let (tenant, wallet) = app.store.billing(&access).await?;
     let subscription = tenant.subscription.as_ref();
-    let period = subscription.and_then(|paid| paid.current_period);
 
     Ok(Json(AccountView {
         id: tenant.account.id,
@@ -108,7 +115,13 @@ pub async fn show(
         payment_method: tenant.account.payment_method,
         plan: tenant.plan.map(|plan| plan.id.clone()),
         subscription: subscription.map(|paid| paid.status),
-        paid_until: period.map(|period| period.end),
+        paid_until: subscription.and_then(paid_until),
         balance: wallet.balance_at(app.now())?,
     }))
+}
+
+/// Returns the end of what is paid: of the period or of the paid time, whichever is later.
+pub fn paid_until(subscription: &Subscription) -> Option<DateTime<Utc>> {
+    let period = subscription.current_period;
+    period.map(|period| period.end).max(subscription.paid_until)
 }
