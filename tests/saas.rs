@@ -1088,8 +1088,7 @@ fn a_free_plan_follows_by_time_and_gives_its_credits_once_with_a_job_or_without(
     assert_eq!(ask(next).code(), "transition_refused");
     assert_eq!(service.balance(seed::ACME)["free"], whole(1000));
     assert_eq!(ask(json!("cancel_now")).status, 200);
-    let facts: Vec<(String,)> =
-        service.sql("SELECT record FROM paid_time WHERE account_id = 2");
+    let facts: Vec<(String,)> = service.sql("SELECT record FROM paid_time WHERE account_id = 2");
     assert!(facts[0].0.contains("stop/"), "{facts:?}");
     service.check_books();
 }

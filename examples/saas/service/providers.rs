@@ -183,7 +183,9 @@ impl Store {
             let Some(record) = record else {
                 // The payment itself may still be on its way: then this is to be sent again.
                 NotFound::unless(!undone.is_early(now))?;
-                return Ok(Reported::ignored("the payment that was undone is not known"));
+                return Ok(Reported::ignored(
+                    "the payment that was undone is not known",
+                ));
             };
             let account = record.account.clone();
             let tenant = load_tenant(&mut transaction, &account).await?;
@@ -263,8 +265,9 @@ async fn load_invoice(
     provider: Provider,
     invoice: &str,
 ) -> Result<Option<PaidInvoice>, sqlx::Error> {
-    let query = sqlx::query_scalar("SELECT record FROM invoices WHERE provider = ? AND invoice = ?")
-        .bind(provider.payment_method().as_str())
-        .bind(invoice);
+    let query =
+        sqlx::query_scalar("SELECT record FROM invoices WHERE provider = ? AND invoice = ?")
+            .bind(provider.payment_method().as_str())
+            .bind(invoice);
     record(transaction, query).await
 }

@@ -99,7 +99,9 @@ impl Store {
                 account: tenant.account.clone(),
                 subscription: tenant.subscription.clone().ok_or(NotFound)?,
                 plan: tenant.plan.ok_or(NotFound)?,
-                subject: load_subject_of(&mut transaction, id).await?.ok_or(NotFound)?,
+                subject: load_subject_of(&mut transaction, id)
+                    .await?
+                    .ok_or(NotFound)?,
                 prior: load_outcome(&mut transaction, id, TrialFacts::OUTCOME).await?,
             };
             let change = policy.start_trial(facts, now + TRIAL, now)?;
