@@ -464,6 +464,7 @@ fn a_failed_call_gives_the_credits_back() {
         (again.status, again.code().as_str()),
         (503, "upstream_unavailable")
     );
+    assert_eq!(service.app.writer.calls(), 2);
     service.check_books();
 }
 
@@ -1065,6 +1066,12 @@ fn a_free_plan_follows_by_time_and_gives_its_credits_once_with_a_job_or_without(
         let due = service.app.store.carry_out_due(service.app.policy(), now);
         service.runtime.block_on(due).unwrap();
     };
+    let session = service.session(soylent);
+    let plan = || {
+        let account = service.ask(&session, "GET", "/account", None, None);
+        account.json()["plan"].clone()
+    };
+    assert_eq!(plan(), seed::FREE, "before any job");
     assert_eq!(service.balance(soylent)["granted"], whole(0));
     assert_eq!(service.write(soylent, "a", 60).status, 201);
     assert_eq!(service.balance(soylent)["granted"], whole(20));
@@ -1073,10 +1080,10 @@ fn a_free_plan_follows_by_time_and_gives_its_credits_once_with_a_job_or_without(
     let stored = service.contents();
     carry_out();
     assert_eq!(service.contents(), stored, "once");
-    let session = service.session(soylent);
-    let account = service.ask(&session, "GET", "/account", None, None).json();
-    assert_eq!(account["plan"], seed::FREE);
-    assert_eq!(account["balance"]["granted"], "20");
+    assert_eq!(plan(), seed::FREE);
+    let stored: Vec<(i64,)> = service.sql("SELECT plan_id FROM accounts WHERE id = 10");
+    assert_eq!(stored, [(seed::FREE,)], "the job has written it");
+    assert_eq!(service.balance(soylent)["granted"], whole(20));
     assert_eq!(service.write(soylent, "b", 60).status, 201);
     assert_eq!(service.balance(soylent)["granted"], whole(20));
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bailiwick::Credits;
-use bailiwick::http::Gatekeeper;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::policy::PolicySettings;
 use bailiwick::provider::stripe::SigningSecret;

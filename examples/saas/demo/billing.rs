@@ -152,10 +152,10 @@ impl Story {
             "acme keeps its plan until then, and the free one follows",
         )?;
         let soylent = self.owner("soylent, which asked a month ago", seed::SOYLENT)?;
-        let none = soylent.free_credits()?.is_zero();
+        let account = soylent.get("/account").gets(200)?.json();
         self.says(
-            none,
-            "soylent's paid month is over, and its credits with it",
+            account["plan"] == seed::FREE && account["balance"]["free"] == "0",
+            "soylent is on the free plan, and what it had paid for is over",
         )?;
         let draft = draft_of(seed::SOYLENT, "For nothing");
         let written = soylent

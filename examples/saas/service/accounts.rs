@@ -13,14 +13,15 @@ use bailiwick::http::{Anyone, Gatekeeper};
 use bailiwick::id::{PlanId, UserId};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::registration::Subject;
-use bailiwick::subscription::SubscriptionStatus;
-use bailiwick::{AccountId, Code, Credits, Problem, SiteId, Subscription};
+use bailiwick::subscription::{SubscriptionStatus, Transition};
+use bailiwick::{AccountId, Code, Credits, Problem, SiteId, Subscription, Tenant};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::change_sets::Newcomer;
 use super::error::AppError;
+use super::store::plans_of;
 use super::subscriptions::TRIAL;
 use super::{App, REGISTER};
 
@@ -107,21 +108,34 @@ pub async fn show(
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountView>, AppError> {
     let (tenant, wallet) = app.store.billing(&access).await?;
-    let subscription = tenant.subscription.as_ref();
+    let subscription = subscription_by_now(&app, &tenant);
+    let subscription = subscription.as_ref();
+    let own = tenant.plan.map(|plan| plan.id.clone());
 
     Ok(Json(AccountView {
         id: tenant.account.id,
         status: tenant.account.status,
         payment_method: tenant.account.payment_method,
-        plan: tenant.plan.map(|plan| plan.id.clone()),
+        plan: subscription.map(|paid| paid.plan.clone()).or(own),
         subscription: subscription.map(|paid| paid.status),
         paid_until: subscription.and_then(paid_until),
         balance: wallet.balance_at(app.now())?,
     }))
 }
 
+/// Returns a tenant's subscription as time has left it, whether or not a job has noticed.
+pub fn subscription_by_now(app: &App, tenant: &Tenant) -> Option<Subscription> {
+    let stored = tenant.subscription.as_ref()?;
+    let due = app
+        .policy
+        .advance_subscription(stored, &plans_of(tenant), app.now());
+    let last = due.last().map_or(stored, Transition::subscription);
+    Some(last.clone())
+}
+
 /// Returns the end of what is paid: of the period or of the paid time, whichever is later.
 pub fn paid_until(subscription: &Subscription) -> Option<DateTime<Utc>> {
     let period = subscription.current_period;
-    period.map(|period| period.end).max(subscription.paid_until)
+    let paid = period.filter(|_| !subscription.free_period);
+    paid.map(|period| period.end).max(subscription.paid_until)
 }

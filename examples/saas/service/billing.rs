@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::App;
-use super::accounts::paid_until;
+use super::accounts::{paid_until, subscription_by_now};
 use super::error::AppError;
 use super::store::plan_to_pay;
 use super::subscriptions::{Choice, Wish};
@@ -60,7 +60,9 @@ pub async fn show(
     let (tenant, _) = app.store.billing(&access).await?;
     let (claims, deposit) = app.store.claims_and_deposit(&access).await?;
     let schedule = app.store.schedule(&tenant).await?;
-    let subscription = tenant.subscription.as_ref();
+    let subscription = subscription_by_now(&app, &tenant);
+    let subscription = subscription.as_ref();
+    let own = tenant.plan.as_ref().map(|plan| plan.id.clone());
     let pending = subscription.and_then(|paid| paid.pending_plan.as_ref());
 
     let methods = PaymentMethod::ALL.map(|method| MethodView {
@@ -76,7 +78,7 @@ pub async fn show(
         account: tenant.account.status,
         payment_method: tenant.account.payment_method,
         methods: methods.into(),
-        plan: tenant.plan.as_ref().map(|plan| plan.id.clone()),
+        plan: subscription.map(|paid| paid.plan.clone()).or(own),
         price: plan_to_pay(&tenant).ok().map(|plan| plan.price),
         next_plan: pending.map(|pending| pending.plan.clone()),
         subscription: subscription.map(|paid| paid.status),
