@@ -202,7 +202,7 @@ impl Service {
              UNION ALL SELECT 'outcome ' || outcome FROM outcomes UNION ALL SELECT 'transfer ' || record FROM transfers \
              UNION ALL SELECT 'registered ' || record FROM registrations UNION ALL SELECT 'subject ' || record FROM subjects \
              UNION ALL SELECT 'claim ' || record FROM claims UNION ALL SELECT 'deposit ' || record FROM deposits \
-             UNION ALL SELECT 'invoice ' || record FROM invoices UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
+             UNION ALL SELECT 'invoice ' || record FROM invoices UNION ALL SELECT 'paid time ' || record FROM paid_time UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
         )
     }
 
@@ -279,6 +279,7 @@ fn sessions_and_api_keys_get_the_same_answer_for_every_standing() {
         (seed::HOOLI, 402, "payment_past_due"),
         (seed::CYBERDYNE, 402, "subscription_canceled"),
         (seed::WAYNE, 402, "payment_pending"),
+        (seed::SOYLENT, 200, ""),
     ] {
         let path = format!("/articles?site={}", seed::site(account));
         let by_session = service.ask(&service.session(account), "GET", &path, None, None);
@@ -463,6 +464,7 @@ fn a_failed_call_gives_the_credits_back() {
         (again.status, again.code().as_str()),
         (503, "upstream_unavailable")
     );
+    assert_eq!(service.app.writer.calls(), 2);
     service.check_books();
 }
 
@@ -714,8 +716,8 @@ fn registration_seeds_credits_once_and_half_happens_never() {
 
 fn transfer(account: i64, transaction: &str, amount: &str, currency: &str) -> Value {
     json!({ "account": account, "transfer": {
-        "receiving_account": "DE02120300000000202051", "transaction": transaction, "payer": "Wayne Ltd",
-        "amount": { "amount": amount, "currency": currency }, "proof": "https://bank.example/statements/1" } })
+        "receiving_account": "DE02120300000000202051", "transaction": transaction, "booked_on": "2026-11-02",
+        "payer": "Wayne Ltd", "amount": { "amount": amount, "currency": currency }, "proof": "https://bank.example/statements/1" } })
 }
 
 #[test]
@@ -895,8 +897,9 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
 
     let refund = |who: &str, total: &str| {
-        let receiving = "DE02120300000000202051";
-        let body = json!({ "receiving_account": receiving, "transaction": "part-2",
+        let transfer = json!({ "receiving_account": "DE02120300000000202051", "transaction": "part-2",
+                               "booked_on": "2026-11-02" });
+        let body = json!({ "transfer": transfer,
                            "total": { "amount": total, "currency": "EUR" }, "then": "end_service" });
         ask(who, "/billing/refund-bank-transfer", body)
     };
@@ -910,7 +913,9 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     );
     assert_eq!(refund(&staff, "29").text, sent_back.text);
     assert_eq!(billing(&wayne)["subscription"], "canceled");
-    assert_eq!(service.balance(seed::WAYNE)["free"], whole(0));
+    // Of the month's credits stays what the moment before the refund has earned.
+    let kept = service.balance(seed::WAYNE)["free"];
+    assert!(kept < whole(1), "{kept}");
 
     // A new subscription, and its own credits.
     let choice = |method: &str| json!({ "plan": seed::PRO, "payment_method": method });
@@ -933,7 +938,8 @@ fn a_claim_is_answered_by_its_transfer_and_a_refund_takes_back_what_it_paid() {
     );
     assert_eq!(billing(&wayne)["subscription"], "incomplete");
     assert_eq!(part("again", "49").json()["periods"], 1);
-    assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
+    let free = service.balance(seed::WAYNE)["free"];
+    assert_eq!(Some(free), kept.checked_add(whole(500)));
     service.check_books();
 }
 
@@ -1002,6 +1008,131 @@ fn what_time_has_made_due_is_carried_out_once_and_a_deposit_first() {
 }
 
 #[test]
+fn a_transfer_of_the_wrong_account_is_retracted_and_confirmed_for_the_right_one() {
+    let service = Service::start();
+    let staff = service.session(seed::STAFF);
+    let ask = |path: &str, body: Value| service.ask(&staff, "POST", path, None, Some(body));
+    let confirm = |account| {
+        let paid = transfer(account, "tx-1", "49", "EUR");
+        ask("/billing/confirm-bank-transfer", paid)
+    };
+    let view = |account, path: &str| {
+        let session = service.session(account);
+        service.ask(&session, "GET", path, None, None).text
+    };
+    let before = ["/account", "/billing"].map(|path| view(seed::GLOBEX, path));
+
+    assert_eq!(confirm(seed::GLOBEX).json()["periods"], 1);
+    assert_eq!(confirm(seed::WAYNE).code(), "transfer_conflict");
+    let key = json!({ "receiving_account": "DE02120300000000202051", "transaction": "tx-1",
+                      "booked_on": "2026-11-02" });
+    let mut absent = key.clone();
+    absent["retractions"] = 1.into();
+    let path = "/billing/retract-bank-transfer";
+    let by_globex = service.ask(
+        &service.session(seed::GLOBEX),
+        "POST",
+        path,
+        None,
+        Some(key.clone()),
+    );
+    assert_eq!(by_globex.code(), "privilege_missing");
+    assert_eq!(ask(path, absent).status, 404);
+    let retracted = ask(path, key.clone());
+    assert_eq!(retracted.status, 200, "{retracted:?}");
+    assert_eq!(
+        ["/account", "/billing"].map(|path| view(seed::GLOBEX, path)),
+        before
+    );
+
+    assert_eq!(confirm(seed::WAYNE).json()["retractions"], 1);
+    assert_eq!(service.balance(seed::WAYNE)["free"], whole(500));
+    let stored = service.contents();
+    assert_eq!(
+        ask(path, key).text,
+        retracted.text,
+        "a late repetition meets the first one"
+    );
+    assert_eq!(service.contents(), stored);
+    service.check_books();
+}
+
+#[test]
+fn a_free_plan_follows_by_time_and_gives_its_credits_once_with_a_job_or_without() {
+    let service = Service::start();
+    let soylent = seed::SOYLENT;
+    let carry_out = || {
+        let now = service.app.now();
+        let due = service.app.store.carry_out_due(service.app.policy(), now);
+        service.runtime.block_on(due).unwrap();
+    };
+    let session = service.session(soylent);
+    let plan = || {
+        let account = service.ask(&session, "GET", "/account", None, None);
+        account.json()["plan"].clone()
+    };
+    assert_eq!(plan(), seed::FREE, "before any job");
+    assert_eq!(service.balance(soylent)["granted"], whole(0));
+    assert_eq!(service.write(soylent, "a", 60).status, 201);
+    assert_eq!(service.balance(soylent)["granted"], whole(20));
+
+    carry_out();
+    let stored = service.contents();
+    carry_out();
+    assert_eq!(service.contents(), stored, "once");
+    assert_eq!(plan(), seed::FREE);
+    let stored: Vec<(i64,)> = service.sql("SELECT plan_id FROM accounts WHERE id = 10");
+    assert_eq!(stored, [(seed::FREE,)], "the job has written it");
+    assert_eq!(service.balance(soylent)["granted"], whole(20));
+    assert_eq!(service.write(soylent, "b", 60).status, 201);
+    assert_eq!(service.balance(soylent)["granted"], whole(20));
+
+    // A paying tenant changes to it with the end of what it paid.
+    let acme = service.session(seed::ACME);
+    let ask = |wish| service.ask(&acme, "POST", "/billing/subscription", None, Some(wish));
+    let next = json!({ "next_plan": seed::FREE });
+    assert_eq!(ask(next.clone()).status, 200);
+    assert_eq!(ask(next).code(), "transition_refused");
+    assert_eq!(service.balance(seed::ACME)["free"], whole(1000));
+    assert_eq!(ask(json!("cancel_now")).status, 200);
+    let facts: Vec<(String,)> = service.sql("SELECT record FROM paid_time WHERE account_id = 2");
+    assert!(facts[0].0.contains("stop/"), "{facts:?}");
+    service.check_books();
+}
+
+#[test]
+fn a_trial_is_given_once() {
+    let service = Service::start();
+    let application = |email: &str, trial: bool| {
+        let body = json!({ "email": email, "plan": seed::PRO, "payment_method": "bank_transfer", "trial": trial });
+        service.ask("", "POST", "/register", Some(email), Some(body))
+    };
+    let registered = application("a@example.com", true);
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let owner = |answer: &Answer| answer.json()["account"].as_i64().unwrap();
+    let first = owner(&registered);
+    assert!(service.articles(first).is_empty(), "and admitted");
+    assert_eq!(service.balance(first)["free"], whole(150));
+
+    let ask = |account, path: &str, body: Value| {
+        service.ask(&service.session(account), "POST", path, None, Some(body))
+    };
+    let trial = |account| ask(account, "/billing/trial", json!(null));
+    assert_eq!(trial(first).code(), "trial_used");
+    let ended = ask(first, "/billing/subscription", json!("cancel_now"));
+    assert_eq!(ended.status, 200);
+    let choice = json!({ "plan": seed::PRO, "payment_method": "bank_transfer" });
+    assert_eq!(ask(first, "/billing/subscribe", choice).status, 201);
+    assert_eq!(trial(first).code(), "trial_used");
+
+    let second = owner(&application("b@example.com", false));
+    assert_eq!(trial(second).status, 200);
+    assert_eq!(service.balance(second)["free"], whole(150));
+    assert_eq!(trial(second).code(), "trial_used");
+    service.check_books();
+}
+
+#[test]
 fn a_provider_is_coming_soon_and_its_events_change_nothing() {
     let service = Service::start();
     let before = service.contents();
@@ -1063,9 +1194,9 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
                 "items": { "data": [{ "current_period_start": now, "current_period_end": now + month, "price": { "id": "price_1" } }] } } } })
     };
     let paid = json!({ "id": "evt_paid", "type": "invoice.paid", "created": now, "data": { "object": {
-        "id": "in_1", "status": "paid", "currency": "eur", "amount_paid": 4900, "parent": { "subscription_details": {
+        "id": "in_1", "status": "paid", "created": now, "currency": "eur", "subtotal": 4900, "amount_paid": 4900, "parent": { "subscription_details": {
             "subscription": "sub_1", "metadata": { "subscription": account.to_string() } } },
-        "lines": { "data": [{ "amount": 4900, "period": { "start": now, "end": now + month }, "parent": { "subscription_item_details": { "proration": false } },
+        "lines": { "data": [{ "id": "il_1", "amount": 4900, "period": { "start": now, "end": now + month }, "parent": { "subscription_item_details": { "proration": false } },
             "pricing": { "price_details": { "price": "price_1" } } }] } } } });
     let send = |event: &Value, secret: &str| {
         let body = event.to_string();
@@ -1100,12 +1231,12 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
     // The payment comes first, then what is newer, then what is older, each twice.
     for (event, status) in [
         (paid.clone(), 200),
-        (paid, 204),
+        (paid.clone(), 204),
         (subscription(now + 1, "active"), 200),
         (subscription(now + 1, "active"), 204),
         (subscription(now, "incomplete"), 204),
         (
-            json!({ "id": "evt_x", "type": "charge.refunded", "created": now, "data": { "object": {} } }),
+            json!({ "id": "evt_x", "type": "customer.created", "created": now, "data": { "object": {} } }),
             204,
         ),
     ] {
@@ -1117,6 +1248,49 @@ fn an_enabled_provider_opens_and_ends_service_whatever_the_order_of_its_events()
         200
     );
     assert_eq!(service.balance(account)["free"], whole(500));
+    let explained = service.ask(&session, "GET", "/billing", None, None).json()["credits"].clone();
+    let sentences = explained.as_array().unwrap();
+    assert!(
+        matches!(sentences.as_slice(), [one] if one.as_str().unwrap().starts_with("500 credits: 500 from ")),
+        "{explained}"
+    );
+
+    // What is authentic and not ours is not to be sent again, and changes nothing.
+    let stored = service.contents();
+    let mut foreign = subscription(now + 5, "active");
+    foreign["data"]["object"]["id"] = "sub_foreign".into();
+    foreign["data"]["object"]["metadata"] = json!({});
+    let mut other_price = subscription(now + 5, "active");
+    other_price["data"]["object"]["items"]["data"][0]["price"]["id"] = "price_404".into();
+    let mut other_facts = paid.clone();
+    other_facts["data"]["object"]["amount_paid"] = 4800.into();
+    let refund = |invoice: Option<&str>, created: i64, amount: i64| {
+        let charge = json!({ "id": "ch_1", "invoice": invoice, "payment_intent": "pi_1", "currency": "eur",
+                             "amount_refunded": amount });
+        json!({ "id": "evt_r", "type": "charge.refunded", "created": created, "data": { "object": charge } })
+    };
+    for (event, status) in [
+        (foreign, 204),
+        (other_price, 204),
+        (other_facts, 204),
+        (refund(Some("in_1"), now, 100), 204),
+        (refund(Some("in_404"), now - 2 * 86_400, 4900), 204),
+        // Its invoice is to be asked for at the provider.
+        (refund(None, now, 4900), 202),
+        // Its payment may be on its way.
+        (refund(Some("in_404"), now, 4900), 404),
+    ] {
+        let answer = send(&event, "whsec_test");
+        assert_eq!(answer.status, status, "{answer:?} {event}");
+    }
+    assert_eq!(service.contents(), stored);
+
+    // A refund in full takes the month's credits with it.
+    for status in [200, 204] {
+        let event = refund(Some("in_1"), now, 4900);
+        assert_eq!(send(&event, "whsec_test").status, status);
+    }
+    assert_eq!(service.balance(account)["free"], whole(0));
     assert_eq!(
         send(&subscription(now + 2, "canceled"), "whsec_test").status,
         200

@@ -147,7 +147,7 @@ Paste the lines above into a shell, then try these in their order:
   # the operator confirms wayne's bank transfer. Send it again: nothing more is credited
   curl -i {address}/billing/confirm-bank-transfer -H "Authorization: Bearer $STAFF" \
        --json '{{ "account": {wayne}, "transfer": {{ "receiving_account": "DE02120300000000202051",
-                "transaction": "tx-1", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Wayne Ltd",
+                "transaction": "tx-1", "booked_on": "2026-11-02", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Wayne Ltd",
                 "proof": "https://bank.example/statements/1" }} }}'
 
   # hooli sees how it can pay, and announces a transfer, which the operator then confirms
@@ -157,8 +157,20 @@ Paste the lines above into a shell, then try these in their order:
                 "proof": "https://hooli.example/receipts/7" }}'
   curl -i {address}/billing/confirm-bank-transfer -H "Authorization: Bearer $STAFF" \
        --json '{{ "account": {hooli}, "claim": "inv-7", "transfer": {{ "receiving_account": "DE02120300000000202051",
-                "transaction": "tx-2", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Hooli Ltd",
+                "transaction": "tx-2", "booked_on": "2026-11-02", "amount": {{ "amount": "49", "currency": "EUR" }}, "payer": "Hooli Ltd",
                 "proof": "https://bank.example/statements/2" }} }}'
+
+  # that one bounced: the operator takes it back, and hooli is as it was before
+  curl -i {address}/billing/retract-bank-transfer -H "Authorization: Bearer $STAFF" \
+       --json '{{ "receiving_account": "DE02120300000000202051", "transaction": "tx-2", "booked_on": "2026-11-02" }}'
+
+  # acme asks for the free plan, from the end of what it has paid
+  curl -i {address}/billing/subscription -H "Authorization: Bearer $ACME" --json '{{ "next_plan": {free} }}'
+
+  # soylent did so a month ago. Its free plan serves it, and gives 20 credits with the first article
+  curl -i {address}/articles -H "Authorization: Bearer $SOYLENT" -H 'Idempotency-Key: fourth' \
+       --json '{{ "site": {soylent_site}, "title": "For nothing", "words": 60 }}'
+  curl -i {address}/account -H "Authorization: Bearer $SOYLENT"
 
   # Stripe and PayPal are not enabled yet: their events are refused unread
   curl -i {address}/webhooks/stripe --json '{{ "type": "invoice.paid" }}'
@@ -166,6 +178,10 @@ Paste the lines above into a shell, then try these in their order:
   # a newcomer registers
   curl -i {address}/register -H 'Idempotency-Key: newcomer' \
        --json '{{ "email": "someone@example.com", "plan": {free}, "payment_method": "bank_transfer" }}'
+
+  # another one tries the plan that is paid, for two weeks. A person has one trial
+  curl -i {address}/register -H 'Idempotency-Key: trial' \
+       --json '{{ "email": "other@example.com", "plan": {pro}, "payment_method": "bank_transfer", "trial": true }}'
 
   # the gate's answers to all of this, counted by route and code
   curl {address}/metrics
@@ -179,6 +195,8 @@ Ctrl-C stops the service."#,
         wayne = seed::WAYNE,
         hooli = seed::HOOLI,
         free = seed::FREE,
+        pro = seed::PRO,
+        soylent_site = seed::site(seed::SOYLENT),
     );
     Ok(())
 }

@@ -54,7 +54,16 @@ CREATE TABLE IF NOT EXISTS invoices (
     provider TEXT NOT NULL,
     invoice TEXT NOT NULL,
     record TEXT NOT NULL,
-    PRIMARY KEY (account_id, provider, invoice)
+    PRIMARY KEY (account_id, provider, invoice),
+    UNIQUE (provider, invoice)
+) STRICT;
+-- What was paid for a subscription. The wallet of the account follows it, in the same transaction.
+CREATE TABLE IF NOT EXISTS paid_time (
+    account_id INTEGER NOT NULL REFERENCES accounts,
+    subscription_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (account_id, subscription_id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS wallets (
     account_id INTEGER PRIMARY KEY REFERENCES accounts,
@@ -77,9 +86,11 @@ CREATE TABLE IF NOT EXISTS outcomes (
 CREATE TABLE IF NOT EXISTS transfers (
     receiving_account TEXT NOT NULL,
     transaction_id TEXT NOT NULL,
+    booked_on TEXT NOT NULL,
+    retractions INTEGER NOT NULL,
     version INTEGER NOT NULL,
     record TEXT NOT NULL,
-    PRIMARY KEY (receiving_account, transaction_id)
+    PRIMARY KEY (receiving_account, transaction_id, booked_on, retractions)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS registrations (
     subject TEXT NOT NULL,

@@ -13,14 +13,16 @@ use bailiwick::http::{Anyone, Gatekeeper};
 use bailiwick::id::{PlanId, UserId};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::registration::Subject;
-use bailiwick::subscription::SubscriptionStatus;
-use bailiwick::{AccountId, Code, Credits, Problem, SiteId};
+use bailiwick::subscription::{SubscriptionStatus, Transition};
+use bailiwick::{AccountId, Code, Credits, Problem, SiteId, Subscription, Tenant};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::change_sets::Newcomer;
 use super::error::AppError;
+use super::store::plans_of;
+use super::subscriptions::TRIAL;
 use super::{App, REGISTER};
 
 #[derive(Deserialize)]
@@ -30,6 +32,9 @@ pub struct Application {
     email: String,
     plan: PlanId,
     payment_method: PaymentMethod,
+    /// Asks to try the plan before it is paid.
+    #[serde(default)]
+    trial: bool,
 }
 
 #[derive(Serialize)]
@@ -40,6 +45,8 @@ pub struct Welcome {
     plan: PlanId,
     payment_method: PaymentMethod,
     credits: Credits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial_until: Option<DateTime<Utc>>,
 }
 
 /// `POST /register`: open to everyone, so it is throttled by address. That is the socket's own: a
@@ -68,6 +75,7 @@ pub async fn register(
         subject: Subject::from_digest(Sha256::digest(email.as_bytes()).into()),
         plan: application.plan,
         payment_method: application.payment_method,
+        trial_until: application.trial.then(|| now + TRIAL),
     };
     let registered = app.store.register(&app.policy, newcomer, now).await?;
 
@@ -78,6 +86,7 @@ pub async fn register(
         plan: registered.plan,
         payment_method: registered.payment_method,
         credits: registered.credits,
+        trial_until: registered.trial_until,
     };
     Ok((StatusCode::CREATED, Json(welcome)))
 }
@@ -99,16 +108,34 @@ pub async fn show(
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountView>, AppError> {
     let (tenant, wallet) = app.store.billing(&access).await?;
-    let subscription = tenant.subscription.as_ref();
-    let period = subscription.and_then(|paid| paid.current_period);
+    let subscription = subscription_by_now(&app, &tenant);
+    let subscription = subscription.as_ref();
+    let own = tenant.plan.map(|plan| plan.id.clone());
 
     Ok(Json(AccountView {
         id: tenant.account.id,
         status: tenant.account.status,
         payment_method: tenant.account.payment_method,
-        plan: tenant.plan.map(|plan| plan.id.clone()),
+        plan: subscription.map(|paid| paid.plan.clone()).or(own),
         subscription: subscription.map(|paid| paid.status),
-        paid_until: period.map(|period| period.end),
+        paid_until: subscription.and_then(paid_until),
         balance: wallet.balance_at(app.now())?,
     }))
+}
+
+/// Returns a tenant's subscription as time has left it, whether or not a job has noticed.
+pub fn subscription_by_now(app: &App, tenant: &Tenant) -> Option<Subscription> {
+    let stored = tenant.subscription.as_ref()?;
+    let due = app
+        .policy
+        .advance_subscription(stored, &plans_of(tenant), app.now());
+    let last = due.last().map_or(stored, Transition::subscription);
+    Some(last.clone())
+}
+
+/// Returns the end of what is paid: of the period or of the paid time, whichever is later.
+pub fn paid_until(subscription: &Subscription) -> Option<DateTime<Utc>> {
+    let period = subscription.current_period;
+    let paid = period.filter(|_| !subscription.free_period);
+    paid.map(|period| period.end).max(subscription.paid_until)
 }

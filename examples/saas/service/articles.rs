@@ -116,7 +116,7 @@ pub async fn write(
         time_to_live: HOLD_LIFE,
         fingerprint: Some(draft.fingerprint()), // another draft under the same key: 422
     };
-    let receipt = match app.store.hold(&access, &request, now).await? {
+    let receipt = match app.store.hold(&app.policy, &access, &request, now).await? {
         // Only a fresh hold may run the call, and without credits there is none: 402. The call runs
         // in a task of its own, so that it ends even if the client hangs up.
         Answer::Fresh(hold) => {

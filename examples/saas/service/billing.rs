@@ -10,6 +10,7 @@ use bailiwick::bank_transfer::{Claim, ClaimRequest, ConfirmedTransfer};
 use bailiwick::gate::BillingAccess;
 use bailiwick::http::{Gatekeeper, MayConfirmPayments};
 use bailiwick::id::PlanId;
+use bailiwick::paid_time::Schedule;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::{Money, Subscription};
@@ -17,8 +18,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::App;
+use super::accounts::{paid_until, subscription_by_now};
 use super::error::AppError;
-use super::transfers::{Choice, Confirmation, Refund, Rejection};
+use super::store::plan_to_pay;
+use super::subscriptions::{Choice, Wish};
+use super::transfers::{Confirmation, Refund, Rejection, TransferKey};
+
+/// The most windows whose credits are explained.
+const MAX_WINDOWS: usize = 12;
 
 /// A way to pay, and whether this service takes it yet.
 #[derive(Serialize)]
@@ -41,6 +48,8 @@ pub struct BillingView {
     /// Money that was received and has not paid for anything yet.
     deposit: Option<Money>,
     claims: Vec<Claim>,
+    /// A sentence for each payment that brought credits, the latest window first.
+    credits: Vec<String>,
 }
 
 /// `GET /billing`: open to tenants whose payment is due.
@@ -50,15 +59,12 @@ pub async fn show(
 ) -> Result<Json<BillingView>, AppError> {
     let (tenant, _) = app.store.billing(&access).await?;
     let (claims, deposit) = app.store.claims_and_deposit(&access).await?;
-    let subscription = tenant.subscription.as_ref();
-    let period = subscription.and_then(|paid| paid.current_period);
+    let schedule = app.store.schedule(&tenant).await?;
+    let subscription = subscription_by_now(&app, &tenant);
+    let subscription = subscription.as_ref();
+    let own = tenant.plan.as_ref().map(|plan| plan.id.clone());
     let pending = subscription.and_then(|paid| paid.pending_plan.as_ref());
 
-    // The next payment is for the next plan, where a change is pending.
-    let next = match subscription {
-        Some(paid) => app.store.plan(paid.next_plan()).await?,
-        None => tenant.plan.as_deref().cloned(),
-    };
     let methods = PaymentMethod::ALL.map(|method| MethodView {
         method,
         state: if app.policy.is_enabled(method) {
@@ -72,15 +78,25 @@ pub async fn show(
         account: tenant.account.status,
         payment_method: tenant.account.payment_method,
         methods: methods.into(),
-        plan: tenant.plan.as_ref().map(|plan| plan.id.clone()),
-        price: next.map(|plan| plan.price),
+        plan: subscription.map(|paid| paid.plan.clone()).or(own),
+        price: plan_to_pay(&tenant).ok().map(|plan| plan.price),
         next_plan: pending.map(|pending| pending.plan.clone()),
         subscription: subscription.map(|paid| paid.status),
-        paid_until: period.map(|period| period.end),
+        paid_until: subscription.and_then(paid_until),
         ends_then: subscription.is_some_and(|paid| paid.cancel_at_period_end),
         deposit: deposit.map(|deposit| deposit.amount),
         claims,
+        credits: schedule.map_or(Vec::new(), |paid| explain(&paid, app.now())),
     }))
+}
+
+fn explain(schedule: &Schedule, now: DateTime<Utc>) -> Vec<String> {
+    let windows = schedule.windows_begun(now).into_iter().rev();
+    windows
+        .take(MAX_WINDOWS)
+        .flat_map(|window| schedule.shares(window))
+        .map(|share| share.to_string())
+        .collect()
 }
 
 /// `POST /billing/subscribe`: a tenant whose subscription has ended begins a new one.
@@ -92,6 +108,28 @@ pub async fn subscribe(
     let now = app.now();
     let begun = app.store.resubscribe(&app.policy, &access, &choice, now);
     Ok((StatusCode::CREATED, Json(begun.await?)))
+}
+
+/// `POST /billing/trial`: a tenant that owes its first payment tries the plan first.
+pub async fn start_trial(
+    access: BillingAccess,
+    State(app): State<Arc<App>>,
+) -> Result<Json<Subscription>, AppError> {
+    let begun = app.store.start_trial(&app.policy, &access, app.now());
+    Ok(Json(begun.await?))
+}
+
+/// `POST /billing/subscription`: a tenant changes its plan or cancels.
+pub async fn change(
+    access: BillingAccess,
+    State(app): State<Arc<App>>,
+    Json(wish): Json<Wish>,
+) -> Result<Json<Subscription>, AppError> {
+    let now = app.now();
+    let changed = app
+        .store
+        .change_subscription(&app.policy, &access, &wish, now);
+    Ok(Json(changed.await?))
 }
 
 /// `POST /billing/claims`: a tenant says that a transfer is on its way.
@@ -133,5 +171,18 @@ pub async fn refund(
     State(app): State<Arc<App>>,
     Json(refund): Json<Refund>,
 ) -> Result<Json<ConfirmedTransfer>, AppError> {
-    Ok(Json(app.store.refund(&operator, &refund, app.now()).await?))
+    let now = app.now();
+    let record = app.store.refund(&app.policy, &operator, &refund, now);
+    Ok(Json(record.await?))
+}
+
+/// `POST /billing/retract-bank-transfer`: the transfer bounced, or was another account's.
+pub async fn retract(
+    MayConfirmPayments(operator): MayConfirmPayments,
+    State(app): State<Arc<App>>,
+    Json(key): Json<TransferKey>,
+) -> Result<Json<ConfirmedTransfer>, AppError> {
+    let now = app.now();
+    let record = app.store.retract(&app.policy, &operator, &key, now);
+    Ok(Json(record.await?))
 }

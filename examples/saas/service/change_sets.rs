@@ -6,7 +6,9 @@ use bailiwick::change::{Answer, RowChange};
 use bailiwick::credit::IdempotencyKey;
 use bailiwick::id::PlanId;
 use bailiwick::payment_method::PaymentMethod;
-use bailiwick::registration::{Registered, Registration, RegistrationFacts, Subject};
+use bailiwick::registration::{
+    Registered, Registration, RegistrationFacts, Subject, SubjectRecord,
+};
 use bailiwick::scope::NotFound;
 use bailiwick::{Account, Policy, Subscription};
 use chrono::{DateTime, Utc};
@@ -23,6 +25,8 @@ pub struct Newcomer {
     pub subject: Subject,
     pub plan: PlanId,
     pub payment_method: PaymentMethod,
+    /// The end of the trial to begin with, if one is asked for.
+    pub trial_until: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -62,13 +66,7 @@ impl Store {
             }
 
             let subject = change.subject();
-            let query = sqlx::query(
-                "INSERT INTO subjects (subject, version, record) VALUES (?1, ?2, ?3) \
-                 ON CONFLICT (subject) DO UPDATE SET version = ?2, record = ?3 WHERE version = ?4",
-            )
-            .bind(subject.row().subject.to_string());
-            let versions = (subject.expected_version(), subject.row().version);
-            write_over(&mut transaction, query, versions, subject.row()).await?;
+            write_subject(&mut transaction, subject.expected_version(), subject.row()).await?;
             sqlx::query("INSERT INTO registrations (subject, key, record) VALUES (?, ?, ?)")
                 .bind(registered.subject.to_string())
                 .bind(registered.key.as_str())
@@ -106,7 +104,7 @@ async fn choose_identifiers(
         owner: owner.into(),
         site: site.into(),
         subscription: account.into(),
-        trial_until: None,
+        trial_until: newcomer.trial_until,
     })
 }
 
@@ -126,6 +124,20 @@ async fn load_facts(
         by_key: record(transaction, by_key).await?,
         by_subject: record(transaction, by_subject).await?,
     })
+}
+
+/// Writes the registry's row of an identity over a version, which is 0 if there must be none yet.
+pub async fn write_subject(
+    transaction: &mut Transaction,
+    over: u64,
+    row: &SubjectRecord,
+) -> Result<(), Failure> {
+    let query = sqlx::query(
+        "INSERT INTO subjects (subject, version, record) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (subject) DO UPDATE SET version = ?2, record = ?3 WHERE version = ?4",
+    )
+    .bind(row.subject.to_string());
+    write_over(transaction, query, (over, row.version), row).await
 }
 
 pub async fn insert_account(

@@ -1,39 +1,48 @@
-//! Jobs: ends and renewals that time alone makes due. No access waits for them, since the gate looks
-//! at the time itself.
-
-use std::sync::Arc;
+//! Jobs: ends, renewals and gifts that time alone makes due. No access waits for them, since the
+//! gate looks at the time itself.
 
 use bailiwick::bank_transfer::DepositFacts;
 use bailiwick::scope::NotFound;
-use bailiwick::subscription::Effect;
-use bailiwick::{AccountId, Policy, Subscription};
+use bailiwick::{AccountId, Policy};
 use chrono::{DateTime, Utc};
 
 use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
-use super::ledger::grant_all;
-use super::store::{Failure, Transaction, load_plan, load_plans_of, load_tenant, retry};
+use super::ledger::grant_free_credits;
+use super::paid_time::{keep_paid_time, load_paid_time};
+use super::store::{Failure, Transaction, load_tenant, plan_to_pay, plans_of, retry};
+use super::subscriptions::keep_all;
 use super::transfers::{load_deposit, write_deposit};
 
 impl Store {
-    /// Ends what is over and renews what a deposit can pay for, account by account, each in a
-    /// transaction of its own.
+    /// Ends what is over, renews what a deposit can pay for, and gives what free plans give, account
+    /// by account, each in a transaction of its own.
     pub async fn carry_out_due(&self, policy: &Policy, now: DateTime<Utc>) -> Result<(), AppError> {
         let mut transaction = self.begin().await?;
-        let accounts: Vec<i64> = sqlx::query_scalar("SELECT account_id FROM subscriptions")
+        let accounts: Vec<i64> = sqlx::query_scalar("SELECT id FROM accounts")
             .fetch_all(&mut *transaction)
             .await?;
         transaction.rollback().await?;
 
         for account in accounts {
-            retry(async || {
+            let account = account.into();
+            let carried_out = retry(async || {
                 let mut transaction = self.begin().await?;
-                carry_out(&mut transaction, policy, &account.into(), now).await?;
+                carry_out(&mut transaction, policy, &account, now).await?;
+
+                let tenant = load_tenant(&mut transaction, &account).await?;
+                let plan = tenant.and_then(|tenant| tenant.plan).ok_or(NotFound)?;
+                grant_free_credits(&mut transaction, policy, &account, &plan, now).await?;
                 transaction.commit().await?;
                 Ok(())
             })
-            .await?;
+            .await;
+
+            // What is wrong with one account must not hold up the others.
+            if let Err(fault) = carried_out {
+                tracing::error!(%account, ?fault, "what is due could not be carried out");
+            }
         }
         Ok(())
     }
@@ -46,46 +55,31 @@ async fn carry_out(
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     let tenant = load_tenant(transaction, account).await?.ok_or(NotFound)?;
+    let plans = plans_of(&tenant);
+    let plan = plan_to_pay(&tenant)?;
     let Some(subscription) = tenant.subscription else {
         return Ok(());
     };
 
     // The deposit comes first: what it can pay for does not end.
-    if let Some(deposit) = load_deposit(transaction, account).await? {
-        let plan = load_plan(transaction, subscription.next_plan()).await?;
+    let deposit = load_deposit(transaction, account).await?;
+    if let Some(deposit) = deposit.filter(|_| plan.needs_subscription) {
         let facts = DepositFacts {
             account: tenant.account.clone(),
-            plan: Arc::new(plan.ok_or(NotFound)?),
+            plan,
             subscription: subscription.clone(),
+            paid_time: load_paid_time(transaction, account, &subscription.id).await?,
             deposit,
         };
         if let Some(change) = policy.apply_deposit(facts, now)? {
             update_account(transaction, change.account(), change.plan()).await?;
             update_subscription(transaction, change.subscription()).await?;
             write_deposit(transaction, change.deposit()).await?;
-            return grant_all(transaction, change.grants(), now).await;
+            return keep_paid_time(transaction, policy, change.paid_time(), now).await;
         }
     }
 
-    let mut account = tenant.account;
-    let plans = load_plans_of(transaction, &subscription).await?;
-    for transition in policy.advance_subscription(&subscription, &plans, now) {
-        let plan = load_plan(transaction, &transition.subscription().plan).await?;
-        let plan = plan.ok_or(NotFound)?;
-        if let Some(change) = account.after(&transition) {
-            update_account(transaction, &change, &plan.id).await?;
-            account = change.into_row();
-        }
-        for effect in transition.effects() {
-            notify(transition.subscription(), effect);
-        }
-        grant_all(transaction, &transition.grants(&plan), now).await?;
-        update_subscription(transaction, &transition.into_change()).await?;
-    }
+    let due = policy.advance_subscription(&subscription, &plans, now);
+    keep_all(transaction, policy, tenant.account, subscription, due, now).await?;
     Ok(())
-}
-
-/// Tells the tenant. A real service writes a message into its outbox here, in the same transaction.
-fn notify(subscription: &Subscription, effect: &Effect) {
-    tracing::info!(account = %subscription.account, notice = effect.label(), "due");
 }

@@ -8,7 +8,7 @@ use bailiwick::credit::{
 };
 use bailiwick::scope::traits::ScopeLevel;
 use bailiwick::scope::{Insert, NotFound, Table};
-use bailiwick::{Access, AccountId, Credits, Hold, Wallet};
+use bailiwick::{Access, Account, AccountId, Credits, Hold, Plan, Policy, Wallet};
 use chrono::{DateTime, Utc};
 use sea_query_sqlx::SqlxValues;
 use sqlx::types::Json;
@@ -22,6 +22,7 @@ impl Store {
     /// Sets credits aside for a call, or tells what became of the same request before.
     pub async fn hold(
         &self,
+        policy: &Policy,
         access: &Access,
         request: &HoldRequest,
         now: DateTime<Utc>,
@@ -29,6 +30,7 @@ impl Store {
         retry(async || {
             let mut transaction = self.begin().await?;
             let account = access.account_id();
+            grant_free_credits(&mut transaction, policy, account, access.plan(), now).await?;
             let (wallet, prior) = load_spend(&mut transaction, account, &request.key).await?;
             let change = match wallet.hold(access, request, prior.as_ref(), now)? {
                 Answer::Replayed(earlier) => return Ok(Answer::Replayed(earlier)),
@@ -130,14 +132,35 @@ async fn load_spend(
     Ok((wallet, outcome))
 }
 
+/// Grants what a free plan gives in the window that runs, unless it was granted before.
+pub async fn grant_free_credits(
+    transaction: &mut Transaction,
+    policy: &Policy,
+    account: &AccountId,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    if !plan.price.is_zero() {
+        return Ok(());
+    }
+    let query = sqlx::query_scalar("SELECT facts FROM accounts WHERE id = ?");
+    let account: Option<Account> = record(transaction, query.bind(account.as_integer())).await?;
+    let account = account.ok_or(NotFound)?;
+    let due = policy.free_credits_due(&account, plan, now);
+    grant_all(transaction, &due, now).await
+}
+
 /// Grants the credits that a change made due, in its transaction.
 pub async fn grant_all(
     transaction: &mut Transaction,
-    due: &[DueGrant],
+    due: impl IntoIterator<Item = &DueGrant>,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     for grant in due {
         let wallet = load_wallet(transaction, grant.account()).await?;
+        if grant.is_in(&wallet) {
+            continue;
+        }
         let prior = load_outcome(transaction, grant.account(), grant.key()).await?;
         if let Some(change) = wallet.grant_due(grant, prior.as_ref(), now)? {
             write_wallet(transaction, &change).await?;

@@ -9,9 +9,11 @@ mod due;
 pub mod error;
 pub mod ledger;
 mod metrics;
+mod paid_time;
 mod providers;
 pub mod seed;
 pub mod store;
+mod subscriptions;
 mod tables;
 mod transfers;
 pub mod webhooks;
@@ -110,10 +112,13 @@ impl App {
             )
             .route("/billing", get(billing::show))
             .route("/billing/subscribe", post(billing::subscribe))
+            .route("/billing/trial", post(billing::start_trial))
+            .route("/billing/subscription", post(billing::change))
             .route("/billing/claims", post(billing::claim))
             .route("/billing/reject-claim", post(billing::reject))
             .route("/billing/confirm-bank-transfer", post(billing::confirm))
             .route("/billing/refund-bank-transfer", post(billing::refund))
+            .route("/billing/retract-bank-transfer", post(billing::retract))
             .route("/webhooks/stripe", post(webhooks::from_stripe))
             .route("/webhooks/paypal", post(webhooks::from_paypal))
             .route("/metrics", get(metrics::show))

@@ -1,22 +1,27 @@
-//! Reports from providers in the store: subscriptions and payments, each written whole or not at
-//! all.
+//! Reports from providers in the store: subscriptions, payments and their undoing, each written whole
+//! or not at all.
+
+use std::fmt::Display;
 
 use bailiwick::change::Answer;
 use bailiwick::payment_method::Provider;
 use bailiwick::provider::{
-    AdoptError, AdoptionFacts, Freshness, PaidInvoice, PaymentFacts, ProviderPayment,
-    ProviderSnapshot,
+    AdoptionFacts, Freshness, PaidInvoice, PaymentFacts, ProviderPayment, ProviderPrice,
+    ProviderSnapshot, ProviderUndone, UndoneFacts,
 };
+use bailiwick::registration::SubjectRecord;
 use bailiwick::scope::NotFound;
-use bailiwick::{AccountId, Plan, Policy, Tenant};
+use bailiwick::{AccountId, Plan, Policy, Subscription, Tenant};
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
 use super::Store;
-use super::change_sets::{update_account, update_subscription};
+use super::change_sets::{update_account, update_subscription, write_subject};
 use super::error::AppError;
 use super::ledger::grant_all;
-use super::store::{Failure, Transaction, load_plan, load_tenant, record, retry};
+use super::paid_time::{keep_paid_time, load_paid_time};
+use super::store::{Transaction, load_tenant, record, retry};
+use super::subscriptions::load_subject_of;
 
 /// The effect of a provider's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +30,23 @@ pub enum Reported {
     Adopted,
     /// It was known already, or is older than what is known.
     Known,
-    /// Two reports of one time disagree: the subscription should be fetched from the provider.
-    Disputed,
+    /// It is authentic and changes nothing here, however often it is sent. The log has the reason.
+    Ignored,
+    /// It does not tell enough: more should be fetched from the provider.
+    Fetch(&'static str),
+}
+
+impl Reported {
+    /// Logs why an event changes nothing. A refusal would only make the provider send it again, for
+    /// days, and then give the endpoint up.
+    pub fn ignored(reason: impl Display) -> Self {
+        tracing::warn!(%reason, "a provider's event changes nothing");
+        Self::Ignored
+    }
+
+    fn unknown(subscription: &str) -> Self {
+        Self::ignored(format_args!("no subscription {subscription} is known"))
+    }
 }
 
 impl Store {
@@ -39,28 +59,24 @@ impl Store {
     ) -> Result<Reported, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let tenant = load_reported(
-                &mut transaction,
-                snapshot.provider,
-                &snapshot.subscription,
-                snapshot.reference.as_deref(),
-            )
-            .await?;
-            let plan = load_plan_of_price(&mut transaction, &snapshot.price).await?;
+            let id = &snapshot.subscription;
+            let reference = snapshot.reference.as_deref();
+            let tenant = load_reported(&mut transaction, snapshot.provider, id, reference).await?;
+            let Some((tenant, subscription)) = with_subscription(tenant) else {
+                return Ok(Reported::unknown(id));
+            };
             let current = tenant.plan.ok_or(NotFound)?;
             let account = tenant.account.id.clone();
+            let subject = load_subject_of(&mut transaction, &account).await?;
             let facts = AdoptionFacts {
                 account: tenant.account,
-                subscription: tenant.subscription.ok_or(NotFound)?,
-                plan: plan.into(),
+                prices: load_prices(&mut transaction).await?,
+                paid_time: load_paid_time(&mut transaction, &account, &subscription.id).await?,
+                subscription,
+                had_trial: subject.as_ref().is_some_and(|subject| subject.had_trial),
             };
             let adoption = match policy.adopt_snapshot(snapshot, facts, now) {
-                // The account pays in another way by now. A refusal would only make the provider
-                // send the event again, for days.
-                Err(refused @ AdoptError::OtherMethod(_)) => {
-                    tracing::warn!(%account, %refused, "not adopted");
-                    return Ok(Reported::Known);
-                }
+                Err(refused) if refused.is_final() => return Ok(Reported::ignored(refused)),
                 adoption => adoption?,
             };
 
@@ -75,13 +91,23 @@ impl Store {
                 let plan = adoption.plan().unwrap_or(&current.id);
                 update_account(&mut transaction, change, plan).await?;
             }
+            if let Some(subject) = subject.filter(|_| adoption.starts_trial()) {
+                let over = subject.version;
+                let subject = SubjectRecord {
+                    had_trial: true,
+                    version: over + 1,
+                    ..subject
+                };
+                write_subject(&mut transaction, over, &subject).await?;
+            }
+            keep_paid_time(&mut transaction, policy, adoption.paid_time(), now).await?;
             grant_all(&mut transaction, adoption.grants(), now).await?;
             transaction.commit().await?;
 
             Ok(match adoption.freshness() {
                 Freshness::Newer => Reported::Adopted,
                 Freshness::Same | Freshness::Stale => Reported::Known,
-                Freshness::Tie => Reported::Disputed,
+                Freshness::Tie => Reported::Fetch("the subscription: two reports disagree"),
             })
         })
         .await
@@ -96,36 +122,35 @@ impl Store {
     ) -> Result<Reported, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let tenant = load_reported(
-                &mut transaction,
-                payment.provider,
-                &payment.subscription,
-                payment.reference.as_deref(),
-            )
-            .await?;
+            let id = &payment.subscription;
+            let reference = payment.reference.as_deref();
+            let tenant = load_reported(&mut transaction, payment.provider, id, reference).await?;
+            let Some((tenant, subscription)) = with_subscription(tenant) else {
+                return Ok(Reported::unknown(id));
+            };
             let current = tenant.plan.ok_or(NotFound)?;
-            let plan = match &payment.price {
-                Some(price) => load_plan_of_price(&mut transaction, price).await?.into(),
-                None => current.clone(),
-            };
             let account = tenant.account.id.clone();
+            let prior = load_invoice(&mut transaction, payment.provider, &payment.invoice);
             let facts = PaymentFacts {
+                prior: prior.await?,
                 account: tenant.account,
-                subscription: tenant.subscription.ok_or(NotFound)?,
-                plan,
-                prior: load_invoice(&mut transaction, &account, payment).await?,
-                current_plan: current.clone(),
+                prices: load_prices(&mut transaction).await?,
+                paid_time: load_paid_time(&mut transaction, &account, &subscription.id).await?,
+                subscription,
             };
-            let change = match policy.record_provider_payment(payment, facts, now)? {
-                Answer::Replayed(_) => return Ok(Reported::Known),
-                Answer::Fresh(change) => change,
+            let change = match policy.record_provider_payment(payment, facts, now) {
+                Err(refused) if refused.is_final() => return Ok(Reported::ignored(refused)),
+                answer => match answer? {
+                    Answer::Replayed(_) => return Ok(Reported::Known),
+                    Answer::Fresh(change) => change,
+                },
             };
 
             update_subscription(&mut transaction, change.subscription()).await?;
             if let Some(account) = change.account() {
                 update_account(&mut transaction, account, &current.id).await?;
             }
-            grant_all(&mut transaction, change.grants(), now).await?;
+            keep_paid_time(&mut transaction, policy, change.paid_time(), now).await?;
             sqlx::query(
                 "INSERT INTO invoices (account_id, provider, invoice, record) VALUES (?, ?, ?, ?)",
             )
@@ -140,6 +165,59 @@ impl Store {
         })
         .await
     }
+
+    /// Records that a payment at a provider was undone.
+    pub async fn undo_payment(
+        &self,
+        policy: &Policy,
+        undone: &ProviderUndone,
+        now: DateTime<Utc>,
+    ) -> Result<Reported, AppError> {
+        let Some(invoice) = &undone.invoice else {
+            return Ok(Reported::Fetch("the invoice of a payment that was undone"));
+        };
+
+        retry(async || {
+            let mut transaction = self.begin().await?;
+            let record = load_invoice(&mut transaction, undone.provider, invoice).await?;
+            let Some(record) = record else {
+                // The payment itself may still be on its way: then this is to be sent again.
+                NotFound::unless(!undone.is_early(now))?;
+                return Ok(Reported::ignored(
+                    "the payment that was undone is not known",
+                ));
+            };
+            let account = record.account.clone();
+            let tenant = load_tenant(&mut transaction, &account).await?;
+            let Some((_, subscription)) = with_subscription(tenant) else {
+                return Ok(Reported::ignored("the account that had paid is gone"));
+            };
+            let facts = UndoneFacts {
+                paid_time: load_paid_time(&mut transaction, &account, &subscription.id).await?,
+                record,
+                subscription,
+            };
+            let change = match policy.record_provider_undone(undone, facts, now) {
+                Err(refused) if refused.is_final() => return Ok(Reported::ignored(refused)),
+                change => match change? {
+                    None => return Ok(Reported::Known),
+                    Some(change) => change,
+                },
+            };
+
+            update_subscription(&mut transaction, change.subscription()).await?;
+            keep_paid_time(&mut transaction, policy, Some(change.paid_time()), now).await?;
+            transaction.commit().await?;
+            Ok(Reported::Adopted)
+        })
+        .await
+    }
+}
+
+fn with_subscription(tenant: Option<Tenant>) -> Option<(Tenant, Subscription)> {
+    let mut tenant = tenant?;
+    let subscription = tenant.subscription.take()?;
+    Some((tenant, subscription))
 }
 
 /// Loads the tenant of a provider's subscription, found by the provider's identifier. Stripe's
@@ -150,7 +228,7 @@ async fn load_reported(
     provider: Provider,
     subscription: &str,
     reference: Option<&str>,
-) -> Result<Tenant, Failure> {
+) -> Result<Option<Tenant>, sqlx::Error> {
     let text = match provider {
         Provider::Stripe => "SELECT account_id FROM subscriptions WHERE stripe_subscription_id = ?",
         Provider::Paypal => "SELECT account_id FROM subscriptions WHERE paypal_subscription_id = ?",
@@ -162,28 +240,34 @@ async fn load_reported(
 
     // Here the identifiers of subscriptions begin with their account's.
     let referred = reference.and_then(|reference| reference.split('-').next()?.parse().ok());
-    let account = known.map(AccountId::from).or(referred).ok_or(NotFound)?;
-    Ok(load_tenant(transaction, &account).await?.ok_or(NotFound)?)
+    match known.map(AccountId::from).or(referred) {
+        Some(account) => load_tenant(transaction, &account).await,
+        None => Ok(None),
+    }
 }
 
-/// Loads the plan that a provider's price stands for. Here prices are named after the plans:
-/// `price_1` and so on.
-async fn load_plan_of_price(transaction: &mut Transaction, price: &str) -> Result<Plan, Failure> {
-    let id = price.strip_prefix("price_").and_then(|id| id.parse().ok());
-    let plan = load_plan(transaction, &id.ok_or(NotFound)?).await?;
-    Ok(plan.ok_or(NotFound)?)
+/// Lists the plans by the prices that stand for them at a provider. Here prices are named after the
+/// plans: `price_1` and so on.
+async fn load_prices(transaction: &mut Transaction) -> Result<Vec<ProviderPrice>, sqlx::Error> {
+    let plans: Vec<Json<Plan>> = sqlx::query_scalar("SELECT facts FROM plans")
+        .fetch_all(&mut **transaction)
+        .await?;
+    let price = |Json(plan): Json<Plan>| ProviderPrice {
+        price: format!("price_{}", plan.id),
+        plan: plan.into(),
+    };
+    Ok(plans.into_iter().map(price).collect())
 }
 
+/// Loads the record of an invoice. Its number is the provider's, so it is one account's alone.
 async fn load_invoice(
     transaction: &mut Transaction,
-    account: &AccountId,
-    payment: &ProviderPayment,
+    provider: Provider,
+    invoice: &str,
 ) -> Result<Option<PaidInvoice>, sqlx::Error> {
-    let query = sqlx::query_scalar(
-        "SELECT record FROM invoices WHERE account_id = ? AND provider = ? AND invoice = ?",
-    )
-    .bind(account.as_integer())
-    .bind(payment.provider.payment_method().as_str())
-    .bind(&payment.invoice);
+    let query =
+        sqlx::query_scalar("SELECT record FROM invoices WHERE provider = ? AND invoice = ?")
+            .bind(provider.payment_method().as_str())
+            .bind(invoice);
     record(transaction, query).await
 }

@@ -1,15 +1,17 @@
 //! Demo tenants, one for each thing that the demo shows.
 
 use bailiwick::account::{AccountStatus, SuspensionCause};
+use bailiwick::bank_transfer::BankTransfer;
 use bailiwick::change::Answer;
 use bailiwick::credit::{Cause, GrantTerms};
+use bailiwick::gate::Operator;
 use bailiwick::http::Gatekeeper;
 use bailiwick::id::UserId;
 use bailiwick::money::Currency;
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
 use bailiwick::right::{Privilege, Privileges};
-use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::subscription::{PendingPlan, SubscriptionStatus};
 use bailiwick::{
     Account, Credits, Evidence, Money, Plan, Principal, Quota, Route, Subscription, Tenant, Wallet,
     admit,
@@ -19,6 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::change_sets::{insert_account, insert_subscription};
 use super::ledger::write_wallet;
 use super::store::{Transaction, digest_of};
+use super::transfers::Confirmation;
 use super::{AI, API, App};
 
 const DAY: TimeDelta = TimeDelta::new(86_400, 0).unwrap();
@@ -33,6 +36,7 @@ pub const UMBRELLA: i64 = 6;
 pub const WAYNE: i64 = 7;
 pub const STARK: i64 = 8;
 pub const CYBERDYNE: i64 = 9;
+pub const SOYLENT: i64 = 10;
 
 /// The plan with a price.
 pub const PRO: i64 = 1;
@@ -49,20 +53,31 @@ pub struct DemoTenant {
     plan: i64,
     status: AccountStatus,
     subscription: Option<SubscriptionStatus>,
+    /// True if its first month is paid by a transfer.
+    pays: bool,
+    /// Credits as a gift, beside those that are paid for.
     credits: u32,
 }
 
 const PAID_UP: DemoTenant = DemoTenant {
     account: 0,
     name: "",
-    about: "paid up, 1000 credits",
+    about: "paid up: 500 credits for the month, and 500 as a gift",
     plan: PRO,
     status: AccountStatus::Active,
     subscription: Some(SubscriptionStatus::Active),
-    credits: 1000,
+    pays: false,
+    credits: 500,
 };
 
-pub const TENANTS: [DemoTenant; 9] = [
+const OWING: DemoTenant = DemoTenant {
+    status: AccountStatus::PendingPayment,
+    subscription: Some(SubscriptionStatus::Incomplete),
+    pays: true,
+    ..PAID_UP
+};
+
+pub const TENANTS: [DemoTenant; 10] = [
     DemoTenant {
         account: STAFF,
         name: "staff",
@@ -75,13 +90,13 @@ pub const TENANTS: [DemoTenant; 9] = [
     DemoTenant {
         account: ACME,
         name: "acme",
-        ..PAID_UP
+        ..OWING
     },
     DemoTenant {
         account: GLOBEX,
         name: "globex",
-        about: "acme's neighbour: paid up, 1000 credits",
-        ..PAID_UP
+        about: "acme's neighbour: paid up in the same way",
+        ..OWING
     },
     DemoTenant {
         account: INITECH,
@@ -108,10 +123,9 @@ pub const TENANTS: [DemoTenant; 9] = [
         account: WAYNE,
         name: "wayne",
         about: "owes its first payment, by bank transfer",
-        status: AccountStatus::PendingPayment,
-        subscription: Some(SubscriptionStatus::Incomplete),
+        pays: false,
         credits: 0,
-        ..PAID_UP
+        ..OWING
     },
     DemoTenant {
         account: STARK,
@@ -125,6 +139,13 @@ pub const TENANTS: [DemoTenant; 9] = [
         name: "cyberdyne",
         about: "its subscription is canceled",
         subscription: Some(SubscriptionStatus::Canceled),
+        ..PAID_UP
+    },
+    DemoTenant {
+        account: SOYLENT,
+        name: "soylent",
+        about: "asked for the free plan, and its last paid month ended two days ago",
+        credits: 0,
         ..PAID_UP
     },
 ];
@@ -175,7 +196,24 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
         plant_tenant(&mut transaction, &tenant, now).await?;
     }
     transaction.commit().await?;
+
+    let desk = operator(Privilege::ConfirmPayments, now)?;
+    for tenant in TENANTS.iter().filter(|tenant| tenant.pays) {
+        let paid = Confirmation::of(tenant.account.into(), first_transfer(tenant, now)?);
+        app.store.confirm(&app.policy, &desk, &paid, now).await?;
+    }
     Ok(())
+}
+
+fn first_transfer(tenant: &DemoTenant, now: DateTime<Utc>) -> anyhow::Result<BankTransfer> {
+    Ok(BankTransfer::new(
+        "DE02120300000000202051".parse()?,
+        format!("first-{}", tenant.name).parse()?,
+        now.date_naive(),
+        Money::new(49.into(), Currency::EUR)?,
+        tenant.name,
+        "https://bank.example/statements/0",
+    )?)
 }
 
 async fn plant_tenant(
@@ -186,7 +224,10 @@ async fn plant_tenant(
     let id = tenant.account;
     let account = match id {
         STAFF => staff(),
-        _ => Account::new(id.into(), tenant.status, PaymentMethod::BankTransfer),
+        _ => Account {
+            registered_at: Some(now),
+            ..Account::new(id.into(), tenant.status, PaymentMethod::BankTransfer)
+        },
     };
     insert_account(transaction, &account, &tenant.plan.into()).await?;
     if let Some(status) = tenant.subscription {
@@ -235,7 +276,8 @@ fn plan(id: i64, price: i64) -> anyhow::Result<Plan> {
     let ai = Quota::new(6, 60)?.with_burst(3)?;
     let money = Money::new(price.into(), Currency::EUR)?;
     Ok(Plan {
-        credits: Credits::whole(if price > 0 { 500 } else { 0 }),
+        credits: Credits::whole(if price > 0 { 500 } else { 20 }),
+        trial_credits: Some(Credits::whole(100)),
         quotas: [(API, api.into()), (AI, ai.into())].into(),
         ..Plan::new(id.into(), money, Interval::MONTHLY)
     })
@@ -247,24 +289,30 @@ fn subscribed(
     status: SubscriptionStatus,
     now: DateTime<Utc>,
 ) -> Subscription {
-    let is_over = matches!(
-        status,
-        SubscriptionStatus::PastDue | SubscriptionStatus::Canceled
-    );
-    let end = if is_over { now } else { now + DAY * 20 };
+    let waits_for_free = account == SOYLENT;
+    let end = match status {
+        SubscriptionStatus::PastDue | SubscriptionStatus::Canceled => now,
+        _ if waits_for_free => now - DAY * 2,
+        _ => now + DAY * 20,
+    };
     let start = end - DAY * 30;
     let is_paid = status != SubscriptionStatus::Incomplete;
+    let free = PendingPlan {
+        plan: FREE.into(),
+        at: end,
+    };
 
     Subscription {
         status,
         current_period: is_paid.then_some(Period { start, end }),
         past_due_since: (status == SubscriptionStatus::PastDue).then_some(end),
+        pending_plan: waits_for_free.then_some(free),
         ..Subscription::new(
             account.into(),
             account.into(),
             plan.into(),
             PaymentMethod::BankTransfer,
-            start,
+            if is_paid { start } else { now },
         )
     }
 }
@@ -282,18 +330,21 @@ fn staff() -> Account {
     }
 }
 
-/// Makes the cause of a tenant's first credits. Credits need a cause, and a gift needs an operator,
-/// so the seed asks the gate like everybody else.
+/// Makes the cause of a tenant's first credits.
 fn gift(account: i64, now: DateTime<Utc>) -> anyhow::Result<Cause> {
-    let privilege = Privilege::GrantCredits;
+    let operator = operator(Privilege::GrantCredits, now)?;
+    let reference = format!("seed-{account}").parse()?;
+    Ok(Cause::promotion(&operator, &account.into(), &reference)?)
+}
+
+/// Asks the gate for an operator, like everybody else: without one there are neither gifts nor
+/// confirmations.
+fn operator(privilege: Privilege, now: DateTime<Utc>) -> anyhow::Result<Operator> {
     let operator = Principal::session(user(STAFF))
         .of_account(STAFF.into())
         .with_privileges([privilege].into_iter().collect());
     let evidence = Evidence::Verified(operator);
     let tenant = Tenant::new(staff());
     let decision = admit(Route::Operator(privilege), &evidence, Some(&tenant), now);
-    let operator = decision.into_result()?.into_operator()?;
-
-    let reference = format!("seed-{account}").parse()?;
-    Ok(Cause::promotion(&operator, &account.into(), &reference)?)
+    Ok(decision.into_result()?.into_operator()?)
 }

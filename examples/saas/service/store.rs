@@ -166,12 +166,6 @@ impl Store {
         load_tenant(&mut connection, account).await
     }
 
-    /// Loads a plan.
-    pub async fn plan(&self, plan: &PlanId) -> Result<Option<Plan>, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        load_plan(&mut connection, plan).await
-    }
-
     /// Loads what a payer sees: the tenant and its wallet.
     pub async fn billing(&self, access: &BillingAccess) -> Result<(Tenant, Wallet), AppError> {
         let account = access.account_id();
@@ -258,16 +252,16 @@ pub async fn load_plan(
     record(connection, query).await
 }
 
-/// Loads the plans that a subscription names: its own, and the one that it waits to change to.
-pub async fn load_plans_of(
-    connection: &mut SqliteConnection,
-    subscription: &Subscription,
-) -> Result<Vec<Arc<Plan>>, sqlx::Error> {
-    let mut plans = Vec::new();
-    for id in [&subscription.plan, subscription.next_plan()] {
-        plans.extend(load_plan(connection, id).await?.map(Arc::new));
-    }
-    Ok(plans)
+/// Lists the plans of a tenant: its own, and the one that it waits to change to.
+pub fn plans_of(tenant: &Tenant) -> Vec<Arc<Plan>> {
+    let plans = [&tenant.plan, &tenant.next_plan];
+    plans.into_iter().flatten().cloned().collect()
+}
+
+/// Returns the plan that a tenant's next payment is for.
+pub fn plan_to_pay(tenant: &Tenant) -> Result<Arc<Plan>, NotFound> {
+    let plan = tenant.next_plan.as_ref().or(tenant.plan.as_ref());
+    plan.cloned().ok_or(NotFound)
 }
 
 pub async fn load_tenant(

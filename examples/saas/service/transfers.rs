@@ -1,38 +1,26 @@
-//! Bank transfers in the store: claims, confirmed transfers and their refunds, each written whole or
-//! not at all; and new subscriptions.
-
-use std::sync::Arc;
+//! Bank transfers in the store: claims, confirmed transfers, their refunds and retractions, each
+//! written whole or not at all.
 
 use bailiwick::bank_transfer::{
     AfterRefund, BankReference, BankTransfer, Claim, ClaimRequest, ConfirmedTransfer, Deposit,
-    RefundFacts, TransferFacts, TransferRefund,
+    RefundFacts, RetractionFacts, TransferFacts, TransferRefund,
 };
 use bailiwick::change::{Answer, RowChange};
 use bailiwick::gate::{BillingAccess, Operator};
-use bailiwick::id::PlanId;
-use bailiwick::payment_method::PaymentMethod;
+use bailiwick::id::SubscriptionId;
+use bailiwick::paid_time::PaidTime;
 use bailiwick::scope::NotFound;
-use bailiwick::subscription::Resubscription;
 use bailiwick::{AccountId, Money, Policy, Subscription};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::types::Json;
 
 use super::Store;
 use super::change_sets::{update_account, update_subscription};
 use super::error::AppError;
-use super::ledger::{grant_all, load_wallet, revoke_all};
-use super::store::{
-    Failure, Transaction, load_plan, load_plans_of, load_tenant, record, retry, write_over,
-};
-
-/// The choice of a tenant that subscribes again.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    plan: PlanId,
-    payment_method: PaymentMethod,
-}
+use super::ledger::{grant_all, revoke_all};
+use super::paid_time::{keep_paid_time, load_paid_time};
+use super::store::{Failure, Transaction, load_tenant, plan_to_pay, record, retry, write_over};
 
 /// An operator's answer to a claim whose transfer did not come.
 #[derive(Deserialize)]
@@ -54,12 +42,35 @@ pub struct Confirmation {
     claim: Option<BankReference>,
 }
 
+impl Confirmation {
+    /// Creates the confirmation of a transfer that answers no claim.
+    pub fn of(account: AccountId, transfer: BankTransfer) -> Self {
+        Self {
+            account,
+            transfer,
+            claim: None,
+        }
+    }
+}
+
+/// The confirmation of a transfer that is meant: the whole key of its row, so that a request that is
+/// repeated late cannot meet another one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferKey {
+    receiving_account: BankReference,
+    transaction: BankReference,
+    booked_on: NaiveDate,
+    /// How often the transfer was confirmed and retracted before.
+    #[serde(default)]
+    retractions: u32,
+}
+
 /// An operator's word that a transfer was sent back, or a part of it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refund {
-    receiving_account: BankReference,
-    transaction: BankReference,
+    transfer: TransferKey,
     /// The sum of all refunds of this transfer.
     total: Money,
     then: AfterRefund,
@@ -134,15 +145,11 @@ impl Store {
             };
 
             update_account(&mut transaction, change.account(), change.plan()).await?;
-            if let Some(subscription) = change.subscription() {
-                update_subscription(&mut transaction, subscription).await?;
-            }
-            if let Some(deposit) = change.deposit() {
-                write_deposit(&mut transaction, deposit).await?;
-            }
+            write_optional(&mut transaction, change.subscription(), change.deposit()).await?;
             if let Some(claim) = change.claim() {
                 write_claim(&mut transaction, claim).await?;
             }
+            keep_paid_time(&mut transaction, policy, change.paid_time(), now).await?;
             grant_all(&mut transaction, change.grants(), now).await?;
             let record = change.record();
             write_transfer(&mut transaction, 0, record).await?;
@@ -158,60 +165,25 @@ impl Store {
         .await
     }
 
-    /// Begins a new subscription for a payer's account whose former one has ended.
-    pub async fn resubscribe(
-        &self,
-        policy: &Policy,
-        access: &BillingAccess,
-        choice: &Choice,
-        now: DateTime<Utc>,
-    ) -> Result<Subscription, AppError> {
-        retry(async || {
-            let mut transaction = self.begin().await?;
-            let tenant = load_tenant(&mut transaction, access.account_id()).await?;
-            let tenant = tenant.ok_or(NotFound)?;
-            let plan = load_plan(&mut transaction, &choice.plan).await?;
-            let plan = plan.ok_or(NotFound)?;
-            let former = tenant.subscription.ok_or(NotFound)?;
-
-            // Months are granted under the subscription's identifier, so each subscription has one
-            // of its own.
-            let id = format!("{}-{}", access.account_id(), former.version).parse()?;
-            let plans = load_plans_of(&mut transaction, &former).await?;
-            let choice = Resubscription {
-                id,
-                plan: plan.into(),
-                payment_method: choice.payment_method,
-            };
-            let next = policy.resubscribe(&tenant.account, &former, &plans, &choice, now)?;
-
-            update_account(&mut transaction, next.account(), &choice.plan.id).await?;
-            update_subscription(&mut transaction, next.subscription()).await?;
-            transaction.commit().await?;
-            Ok(next.subscription().row().clone())
-        })
-        .await
-    }
-
     /// Records that a transfer was sent back, or a part of it.
     pub async fn refund(
         &self,
+        policy: &Policy,
         operator: &Operator,
         refund: &Refund,
         now: DateTime<Utc>,
     ) -> Result<ConfirmedTransfer, AppError> {
         retry(async || {
             let mut transaction = self.begin().await?;
-            let to = &refund.receiving_account;
-            let record = load_transfer(&mut transaction, to, &refund.transaction).await?;
-            let record = record.ok_or(NotFound)?;
+            let record = load_transfer(&mut transaction, &refund.transfer).await?;
             let account = record.account.clone();
             let tenant = load_tenant(&mut transaction, &account).await?;
+            let paid = record.subscription.as_ref();
             let facts = RefundFacts {
+                paid_time: load_paid_time_of(&mut transaction, &account, paid).await?,
                 record,
                 subscription: tenant.ok_or(NotFound)?.subscription,
                 deposit: load_deposit(&mut transaction, &account).await?,
-                wallet: load_wallet(&mut transaction, &account).await?,
             };
             let sent_back = TransferRefund {
                 total: refund.total,
@@ -222,12 +194,57 @@ impl Store {
                 Answer::Fresh(change) => change,
             };
 
-            if let Some(subscription) = change.subscription() {
-                update_subscription(&mut transaction, subscription).await?;
+            write_optional(&mut transaction, change.subscription(), change.deposit()).await?;
+            keep_paid_time(&mut transaction, policy, change.paid_time(), now).await?;
+            revoke_all(&mut transaction, &account, change.revocations(), now).await?;
+            let record = change.record();
+            write_transfer(&mut transaction, record.expected_version(), record.row()).await?;
+            transaction.commit().await?;
+            Ok(record.row().clone())
+        })
+        .await
+    }
+
+    /// Takes a confirmation back: the transfer bounced, or was confirmed for the wrong account.
+    pub async fn retract(
+        &self,
+        policy: &Policy,
+        operator: &Operator,
+        key: &TransferKey,
+        now: DateTime<Utc>,
+    ) -> Result<ConfirmedTransfer, AppError> {
+        retry(async || {
+            let mut transaction = self.begin().await?;
+            let record = load_transfer(&mut transaction, key).await?;
+            let account = record.account.clone();
+            let tenant = load_tenant(&mut transaction, &account).await?;
+            let tenant = tenant.ok_or(NotFound)?;
+            let plan = tenant.plan.as_ref().ok_or(NotFound)?.id.clone();
+            let paid = record.subscription.as_ref();
+            let claim = match &record.claim {
+                Some(reference) => load_claim(&mut transaction, &account, reference).await?,
+                None => None,
+            };
+            let facts = RetractionFacts {
+                paid_time: load_paid_time_of(&mut transaction, &account, paid).await?,
+                record,
+                account: tenant.account,
+                subscription: tenant.subscription,
+                deposit: load_deposit(&mut transaction, &account).await?,
+                claim,
+            };
+            let change = match ConfirmedTransfer::retract(operator, facts, now)? {
+                Answer::Replayed(record) => return Ok(record),
+                Answer::Fresh(change) => change,
+            };
+
+            let plan = change.plan().unwrap_or(&plan);
+            update_account(&mut transaction, change.account(), plan).await?;
+            write_optional(&mut transaction, change.subscription(), change.deposit()).await?;
+            if let Some(claim) = change.claim() {
+                write_claim(&mut transaction, claim).await?;
             }
-            if let Some(deposit) = change.deposit() {
-                write_deposit(&mut transaction, deposit).await?;
-            }
+            keep_paid_time(&mut transaction, policy, change.paid_time(), now).await?;
             revoke_all(&mut transaction, &account, change.revocations(), now).await?;
             let record = change.record();
             write_transfer(&mut transaction, record.expected_version(), record.row()).await?;
@@ -246,14 +263,6 @@ async fn load_transfer_facts(
     let transfer = &confirmation.transfer;
     let tenant = load_tenant(transaction, account).await?.ok_or(NotFound)?;
 
-    // The transfer pays for the next plan, where a change is pending.
-    let plan = match &tenant.subscription {
-        Some(subscription) => {
-            let next = load_plan(transaction, subscription.next_plan()).await?;
-            Arc::new(next.ok_or(NotFound)?)
-        }
-        None => tenant.plan.ok_or(NotFound)?,
-    };
     let claim = match &confirmation.claim {
         Some(reference) => {
             let claim = load_claim(transaction, account, reference).await?;
@@ -261,16 +270,43 @@ async fn load_transfer_facts(
         }
         None => None,
     };
-    let to = transfer.receiving_account();
+    let paid = tenant.subscription.as_ref().map(|paid| &paid.id);
 
     Ok(TransferFacts {
+        paid_time: load_paid_time_of(transaction, account, paid).await?,
+        plan: plan_to_pay(&tenant)?,
         account: tenant.account,
-        plan,
         subscription: tenant.subscription,
         deposit: load_deposit(transaction, account).await?,
         claim,
-        prior: load_transfer(transaction, to, transfer.transaction()).await?,
+        prior: load_namesakes(transaction, transfer).await?,
     })
+}
+
+async fn load_paid_time_of(
+    transaction: &mut Transaction,
+    account: &AccountId,
+    subscription: Option<&SubscriptionId>,
+) -> Result<Option<PaidTime>, sqlx::Error> {
+    match subscription {
+        Some(id) => load_paid_time(transaction, account, id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Writes the rows that a transfer may leave as they are.
+async fn write_optional(
+    transaction: &mut Transaction,
+    subscription: Option<&RowChange<Subscription>>,
+    deposit: Option<&RowChange<Deposit>>,
+) -> Result<(), Failure> {
+    if let Some(subscription) = subscription {
+        update_subscription(transaction, subscription).await?;
+    }
+    if let Some(deposit) = deposit {
+        write_deposit(transaction, deposit).await?;
+    }
+    Ok(())
 }
 
 async fn load_claim(
@@ -340,15 +376,32 @@ pub async fn write_deposit(
 
 async fn load_transfer(
     transaction: &mut Transaction,
-    receiving_account: &BankReference,
-    transaction_id: &BankReference,
-) -> Result<Option<ConfirmedTransfer>, sqlx::Error> {
+    key: &TransferKey,
+) -> Result<ConfirmedTransfer, Failure> {
     let query = sqlx::query_scalar(
+        "SELECT record FROM transfers WHERE receiving_account = ? AND transaction_id = ? \
+         AND booked_on = ? AND retractions = ?",
+    )
+    .bind(key.receiving_account.as_str())
+    .bind(key.transaction.as_str())
+    .bind(key.booked_on.to_string())
+    .bind(key.retractions);
+    Ok(record(transaction, query).await?.ok_or(NotFound)?)
+}
+
+/// Lists the transfers of the same identifier: of every day, and the retracted ones too.
+async fn load_namesakes(
+    transaction: &mut Transaction,
+    transfer: &BankTransfer,
+) -> Result<Vec<ConfirmedTransfer>, sqlx::Error> {
+    let records: Vec<Json<ConfirmedTransfer>> = sqlx::query_scalar(
         "SELECT record FROM transfers WHERE receiving_account = ? AND transaction_id = ?",
     )
-    .bind(receiving_account.as_str())
-    .bind(transaction_id.as_str());
-    record(transaction, query).await
+    .bind(transfer.receiving_account().as_str())
+    .bind(transfer.transaction().as_str())
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(records.into_iter().map(|Json(record)| record).collect())
 }
 
 /// Writes the record of a transfer over a version, which is 0 if there must be none yet.
@@ -357,11 +410,15 @@ async fn write_transfer(
     over: u64,
     record: &ConfirmedTransfer,
 ) -> Result<(), Failure> {
+    let day = record.transfer.booked_on().map(|day| day.to_string());
     let query = sqlx::query(
-        "INSERT INTO transfers (receiving_account, transaction_id, version, record) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (receiving_account, transaction_id) DO UPDATE SET version = ?3, record = ?4 WHERE version = ?5",
+        "INSERT INTO transfers (receiving_account, transaction_id, booked_on, retractions, version, record) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (receiving_account, transaction_id, booked_on, retractions) \
+         DO UPDATE SET version = ?5, record = ?6 WHERE version = ?7",
     )
     .bind(record.transfer.receiving_account().as_str())
-    .bind(record.transfer.transaction().as_str());
+    .bind(record.transfer.transaction().as_str())
+    .bind(day.unwrap_or_default())
+    .bind(record.retractions);
     write_over(transaction, query, (over, record.version), record).await
 }

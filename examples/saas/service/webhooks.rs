@@ -82,28 +82,28 @@ async fn carry_out(app: &App, event: &ProviderEvent) -> Result<StatusCode, AppEr
     let id = event.id();
     let kind = event.kind();
     let now = app.now();
+    let store = &app.store;
+    let policy = &app.policy;
     let reported = match event.report() {
-        ProviderReport::Snapshot(snapshot) => app.store.adopt(&app.policy, snapshot, now).await?,
-        ProviderReport::Payment(payment) => {
-            app.store.record_payment(&app.policy, payment, now).await?
+        ProviderReport::Snapshot(snapshot) => store.adopt(policy, snapshot, now).await?,
+        ProviderReport::Payment(payment) => store.record_payment(policy, payment, now).await?,
+        ProviderReport::Undone(undone) => store.undo_payment(policy, undone, now).await?,
+        ProviderReport::Incomplete { .. } => Reported::Fetch("the invoice, with all of its lines"),
+        // This service sells nothing but subscriptions.
+        ProviderReport::ChargePaid(paid) => {
+            Reported::ignored(format_args!("no charge {} is known", paid.charge))
         }
-        _ => {
-            tracing::info!(id, kind, "this service has no use for the event");
-            return Ok(StatusCode::NO_CONTENT);
-        }
+        ProviderReport::Unmapped(reason) => Reported::ignored(reason),
+        _ => Reported::ignored("this service has no use for it"),
     };
     tracing::info!(id, kind, ?reported, "a provider's event");
 
     Ok(match reported {
         Reported::Adopted => StatusCode::OK,
-        Reported::Known => StatusCode::NO_CONTENT,
-        // A real service fetches the subscription from the provider here, and adopts
-        // `stripe::snapshot` of it.
-        Reported::Disputed => {
-            tracing::warn!(
-                id,
-                "two reports of one time disagree: fetch the subscription"
-            );
+        Reported::Known | Reported::Ignored => StatusCode::NO_CONTENT,
+        // A real service fetches it from the provider here, and carries out what it gets.
+        Reported::Fetch(what) => {
+            tracing::warn!(id, what, "fetch it from the provider");
             StatusCode::ACCEPTED
         }
     })
