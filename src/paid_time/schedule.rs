@@ -250,9 +250,10 @@ impl Schedule {
 
     /// Returns the pieces whose period has a window, each with the part of it that it pays.
     fn parts(&self, window: Period) -> impl Iterator<Item = (&Piece, Period)> {
+        // Most pieces lie outside the window, and that is found sooner than that the window is theirs.
         self.pieces
             .iter()
-            .filter(move |piece| piece.has(window))
             .filter_map(move |piece| Some((piece, piece.paid_in(window)?)))
+            .filter(move |(piece, _)| piece.has(window))
     }
 }
