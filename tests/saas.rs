@@ -1002,8 +1002,13 @@ fn what_time_has_made_due_is_carried_out_once_and_a_deposit_first() {
     let stored = service.contents();
     carry_out(32);
     assert_eq!(service.contents(), stored, "once");
+    // A row that cannot be read holds nobody else up.
+    service.sql::<(i64,)>("UPDATE subscriptions SET facts = '{}' WHERE account_id = 2 RETURNING 2");
     carry_out(70);
     assert_eq!(billing()["subscription"], "unpaid");
+    let stored: Vec<(String,)> =
+        service.sql("SELECT facts FROM subscriptions WHERE account_id = 7");
+    assert!(stored[0].0.contains(r#""status":"unpaid""#), "{stored:?}");
     service.check_books();
 }
 

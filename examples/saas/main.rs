@@ -167,7 +167,7 @@ Paste the lines above into a shell, then try these in their order:
   # acme asks for the free plan, from the end of what it has paid
   curl -i {address}/billing/subscription -H "Authorization: Bearer $ACME" --json '{{ "next_plan": {free} }}'
 
-  # soylent did so a month ago. Its free plan serves it, and gives 20 credits with the first article
+  # soylent did so, and its paid month is over: the free plan serves it, with 20 credits a month
   curl -i {address}/articles -H "Authorization: Bearer $SOYLENT" -H 'Idempotency-Key: fourth' \
        --json '{{ "site": {soylent_site}, "title": "For nothing", "words": 60 }}'
   curl -i {address}/account -H "Authorization: Bearer $SOYLENT"

@@ -19,10 +19,11 @@ use serde::Serialize;
 
 use super::App;
 use super::accounts::{paid_until, subscription_by_now};
+use super::claims::Rejection;
 use super::error::AppError;
 use super::store::plan_to_pay;
 use super::subscriptions::{Choice, Wish};
-use super::transfers::{Confirmation, Refund, Rejection, TransferKey};
+use super::transfers::{Confirmation, Refund, TransferKey};
 
 /// The most windows whose credits are explained.
 const MAX_WINDOWS: usize = 12;

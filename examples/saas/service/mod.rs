@@ -5,6 +5,7 @@ mod articles;
 mod auth;
 mod billing;
 mod change_sets;
+mod claims;
 mod due;
 pub mod error;
 pub mod ledger;

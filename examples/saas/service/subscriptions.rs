@@ -71,12 +71,11 @@ impl Store {
             };
 
             // What time has made due comes before anyone's command.
-            let due = policy.advance_subscription(&former, &plans, now);
-            let (account, last) =
-                keep_all(&mut transaction, policy, tenant.account, former, due, now).await?;
-            let wished = last.clone().apply(command, now)?;
-            let (_, after) =
-                keep_all(&mut transaction, policy, account, last, [wished], now).await?;
+            let mut all = policy.advance_subscription(&former, &plans, now);
+            let last = all.last().map_or(&former, Transition::subscription);
+            all.push(last.clone().apply(command, now)?);
+            let after = keep_all(&mut transaction, policy, tenant.account, former, all, now);
+            let after = after.await?;
             transaction.commit().await?;
             Ok(after)
         })
@@ -157,8 +156,8 @@ impl Store {
     }
 }
 
-/// Writes transitions in their order, with all that follows from each, and returns the account and
-/// the subscription after them.
+/// Writes transitions in their order, with all that follows from each, and returns the subscription
+/// after them.
 pub async fn keep_all(
     transaction: &mut Transaction,
     policy: &Policy,
@@ -166,7 +165,7 @@ pub async fn keep_all(
     mut subscription: Subscription,
     transitions: impl IntoIterator<Item = Transition>,
     now: DateTime<Utc>,
-) -> Result<(Account, Subscription), Failure> {
+) -> Result<Subscription, Failure> {
     for mut transition in transitions {
         // An end at once is a fact of paid time: the months to come bring no credits.
         if let Some(stop) = transition.stop() {
@@ -190,7 +189,7 @@ pub async fn keep_all(
         update_subscription(transaction, &change).await?;
         subscription = change.into_row();
     }
-    Ok((account, subscription))
+    Ok(subscription)
 }
 
 /// Finds the identity that an account was registered for. The registry knows whether it has had a
