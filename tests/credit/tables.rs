@@ -36,7 +36,7 @@ use crate::support::script::{
     Compared, Fault, Played, Refusals, Row, Script, credit, fails, moment, number, pass_all,
     play_all, scripts, seconds,
 };
-use crate::support::{at, credits, operator, operator_of, tenant};
+use crate::support::{at, credits, euros, operator, operator_of, tenant};
 use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
     Allowance, AllowanceError, Cause, CauseError, Change, DeductRequest, Ended, Event, GrantError,
@@ -747,6 +747,7 @@ fn access(policy: Policy, until: Option<i64>) -> Access {
     if let Some(end) = until {
         let plan = Plan {
             needs_subscription: true,
+            price: euros(49),
             ..Plan::clone(tenant.plan.as_ref().unwrap())
         };
         tenant.plan = Some(Arc::new(plan));

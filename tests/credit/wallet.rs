@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::{Model, Totals};
 use crate::support::host::{ACCOUNT, End, Host, cause, credit_policy, key, prices};
-use crate::support::{at, credits, operator, tenant};
+use crate::support::{at, credits, euros, operator, tenant};
 use bailiwick::change::{Answer, RowError};
 use bailiwick::credit::{
     Cause, CauseError, DeductRequest, Event, GrantError, GrantTerms, HoldError, HoldRequest,
@@ -755,6 +755,7 @@ fn an_access_that_has_run_out_holds_nothing() {
     let mut tenant = tenant(ACCOUNT);
     let mut plan = Plan::clone(tenant.plan.as_ref().unwrap());
     plan.needs_subscription = true;
+    plan.price = euros(49);
     tenant.plan = Some(Arc::new(plan));
     let new = Subscription::new(
         1.into(),
