@@ -93,23 +93,34 @@ fn targets(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Returns the payment of a year, as it was granted before.
-fn transition() -> Transition {
-    let method = PaymentMethod::BankTransfer;
-    let payment = RecordedPayment {
-        interval: Interval::YEARLY,
-        slack: TimeDelta::zero(),
-        method,
-        external_id: None,
+/// Returns twelve months' credits as grants of an operator's, as hosts had them before.
+fn months() -> Vec<(Cause, GrantTerms)> {
+    let operator = operator();
+    let grant = |number: u32| {
+        let key = format!("month-{number}").parse().unwrap();
+        let cause = Cause::promotion(&operator, &7.into(), &key).unwrap();
+        let month = Interval::MONTHLY.period(start(), number).unwrap();
+        (cause, GrantTerms::month(Credits::whole(500), month))
     };
-    let new = Subscription::new(1.into(), 7.into(), 3.into(), method, start());
 
-    new.record_payment(payment, start()).unwrap()
+    (0..12).map(grant).collect()
 }
 
-fn grant_all(wallet: Wallet, due: &[DueGrant]) -> Wallet {
-    due.iter().fold(wallet, |wallet, grant| {
-        let change = wallet.grant_due(grant, None, start()).unwrap().unwrap();
+/// Returns an operator of another account.
+fn operator() -> Operator {
+    let principal = Principal::session(1.into())
+        .of_account(1.into())
+        .with_rights(Right::parse_all(["privilege:grant_credits"]).unwrap());
+
+    admit_operator(&principal)
+}
+
+fn grant_all(wallet: Wallet, due: &[(Cause, GrantTerms)]) -> Wallet {
+    due.iter().fold(wallet, |wallet, (cause, terms)| {
+        let answer = wallet.grant(cause, terms.clone(), None, start()).unwrap();
+        let Answer::Fresh(change) = answer else {
+            unreachable!("each key is new")
+        };
         change.wallet().clone()
     })
 }
@@ -117,7 +128,7 @@ fn grant_all(wallet: Wallet, due: &[DueGrant]) -> Wallet {
 /// A year reaches an empty wallet, and the wallet lives through it.
 fn year_of_credits(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a paid year");
-    let due = transition().grants(&plan());
+    let due = months();
     let (schedule, terms) = (schedule(1), AlignTerms::new(TimeDelta::zero()));
     assert_eq!(due.len(), 12);
     let empty = || Wallet::open(7.into(), start());
