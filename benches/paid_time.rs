@@ -1,18 +1,23 @@
 //! The credits of paid time: a window's target of a schedule of ten spans, and a paid year that
-//! reaches a wallet by one alignment, beside the twelve monthly grants that it took before.
+//! reaches a wallet by one alignment, beside twelve monthly grants such as it took before.
 //!
 //! `cargo bench --bench paid_time`
 #![allow(missing_docs)]
 
 use std::hint::black_box;
 
-use bailiwick::credit::{AlignTerms, DueGrant};
+use bailiwick::account::AccountStatus;
+use bailiwick::change::Answer;
+use bailiwick::credit::{AlignTerms, Cause, GrantTerms};
+use bailiwick::gate::Operator;
 use bailiwick::money::Currency;
 use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Schedule, Span};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
-use bailiwick::subscription::{RecordedPayment, Transition};
-use bailiwick::{Credits, Money, Plan, Subscription, Wallet, chrono};
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::{
+    Account, Credits, Evidence, Money, Plan, Principal, Route, Tenant, Wallet, admit, chrono,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
@@ -108,11 +113,33 @@ fn months() -> Vec<(Cause, GrantTerms)> {
 
 /// Returns an operator of another account.
 fn operator() -> Operator {
-    let principal = Principal::session(1.into())
+    let privilege = Privilege::GrantCredits;
+    let principal = Principal::session(2.into())
         .of_account(1.into())
-        .with_rights(Right::parse_all(["privilege:grant_credits"]).unwrap());
+        .with_privileges(Privileges::from_iter([privilege]));
+    let staff = Account {
+        privileges: Privileges::from_iter([privilege]),
+        ..Account::new(1.into(), AccountStatus::Active, PaymentMethod::BankTransfer)
+    };
+    let tenant = Tenant {
+        plan: Some(
+            Plan {
+                needs_subscription: false,
+                ..plan()
+            }
+            .into(),
+        ),
+        ..Tenant::new(staff)
+    };
+    let evidence = Evidence::Verified(principal);
+    let decision = admit(
+        Route::Operator(privilege),
+        &evidence,
+        Some(&tenant),
+        start(),
+    );
 
-    admit_operator(&principal)
+    decision.into_result().unwrap().into_operator().unwrap()
 }
 
 fn grant_all(wallet: Wallet, due: &[(Cause, GrantTerms)]) -> Wallet {

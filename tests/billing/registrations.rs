@@ -681,7 +681,10 @@ fn pg1_rows_of_a_trial_belong_together() {
     let done = change.transition();
     assert_eq!(done.subscription().current_period, Some(trial));
     let opens = |effect: &Effect| matches!(effect, Effect::PeriodPaid { .. });
-    assert!(!done.effects().any(opens), "nothing is paid beside the gift");
+    assert!(
+        !done.effects().any(opens),
+        "nothing is paid beside the gift"
+    );
     let terms = change.grant().unwrap().terms();
     assert_eq!(
         (terms.amount, terms.expires_at),

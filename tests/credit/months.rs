@@ -59,10 +59,12 @@ fn c1_time_makes_of_old_months_what_it_made_of_them_then() {
 
     let mut rolled_over = Vec::new();
     for from in 1..entries.len() {
-        let later = &entries[from..];
-        let by_time: Vec<LedgerEntry> = later
+        // From the end of a command on, until the end of the next one.
+        let recorded = entries[from].recorded_at;
+        let is_within = entries[from - 1].recorded_at == recorded;
+        let by_time: Vec<LedgerEntry> = entries[from..]
             .iter()
-            .take_while(|entry| is_of_time(entry))
+            .take_while(|entry| !is_within && is_of_time(entry) && entry.recorded_at == recorded)
             .cloned()
             .collect();
         let Some(last) = by_time.last() else { continue };

@@ -239,12 +239,16 @@ impl Host {
         });
         self.ledger.push(serde_json::from_value(entry).unwrap());
 
-        let replayed = Wallet::replay(&ACCOUNT.into(), self.ledger.clone()).unwrap();
-        let mut stored = serde_json::to_value(&replayed).unwrap();
+        // What the grant has made due happened within the same command, at its time.
+        let replay = |ledger: &[LedgerEntry]| Wallet::replay(&ACCOUNT.into(), ledger.to_vec());
+        let change = replay(&self.ledger).unwrap().advance(now).unwrap();
+        let due = change.entries().iter().cloned();
+        self.ledger
+            .extend(due.map(|entry| LedgerEntry { at: now, ..entry }));
+
+        let mut stored = serde_json::to_value(replay(&self.ledger).unwrap()).unwrap();
         stored["version"] = (self.wallet.version() + 1).into();
         self.wallet = serde_json::from_value(stored).unwrap();
-        // A debt is repaid by the same command.
-        self.advance(now);
         "fresh"
     }
 
