@@ -1,18 +1,23 @@
 //! The credits of paid time: a window's target of a schedule of ten spans, and a paid year that
-//! reaches a wallet by one alignment, beside the twelve monthly grants that it took before.
+//! reaches a wallet by one alignment, beside twelve monthly grants such as it took before.
 //!
 //! `cargo bench --bench paid_time`
 #![allow(missing_docs)]
 
 use std::hint::black_box;
 
-use bailiwick::credit::{AlignTerms, DueGrant};
+use bailiwick::account::AccountStatus;
+use bailiwick::change::Answer;
+use bailiwick::credit::{AlignTerms, Cause, GrantTerms};
+use bailiwick::gate::Operator;
 use bailiwick::money::Currency;
 use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Schedule, Span};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
-use bailiwick::subscription::{RecordedPayment, Transition};
-use bailiwick::{Credits, Money, Plan, Subscription, Wallet, chrono};
+use bailiwick::right::{Privilege, Privileges};
+use bailiwick::{
+    Account, Credits, Evidence, Money, Plan, Principal, Route, Tenant, Wallet, admit, chrono,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
@@ -93,23 +98,56 @@ fn targets(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Returns the payment of a year, as it was granted before.
-fn transition() -> Transition {
-    let method = PaymentMethod::BankTransfer;
-    let payment = RecordedPayment {
-        interval: Interval::YEARLY,
-        slack: TimeDelta::zero(),
-        method,
-        external_id: None,
+/// Returns twelve months' credits as grants of an operator's, as hosts had them before.
+fn months() -> Vec<(Cause, GrantTerms)> {
+    let operator = operator();
+    let grant = |number: u32| {
+        let key = format!("month-{number}").parse().unwrap();
+        let cause = Cause::promotion(&operator, &7.into(), &key).unwrap();
+        let month = Interval::MONTHLY.period(start(), number).unwrap();
+        (cause, GrantTerms::month(Credits::whole(500), month))
     };
-    let new = Subscription::new(1.into(), 7.into(), 3.into(), method, start());
 
-    new.record_payment(payment, start()).unwrap()
+    (0..12).map(grant).collect()
 }
 
-fn grant_all(wallet: Wallet, due: &[DueGrant]) -> Wallet {
-    due.iter().fold(wallet, |wallet, grant| {
-        let change = wallet.grant_due(grant, None, start()).unwrap().unwrap();
+/// Returns an operator of another account.
+fn operator() -> Operator {
+    let privilege = Privilege::GrantCredits;
+    let principal = Principal::session(2.into())
+        .of_account(1.into())
+        .with_privileges(Privileges::from_iter([privilege]));
+    let staff = Account {
+        privileges: Privileges::from_iter([privilege]),
+        ..Account::new(1.into(), AccountStatus::Active, PaymentMethod::BankTransfer)
+    };
+    let tenant = Tenant {
+        plan: Some(
+            Plan {
+                needs_subscription: false,
+                ..plan()
+            }
+            .into(),
+        ),
+        ..Tenant::new(staff)
+    };
+    let evidence = Evidence::Verified(principal);
+    let decision = admit(
+        Route::Operator(privilege),
+        &evidence,
+        Some(&tenant),
+        start(),
+    );
+
+    decision.into_result().unwrap().into_operator().unwrap()
+}
+
+fn grant_all(wallet: Wallet, due: &[(Cause, GrantTerms)]) -> Wallet {
+    due.iter().fold(wallet, |wallet, (cause, terms)| {
+        let answer = wallet.grant(cause, terms.clone(), None, start()).unwrap();
+        let Answer::Fresh(change) = answer else {
+            unreachable!("each key is new")
+        };
         change.wallet().clone()
     })
 }
@@ -117,7 +155,7 @@ fn grant_all(wallet: Wallet, due: &[DueGrant]) -> Wallet {
 /// A year reaches an empty wallet, and the wallet lives through it.
 fn year_of_credits(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a paid year");
-    let due = transition().grants(&plan());
+    let due = months();
     let (schedule, terms) = (schedule(1), AlignTerms::new(TimeDelta::zero()));
     assert_eq!(due.len(), 12);
     let empty = || Wallet::open(7.into(), start());

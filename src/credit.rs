@@ -1,6 +1,7 @@
 //! Credit: who pays for an expensive call, decided before the call is made.
 //!
-//! An account has one [`Wallet`], which is plain data. [Grants](Wallet::grant) fill it. A
+//! An account has one [`Wallet`], which is plain data. [Paid time](Wallet::align) and
+//! [grants](Wallet::grant) fill it. A
 //! [hold](Wallet::hold) sets credits aside for one call, and only a fresh [`Hold`] may run that
 //! call; [settling](Wallet::settle) the hold charges the real cost and gives the rest back. Every
 //! command takes the wallet by value, advances it to `now`, and returns either the [`Change`] that
@@ -33,10 +34,11 @@
 //! use bailiwick::chrono::{DateTime, TimeDelta};
 //! use bailiwick::credit::{Change, HoldRequest, LedgerEntry, Outcome, PriceList, Replayed};
 //! use bailiwick::money::Currency;
+//! use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span};
 //! use bailiwick::payment_method::PaymentMethod;
 //! use bailiwick::period::Interval;
-//! use bailiwick::subscription::RecordedPayment;
-//! use bailiwick::{Account, Credits, Money, Plan, Principal, Subscription, Tenant, Wallet};
+//! use bailiwick::subscription::{Effect, RecordedPayment};
+//! use bailiwick::{Account, Credits, Money, Plan, Policy, Principal, Subscription, Tenant, Wallet};
 //! use bailiwick::validate_account_and_plan;
 //!
 //! /// The three tables of a host, in memory.
@@ -76,19 +78,37 @@
 //!         ..Plan::new(3.into(), Money::new("49".parse()?, Currency::EUR)?, Interval::MONTHLY)
 //!     };
 //!
-//!     // A month is paid for, which makes its credits due.
+//!     // A month is paid for by a payment of the host's own.
 //!     let (interval, slack) = (plan.interval, TimeDelta::zero());
 //!     let payment = RecordedPayment { interval, slack, method, external_id: None };
 //!     let paid = Subscription::new(1.into(), 7.into(), 3.into(), method, now)
 //!         .record_payment(payment, now)?;
 //!
+//!     // Its time is recorded, and the wallet takes its credits from that.
+//!     let mut paid_time = PaidTime::new(7.into(), 1.into());
+//!     for effect in paid.effects() {
+//!         let Effect::PeriodPaid { period } = effect else { continue };
+//!         let span = Span {
+//!             key: "payment-1".into(),
+//!             payment: "payment-1".into(),
+//!             period: BilledPeriod::Whole(*period),
+//!             from: period.start,
+//!             grid: Grid::of_plan(&plan),
+//!             amount: plan.credits,
+//!             made: now,
+//!             received: now,
+//!         };
+//!         if let Some(change) = paid_time.clone().record([Fact::Span(span)])? {
+//!             paid_time = change.into_row();
+//!         }
+//!     }
+//!     let paid = paid.with_paid_until(paid_time.paid_until());
+//!
 //!     let wallet = Wallet::open(7.into(), now);
 //!     let mut store = Store { wallet, ledger: Vec::new(), outcomes: BTreeMap::new() };
-//!     for due in paid.grants(&plan) {
-//!         let (wallet, prior) = store.read(due.key());
-//!         if let Some(change) = wallet.grant_due(&due, prior.as_ref(), now)? {
-//!             store.write(&change)?;
-//!         }
+//!     let terms = Policy::default().align_terms();
+//!     if let Some(change) = store.wallet.clone().align(&paid_time.schedule(), terms, now)? {
+//!         store.write(&change)?;
 //!     }
 //!     assert_eq!(store.wallet.balance().available(), Credits::whole(500));
 //!
@@ -138,7 +158,7 @@
 //! |---|---|
 //! | [`Wallet`], [`Balance`] | an account's credits, and where they are |
 //! | [`Change`], [`LedgerEntry`], [`Event`], [`OutcomeWrite`], [`Outcome`] | what a command writes |
-//! | [`DueGrant`], [`DueRevocation`] | credits that a payment or a refund elsewhere makes due or takes back |
+//! | [`DueGrant`], [`DueRevocation`] | credits that a trial, a top-up or a refund elsewhere makes due or takes back |
 //! | [`ConversionFacts`], [`Conversion`], [`ConversionError`] | the way over from credits that were granted month by month |
 //! | [`Cause`], [`CauseKind`], [`GrantTerms`], [`Rollover`], [`Grant`] | a grant: why, on which terms, as recorded |
 //! | [`AlignTerms`], [`Alignment`], [`BeforeMemory`], [`WindowKey`] | credits that paid time brings: [`Wallet::align`] |

@@ -204,31 +204,4 @@ impl Period {
     pub fn contains(self, at: DateTime<Utc>) -> bool {
         self.start <= at && at < self.end
     }
-
-    /// Returns the credit months that this period opens: the months, counted from the anchor, that
-    /// start within it. A yearly period opens twelve, a monthly one itself. Of the weeks of a
-    /// month, only the first opens it, so credits are a month's however often the plan is paid.
-    ///
-    /// ```
-    /// use bailiwick::chrono::{DateTime, Utc};
-    /// use bailiwick::period::Interval;
-    ///
-    /// let anchor: DateTime<Utc> = "2027-01-31T00:00:00Z".parse().unwrap();
-    /// let year = Interval::YEARLY.period(anchor, 0).unwrap();
-    /// assert_eq!(year.months(anchor).count(), 12);
-    ///
-    /// let second = year.months(anchor).nth(1).unwrap();
-    /// assert_eq!(second.start.to_string(), "2027-02-28 00:00:00 UTC");
-    /// ```
-    pub fn months(self, anchor: DateTime<Utc>) -> impl Iterator<Item = Period> {
-        let month = Interval::MONTHLY;
-        let first = month.number_at(anchor, self.start).unwrap_or(0);
-
-        // The month that runs when the period starts was opened by an earlier period, unless it
-        // starts exactly there.
-        (first..)
-            .map_while(move |k| month.period(anchor, k))
-            .skip_while(move |month| month.start < self.start)
-            .take_while(move |month| month.start < self.end)
-    }
 }

@@ -50,10 +50,10 @@
 //!    must find the subscription as it is by now.
 //! 3. Apply the command. A refusal changes nothing.
 //! 4. In one transaction, write the subscription over [`Transition::expected_version`], the account
-//!    if [`Account::after`] says so, and what the [effects](Effect) ask for: the credits of
-//!    [`Transition::grants`], and the account's plan where it changed.
-//! 5. In the same transaction, record [`Transition::stop`], if there is one, in the subscription's
-//!    paid time, write its [`PaidTime::paid_until`] by [`Transition::with_paid_until`], and
+//!    if [`Account::after`] says so, and what the [effects](Effect) ask for, such as the
+//!    account's plan where it changed.
+//! 5. In the same transaction, record in the subscription's paid time the period that was paid, of
+//!    [`Effect::PeriodPaid`], and [`Transition::stop`], if there is one. Write its [`PaidTime::paid_until`] by [`Transition::with_paid_until`], and
 //!    [align](crate::credit::Wallet::align) the wallet.
 //! 6. If a version does not match, somebody else wrote in between: begin again at 1.
 //!

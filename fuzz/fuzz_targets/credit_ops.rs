@@ -7,7 +7,7 @@
 #![no_main]
 
 use bailiwick::Wallet;
-use bailiwick::credit::{Cause, GrantTerms, LedgerEntry, Outcome, Rollover};
+use bailiwick::credit::{GrantTerms, LedgerEntry, Outcome, Rollover};
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use libfuzzer_sys::fuzz_target;
 
@@ -22,7 +22,8 @@ use credit_facts::totals;
 use support::host::{ACCOUNT, Host, credit_policy};
 use support::{at, credits};
 
-/// A month lasts as many seconds here, since a grant's terms are the host's.
+/// A month lasts as many seconds here. Its grants are entered as hosts stored them before credits
+/// followed paid time.
 const MONTH: i64 = 10;
 const MONTHS: u8 = 12;
 /// Few keys and grants, so that they meet.
@@ -30,10 +31,10 @@ const KEYS: u8 = 6;
 const GRANTS: u8 = 6;
 const MAX_STEPS: usize = 80;
 
-fn months() -> &'static [Cause] {
-    static ALL: std::sync::OnceLock<Vec<Cause>> = std::sync::OnceLock::new();
+fn months() -> &'static [String] {
+    static ALL: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
     ALL.get_or_init(|| {
-        (0..usize::from(MONTHS))
+        (0..u32::from(MONTHS))
             .map(|number| support::host::month(number).unwrap().0)
             .collect()
     })
@@ -121,12 +122,12 @@ fn step(
         }
         1 => {
             let number = which % MONTHS;
-            let cause = &months()[usize::from(number)];
+            let id = &months()[usize::from(number)];
             let (start, end) = (i64::from(number) * MONTH, i64::from(number + 1) * MONTH);
             let before = number
                 .checked_sub(1)
                 .filter(|_| long < 128)
-                .map(|before| months()[usize::from(before)].key());
+                .map(|before| &*months()[usize::from(before)]);
             let (least, most) = (life % 5, life);
             let terms = GrantTerms {
                 amount: credits(amount),
@@ -141,8 +142,8 @@ fn step(
             };
             let keeps = before.map(|before| (before.to_owned(), least, most));
             (
-                host.grant_for(cause, terms, now),
-                model.month(cause.key(), amount, (start, end), keeps),
+                host.enter_month(id, &terms, at(now)),
+                model.month(id, amount, (start, end), keeps),
             )
         }
         2 if life > 0 => (
@@ -160,7 +161,7 @@ fn step(
         7 => (host.refund(key, amount, now), model.refund(key, amount)),
         8 if which < 128 => (host.revoke(&promotion, now), model.revoke(&promotion)),
         8 => {
-            let month = months()[usize::from(which % MONTHS)].key();
+            let month = &months()[usize::from(which % MONTHS)];
             (host.revoke(month, now), model.revoke(month))
         }
         _ => return None,

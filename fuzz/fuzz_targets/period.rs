@@ -1,11 +1,12 @@
 //! Any anchor and interval: period k is the anchor and k intervals, as the oracle's own calendar
-//! counts them; periods meet; each instant is in the one whose number it is told; and the months of
-//! a period are those that start within it (B4).
+//! counts them; periods meet; each instant is in the one whose number it is told (B4); and the
+//! windows of a period begin with it, meet, and stay within it.
 #![no_main]
 
 use std::num::NonZeroU16;
 
 use arbitrary::Arbitrary;
+use bailiwick::paid_time::Grid;
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use chrono::{DateTime, TimeDelta, Utc};
 use libfuzzer_sys::fuzz_target;
@@ -66,9 +67,11 @@ fn anywhere(interval: Interval, anchor: DateTime<Utc>, input: &Input) {
     {
         assert_eq!(period.end, next.start);
     }
-    let months: Vec<Period> = period.months(anchor).take(40).collect();
-    assert!(months.iter().all(|month| period.contains(month.start)));
-    assert!(months.windows(2).all(|pair| pair[0].end == pair[1].start));
+    let windows = Grid::of(interval, Interval::MONTHLY).of_period(period);
+    let windows: Vec<Period> = windows.take(40).collect();
+    assert_eq!(windows.first().map(|first| first.start), Some(period.start));
+    assert!(windows.iter().all(|one| period.contains(one.start) && one.end <= period.end));
+    assert!(windows.windows(2).all(|pair| pair[0].end == pair[1].start));
     if let Some(other) = DateTime::from_timestamp(input.elsewhere, 0) {
         if let Some(k) = interval.number_at(anchor, other) {
             assert!(

@@ -1,9 +1,9 @@
-//! Credits that a change elsewhere makes due or takes back: a paid month, a transfer, a refund.
+//! Credits that a change elsewhere makes due or takes back: a trial, a transfer, a refund.
 //! That change lists them, and the host grants each in the same transaction.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::change::Change;
 use super::error::WalletError;
@@ -16,9 +16,8 @@ use super::wallet::Wallet;
 use crate::change::Answer;
 use crate::id::AccountId;
 use crate::money::Credits;
-use crate::period::{Interval, IntervalUnit, Period};
+use crate::period::Period;
 use crate::plan::Plan;
-use crate::subscription::{Effect, SubscriptionStatus, Transition};
 
 /// Credits that are due, with the key under which they are granted once. The host grants each of
 /// them in the transaction of the change that lists it:
@@ -135,9 +134,8 @@ impl DueRevocation {
 }
 
 impl Wallet {
-    /// Grants what is due. Returns `None` if there is nothing to write: it was granted before, its
-    /// month is over, or a change of plan would raise a month that was not granted under its own
-    /// key.
+    /// Grants what is due. Returns `None` if there is nothing to write: it was granted before, or its
+    /// time is over.
     ///
     /// `prior` is the stored outcome of [`DueGrant::key`], read after the wallet in the same
     /// transaction.
@@ -153,8 +151,7 @@ impl Wallet {
         // The wallet's time is never earlier than what it has seen.
         let now = now.max(self.as_of());
         let is_over = due.terms.expires_at.is_some_and(|end| end <= now);
-        let raises_nothing = due.cause.is_raise && prior.is_none();
-        if is_over || raises_nothing {
+        if is_over {
             return Ok(None);
         }
 
@@ -189,124 +186,4 @@ impl Wallet {
             Err(error) => Err(error),
         }
     }
-}
-
-impl Transition {
-    /// Returns the credits that this transition makes due on a plan: those of each month that the
-    /// period opened, and the difference that a larger plan brings for the month that runs. The
-    /// plan is the one that was paid for, or changed to. The credits live for their month.
-    ///
-    /// In trial there are none: a trial's credits are a gift of their own, which
-    /// [`Policy::start_trial`](crate::Policy::start_trial) and
-    /// [`Policy::register`](crate::Policy::register) make.
-    ///
-    /// A host with other terms, such as a rollover, builds them itself with [`Cause::month`].
-    ///
-    /// ```
-    /// use bailiwick::chrono::{DateTime, TimeDelta};
-    /// use bailiwick::money::Currency;
-    /// use bailiwick::payment_method::PaymentMethod;
-    /// use bailiwick::period::Interval;
-    /// use bailiwick::subscription::RecordedPayment;
-    /// use bailiwick::{Credits, Money, Plan, Subscription};
-    ///
-    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-    ///     let price = Money::new("588".parse()?, Currency::EUR)?;
-    ///     let plan = Plan {
-    ///         credits: Credits::whole(500),
-    ///         ..Plan::new(3.into(), price, Interval::YEARLY)
-    ///     };
-    ///
-    ///     let now = DateTime::UNIX_EPOCH;
-    ///     let method = PaymentMethod::BankTransfer;
-    ///     let payment = RecordedPayment {
-    ///         interval: plan.interval,
-    ///         slack: TimeDelta::zero(),
-    ///         method,
-    ///         external_id: None,
-    ///     };
-    ///     let paid = Subscription::new(1.into(), 7.into(), plan.id.clone(), method, now)
-    ///         .record_payment(payment, now)?;
-    ///
-    ///     // A year was paid: twelve months are due.
-    ///     assert_eq!(paid.grants(&plan).len(), 12);
-    ///     Ok(())
-    /// }
-    /// ```
-    pub fn grants(&self, plan: &Plan) -> Vec<DueGrant> {
-        let mut due: Vec<DueGrant> = Vec::new();
-        if self.to() == SubscriptionStatus::Trialing {
-            return due;
-        }
-
-        for effect in self.effects() {
-            match effect {
-                Effect::CreditsDue { period, anchor } => {
-                    let months = credit_months(plan.interval, *period, *anchor);
-                    due.extend(self.opened_months(plan, months));
-                }
-                Effect::PlanChanged { to, .. } if *to == plan.id => {
-                    // A payment that puts a plan into force has opened this month for it already.
-                    let raise = self
-                        .raised_month(plan)
-                        .filter(|raise| due.iter().all(|other| other.key() != raise.key()));
-                    due.extend(raise);
-                }
-                _ => {}
-            }
-        }
-
-        due
-    }
-
-    /// Returns the credits of the months of a period that was opened.
-    fn opened_months(&self, plan: &Plan, months: Vec<Period>) -> impl Iterator<Item = DueGrant> {
-        let subscription = self.subscription();
-
-        months.into_iter().filter_map(move |month| {
-            let cause = Cause::of_month(&subscription.account, &subscription.id, month);
-            DueGrant::new(cause, GrantTerms::month(plan.credits, month))
-        })
-    }
-
-    /// Returns the credits that a plan which was changed to brings for the month that runs.
-    fn raised_month(&self, plan: &Plan) -> Option<DueGrant> {
-        let subscription = self.subscription();
-        let period = subscription
-            .current_period
-            .filter(|period| period.contains(self.at()))?;
-        let month = credit_months(plan.interval, period, subscription.anchor)
-            .into_iter()
-            .find(|month| month.contains(self.at()))?;
-
-        let cause = Cause::of_month(&subscription.account, &subscription.id, month).into_raise();
-        DueGrant::new(cause, GrantTerms::month(plan.credits, month))
-    }
-}
-
-/// Returns the months whose credits a period brings. For a plan that is paid by months or years,
-/// they are those that start within it. For one that is paid by days or weeks, it is the calendar
-/// month (UTC) in which the period starts, so that a month's credits come once however many weeks
-/// are paid in it.
-fn credit_months(interval: Interval, period: Period, anchor: DateTime<Utc>) -> Vec<Period> {
-    match interval.unit {
-        IntervalUnit::Month | IntervalUnit::Year => period.months(anchor).collect(),
-        IntervalUnit::Day | IntervalUnit::Week => {
-            calendar_month(period.start).into_iter().collect()
-        }
-    }
-}
-
-/// Returns the calendar month (UTC) of an instant; `None` at the end of all dates.
-fn calendar_month(at: DateTime<Utc>) -> Option<Period> {
-    let first = at
-        .date_naive()
-        .checked_sub_days(Days::new(at.day0().into()))?
-        .and_time(NaiveTime::MIN)
-        .and_utc();
-
-    Some(Period {
-        start: first,
-        end: first.checked_add_months(Months::new(1))?,
-    })
 }

@@ -15,7 +15,6 @@ use crate::money::Credits;
 use crate::period::Period;
 use crate::problem::{Code, Explained};
 use crate::right::Privilege;
-use crate::subscription::{Effect, Transition};
 
 /// The kind of event that a grant came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,7 +29,8 @@ pub enum CauseKind {
     TopUp,
     /// An operator granted it.
     Promotion,
-    /// A month of a trial or of a paid period began.
+    /// A month of a trial or of a paid period began. It is read from ledgers of before; the credits
+    /// of paid time are [`PaidTime`](Self::PaidTime).
     Period,
     /// A window of paid time began, or was paid.
     PaidTime,
@@ -38,22 +38,20 @@ pub enum CauseKind {
     Trial,
     /// A month of a free plan began.
     FreePlan,
-    /// The month before had credits left.
+    /// The period before had credits left.
     Rollover,
     /// A charge was given back.
     Refund,
 }
 
-/// The proof that credits are due to an account. Only a registration, a confirmed payment, a month
-/// of a subscription or an operator with the privilege makes one. Its key makes the grant happen
-/// once.
+/// The proof that credits are due to an account. Only a registration, a trial, a free plan, a
+/// confirmed payment or an operator with the privilege makes one. Its key makes the grant happen
+/// once. The credits of paid time need none: they follow [what was paid](crate::paid_time).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     pub(super) account: AccountId,
     pub(super) kind: CauseKind,
     pub(super) key: Arc<str>,
-    /// Set if it only adds to a grant that was made under its key before.
-    pub(super) is_raise: bool,
 }
 
 impl Cause {
@@ -73,69 +71,8 @@ impl Cause {
         Ok(Self::new(account, CauseKind::Promotion, key))
     }
 
-    /// Creates the cause of one month's credits, if the transition opened that month: see
-    /// [`Effect::CreditsDue`](crate::subscription::Effect::CreditsDue). The key is the subscription
-    /// and the start of the month, so that no month is granted twice. Write the transition in the
-    /// same transaction as the grant, since a transition that was never written pays for no month.
-    ///
-    /// A change of plan is a cause for the month in which it happens:
-    /// [`Wallet::grant`](crate::credit::Wallet::grant) adds the difference to what was granted for
-    /// that month, once. A month that was not granted under its own key gets no addition: where it
-    /// was paid, its credits follow [paid time](crate::paid_time). Months that were granted ahead
-    /// keep their amounts.
-    ///
-    /// Months are counted from the anchor. A payment later than the slack starts a new one, so on a
-    /// plan that is paid by days or weeks it opens a month again; give such plans no credits by the
-    /// month.
-    pub fn month(transition: &Transition, month: Period) -> Option<Self> {
-        let subscription = transition.subscription();
-        let is_now = month.start <= transition.at() && transition.at() < month.end;
-
-        let is_raise = |effect: &Effect| match effect {
-            Effect::CreditsDue { period, anchor } => period
-                .months(*anchor)
-                .any(|due| due == month)
-                .then_some(false),
-            Effect::PlanChanged { .. } => {
-                let mut months = subscription.current_period?.months(subscription.anchor);
-                (is_now && months.any(|due| due == month)).then_some(true)
-            }
-            _ => None,
-        };
-
-        let is_raise = transition.effects().find_map(is_raise)?;
-        let cause = Self::of_month(&subscription.account, &subscription.id, month);
-        Some(if is_raise { cause.into_raise() } else { cause })
-    }
-
-    /// Creates the cause of a subscription's month, for a caller that knows that it was paid.
-    pub(crate) fn of_month(
-        account: &AccountId,
-        subscription: &SubscriptionId,
-        month: Period,
-    ) -> Self {
-        let key = Self::month_key(subscription, month);
-        Self::new(account, CauseKind::Period, key)
-    }
-
-    /// Makes it an addition to a grant that was made before; without one, nothing is granted.
-    pub(crate) fn into_raise(self) -> Self {
-        Self {
-            is_raise: true,
-            ..self
-        }
-    }
-
-    /// Returns the stored key of a month's grant, for a rollover from it: see [`Rollover`].
-    pub fn month_key(subscription: &SubscriptionId, month: Period) -> String {
-        format!(
-            "{}{}",
-            Self::months_key(subscription),
-            month.start.timestamp_micros()
-        )
-    }
-
-    /// Returns the prefix of the keys of all months of a subscription.
+    /// Returns the prefix of the keys under which the months of a subscription were granted, before
+    /// credits followed paid time.
     pub(super) fn months_key(subscription: &SubscriptionId) -> String {
         format!("grant/period/{subscription}/")
     }
@@ -181,7 +118,6 @@ impl Cause {
             account: account.clone(),
             kind,
             key: key.into(),
-            is_raise: false,
         }
     }
 
@@ -208,9 +144,11 @@ impl Explained for CauseError {
     }
 }
 
-/// The terms on which a new period takes over the rest of the one before: it is granted
-/// `min(maximum, max(minimum, left))`, as OpenMeter has it, once the period's own grant has taken
-/// effect and the rest has expired. Credits that holds pin at that time, and return later, lapse.
+/// The terms on which a grant takes over the rest of a month that was granted by key, before credits
+/// followed paid time: it is granted `min(maximum, max(minimum, left))`, as OpenMeter has it, once the
+/// grant has taken effect and the rest has expired. Credits that holds pin at that time, and return
+/// later, lapse. No other grant leaves a rest; that of paid time goes over by
+/// [`AlignTerms::rollover`](crate::credit::AlignTerms::rollover).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(
@@ -218,7 +156,7 @@ impl Explained for CauseError {
     reason = "a request: a host writes it as a literal"
 )]
 pub struct Rollover {
-    /// The key of the grant of the period before: [`Cause::month_key`].
+    /// The identifier of the month's grant: [`Grant::id`].
     pub from: Arc<str>,
     /// The least to grant, even if nothing was left.
     pub minimum: Credits,
@@ -256,7 +194,7 @@ pub struct GrantTerms {
     pub effective_at: Option<DateTime<Utc>>,
     /// The first instant at which it no longer lives; `None` for ever.
     pub expires_at: Option<DateTime<Utc>>,
-    /// The terms on which it takes over the rest of the period before.
+    /// The terms on which it takes over the rest of a month that was granted by key.
     pub rollover: Option<Rollover>,
 }
 
@@ -304,7 +242,8 @@ pub struct Grant {
     /// The terms on which it takes over the rest of the period before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollover: Option<Rollover>,
-    /// The grant of the month that it adds to, if it does.
+    /// The grant of the month that it adds to, if it does. It is read from ledgers of before: a
+    /// larger plan added its difference so, under a month's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raises: Option<Arc<str>>,
 }

@@ -29,9 +29,6 @@ pub enum GrantError {
     /// The cause was used for a grant with other terms.
     #[error("this grant was made before with other terms")]
     KeyReused,
-    /// A change of plan adds to a month's grant, and there is none under the month's own key.
-    #[error("a change of plan adds to a month's grant, and this month has none under its own key")]
-    MonthNotGranted,
     /// The wallet has as many grants as it can hold.
     #[error("the wallet has {MAX_GRANTS} grants, which is the most that it can hold")]
     TooManyGrants,
@@ -43,7 +40,7 @@ pub enum GrantError {
 impl Explained for GrantError {
     fn code(&self) -> Code {
         match self {
-            Self::TermsInvalid | Self::MonthNotGranted => Code::GrantInvalid,
+            Self::TermsInvalid => Code::GrantInvalid,
             Self::KeyReused => Code::KeyReused,
             Self::TooManyGrants => Code::TooManyGrants,
             Self::Wallet(error) => error.code(),
@@ -54,16 +51,16 @@ impl Explained for GrantError {
 impl Wallet {
     /// Adds credits that are due for a cause, once for each cause.
     ///
-    /// A month is due the greatest amount that was asked for it: a larger plan in mid-month adds
-    /// the difference, a smaller one takes nothing away, and the larger one again adds nothing. A
-    /// gift, such as a trial's or a free plan's, is given once, and stays as it was given first.
+    /// A gift, such as a trial's or a free plan's, is given once, and stays as it was given first.
+    /// Every other cause is for one amount. The credits of a paid plan are no grant: see
+    /// [`align`](Self::align).
     ///
     /// `prior` is the stored outcome of [`Cause::key`], read after the wallet in the same
     /// transaction.
     ///
     /// # Errors
-    /// [`GrantError::TermsInvalid`], [`GrantError::KeyReused`], [`GrantError::MonthNotGranted`],
-    /// [`GrantError::TooManyGrants`], [`GrantError::Wallet`].
+    /// [`GrantError::TermsInvalid`], [`GrantError::KeyReused`], [`GrantError::TooManyGrants`],
+    /// [`GrantError::Wallet`].
     pub fn grant(
         self,
         cause: &Cause,
@@ -75,10 +72,7 @@ impl Wallet {
             return Err(WalletError::mismatch("wallet", "cause").into());
         }
         if let Some(prior) = prior {
-            return self.grant_again(cause, &terms, prior, now);
-        }
-        if cause.is_raise {
-            return Err(GrantError::MonthNotGranted);
+            return self.grant_again(cause, &terms, prior);
         }
 
         let mut draft = Draft::begin(self, now)?;
@@ -108,73 +102,27 @@ impl Wallet {
         Ok(Answer::Fresh(draft.finish(Some(outcome), grant)?))
     }
 
-    /// Answers a grant whose key was used before: as then, or with the difference if a month is due
-    /// more by now.
+    /// Answers a grant whose key was used before, as then.
     fn grant_again(
-        self,
+        &self,
         cause: &Cause,
         terms: &GrantTerms,
         prior: &Outcome,
-        now: DateTime<Utc>,
     ) -> Result<Answer<Change<Grant>, Grant>, GrantError> {
         prior.check(self.account(), cause.key())?;
         let State::Granted(granted) = &prior.state else {
             return Err(WalletError::mismatch("cause", "outcome").into());
         };
 
-        let intent = intent(cause, terms);
-        // A month's amount may grow; every other cause is for one amount.
-        let is_month =
-            cause.kind == CauseKind::Period && prior.intent.is_of_grant(cause.kind, terms.priority);
-
         // A gift is given once, whatever the plan gives by now.
         let is_gift = matches!(cause.kind, CauseKind::Trial | CauseKind::FreePlan)
             && prior.intent.is_of_grant(cause.kind, terms.priority);
 
-        if is_month && terms.amount > granted.amount {
-            self.raise(granted, terms.amount, intent, prior, now)
-        } else if is_month || is_gift || prior.intent == intent {
+        if is_gift || prior.intent == intent(cause, terms) {
             Ok(Answer::Replayed(granted.clone()))
         } else {
             Err(GrantError::KeyReused)
         }
-    }
-
-    /// Grants the difference between what a month was granted and the total that it is due now. It
-    /// lives as long as the month's own credits.
-    fn raise(
-        self,
-        granted: &Grant,
-        total: Credits,
-        intent: Intent,
-        prior: &Outcome,
-        now: DateTime<Utc>,
-    ) -> Result<Answer<Change<Grant>, Grant>, GrantError> {
-        let mut draft = Draft::begin(self, now)?;
-        draft.grant(&Grant {
-            // No key has a space, so no other grant has this identifier.
-            id: format!("{} to {}", granted.id, total.micros()).into(),
-            amount: total.saturating_sub(granted.amount),
-            effective_at: granted.effective_at.max(draft.now),
-            rollover: None,
-            raises: Some(granted.id.clone()),
-            ..granted.clone()
-        })?;
-
-        // The month's grant as it stands now: a repeated command is answered with it, too.
-        let month = Grant {
-            amount: total,
-            ..granted.clone()
-        };
-        let outcome = Outcome {
-            intent,
-            attempt: FIRST_ATTEMPT,
-            state: State::Granted(month.clone()),
-            ..prior.clone()
-        };
-
-        let outcome = OutcomeWrite::Update(outcome);
-        Ok(Answer::Fresh(draft.finish(Some(outcome), month)?))
     }
 
     /// Adds credits that live for ever, within a change set that happens once by a key of its own.

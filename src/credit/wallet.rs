@@ -1,7 +1,5 @@
 //! The wallet: its grants, its open holds, and the balance that always adds up.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -156,22 +154,8 @@ impl Wallet {
         })
     }
 
-    /// Returns what the wallet still has of the months of a subscription: their grants, what larger
-    /// plans added, what rolled over.
-    pub(crate) fn grants_of(
-        &self,
-        subscription: &SubscriptionId,
-    ) -> impl Iterator<Item = Arc<str>> {
-        let left = |funds: &&Funds| {
-            !funds.revoked && (funds.scheduled || !funds.free.is_zero() || !funds.held.is_zero())
-        };
-
-        self.months_of(subscription)
-            .filter(left)
-            .map(|funds| funds.grant.id.clone())
-    }
-
-    /// Returns the grants of a subscription's months, with all that was added to them.
+    /// Returns the grants of a subscription's months, with all that was added to them, as they were
+    /// made before credits followed paid time.
     pub(super) fn months_of(&self, subscription: &SubscriptionId) -> impl Iterator<Item = &Funds> {
         let months = Cause::months_key(subscription);
         // The identifier of a subscription may hold a slash, so its key may begin another's.

@@ -32,19 +32,24 @@ pub enum Effect {
         /// The trial.
         period: Period,
     },
-    /// A paid period opened. It brings the plan's credits for each month that starts
-    /// within it: see [`Transition::grants`](crate::subscription::Transition::grants). A period
-    /// that was paid early lies in the future, and so do its grants. The cause of each grant is
-    /// [`Cause::month`](crate::credit::Cause::month).
-    CreditsDue {
+    /// A paid period opened. Its credits come with its paid time. The change sets of
+    /// [`bank_transfer`](crate::bank_transfer), [`charge`](crate::charge) and
+    /// [`provider`](crate::provider) record that time themselves. A host that records a payment by
+    /// [`Subscription::record_payment`] does it in the same transaction: it makes a
+    /// [`Span`](crate::paid_time::Span) for [the whole
+    /// period](crate::paid_time::BilledPeriod::Whole), from its start, with the plan's
+    /// [grid](crate::paid_time::Grid::of_plan) and credits, under the payment's own identifier;
+    /// [records](crate::paid_time::PaidTime::record) it; and
+    /// [aligns](crate::credit::Wallet::align) the wallet. The first program of
+    /// [`credit`](crate::credit) shows it. A period that was paid early lies in the future, and so
+    /// do its credits.
+    PeriodPaid {
         /// The period.
         period: Period,
-        /// The instant from which its months are counted.
-        anchor: DateTime<Utc>,
     },
-    /// The plan changed. An upgrade adds credits to the current month, and quotas change at once.
-    /// Write the account's plan in the same transaction: until then the gate refuses, since account
-    /// and subscription name different plans.
+    /// The plan changed, and quotas with it, at once. Credits follow what was paid, so the change
+    /// alone brings none. Write the account's plan in the same transaction: until then the gate
+    /// refuses, since account and subscription name different plans.
     PlanChanged {
         /// The plan before.
         from: PlanId,
@@ -65,7 +70,7 @@ impl Effect {
             Self::PastDueEntered { .. } => "past_due_entered",
             Self::PastDueCleared => "past_due_cleared",
             Self::TrialStarted { .. } => "trial_started",
-            Self::CreditsDue { .. } => "credits_due",
+            Self::PeriodPaid { .. } => "period_paid",
             Self::PlanChanged { .. } => "plan_changed",
         }
     }

@@ -74,6 +74,6 @@ impl Subscription {
             self.take_pending_plan();
         }
 
-        Ok(Effect::CreditsDue { period, anchor })
+        Ok(Effect::PeriodPaid { period })
     }
 }

@@ -75,7 +75,7 @@ pub enum SuccessionError {
     /// The plan is inactive, or needs no subscription.
     #[error("the plan is not offered by subscription")]
     PlanInactive,
-    /// The identifier is that of the former subscription, under which its months were granted.
+    /// The identifier is that of the former subscription, under which its paid time is recorded.
     #[error("a new subscription needs an identifier of its own")]
     SameIdentifier,
     /// The subscription is of another account, or a version is exhausted.

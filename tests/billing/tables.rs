@@ -852,9 +852,6 @@ impl Books {
         if let Some(change) = self.account.after(&done) {
             self.write_account(&change);
         }
-        let plan = done.subscription().plan.as_integer().unwrap_or_default();
-        let plan = self.plans.get(&plan).cloned();
-        self.grant(&plan.map_or(vec![], |plan| done.grants(&plan)));
         self.write_subscription(Some(&done.into_change()));
         Ok("fresh".to_owned())
     }
@@ -865,8 +862,6 @@ impl Books {
         let mut commands = Vec::new();
         for done in self.policy.advance_subscription(&before, &[], self.now) {
             commands.push(done.command().unwrap().as_str());
-            let plan = done.subscription().plan.as_integer().unwrap_or_default();
-            self.grant(&done.grants(&self.plans[&plan]));
             self.write_subscription(Some(&done.into_change()));
         }
         Ok(if commands.is_empty() {

@@ -437,7 +437,7 @@ impl Host {
             self.policy
                 .advance_subscription(&self.books[number].subscription, &[], at(now))
         {
-            self.carry_out(number, transition, now);
+            self.carry_out(number, transition);
         }
         let books = &mut self.books[number];
         let change = books.wallet.clone().advance(at(now)).unwrap();
@@ -445,8 +445,7 @@ impl Host {
     }
 
     /// Writes a transition, and all that follows from it.
-    fn carry_out(&mut self, number: usize, transition: Transition, now: i64) {
-        let plan = self.plan(&transition.subscription().plan);
+    fn carry_out(&mut self, number: usize, transition: Transition) {
         let books = &mut self.books[number];
         assert_eq!(transition.expected_version(), books.subscription.version);
         let account = books.account.after(&transition);
@@ -457,7 +456,6 @@ impl Host {
                 books.plan = to.clone();
             }
         }
-        books.grant(&transition.grants(&plan), now);
         books.subscription = transition.into_subscription();
     }
 
@@ -641,7 +639,7 @@ impl Host {
             .apply(command, at(now));
         self.books[number].answers.push(answer.is_ok());
         if let Ok(transition) = answer {
-            self.carry_out(number, transition, now);
+            self.carry_out(number, transition);
         }
     }
 

@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use crate::support::host::{ACCOUNT, Host};
+use crate::support::host::{ACCOUNT, Host, month_key};
 use crate::support::{account, at, credits, plan};
 use bailiwick::account::AccountStatus;
-use bailiwick::credit::{Alignment, Conversion, ConversionError, ConversionFacts, Event};
+use bailiwick::credit::{
+    Alignment, Conversion, ConversionError, ConversionFacts, Event, GrantTerms,
+};
 use bailiwick::paid_time::{BilledPeriod, Fact, Grid, PaidTime, Span};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, IntervalUnit, Period};
 use bailiwick::policy::Overage;
-use bailiwick::subscription::{Command, RecordedPayment, SubscriptionStatus, Transition};
+use bailiwick::subscription::{Command, Effect, RecordedPayment, SubscriptionStatus, Transition};
 use bailiwick::{Account, Credits, Plan, Policy, Subscription, Wallet};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
 fn utc(text: &str) -> DateTime<Utc> {
@@ -40,6 +42,24 @@ fn sold(unit: IntervalUnit, count: u16) -> Plan {
     }
 }
 
+/// The months whose credits a period brought under a host of before: those that start within it,
+/// counted from the anchor. For a plan that is paid by days or weeks it was the calendar month in
+/// which the period starts.
+fn months(interval: Interval, period: Period, anchor: DateTime<Utc>) -> Vec<Period> {
+    match interval.unit {
+        IntervalUnit::Month | IntervalUnit::Year => (0..)
+            .map(|k| Interval::MONTHLY.period(anchor, k).unwrap())
+            .skip_while(|month| month.start < period.start)
+            .take_while(|month| month.start < period.end)
+            .collect(),
+        IntervalUnit::Day | IntervalUnit::Week => {
+            let first = period.start.date_naive().with_day(1).unwrap();
+            let first = first.and_time(NaiveTime::MIN).and_utc();
+            vec![Interval::MONTHLY.period(first, 0).unwrap()]
+        }
+    }
+}
+
 /// A customer of before: a wallet, a subscription, and nothing of paid time.
 struct Customer {
     host: Host,
@@ -63,16 +83,29 @@ impl Customer {
         }
     }
 
-    /// Writes a transition as a host of before did, with the months that it makes due.
+    /// Writes a transition as a host of before did, with the months that it made due.
     fn write(&mut self, done: &Transition, now: DateTime<Utc>) {
         self.subscription = done.subscription().clone();
-        for due in done.grants(&self.plan) {
-            let prior = self.host.prior(due.key());
-            let wallet = self.host.wallet.clone();
-            if let Some(change) = wallet.grant_due(&due, prior.as_ref(), now).unwrap() {
-                self.host.write(change);
+        for effect in done.effects() {
+            let months = match effect {
+                Effect::PeriodPaid { period } => {
+                    months(self.plan.interval, *period, self.subscription.anchor)
+                }
+                // A trial brought its months too.
+                Effect::TrialStarted { period } => {
+                    months(self.plan.interval, *period, period.start)
+                }
+                _ => vec![],
+            };
+            for month in months.into_iter().filter(|month| now < month.end) {
+                self.grant(month, self.plan.credits, now);
             }
         }
+    }
+
+    fn grant(&mut self, month: Period, amount: Credits, now: DateTime<Utc>) {
+        let terms = GrantTerms::month(amount, month);
+        self.host.enter_month(&month_key(month), &terms, now);
     }
 
     fn pay(&mut self, now: DateTime<Utc>) {
@@ -459,35 +492,10 @@ fn months_of_different_amounts_stay_as_they_are() {
     let start = utc("2027-01-01T00:00:00Z");
     let mut customer = Customer::new(&sold(IntervalUnit::Month, 3), start);
     customer.pay(start);
-    let larger = Plan {
-        credits: credits(700),
-        ..customer.plan.clone()
-    };
-    let payment = customer.subscription.clone();
-    let months: Vec<Period> = customer.period().months(payment.anchor).collect();
+    let now = utc("2027-01-20T00:00:00Z");
     // The last month alone is raised ahead of its time.
-    let raise = bailiwick::credit::GrantTerms::month(larger.credits, months[2]);
-    let (done, now) = (&customer, utc("2027-01-20T00:00:00Z"));
-    let fresh = Customer::new(&done.plan, start);
-    let opened = fresh.subscription.record_payment(
-        RecordedPayment {
-            interval: done.plan.interval,
-            slack: TimeDelta::zero(),
-            method: PaymentMethod::BankTransfer,
-            external_id: None,
-        },
-        start,
-    );
-    let cause = bailiwick::credit::Cause::month(&opened.unwrap(), months[2]).unwrap();
-    let prior = customer.host.prior(cause.key());
-    let raised = customer
-        .host
-        .wallet
-        .clone()
-        .grant(&cause, raise, prior.as_ref(), now);
-    if let bailiwick::change::Answer::Fresh(change) = raised.unwrap() {
-        customer.host.write(change);
-    }
+    let last = months(customer.plan.interval, customer.period(), start)[2];
+    customer.grant(last, credits(700), now);
     let before = customer.host.wallet.clone();
     assert_eq!(before.balance().scheduled, credits(500 + 700));
 

@@ -21,6 +21,7 @@ mod gifts;
 mod interleavings;
 mod ledger;
 mod model_check;
+mod months;
 mod paid_time;
 mod state_machine;
 mod tables;

@@ -383,9 +383,9 @@ fn the_row_of_a_paid_year_is_a_quarter_of_twelve_grants() {
 
     let mut granted = Host::new(Overage::Reject);
     for which in 0..12 {
-        let (cause, month) = month(which).unwrap();
+        let (key, month) = month(which).unwrap();
         let terms = GrantTerms::month(credits(500), month);
-        assert_eq!(granted.grant_for(&cause, terms, 0), "fresh");
+        assert_eq!(granted.enter_month(&key, &terms, at(0)), "fresh");
     }
 
     let mut course = Course::new();

@@ -9,13 +9,14 @@ use crate::credit_facts::totals;
 use crate::model::{Model, Totals};
 use crate::support::host::{ACCOUNT, Host, credit_policy, month};
 use crate::support::{at, credits};
-use bailiwick::credit::{Cause, GrantTerms, Rollover};
+use bailiwick::credit::{GrantTerms, Rollover};
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use bailiwick::{Credits, Wallet};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
-/// How long a month lasts here: the terms of a grant are the host's, whatever its cause.
+/// How long a month lasts here. Its grants are entered as hosts stored them before credits followed
+/// paid time: larger plans added to them, and what they left rolled over.
 const MONTH: i64 = 10;
 const MONTHS: i64 = 12;
 
@@ -78,13 +79,13 @@ fn promotion(number: u32) -> String {
 }
 
 /// Asked for at every step, so not derived anew.
-fn months() -> &'static [Cause] {
-    static MONTHS_OF_THE_YEAR: std::sync::OnceLock<Vec<Cause>> = std::sync::OnceLock::new();
+fn months() -> &'static [String] {
+    static MONTHS_OF_THE_YEAR: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
     MONTHS_OF_THE_YEAR.get_or_init(|| (0..12).map(|number| month(number).unwrap().0).collect())
 }
 
 fn month_id(number: i64) -> &'static str {
-    months()[usize::try_from(number).unwrap()].key()
+    &months()[usize::try_from(number).unwrap()]
 }
 
 fn bounds_of(number: i64) -> (i64, i64) {
@@ -376,7 +377,7 @@ impl StateMachineTest for Wallets {
                     expires_at: Some(at(end)),
                     rollover,
                 };
-                host.grant_for(&months()[usize::try_from(number).unwrap()], terms, now)
+                host.enter_month(month_id(number), &terms, at(now))
             }
             Step::Hold { key, units, life } => host.hold(key, units.try_into().unwrap(), life, now),
             Step::Settle { key, cost } => host.settle(key, cost, now),

@@ -7,7 +7,7 @@
 //! clock 10
 //! grant NAME AMOUNT [priority=N] [from=T] [until=T] [by=own|unprivileged]
 //!       [keep=MIN..MAX of=NAME|month/N]             what is left of another grant rolls over
-//! month N AMOUNT [keep=MIN..MAX]          raise N AMOUNT      (by a change of plan at this time)
+//! month N AMOUNT [keep=MIN..MAX]          as hosts stored it before credits followed paid time
 //! hold KEY UNITS for=SECONDS [print=BYTE]
 //! draw KEY TOTAL          settle KEY COST       release KEY         [attempt=first]
 //! fill COUNT              grants one credit more as often as it takes for so many grants
@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::support::host::{ACCOUNT, Host, credit_policy, key, month, paid_year, prices};
+use crate::support::host::{ACCOUNT, Host, credit_policy, key, month, prices};
 use crate::support::script::{
     Compared, Fault, Played, Refusals, Row, Script, credit, fails, moment, number, pass_all,
     play_all, scripts, seconds,
@@ -51,7 +51,7 @@ use bailiwick::period::Period;
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use bailiwick::problem::Explained;
 use bailiwick::right::Privilege;
-use bailiwick::subscription::{Command, SubscriptionStatus};
+use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::{
     Access, Code, Credits, Hold, Money, Plan, Policy, Principal, Subscription, Wallet,
 };
@@ -293,7 +293,7 @@ impl Table {
                     }
                 };
                 let from = row.read("of", |name| match name.strip_prefix("month/") {
-                    Some(which) => Ok(Arc::from(month_of(which)?.0.key())),
+                    Some(which) => Ok(month_of(which)?.0.into()),
                     None => Ok(format!("grant/promotion/{name}").into()),
                 })?;
                 let terms = GrantTerms {
@@ -312,30 +312,14 @@ impl Table {
             "month" => {
                 row.only(&["keep"])?;
                 let [which, amount] = row.words()?;
-                let (cause, length) = month_of(which)?;
-                let before = number::<usize>(which)?.checked_sub(1).and_then(month);
-                let before = before.map(|(cause, _)| cause.key().into());
+                let (key, length) = month_of(which)?;
+                let before = number::<u32>(which)?.checked_sub(1).and_then(month);
+                let before = before.map(|(key, _)| key.into());
                 let terms = GrantTerms {
                     rollover: Self::rollover(row, before)?,
                     ..GrantTerms::month(credit(amount)?, length)
                 };
-                let prior = self.prior(row, cause.key());
-                let result = self.wallet(row)?.grant(&cause, terms, prior.as_ref(), now);
-                self.answer(row, result, "granted")?.0
-            }
-            // A change of plan at this time adds what the new plan has more.
-            "raise" => {
-                row.only(&[])?;
-                let [which, amount] = row.words()?;
-                match raise(number(which)?, self.now) {
-                    Some((cause, length)) => {
-                        let terms = GrantTerms::month(credit(amount)?, length);
-                        let prior = self.prior(row, cause.key());
-                        let result = self.wallet(row)?.grant(&cause, terms, prior.as_ref(), now);
-                        self.answer(row, result, "granted")?.0
-                    }
-                    None => "no_cause".to_owned(),
-                }
+                self.host.enter_month(&key, &terms, now).to_owned()
             }
             "hold" => {
                 row.only(&["for", "print", "prior", "wallet"])?;
@@ -726,19 +710,8 @@ fn fingerprint(text: &str) -> Result<[u8; 32], Fault> {
     Ok([number(text)?; 32])
 }
 
-fn month_of(which: &str) -> Result<(Cause, Period), Fault> {
-    month(number(which)?).ok_or_else(|| "a year has months 0 to 11".to_owned())
-}
-
-/// The cause of what a change of plan at a time adds to a month, if it adds to it.
-fn raise(which: usize, now: i64) -> Option<(Cause, Period)> {
-    let (_, length) = month(which)?;
-    let change = Command::ChangePlan { plan: 2.into() };
-    let changed = paid_year()
-        .into_subscription()
-        .apply(change, at(now))
-        .ok()?;
-    Some((Cause::month(&changed, length)?, length))
+fn month_of(which: &str) -> Result<(String, Period), Fault> {
+    month(number(which)?).ok_or_else(|| "the calendar ended".to_owned())
 }
 
 /// The access of a member: without end, or of a trial.
@@ -825,8 +798,7 @@ scripts! { Table:
     fn c9_a_refund_lives_on_when_its_grant_has_expired() runs "credit/refund_lives.txt";
     fn c11_sums_beyond_the_range_are_refused_and_change_nothing() runs "credit/amounts.txt";
     fn c11_what_rolls_over_stops_at_the_end_of_the_range() runs "credit/amounts_rollover.txt";
-    fn b3_an_upgrade_grants_the_difference_once_and_a_downgrade_refills_nothing() runs "credit/months.txt";
-    fn b3_a_change_of_plan_is_a_cause_for_its_own_month_alone() runs "credit/months_raised.txt";
+    fn c7_months_that_were_granted_by_key_still_add_up() runs "credit/months.txt";
 }
 
 /// Every refusal that a credit command can make, by its error. Left out is what cannot happen:

@@ -14,11 +14,10 @@ use bailiwick::credit::{
 };
 use bailiwick::gate::Denial;
 use bailiwick::payment_method::PaymentMethod;
-use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{CreditPolicy, LateSettle, Overage};
 use bailiwick::problem::Explained;
 use bailiwick::right::Privilege;
-use bailiwick::subscription::{RecordedPayment, SubscriptionStatus};
+use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::{Code, Credits, Plan, Principal, Subscription, Wallet, validate_account_and_plan};
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -642,41 +641,6 @@ fn c4_a_host_that_forgets_the_prior_outcome_is_refused() {
         twice,
         Err(GrantError::Wallet(mismatch("wallet", "outcome")))
     );
-}
-
-#[test]
-fn a_month_is_a_cause_only_where_a_transition_opened_it() {
-    let new = Subscription::new(
-        9.into(),
-        ACCOUNT.into(),
-        1.into(),
-        PaymentMethod::BankTransfer,
-        at(0),
-    );
-    let payment = RecordedPayment {
-        interval: Interval::YEARLY,
-        slack: TimeDelta::zero(),
-        method: PaymentMethod::BankTransfer,
-        external_id: None,
-    };
-    let paid = new.record_payment(payment, at(0)).unwrap();
-    let year = paid.subscription().current_period.unwrap();
-    let months: Vec<Period> = year.months(at(0)).collect();
-    let keys: std::collections::BTreeSet<String> = months
-        .iter()
-        .map(|month| Cause::month(&paid, *month).unwrap().key().to_owned())
-        .collect();
-    assert_eq!(
-        keys.len(),
-        12,
-        "a yearly plan brings twelve months, each with a key of its own"
-    );
-    assert_eq!(Cause::month(&paid, year), None);
-    let later = Period {
-        start: year.end,
-        end: year.end + TimeDelta::try_days(30).unwrap(),
-    };
-    assert_eq!(Cause::month(&paid, later), None);
 }
 
 #[test]

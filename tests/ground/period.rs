@@ -1,7 +1,7 @@
 use std::num::NonZeroU16;
 
 use crate::subscription_model::Every;
-use bailiwick::period::{Interval, IntervalUnit, Period};
+use bailiwick::period::{Interval, IntervalUnit};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
@@ -97,20 +97,6 @@ proptest! {
         }
     }
 
-    /// However often a plan is paid, gap-free periods open each month once and leave out none.
-    #[test]
-    fn months_are_opened_once_each((interval, _) in any_interval(), anchor in 0..CENTURY, paid in 1..12u32) {
-        let anchor = at(anchor);
-        let opened: Vec<Period> =
-            (0..paid).flat_map(|k| interval.period(anchor, k).unwrap().months(anchor)).collect();
-        let end = interval.after(anchor, paid).unwrap().timestamp();
-        let expected: Vec<(i64, i64)> = (0..)
-            .map(|k| (crate::subscription_model::after(Every::Months(1), anchor.timestamp(), k), crate::subscription_model::after(Every::Months(1), anchor.timestamp(), k + 1)))
-            .take_while(|(start, _)| *start < end)
-            .collect();
-        let opened: Vec<(i64, i64)> = opened.iter().map(|month| (month.start.timestamp(), month.end.timestamp())).collect();
-        prop_assert_eq!(opened, expected);
-    }
 }
 
 #[test]

@@ -467,7 +467,7 @@ proptest! {
             }
             let period = after.current_period;
             match order {
-                Order::Pay { .. } => expected.push(Effect::CreditsDue { period: period.unwrap(), anchor: after.anchor }),
+                Order::Pay { .. } => expected.push(Effect::PeriodPaid { period: period.unwrap() }),
                 Order::StartTrial { .. } => expected.push(Effect::TrialStarted { period: period.unwrap() }),
                 _ => {}
             }

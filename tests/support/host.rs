@@ -5,17 +5,15 @@ use std::collections::BTreeMap;
 
 use bailiwick::change::Answer;
 use bailiwick::credit::{
-    Cause, Change, DeductRequest, Ended, GrantTerms, HoldRequest, IdempotencyKey, LedgerEntry,
-    Outcome, OutcomeWrite, PriceList, Replayed,
+    Cause, Change, DeductRequest, Ended, Event, GrantTerms, HoldRequest, IdempotencyKey,
+    LedgerEntry, Outcome, OutcomeWrite, PriceList, Replayed,
 };
-use bailiwick::payment_method::PaymentMethod;
 use bailiwick::period::{Interval, Period};
 use bailiwick::policy::{CreditPolicy, Overage, PolicySettings};
 use bailiwick::problem::Explained;
 use bailiwick::right::Privilege;
-use bailiwick::subscription::{RecordedPayment, Transition};
-use bailiwick::{Access, Hold, Policy, Principal, Subscription, Wallet};
-use chrono::TimeDelta;
+use bailiwick::{Access, Credits, Hold, Policy, Principal, Wallet};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{at, credits, operator, tenant};
 
@@ -64,33 +62,15 @@ pub fn key(number: u8) -> IdempotencyKey {
     format!("request-{number}").parse().unwrap()
 }
 
-/// A year that was paid at second 0.
-pub fn paid_year() -> Transition {
-    let new = Subscription::new(
-        9.into(),
-        ACCOUNT.into(),
-        1.into(),
-        PaymentMethod::BankTransfer,
-        at(0),
-    );
-    let payment = RecordedPayment {
-        interval: Interval::YEARLY,
-        slack: TimeDelta::zero(),
-        method: PaymentMethod::BankTransfer,
-        external_id: None,
-    };
-    new.record_payment(payment, at(0)).unwrap()
+/// A month, counted from 0, and the key under which a host of before granted its credits.
+pub fn month(which: u32) -> Option<(String, Period)> {
+    let month = Interval::MONTHLY.period(at(0), which)?;
+    Some((month_key(month), month))
 }
 
-/// A month of that year, and the cause of its credits; months are counted from 0.
-pub fn month(which: usize) -> Option<(Cause, Period)> {
-    let paid = paid_year();
-    let month = paid
-        .subscription()
-        .current_period?
-        .months(at(0))
-        .nth(which)?;
-    Some((Cause::month(&paid, month)?, month))
+/// The key of a month of subscription 9, as hosts of before stored it.
+pub fn month_key(month: Period) -> String {
+    format!("grant/period/9/{}", month.start.timestamp_micros())
 }
 
 /// A host in memory: one wallet, its ledger, its outcomes, and the holds that its handlers carry.
@@ -192,6 +172,89 @@ impl Host {
             Ok(Answer::Replayed(_)) => "granted",
             Err(error) => Explained::code(&error).as_str(),
         }
+    }
+
+    /// Enters a month's grant in the ledger as hosts stored it before credits followed paid time, and
+    /// rebuilds the wallet: the difference, where the month was granted less. No command makes such
+    /// entries any more, and all of them are still read.
+    pub fn enter_month(
+        &mut self,
+        root: &str,
+        terms: &GrantTerms,
+        now: DateTime<Utc>,
+    ) -> &'static str {
+        let added = |entry: &LedgerEntry| match &entry.event {
+            Event::Granted { grant } if *grant.id == *root => Some(grant.amount),
+            Event::Granted { grant } if grant.raises.as_deref() == Some(root) => Some(grant.amount),
+            _ => None,
+        };
+        let before: Vec<Credits> = self.ledger.iter().filter_map(added).collect();
+        let total = before
+            .into_iter()
+            .reduce(|sum, more| sum.checked_add(more).unwrap());
+        let (id, amount, rollover) = match total {
+            Some(before) if terms.amount <= before => return "granted",
+            Some(before) => (
+                format!("{root} to {}", terms.amount.micros()),
+                terms.amount.checked_sub(before).unwrap(),
+                None,
+            ),
+            None => (root.to_owned(), terms.amount, terms.rollover.as_ref()),
+        };
+        let effective_at = terms.effective_at.map_or(now, |at| at.max(now));
+        if amount.is_zero() || terms.expires_at.is_some_and(|end| end <= effective_at) {
+            return "grant_invalid";
+        }
+
+        self.advance(now);
+        let mut grant = serde_json::json!({
+            "id": id,
+            "cause": "period",
+            "amount": amount,
+            "priority": terms.priority,
+            "effective_at": effective_at,
+            "expires_at": terms.expires_at,
+        });
+        if let Some(rollover) = rollover {
+            grant["rollover"] = serde_json::to_value(rollover).unwrap();
+        }
+        if total.is_some() {
+            grant["raises"] = root.into();
+        }
+        let mut balance = self.wallet.balance();
+        balance.granted = balance.granted.checked_add(amount).unwrap();
+        if effective_at > now {
+            balance.scheduled = balance.scheduled.checked_add(amount).unwrap();
+        } else {
+            balance.free = balance.free.checked_add(amount).unwrap();
+        }
+        let entry = serde_json::json!({
+            "account": ACCOUNT,
+            "sequence": self.ledger.len() + 1,
+            "at": now,
+            "recorded_at": now,
+            "event": "granted",
+            "grant": grant,
+            "balance": balance,
+        });
+        self.ledger.push(serde_json::from_value(entry).unwrap());
+
+        // What the grant has made due happened within the same command, at its time.
+        let replay = |ledger: &[LedgerEntry]| Wallet::replay(&ACCOUNT.into(), ledger.to_vec());
+        let change = replay(&self.ledger).unwrap().advance(now).unwrap();
+        let due = change.entries().iter().cloned();
+        self.ledger
+            .extend(due.map(|entry| LedgerEntry { at: now, ..entry }));
+
+        let mut stored = serde_json::to_value(replay(&self.ledger).unwrap()).unwrap();
+        stored["version"] = (self.wallet.version() + 1).into();
+        self.wallet = serde_json::from_value(stored).unwrap();
+        "fresh"
+    }
+
+    fn advance(&mut self, now: DateTime<Utc>) {
+        let change = self.wallet.clone().advance(now).unwrap();
+        self.write(change);
     }
 
     /// Sends the latest request of a key again.
