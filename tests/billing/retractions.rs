@@ -101,6 +101,7 @@ impl World {
         now: i64,
     ) -> Result<ConfirmedTransfer, ConfirmError> {
         let facts = TransferFacts {
+            charge: None,
             account: self.account.clone(),
             plan: self.plan.clone(),
             subscription: Some(self.subscription.clone()),
@@ -139,6 +140,7 @@ impl World {
         now: i64,
     ) -> Result<Answer<RetractionChange, ConfirmedTransfer>, RetractionError> {
         let facts = RetractionFacts {
+            charge: None,
             record: self.records.last().unwrap().clone(),
             account: self.account.clone(),
             subscription: Some(self.subscription.clone()),
