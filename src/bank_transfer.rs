@@ -59,6 +59,8 @@
 //!         BankTransfer::new(receiver, transaction, booked_on, price, "Wayne Ltd", proof)?;
 //!     let facts = TransferFacts {
 //!         account,
+//!         // It names no charge, so it pays for the plan.
+//!         charge: None,
 //!         plan: Arc::new(Plan {
 //!             credits: Credits::whole(500),
 //!             ..Plan::new(3.into(), price, Interval::MONTHLY)
@@ -122,7 +124,8 @@
 //! # The order in which a host loads and writes
 //!
 //! 1. Begin a transaction, and load every row that the command's facts name. Look the claim up by
-//!    (account, reference), all confirmed transfers of a (receiving account, transaction) over all
+//!    (account, reference), the charge that the transfer names or whose reference it carries, all
+//!    confirmed transfers of a (receiving account, transaction) over all
 //!    tenants, the deposit by account, and paid time by (account, subscription).
 //! 2. Call the command. [`Answer::Replayed`](crate::change::Answer::Replayed) means that it was
 //!    carried out before: write nothing.
@@ -130,7 +133,7 @@
 //!    [`expected_version`](crate::change::RowChange::expected_version), where 0 means to insert it,
 //!    and set the account's plan to the one that the change names. Insert the record of a confirmed
 //!    transfer. If the change names paid time, write it, and set the wallet to it with
-//!    [`Wallet::align`]. Grant what a top-up brings with [`Wallet::grant_due`], and take it back with
+//!    [`Wallet::align`]. Grant what a top-up or a pack brings with [`Wallet::grant_due`], and take it back with
 //!    [`Wallet::revoke_due`]. Commit.
 //! 4. If a version has moved or a unique key is taken, roll back and begin again at 1.
 //! 5. After the commit, end the subscription that [`ConfirmedTransfer::ends_at_provider`] names, or
@@ -154,6 +157,14 @@
 //! [another](BankTransfer::different_from). One of any other day is another: an execution of a
 //! standing order. A record of before there were booking dates may be of any day.
 //!
+//! # A transfer that names a charge
+//!
+//! It pays that [charge](crate::charge), with the deposit before it, and never the plan's period: see
+//! [`TransferFacts::charge`]. The charge counts as reached within the policy's tolerance. Money for a
+//! charge that is void, paid, no longer valid on the day on which the transfer was booked, not
+//! reached, or no longer what was quoted is kept as the deposit: nothing else changes, and
+//! [`TransferChange::not_payable`] says why.
+//!
 //! # Money that never came
 //!
 //! A transfer that bounced, or was confirmed for the wrong account, is
@@ -161,7 +172,7 @@
 //! rows are as they were before, unless somebody has changed them since. Credits that were spent
 //! become a debt. The record stays; the next confirmation of the same transfer counts one
 //! [retraction](ConfirmedTransfer::retractions) more, and its periods and credits have keys of their
-//! own.
+//! own. A charge that it had paid is open again.
 //!
 //! # Accounting
 //!
@@ -169,7 +180,8 @@
 //! account that were not retracted, and its deposit, these two sums are equal after every command:
 //!
 //! - received: [`BankTransfer::amount`] less [`ConfirmedTransfer::refunded`], plus
-//!   [`ConfirmedTransfer::written_off`];
+//!   [`ConfirmedTransfer::written_off`], plus [`Deposit::credited`], which is what changes to a
+//!   smaller plan left over: see [`Deposit::with_credited`];
 //! - used: [`ConfirmedTransfer::applied`] less [`ConfirmedTransfer::taken_back`], plus
 //!   [`ConfirmedTransfer::noted`], plus [`Deposit::applied`] and [`Deposit::amount`].
 //!
@@ -182,6 +194,7 @@
 //! [`Wallet::revoke_due`]: crate::Wallet::revoke_due
 
 mod allotment;
+mod charge_payment;
 mod claim;
 mod claim_request;
 mod confirmation;
@@ -189,24 +202,28 @@ mod deposit;
 mod deposit_payment;
 mod ending;
 mod error;
+mod look_up;
 mod opening;
 mod record;
 mod refund;
 mod refund_error;
 mod retraction;
+mod retraction_error;
 mod rows;
 mod transfer;
+mod transfer_change;
 mod undo;
 
 pub use claim::{Claim, ClaimError, ClaimState};
 pub use claim_request::ClaimRequest;
-pub use confirmation::{TransferChange, TransferFacts};
 pub use deposit::Deposit;
 pub use deposit_payment::{DepositChange, DepositFacts};
 pub use error::ConfirmError;
 pub use record::ConfirmedTransfer;
 pub use refund::{AfterRefund, RefundFacts, TransferRefund, TransferRefundChange};
 pub use refund_error::TransferRefundError;
-pub use retraction::{RetractionChange, RetractionError, RetractionFacts};
+pub use retraction::{RetractionChange, RetractionFacts};
+pub use retraction_error::RetractionError;
 pub use transfer::{BankReference, BankTransfer, TransferError};
+pub use transfer_change::{TransferChange, TransferFacts};
 pub use undo::TransferUndo;

@@ -2,7 +2,8 @@
 //!
 //! A [`Charge`] is a row. It is opened for an upgrade, for the next period of a subscription or for a
 //! pack of credits, and is then open, paid or void. A bank transfer pays it by its
-//! [reference](Charge::reference), a provider's payment by its identifier. Until then an upgrade
+//! [reference](Charge::reference): see [`TransferFacts::charge`]. A provider's payment pays it by its
+//! identifier. Until then an upgrade
 //! changes no plan, unless the policy says otherwise, and no charge brings credits.
 //!
 //! A change to a smaller plan at once owes nothing. It is on record as a charge that is paid from the
@@ -85,8 +86,8 @@
 //! 3. In the same transaction, insert the charge, and write every other row of the change over its
 //!    [`expected_version`](crate::change::RowChange::expected_version). Where the change names a
 //!    plan, set the account's to it. Where it has paid time, write that, and then the wallet that
-//!    [`Wallet::align`] returns for its schedule. Add what is [`credited`](DowngradeChange::credited)
-//!    to the account's deposit. Commit.
+//!    [`Wallet::align`] returns for its schedule. What a downgrade leaves over goes to the account's
+//!    deposit: write the row that [`Deposit::with_credited`] returns. Commit.
 //! 4. If a version has moved or a unique key is taken, roll back and begin again at 1.
 //!
 //! The store holds two keys unique over all accounts: the identifier of a charge, and its
@@ -119,11 +120,12 @@
 //! [`Policy::open_credit_pack`]: crate::Policy::open_credit_pack
 //! [`Policy::open_auto_top_up`]: crate::Policy::open_auto_top_up
 //! [`Wallet::align`]: crate::Wallet::align
+//! [`TransferFacts::charge`]: crate::bank_transfer::TransferFacts::charge
+//! [`Deposit::with_credited`]: crate::bank_transfer::Deposit::with_credited
 
 mod downgrade;
 mod error;
 mod opening;
-#[allow(dead_code, reason = "the rooms that establish money pay charges")]
 mod payment;
 mod purpose;
 mod quote;
@@ -137,6 +139,7 @@ mod windows;
 pub use downgrade::DowngradeChange;
 pub use error::{ChargeError, DowngradeError, NotPayable, VoidError};
 pub use opening::{ChargeOpened, NextPeriodFacts};
+pub(crate) use payment::{ChargePaid, ChargePayment, ChargePaymentFacts};
 pub use purpose::{ChargeFor, CreditPack, NextPeriod, PlanChange, QuotedTime};
 pub use quote::PlanChangeFacts;
 pub use row::{Charge, ChargeState};

@@ -125,6 +125,9 @@
 //!   [`RecordedLine`] of it has its [`LineOutcome`].
 //! - [`UndoneFacts`], [`UndoneChange`], [`UndoneError`]: those of
 //!   [`Policy::record_provider_undone`].
+//! - [`ProviderChargeFacts`], [`ProviderChargeChange`]: those of [`Policy::record_charge_payment`],
+//!   which pays one of the host's own [charges](crate::charge). [`PaidCharge`] is the row that it
+//!   inserts.
 //!
 //! # The order in which a host loads and writes
 //!
@@ -133,13 +136,14 @@
 //!    time, by the report's reference, which is the subscription's own identifier. Load it, its
 //!    account, its [`PaidTime`](crate::paid_time::PaidTime), and the plans that the report's prices
 //!    stand for. For a payment, load the [`PaidInvoice`] by (account, provider, invoice); for an
-//!    undoing, find it by (provider, invoice), and the subscription by it. If the report of an
+//!    undoing, find it by (provider, invoice), and the subscription by it. For a payment of a charge, load the charge that
+//!    it names, with its account, and the [`PaidCharge`] by (provider, payment). If the report of an
 //!    undoing names no invoice, ask the provider for it first.
 //! 3. Call the command. [`Answer::Replayed`](crate::change::Answer::Replayed) means that the
 //!    payment was recorded before: write nothing.
 //! 4. In the same transaction, write every row of the change over its
 //!    [`expected_version`](crate::change::RowChange::expected_version), and set the account's plan
-//!    where [`Adoption::plan`] names one. Insert the record of a payment. Where there is paid time
+//!    where [`Adoption::plan`] names one. Insert the record of a payment. Grant what a pack of credits brings. Where there is paid time
 //!    to write, align the wallet with its schedule: [`Wallet::align`](crate::Wallet::align), on
 //!    [`Policy::align_terms`](crate::Policy::align_terms). Grant a trial's gift with
 //!    [`Wallet::grant_due`](crate::Wallet::grant_due), and note it in the registry where
@@ -157,13 +161,15 @@
 //!    lines, and record that, before the webhook is answered with success.
 //!
 //! The store holds these keys unique: the providers' identifiers of subscriptions, where present,
-//! and (account, provider, invoice) of paid invoices.
+//! (account, provider, invoice) of paid invoices, and (provider, payment) of paid charges.
 //!
 //! [`Policy::adopt_snapshot`]: crate::Policy::adopt_snapshot
 //! [`Policy::record_provider_payment`]: crate::Policy::record_provider_payment
+//! [`Policy::record_charge_payment`]: crate::Policy::record_charge_payment
 //! [`Policy::record_provider_undone`]: crate::Policy::record_provider_undone
 
 mod adoption;
+mod charge_payment;
 mod comparison;
 mod error;
 mod identity;
@@ -182,6 +188,7 @@ mod undone;
 mod webhook;
 
 pub use adoption::{Adoption, AdoptionFacts};
+pub use charge_payment::{PaidCharge, ProviderChargeChange, ProviderChargeFacts};
 pub use comparison::Freshness;
 pub use error::{AdoptError, PaymentError, UndoneError};
 pub use invoice::PaidInvoice;

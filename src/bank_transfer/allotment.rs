@@ -30,6 +30,47 @@ pub(super) struct Split {
     pub(super) written_off: Money,
 }
 
+impl Split {
+    /// Keeps all of a transfer as a deposit, since there is nothing that it pays for. The price is
+    /// what it does not pay.
+    ///
+    /// # Errors
+    /// In this order: [`ConfirmError::Nothing`], [`ConfirmError::DepositCurrency`],
+    /// [`ConfirmError::Row`].
+    pub(super) fn keep(
+        amount: Money,
+        deposit: Option<&Deposit>,
+        price: Money,
+    ) -> Result<Self, ConfirmError> {
+        if amount.is_zero() {
+            return Err(ConfirmError::Nothing);
+        }
+
+        // A price of zero is in no currency.
+        let zero = Money::zero(amount.currency());
+        let price = if price.is_zero() { zero } else { price };
+        let before = kept_before(deposit, price)?;
+        let kept = before.checked_add(amount).ok_or(OVERFLOW)?;
+
+        Ok(Self {
+            periods: 0,
+            applied: zero,
+            noted: zero,
+            kept,
+            written_off: zero,
+        })
+    }
+
+    /// Returns the money that was there to pay: the transfer, the deposit before it, and what is
+    /// written off.
+    pub(super) fn sum(&self) -> Result<Money, RowError> {
+        self.applied
+            .checked_add(self.noted)
+            .and_then(|parts| parts.checked_add(self.kept))
+            .ok_or(OVERFLOW)
+    }
+}
+
 impl Policy {
     /// Returns the most periods of a price that one transfer opens.
     pub(super) fn max_periods(&self, price: Money) -> u32 {

@@ -7,19 +7,22 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::allotment::Split;
-use super::claim::Claim;
+use super::charge_payment::Paid;
 use super::deposit::Deposit;
 use super::error::ConfirmError;
+use super::look_up::look_up;
 use super::opening::{Opened, Opening, paid_account};
 use super::record::ConfirmedTransfer;
 use super::rows::{check_paid_time, check_rows};
 use super::transfer::BankTransfer;
+use super::transfer_change::{TransferChange, TransferFacts};
 use super::undo::TransferUndo;
 use crate::account::Account;
 use crate::change::{Answer, RowChange, RowError};
+use crate::charge::{Charge, ChargePaymentFacts};
 use crate::credit::{Cause, DueGrant, GrantTerms};
 use crate::gate::Operator;
-use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::id::AccountId;
 use crate::money::Money;
 use crate::paid_time::PaidTime;
 use crate::payment_method::PaymentMethod;
@@ -27,93 +30,6 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::right::Privilege;
 use crate::subscription::{Subscription, Transition};
-
-/// The rows that a host loads before it confirms a transfer, in one transaction.
-#[derive(Clone, Debug)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "a fact: a host writes it, by struct update"
-)]
-pub struct TransferFacts {
-    /// The account to credit.
-    pub account: Account,
-    /// The plan to pay for: that of [`Subscription::next_plan`], or of an account without a
-    /// subscription its own.
-    pub plan: Arc<Plan>,
-    /// Its subscription, if the plan needs one.
-    pub subscription: Option<Subscription>,
-    /// The paid time of that subscription: [`PaidTime::new`] where none is stored, and `None` only
-    /// where there is no subscription to pay for.
-    pub paid_time: Option<PaidTime>,
-    /// Its deposit, if there is one.
-    pub deposit: Option<Deposit>,
-    /// The claim that the transfer answers, if there is one.
-    pub claim: Option<Claim>,
-    /// All of the registry's rows for this (receiving account, transaction): of every booking date,
-    /// and those that were retracted too.
-    pub prior: Vec<ConfirmedTransfer>,
-}
-
-/// Everything that a confirmed transfer changes, to be written whole or not at all.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a change takes effect only when it is written"]
-pub struct TransferChange {
-    account: RowChange<Account>,
-    plan: PlanId,
-    subscription: Option<RowChange<Subscription>>,
-    paid_time: Option<RowChange<PaidTime>>,
-    deposit: Option<RowChange<Deposit>>,
-    claim: Option<RowChange<Claim>>,
-    grants: Vec<DueGrant>,
-    record: ConfirmedTransfer,
-}
-
-impl TransferChange {
-    /// Returns the account to update.
-    pub fn account(&self) -> &RowChange<Account> {
-        &self.account
-    }
-
-    /// Returns the account's plan from now on: another than before where a change was pending and
-    /// is paid now.
-    pub fn plan(&self) -> &PlanId {
-        &self.plan
-    }
-
-    /// Returns the subscription to update.
-    pub fn subscription(&self) -> Option<&RowChange<Subscription>> {
-        self.subscription.as_ref()
-    }
-
-    /// Returns the paid time to insert or update, under UNIQUE (account, subscription); `None` where
-    /// no period was opened. Align the wallet with it in the same transaction: see
-    /// [`Wallet::align`](crate::Wallet::align).
-    pub fn paid_time(&self) -> Option<&RowChange<PaidTime>> {
-        self.paid_time.as_ref()
-    }
-
-    /// Returns the deposit to insert or update, under UNIQUE (account).
-    pub fn deposit(&self) -> Option<&RowChange<Deposit>> {
-        self.deposit.as_ref()
-    }
-
-    /// Returns the claim to update.
-    pub fn claim(&self) -> Option<&RowChange<Claim>> {
-        self.claim.as_ref()
-    }
-
-    /// Returns the credits of a top-up, on a plan without a subscription: see [`DueGrant`]. Those of
-    /// a period follow its [paid time](Self::paid_time).
-    pub fn grants(&self) -> &[DueGrant] {
-        &self.grants
-    }
-
-    /// Returns the row to insert into the registry, under UNIQUE (receiving account, transaction,
-    /// booking date, retractions). A clash means: load again and ask again.
-    pub fn record(&self) -> &ConfirmedTransfer {
-        &self.record
-    }
-}
 
 impl Policy {
     /// Confirms that a bank transfer arrived: the account's status, its subscription's next period,
@@ -134,11 +50,21 @@ impl Policy {
     /// its windows follow from that.
     ///
     /// On a plan that needs no subscription, the transfer tops up: it brings the plan's credits, or
-    /// the number that the policy names instead, and they never expire.
+    /// the number that the policy names instead, and they never expire. While a change to a plan
+    /// without a price, or without a subscription, waits for its time, all of the money becomes a
+    /// deposit.
+    ///
+    /// A transfer that names a [charge](TransferFacts::charge) pays that instead, with the deposit
+    /// before it: an upgrade changes the plan, a period opens, a pack is granted. The part above
+    /// the charge goes as the policy's overpayment says. The charge must be valid on the day on
+    /// which the transfer was booked. If it is not, or is void, paid, not reached, or no longer what
+    /// was quoted, all of the money becomes a deposit, nothing else changes, and
+    /// [`TransferChange::not_payable`] tells why.
     ///
     /// # Errors
     /// In this order: [`ConfirmError::Denied`] for the operator; [`ConfirmError::Row`] for records
-    /// of another identifier, [`ConfirmError::Conflict`], [`ConfirmError::Similar`]; for the rows [`ConfirmError::Denied`], [`ConfirmError::Row`], [`ConfirmError::ClaimMismatch`],
+    /// of another identifier, [`ConfirmError::Conflict`], [`ConfirmError::Similar`]; for the rows
+    /// [`ConfirmError::Denied`], [`ConfirmError::Row`], [`ConfirmError::ClaimMismatch`],
     /// [`ConfirmError::PlanMismatch`]; [`ConfirmError::ComingSoon`], [`ConfirmError::Currency`],
     /// [`ConfirmError::Nothing`], [`ConfirmError::DepositCurrency`]; for the subscription
     /// [`ConfirmError::SubscriptionMissing`], [`ConfirmError::PlanMismatch`],
@@ -179,6 +105,7 @@ impl Policy {
     ) -> Result<Answer<TransferChange, ConfirmedTransfer>, ConfirmError> {
         let TransferFacts {
             account,
+            charge,
             plan,
             subscription,
             paid_time,
@@ -189,48 +116,60 @@ impl Policy {
         operator.check_foreign(Privilege::ConfirmPayments, &account.id)?;
 
         let subscription = subscription.as_ref();
-        let paid_for = subscription.filter(|_| plan.needs_subscription);
+        let paid_for = paid_for(charge.as_ref(), &plan, subscription);
+        let charge_id = charge.as_ref().map(|charge| charge.id.clone());
         // Before all else, so that a repeated request is answered alike whatever has changed since.
         let paid_id = paid_for.map(|subscription| &subscription.id);
-        let retractions = match look_up(prior, transfer, &account.id, paid_id)? {
+        let retractions = match look_up(prior, transfer, &account.id, charge_id.as_ref(), paid_id)?
+        {
             Answer::Replayed(prior) => return Ok(Answer::Replayed(prior)),
             Answer::Fresh(retractions) => retractions,
         };
 
-        check_rows(&account, subscription, deposit.as_ref(), claim.as_ref())?;
+        check_rows(
+            &account,
+            subscription,
+            deposit.as_ref(),
+            claim.as_ref(),
+            charge.as_ref(),
+        )?;
         let paid_time = paid_for
             .map(|paid_for| check_paid_time(paid_time, &account.id, &paid_for.id))
             .transpose()?;
-        check_top_up(&plan, subscription)?;
+        if charge.is_none() {
+            check_top_up(&plan, subscription)?;
+        }
         // After the replay: a transfer that was confirmed stays so, whatever is enabled now.
         if !self.is_enabled(PaymentMethod::BankTransfer) {
             return Err(ConfirmError::ComingSoon);
         }
 
-        let most = self.max_periods(plan.price);
-        let split = self.split(plan.price, most, transfer.amount(), deposit.as_ref())?;
-        let (opened, grants) = match paid_for.zip(paid_time) {
-            Some((paid_for, paid_time)) => {
-                let opening = Opening {
-                    plan: &plan,
-                    periods: split.periods,
-                    payment: transfer.payment(retractions).into(),
-                    external_id: Some(transfer.transaction().to_string()),
+        let Paid {
+            split,
+            account: paid,
+            opened,
+            grants,
+            charge,
+            not_payable,
+        } = match charge {
+            Some(charge) => {
+                let rows = ChargePaymentFacts {
+                    account: account.clone(),
+                    subscription: paid_for.cloned(),
+                    paid_time,
                 };
-                let opened = self.open_due(paid_for, &plan, paid_time, opening, now)?;
-                (opened, Vec::new())
+                let deposit = deposit.as_ref();
+                self.pay_named_charge(charge, transfer, retractions, rows, deposit, now)?
             }
-            None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
             None => {
-                let cause = transfer.cause(&account.id, retractions);
-                let due = self.top_up(cause, &plan, split.periods)?;
-                (Opened::default(), due)
+                let rows = (&account, paid_for.zip(paid_time), deposit.as_ref());
+                self.pay_plan(&plan, subscription, transfer, retractions, rows, now)?
             }
         };
-        let paid = paid_account(&account, split.periods > 0)?;
         let undo = TransferUndo::of(&account, paid.row(), paid_for, opened.subscription.as_ref());
         let record = ConfirmedTransfer {
             retractions,
+            charge: charge_id,
             claim: claim.as_ref().map(|claim| claim.facts.reference().clone()),
             undo: Some(undo),
             ..record(
@@ -248,18 +187,65 @@ impl Policy {
             .subscription
             .as_ref()
             .map(RowChange::row)
-            .or(paid_for);
+            .or(subscription.filter(|paid| paid_for.is_some() || !paid.is_terminal()));
         let plan_id = after.map_or(&plan.id, |subscription| &subscription.plan);
         Ok(Answer::Fresh(TransferChange {
             plan: plan_id.clone(),
             account: paid,
             subscription: opened.subscription,
             paid_time: opened.paid_time,
+            charge,
+            not_payable,
             deposit: Deposit::change(deposit.as_ref(), &account.id, split.kept)?,
             claim: claim.map(|claim| claim.confirm(transfer)).transpose()?,
             grants,
             record,
         }))
+    }
+
+    /// Pays for the plan: its next periods, or on a plan that needs no subscription a top-up.
+    fn pay_plan(
+        &self,
+        plan: &Arc<Plan>,
+        subscription: Option<&Subscription>,
+        transfer: &BankTransfer,
+        retractions: u32,
+        (account, paid_for, deposit): PlanRows<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Paid, ConfirmError> {
+        let amount = transfer.amount();
+        let split = if takes_no_payment(plan, subscription) {
+            Split::keep(amount, deposit, Money::zero(amount.currency()))?
+        } else {
+            self.split(plan.price, self.max_periods(plan.price), amount, deposit)?
+        };
+
+        let (opened, grants) = match paid_for {
+            Some((paid_for, paid_time)) => {
+                let opening = Opening {
+                    plan,
+                    periods: split.periods,
+                    payment: transfer.payment(retractions).into(),
+                    external_id: Some(transfer.transaction().to_string()),
+                };
+                let opened = self.open_due(paid_for, plan, paid_time, opening, now)?;
+                (opened, Vec::new())
+            }
+            None if plan.needs_subscription => return Err(ConfirmError::SubscriptionMissing),
+            None => {
+                let cause = transfer.cause(&account.id, retractions);
+                (Opened::default(), self.top_up(cause, plan, split.periods)?)
+            }
+        };
+
+        Ok(Paid {
+            account: paid_account(account, split.periods > 0)?,
+            split,
+            opened,
+            grants,
+            charge: None,
+            not_payable: None,
+        })
     }
 
     /// Opens the periods that a transfer pays for, after all that time has made due.
@@ -295,53 +281,46 @@ impl Policy {
     }
 }
 
-/// Looks a transfer up among the registry's rows of its identifier. Returns the row of the same
-/// transfer, or the number of its retractions if it is to be confirmed now.
-fn look_up(
-    prior: Vec<ConfirmedTransfer>,
-    transfer: &BankTransfer,
-    account: &AccountId,
-    subscription: Option<&SubscriptionId>,
-) -> Result<Answer<u32, ConfirmedTransfer>, ConfirmError> {
-    let is_foreign = |row: &ConfirmedTransfer| !row.transfer.has_identifier_of(transfer);
-    if prior.iter().any(is_foreign) {
-        return Err(RowError::Mismatch {
-            left: "confirmed transfer",
-            right: "transfer",
-        }
-        .into());
-    }
+/// The account, the subscription that is paid with its paid time, and the deposit.
+type PlanRows<'a> = (
+    &'a Account,
+    Option<(&'a Subscription, PaidTime)>,
+    Option<&'a Deposit>,
+);
 
-    let (retracted, open): (Vec<_>, Vec<_>) = prior
-        .into_iter()
-        .partition(|row| row.retracted_at.is_some());
-    if let Some(row) = open.iter().find(|row| row.transfer.has_day_of(transfer)) {
-        return if row.is_of(transfer, account, subscription) {
-            Ok(Answer::Replayed(row.clone()))
-        } else {
-            Err(ConfirmError::conflict(transfer))
-        };
-    }
-    if let Some(day) = open
-        .iter()
-        .find_map(|row| transfer.similar_day(&row.transfer))
-    {
-        return Err(ConfirmError::similar(transfer, day));
-    }
+/// Returns the subscription that a transfer pays for: that of the charge that it names, or else the
+/// account's, if the plan needs one.
+fn paid_for<'a>(
+    charge: Option<&Charge>,
+    plan: &Plan,
+    subscription: Option<&'a Subscription>,
+) -> Option<&'a Subscription> {
+    subscription.filter(|found| match charge {
+        Some(charge) => charge.subscription() == Some(&found.id),
+        None => plan.needs_subscription,
+    })
+}
 
-    let last = retracted.iter().map(|row| row.retractions).max();
-    let retractions = last.map_or(Some(0), |last| last.checked_add(1));
-    let overflow = RowError::Overflow {
-        of: "number of retractions",
+/// Returns whether a plan will follow that of the subscription and takes no payment: it has no price,
+/// or needs no subscription. Until it begins, there is nothing to pay for.
+fn takes_no_payment(plan: &Plan, subscription: Option<&Subscription>) -> bool {
+    let follows = |subscription: &Subscription| {
+        !subscription.is_terminal()
+            && subscription.plan != plan.id
+            && *subscription.next_plan() == plan.id
     };
-    Ok(Answer::Fresh(retractions.ok_or(overflow)?))
+
+    (plan.price.is_zero() || !plan.needs_subscription) && subscription.is_some_and(follows)
 }
 
 /// Checks that no subscription stands in the way of a top-up: on a plan that needs none, there is
-/// none, it has ended, or it is to this very plan.
+/// none, it has ended, or it is to this very plan or will change to it.
 fn check_top_up(plan: &Plan, subscription: Option<&Subscription>) -> Result<(), ConfirmError> {
-    let is_in_the_way =
-        |subscription: &Subscription| !subscription.is_terminal() && subscription.plan != plan.id;
+    let is_in_the_way = |subscription: &Subscription| {
+        !subscription.is_terminal()
+            && subscription.plan != plan.id
+            && *subscription.next_plan() != plan.id
+    };
 
     if !plan.needs_subscription && subscription.is_some_and(is_in_the_way) {
         Err(ConfirmError::PlanMismatch)
@@ -369,6 +348,7 @@ fn record(
         transfer: transfer.clone(),
         retractions: 0,
         account: account.clone(),
+        charge: None,
         subscription: subscription.map(|subscription| subscription.id.clone()),
         periods: split.periods,
         paid_until,

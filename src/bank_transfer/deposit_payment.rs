@@ -78,11 +78,13 @@ impl DepositChange {
 }
 
 impl Policy {
-    /// Pays for the next period from the deposit, once the running one is over and if the deposit
-    /// covers the price. A host's job asks this before it carries out [what time has made
+    /// Pays for the next period from the deposit, if the deposit covers the price: once the running
+    /// one is over, or at once where a free period runs and a plan with a price waits for its first
+    /// payment. A host's job asks this before it carries out [what time has made
     /// due](Self::advance_subscription).
     ///
-    /// It returns `None` where there is nothing to pay, or not enough to pay it. A deposit does not
+    /// It returns `None` where there is nothing to pay, as for a plan without a price or one that
+    /// needs no subscription, or not enough to pay it. A deposit does not
     /// pay for a subscription that is paid in another way, is paused or is to end, for a plan that
     /// is no longer offered, or for an account that is suspended for any cause but an overdue
     /// payment.
@@ -104,14 +106,18 @@ impl Policy {
             paid_time,
             deposit,
         } = facts;
-        check_rows(&account, Some(&subscription), Some(&deposit), None)?;
+        check_rows(&account, Some(&subscription), Some(&deposit), None, None)?;
         let paid_time = check_paid_time(Some(paid_time), &account.id, &subscription.id)?;
 
-        if *subscription.next_plan() != plan.id || !plan.needs_subscription {
+        if *subscription.next_plan() != plan.id {
             return Err(ConfirmError::PlanMismatch);
         }
-
+        // What begins and goes on without a payment takes none.
         let price = plan.price;
+        if price.is_zero() || !plan.needs_subscription {
+            return Ok(None);
+        }
+
         if !deposit.amount.is_zero() && deposit.amount.currency() != price.currency() {
             return Err(ConfirmError::DepositCurrency {
                 deposit: deposit.amount,
@@ -120,9 +126,9 @@ impl Policy {
         }
 
         let is_over = subscription.running_until().is_none_or(|end| end <= now);
-        let is_due = is_over
+        // The rest of a free period is not paid for, so nothing of it is lost.
+        let is_due = (is_over || subscription.begins_when_paid(now))
             && plan.active
-            && !price.is_zero()
             && is_served_from_deposit(&account, &subscription)
             && !self.is_lost(&subscription, &plan, now);
         let Some(left) = deposit.amount.checked_sub(price).filter(|_| is_due) else {

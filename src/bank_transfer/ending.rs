@@ -9,7 +9,7 @@ use super::refund_error::TransferRefundError;
 use crate::change::{RowChange, RowError};
 use crate::credit::DueRevocation;
 use crate::money::Money;
-use crate::paid_time::{BilledPeriod, Fact, PaidTime, TimeCredit};
+use crate::paid_time::{BilledPeriod, Fact, PaidTime, Span, TimeCredit};
 use crate::period::Period;
 use crate::subscription::{Command, Subscription};
 
@@ -35,7 +35,7 @@ impl Ending {
         now: DateTime<Utc>,
     ) -> Result<Self, TransferRefundError> {
         let revocations = record.revocations();
-        // A top-up: its own credits.
+        // A top-up, or a pack: its own credits.
         let Some(paid_time) = paid_time else {
             return Ok(Self {
                 revocations,
@@ -127,7 +127,7 @@ fn end(
 }
 
 impl ConfirmedTransfer {
-    /// Returns the grants of a top-up, or of a record of before there was paid time, to take back.
+    /// Returns the grants of a top-up, of a pack, or of a record of before there was paid time, to take back.
     pub(super) fn revocations(&self) -> Vec<DueRevocation> {
         let revoke = |grant: &Arc<str>| DueRevocation::new(self.account.clone(), grant.clone());
 
@@ -164,18 +164,33 @@ impl ConfirmedTransfer {
         left
     }
 
-    /// Returns whether other money has paid for time of its periods, as an upgrade does.
+    /// Returns whether other money has paid for time of its periods later, as an upgrade does. What
+    /// an upgrade stands on itself was paid before it.
     pub(super) fn is_paid_upon(&self, paid_time: &PaidTime) -> bool {
-        let periods = self.periods_of(paid_time);
         let payment = self.payment();
-        let own = |key: &str| {
-            let number = key.strip_prefix(&*payment);
-            number.is_some_and(|rest| rest.starts_with('/'))
-        };
-        let schedule = paid_time.schedule();
-        let mut pieces = schedule.pieces().iter();
+        let mut others: Vec<&Span> = Vec::new();
+        let mut own: Vec<&Span> = Vec::new();
+        for fact in paid_time.facts() {
+            match fact {
+                Fact::Span(span) if *span.payment == payment => own.push(span),
+                Fact::Span(span) => others.push(span),
+                Fact::Credit(_) | Fact::Stop(_) | Fact::Void(_) => {}
+            }
+        }
 
-        pieces.any(|piece| periods.contains(&piece.period) && !own(&piece.span))
+        // Of the others, those that count: not void, and not cut to nothing.
+        let schedule = paid_time.schedule();
+        let counts = |other: &Span| {
+            let mut pieces = schedule.pieces().iter();
+            pieces.any(|piece| piece.span == other.key)
+        };
+        let is_upon = |other: &&Span| {
+            let mut own = own.iter();
+            own.any(|own| {
+                own.period == other.period && (own.from, own.made) <= (other.from, other.made)
+            })
+        };
+        others.into_iter().filter(is_upon).any(counts)
     }
 
     /// Returns whether its money may have paid for a period that its own facts do not tell of.

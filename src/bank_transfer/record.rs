@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::transfer::{BankReference, BankTransfer, deserialize_stored};
 use super::undo::TransferUndo;
-use crate::id::{AccountId, SubscriptionId, UserId};
+use crate::id::{AccountId, ChargeId, SubscriptionId, UserId};
 use crate::money::{Credits, Money};
 use crate::payment_method::Provider;
 
@@ -25,32 +25,37 @@ pub struct ConfirmedTransfer {
     pub retractions: u32,
     /// The account that was credited.
     pub account: AccountId,
+    /// The charge that it named, whether it paid it or not: see
+    /// [`paid_charge`](Self::paid_charge).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charge: Option<ChargeId>,
     /// The subscription that was paid.
     pub subscription: Option<SubscriptionId>,
     /// The number of periods that it opened: 0 where the price is not reached yet.
     pub periods: u32,
     /// The end of the last of them, if the subscription has any.
     pub paid_until: Option<DateTime<Utc>>,
-    /// The part of the account's money that those periods cost: more than the transfer where it
-    /// completes a part that came before.
+    /// The part of the account's money that those periods, or the charge, cost: more than the
+    /// transfer where it completes a part that came before.
     pub applied: Money,
     /// The part above the price that is neither kept as a deposit nor given back yet.
     pub noted: Money,
-    /// The part of the price of the last period that did not arrive, and that the policy forgave.
+    /// The part of the price of the last period, or of the charge, that did not arrive, and that
+    /// the policy forgave.
     pub written_off: Money,
     /// The subscription that a provider ran until then, by its identifier. End it there once this
     /// is written, or the provider goes on charging. A later charge is still recorded, and brings
     /// nothing.
     pub ends_at_provider: Option<(Provider, String)>,
-    /// The credits that it brought as a top-up, without a subscription. The credits of periods
-    /// follow their paid time instead.
+    /// The credits that it brought as a top-up, without a subscription, or as a pack. The credits
+    /// of time follow their paid time instead.
     pub credits: Credits,
-    /// The keys of the grants of a top-up. In a record of before there was paid time, they are
+    /// The keys of the grants of a top-up or a pack. In a record of before there was paid time, they are
     /// those of the months that were paid.
     pub grants: Vec<Arc<str>>,
     /// The sum that was given back of it so far.
     pub refunded: Money,
-    /// The part of that sum which had paid for a period.
+    /// The part of that sum which had paid for a period or a charge.
     pub taken_back: Money,
     /// The reference of the claim that it answered, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,22 +84,34 @@ pub struct ConfirmedTransfer {
 }
 
 impl ConfirmedTransfer {
+    /// Returns the charge that it paid; `None` if it named none, or the charge could not be paid and
+    /// the money was kept.
+    pub fn paid_charge(&self) -> Option<&ChargeId> {
+        // Every charge that can be paid costs something.
+        self.charge.as_ref().filter(|_| !self.applied.is_zero())
+    }
+
     /// Returns its name among the payments of a subscription.
     pub(super) fn payment(&self) -> String {
         self.transfer.payment(self.retractions)
     }
 
-    /// Returns whether this row is the record of the same transfer, for the same account and
-    /// subscription.
+    /// Returns whether this row is the record of the same transfer, for the same account, and the
+    /// same charge or subscription.
     pub(super) fn is_of(
         &self,
         transfer: &BankTransfer,
         account: &AccountId,
+        charge: Option<&ChargeId>,
         subscription: Option<&SubscriptionId>,
     ) -> bool {
-        self.transfer.is_of(transfer)
-            && self.account == *account
-            && self.subscription.as_ref() == subscription
+        // A charge says by itself what it is for.
+        let is_for_same = match charge {
+            Some(charge) => self.charge.as_ref() == Some(charge),
+            None => self.charge.is_none() && self.subscription.as_ref() == subscription,
+        };
+
+        is_for_same && self.transfer.is_of(transfer) && self.account == *account
     }
 }
 
@@ -107,6 +124,7 @@ impl<'de> Deserialize<'de> for ConfirmedTransfer {
             transfer,
             retractions,
             account,
+            charge,
             subscription,
             periods,
             paid_until,
@@ -132,6 +150,7 @@ impl<'de> Deserialize<'de> for ConfirmedTransfer {
         Ok(Self {
             retractions,
             account,
+            charge,
             subscription,
             periods,
             paid_until,
@@ -165,6 +184,7 @@ struct StoredTransfer {
     #[serde(default)]
     retractions: u32,
     account: AccountId,
+    charge: Option<ChargeId>,
     subscription: Option<SubscriptionId>,
     periods: u32,
     paid_until: Option<DateTime<Utc>>,

@@ -98,7 +98,7 @@ impl TransferRefundChange {
         self.paid_time.as_ref()
     }
 
-    /// Returns the grants of a top-up to take back: see
+    /// Returns the grants of a top-up or a pack to take back: see
     /// [`Wallet::revoke_due`](crate::Wallet::revoke_due).
     pub fn revocations(&self) -> &[DueRevocation] {
         &self.revocations
@@ -110,7 +110,8 @@ impl ConfirmedTransfer {
     /// account's deposit; the rest takes back what had paid for a period, and then the service goes
     /// on or ends, as the refund says. Repeated with the same total, it changes nothing.
     ///
-    /// If the service ends, the time that the transfer paid for is given back from now on, as
+    /// If the service ends, the periods that the transfer paid for, or in which it paid for an
+    /// upgrade, are given back from now on, as
     /// [`TimeCredit`](crate::paid_time::TimeCredit)s, and its credits go with it.
     ///
     /// It does not ask whether the method is still enabled: money that arrived can always be sent

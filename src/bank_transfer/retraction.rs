@@ -1,19 +1,19 @@
 //! Retractions: a transfer that never was, since it bounced or was confirmed for the wrong account.
 
 use chrono::{DateTime, Utc};
-use thiserror::Error;
 
 use super::claim::Claim;
 use super::deposit::Deposit;
 use super::record::ConfirmedTransfer;
+use super::retraction_error::RetractionError;
 use crate::account::Account;
 use crate::change::{Answer, RowChange, RowError};
+use crate::charge::Charge;
 use crate::credit::DueRevocation;
-use crate::gate::{Denial, Operator};
+use crate::gate::Operator;
 use crate::id::PlanId;
 use crate::money::Money;
 use crate::paid_time::{Fact, PaidTime, RecordError, Void};
-use crate::problem::{Code, Explained};
 use crate::right::Privilege;
 use crate::subscription::Subscription;
 
@@ -41,6 +41,8 @@ pub struct RetractionFacts {
     pub deposit: Option<Deposit>,
     /// The claim that the record names; `None` where it names none.
     pub claim: Option<Claim>,
+    /// The charge that the record names; `None` where it names none.
+    pub charge: Option<Charge>,
 }
 
 /// Everything that a retraction changes, to be written whole or not at all.
@@ -53,6 +55,7 @@ pub struct RetractionChange {
     paid_time: Option<RowChange<PaidTime>>,
     deposit: Option<RowChange<Deposit>>,
     claim: Option<RowChange<Claim>>,
+    charge: Option<RowChange<Charge>>,
     revocations: Vec<DueRevocation>,
 }
 
@@ -93,72 +96,16 @@ impl RetractionChange {
         self.claim.as_ref()
     }
 
-    /// Returns the grants of a top-up to take back, as far as they are not spent: see
+    /// Returns the charge to update, if the transfer had paid it: it is open again, and its next
+    /// payment has keys of its own.
+    pub fn charge(&self) -> Option<&RowChange<Charge>> {
+        self.charge.as_ref()
+    }
+
+    /// Returns the grants of a top-up or a pack to take back, as far as they are not spent: see
     /// [`Wallet::revoke_due`](crate::Wallet::revoke_due).
     pub fn revocations(&self) -> &[DueRevocation] {
         &self.revocations
-    }
-}
-
-/// The reason why a transfer is not retracted. Nothing changes.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RetractionError {
-    /// The operator lacks the privilege, or belongs to the account.
-    #[error(transparent)]
-    Denied(#[from] Denial),
-    /// A part of the transfer was refunded, so it did arrive: refund the rest.
-    #[error("{refunded} of the transfer was refunded, so it did arrive: refund the rest instead")]
-    Refunded {
-        /// The sum of all refunds.
-        refunded: Money,
-    },
-    /// The record is of before there were retractions, and does not tell how the account's rows
-    /// were: refund it, or cancel the subscription.
-    #[error("the record does not tell how the account's rows were before: refund it instead")]
-    NotKept,
-    /// Time was paid on top of what the transfer had paid: retract or refund that first.
-    #[error("later payments have paid for time on top of it: retract or refund those first")]
-    LaterPaid,
-    /// What was left of the transfer as a deposit was used since: retract or refund what it paid
-    /// for first.
-    #[error(
-        "the account's deposit is {deposit}, and what was left of the transfer was used since: retract or refund that first"
-    )]
-    DepositUsed {
-        /// The account's deposit.
-        deposit: Money,
-    },
-    /// The account's deposit is in another currency than the transfer.
-    #[error(
-        "the currencies differ: the account's deposit is {deposit}, and the transfer was {amount}"
-    )]
-    DepositCurrency {
-        /// The account's deposit.
-        deposit: Money,
-        /// The amount of the transfer.
-        amount: Money,
-    },
-    /// The paid time cannot take the retraction: it knows its key with other contents, or is full.
-    #[error(transparent)]
-    PaidTime(#[from] RecordError),
-    /// The rows that were loaded do not belong together, a version is exhausted, or a sum leaves
-    /// its range.
-    #[error(transparent)]
-    Row(#[from] RowError),
-}
-
-impl Explained for RetractionError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Denied(denial) => denial.code(),
-            Self::Refunded { .. } | Self::NotKept | Self::LaterPaid | Self::DepositUsed { .. } => {
-                Code::RetractionRefused
-            }
-            Self::DepositCurrency { .. } => Code::CurrencyMismatch,
-            Self::PaidTime(error) => error.code(),
-            Self::Row(error) => error.code(),
-        }
     }
 }
 
@@ -169,7 +116,9 @@ impl ConfirmedTransfer {
     /// the registry, and the transfer may be confirmed again, for the right account. Repeated, it
     /// changes nothing.
     ///
-    /// Credits of its time that were spent become a debt. Those of a top-up are taken back as far as
+    /// The charge that it had paid is open again: an upgrade's plan is the one before.
+    ///
+    /// Credits of its time that were spent become a debt. Those of a top-up or a pack are taken back as far as
     /// they are not spent. A subscription that was [ended at its provider](Self::ends_at_provider)
     /// stays so.
     ///
@@ -215,6 +164,7 @@ impl ConfirmedTransfer {
             paid_time,
             deposit,
             claim,
+            charge,
         } = facts;
         operator.check_foreign(Privilege::ConfirmPayments, &record.account)?;
 
@@ -227,6 +177,7 @@ impl ConfirmedTransfer {
         }
         let paid_time = record.check_own(subscription.as_ref(), deposit.as_ref(), paid_time)?;
         let claim = record.check_claim(claim)?;
+        let charge = record.check_charge(charge)?;
 
         let subscription =
             subscription.filter(|paid| Some(&paid.id) == record.subscription.as_ref());
@@ -242,6 +193,7 @@ impl ConfirmedTransfer {
             .transpose()?
             .flatten();
         let claim = claim.map(Claim::reopen).transpose()?;
+        let charge = charge.map(Charge::reopen).transpose()?;
         let revocations = record.revocations();
 
         let record = RowChange::next(record.version, "confirmed transfer", |version| Self {
@@ -258,6 +210,7 @@ impl ConfirmedTransfer {
             paid_time,
             deposit,
             claim,
+            charge,
             revocations,
         }))
     }
@@ -281,6 +234,26 @@ impl ConfirmedTransfer {
         }
     }
 
+    /// Returns the charge that this transfer paid. It cannot be left out: it would count as paid for
+    /// ever.
+    fn check_charge(&self, charge: Option<Charge>) -> Result<Option<Charge>, RowError> {
+        let mismatch = RowError::Mismatch {
+            left: "charge",
+            right: "confirmed transfer",
+        };
+        let is_named = |charge: &Charge| {
+            charge.account == self.account && self.charge.as_ref() == Some(&charge.id)
+        };
+
+        match charge {
+            Some(charge) if !is_named(&charge) => Err(mismatch),
+            // The money did not pay it, and was kept.
+            _ if self.paid_charge().is_none() => Ok(None),
+            Some(charge) if charge.is_paid_by(&self.payment()) => Ok(Some(charge)),
+            _ => Err(mismatch),
+        }
+    }
+
     /// Checks that the money is still where the confirmation has put it.
     fn check_retractable(
         &self,
@@ -292,8 +265,9 @@ impl ConfirmedTransfer {
             return Err(RetractionError::Refunded { refunded });
         }
 
-        // A part of a price, and a top-up, have opened no period.
-        let Some(paid_time) = paid_time.filter(|_| self.periods > 0) else {
+        // A part of a price, a top-up and a pack have paid for no time.
+        let has_paid = self.periods > 0 || self.paid_charge().is_some();
+        let Some(paid_time) = paid_time.filter(|_| has_paid) else {
             return Ok(());
         };
         let undo = self.undo.as_ref().ok_or(RetractionError::NotKept)?;

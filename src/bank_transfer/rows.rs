@@ -5,6 +5,7 @@ use super::deposit::Deposit;
 use super::error::ConfirmError;
 use crate::account::{Account, AccountStatus};
 use crate::change::RowError;
+use crate::charge::Charge;
 use crate::gate::Denial;
 use crate::id::{AccountId, SubscriptionId};
 use crate::paid_time::PaidTime;
@@ -16,6 +17,7 @@ pub(super) fn check_rows(
     subscription: Option<&Subscription>,
     deposit: Option<&Deposit>,
     claim: Option<&Claim>,
+    charge: Option<&Charge>,
 ) -> Result<(), ConfirmError> {
     match account.status {
         AccountStatus::Closed => return Err(Denial::AccountClosed.into()),
@@ -31,6 +33,11 @@ pub(super) fn check_rows(
     }
     if deposit.is_some_and(|deposit| deposit.account != account.id) {
         let left = "deposit";
+        return Err(RowError::Mismatch { left, right }.into());
+    }
+
+    if charge.is_some_and(|charge| charge.account != account.id) {
+        let left = "charge";
         return Err(RowError::Mismatch { left, right }.into());
     }
 

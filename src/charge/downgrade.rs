@@ -55,7 +55,9 @@ impl DowngradeChange {
         self.paid_time.as_ref()
     }
 
-    /// Returns the amount to add to the account's deposit in the same transaction.
+    /// Returns the amount that is left over. In the same transaction, write the deposit that
+    /// [`Deposit::with_credited`](crate::bank_transfer::Deposit::with_credited) returns for this
+    /// change.
     pub fn credited(&self) -> Money {
         self.charge.row().credited()
     }
@@ -63,8 +65,8 @@ impl DowngradeChange {
 
 impl Policy {
     /// Changes at once to a plan that costs no more for the rest of the time that was paid. The rest
-    /// of what was paid is [`credited`](DowngradeChange::credited): the host adds it to the account's
-    /// deposit. The credits of the running window go down by the difference for the days that are
+    /// of what was paid is [`credited`](DowngradeChange::credited) to the account's deposit, by
+    /// [`Deposit::with_credited`](crate::bank_transfer::Deposit::with_credited). The credits of the running window go down by the difference for the days that are
     /// left, when the wallet is aligned; what was used of them already becomes debt.
     ///
     /// The charge that it returns is the record of it, and is paid by itself. The same identifier

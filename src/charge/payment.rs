@@ -26,8 +26,11 @@ pub(crate) struct ChargePayment {
     /// The key of the payment: a [`Void`](crate::paid_time::Void) of it leaves out the time that it
     /// paid.
     pub(crate) payment: Arc<str>,
-    /// The instant at which the money was received.
+    /// The instant at which the money was received, so that its credits live from then.
     pub(crate) received: DateTime<Utc>,
+    /// The instant by which it was there, and which decides whether the charge was still valid. A
+    /// transfer is confirmed later than it was booked, and that is no fault of the payer's.
+    pub(crate) arrived: DateTime<Utc>,
     /// The way it was paid.
     pub(crate) method: PaymentMethod,
     /// The payment's identifier outside Stripe.
@@ -253,7 +256,7 @@ fn left_over(charge: &Charge, payment: &ChargePayment) -> Result<Money, NotPayab
         ChargeState::Paid { .. } => return Err(NotPayable::Paid),
         ChargeState::Void { .. } => return Err(NotPayable::Void),
     }
-    if !charge.is_payable_at(payment.received) {
+    if !charge.is_payable_at(payment.arrived) {
         return Err(NotPayable::Expired);
     }
 

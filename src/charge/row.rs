@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::purpose::{ChargeFor, CreditPack, NextPeriod, PlanChange};
 use crate::change::{RowChange, RowError};
-use crate::id::{AccountId, ChargeId, Identifier, PlanId, UserId};
+use crate::id::{AccountId, ChargeId, Identifier, PlanId, SubscriptionId, UserId};
 use crate::money::Money;
 use crate::period::{Interval, IntervalUnit};
 
@@ -121,6 +121,20 @@ impl Charge {
             ChargeFor::Period(next) => period(self.amount, next, name),
             ChargeFor::CreditPack(pack) => credit_pack(self.amount, pack),
         }
+    }
+
+    /// Returns the subscription that it is for; `None` for a pack of credits.
+    pub(crate) fn subscription(&self) -> Option<&SubscriptionId> {
+        match &self.purpose {
+            ChargeFor::Upgrade(change) | ChargeFor::Downgrade(change) => Some(&change.subscription),
+            ChargeFor::Period(next) => Some(&next.subscription),
+            ChargeFor::CreditPack(_) => None,
+        }
+    }
+
+    /// Returns whether it was paid by a payment.
+    pub(crate) fn is_paid_by(&self, name: &str) -> bool {
+        matches!(&self.state, ChargeState::Paid { payment, .. } if **payment == *name)
     }
 
     /// Returns the key under which paid time records it, before the number of a part.

@@ -254,6 +254,7 @@ fn payment(amount: Money, received: DateTime<Utc>) -> ChargePayment {
     ChargePayment {
         payment: format!("transfer/charge/{}", received.timestamp()).into(),
         received,
+        arrived: received,
         method: PaymentMethod::BankTransfer,
         external_id: Some("tx-9".to_owned()),
         amount,

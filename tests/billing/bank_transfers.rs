@@ -63,6 +63,7 @@ fn facts(status: AccountStatus, subscription: SubscriptionStatus) -> TransferFac
         ..new
     };
     TransferFacts {
+        charge: None,
         account: Account {
             payment_method: PaymentMethod::Stripe,
             ..account(TENANT, status)
@@ -159,6 +160,7 @@ fn pf2_each_week_that_is_paid_brings_a_weeks_credits() {
 #[test]
 fn b5_a_deposit_that_cannot_be_written_loses_no_money() {
     let deposit = Deposit {
+        credited: euros(0),
         account: TENANT.into(),
         amount: euros(1),
         applied: euros(0),
@@ -181,6 +183,7 @@ fn b5_a_deposit_that_cannot_be_written_loses_no_money() {
 fn b5_a_deposit_in_another_currency_is_told() {
     let dollars = Money::new(5.into(), Currency::USD).unwrap();
     let deposit = Deposit {
+        credited: euros(0),
         account: TENANT.into(),
         amount: dollars,
         applied: euros(0),
@@ -606,6 +609,7 @@ impl Books {
             return;
         };
         let facts = RetractionFacts {
+            charge: None,
             account: self.facts.account.clone(),
             subscription: self.facts.subscription.clone(),
             paid_time: self.facts.paid_time.clone(),

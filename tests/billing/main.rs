@@ -10,6 +10,7 @@ mod paid_time_model;
 mod support;
 
 mod bank_transfers;
+mod charge_payments;
 mod charges;
 #[cfg(feature = "paypal")]
 mod paypal;

@@ -102,6 +102,7 @@ impl World {
         now: i64,
     ) -> Result<ConfirmedTransfer, ConfirmError> {
         let facts = TransferFacts {
+            charge: None,
             account: self.account.clone(),
             plan: self.plan.clone(),
             subscription: Some(self.subscription.clone()),
@@ -140,6 +141,7 @@ impl World {
         now: i64,
     ) -> Result<Answer<RetractionChange, ConfirmedTransfer>, RetractionError> {
         let facts = RetractionFacts {
+            charge: None,
             record: self.records.last().unwrap().clone(),
             account: self.account.clone(),
             subscription: Some(self.subscription.clone()),

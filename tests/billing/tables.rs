@@ -370,6 +370,7 @@ impl Books {
             "applied",
             "in",
             "applied_in",
+            "credited",
             "account",
             "version",
         ])?;
@@ -378,6 +379,7 @@ impl Books {
             Some("none") => None,
             Some(word) => return Err(format!("there is no deposit `{word}`")),
             None => Some(Deposit {
+                credited: money(row.get("credited").unwrap_or("0"), row.get("applied_in"))?,
                 account: row.read("account", number::<i64>)?.unwrap_or(TENANT).into(),
                 amount: money(row.get("amount").unwrap_or("0"), row.get("in"))?,
                 applied: money(row.get("applied").unwrap_or("0"), row.get("applied_in"))?,
@@ -598,6 +600,7 @@ impl Books {
             account.id = id.into();
         }
         let facts = TransferFacts {
+            charge: None,
             account,
             plan: self.plan(row)?,
             subscription: self.subscription.clone(),
@@ -704,6 +707,7 @@ impl Books {
         let claim = record.claim.as_ref();
         let claim = claim.filter(|_| row.get("claim").is_none());
         let facts = RetractionFacts {
+            charge: None,
             account,
             subscription: self.subscription.clone(),
             paid_time: self.loaded_paid_time(row, record.subscription.as_ref())?,
@@ -1186,6 +1190,7 @@ scripts! { Books:
     fn b5_what_time_had_made_due_comes_before_the_payment() runs "bank_transfer/time_first.txt";
     fn b5_a_pending_plan_is_what_is_paid_for() runs "bank_transfer/pending_plan.txt";
     fn b5_a_part_moves_no_plan() runs "bank_transfer/pending_plan_part.txt";
+    fn b5_money_for_a_plan_without_a_price_is_kept() runs "bank_transfer/pending_free.txt";
     fn b5_a_plan_that_is_paid_early_is_not_withdrawn() runs "bank_transfer/pending_plan_paid.txt";
     fn b5_a_claim_is_made_once_and_answered_once() runs "bank_transfer/claims.txt";
     fn b5_claims_have_a_switch_of_their_own() runs "bank_transfer/claims_switch.txt";

@@ -558,6 +558,7 @@ impl Host {
             .map_or(&books.subscription, Transition::subscription)
             .next_plan();
         let facts = TransferFacts {
+            charge: None,
             account: books.account.clone(),
             plan: self.plan(next),
             subscription: Some(books.subscription.clone()),
