@@ -997,7 +997,7 @@ proptest! {
         at_once in any::<bool>(),
     ) {
         let cents = |cents: i64| {
-            Money::new(Decimal::new(cents, 2), Currency::EUR).unwrap()
+            Money::new(Decimal::try_new(cents, 2).unwrap(), Currency::EUR).unwrap()
         };
         let mut desk = Desk::paid(PolicySettings {
             overpayment,

@@ -185,6 +185,7 @@ impl Store {
                 None => None,
             };
             let facts = RetractionFacts {
+                charge: None,
                 paid_time: load_paid_time_of(&mut transaction, &account, paid).await?,
                 record,
                 account: tenant.account,
@@ -232,6 +233,7 @@ async fn load_transfer_facts(
     let paid = tenant.subscription.as_ref().map(|paid| &paid.id);
 
     Ok(TransferFacts {
+        charge: None,
         paid_time: load_paid_time_of(transaction, account, paid).await?,
         plan: plan_to_pay(&tenant)?,
         account: tenant.account,
