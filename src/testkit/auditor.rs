@@ -1,16 +1,16 @@
 //! The audit of one account: its ledger against itself, and its wallet against its ledger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{self, Fault};
 use super::probe::{NO_KEY, Probe};
 use super::store::CreditStore;
 use super::tell::{tell_balance, tell_difference, tell_entries, tell_wallet};
-use crate::credit::{Balance, Event, LedgerEntry, Wallet};
+use crate::credit::{Balance, Event, IdempotencyKey, LedgerEntry, Wallet};
 use crate::id::AccountId;
 use crate::money::Credits;
 
-/// Audits an account after the suite's own commands, of which every one that spends ends a hold.
+/// Audits an account after the suite's own commands, none of which settles late.
 pub(super) fn audit<S: CreditStore>(
     probe: &Probe<'_, S>,
     account: &AccountId,
@@ -21,7 +21,7 @@ pub(super) fn audit<S: CreditStore>(
         Event::Granted { grant } => Some(grant.amount),
         _ => None,
     }));
-    let spent = sum(entries.iter().flat_map(|entry| charged(&entry.event)));
+    let spent = charged(&entries);
 
     let balance = wallet.balance();
     if granted != sum([balance.granted]) || spent != sum([balance.spent]) {
@@ -115,20 +115,35 @@ fn check_last<S: CreditStore>(
     Ok(())
 }
 
-/// Returns the amounts that an entry charged.
-pub(super) fn charged(event: &Event) -> Vec<Credits> {
-    match event {
-        Event::Settled {
-            captured,
-            beyond,
-            debt,
-            ..
-        } => [*captured, *debt]
-            .into_iter()
-            .chain(beyond.iter().map(|slice| slice.amount))
-            .collect(),
-        _ => Vec::new(),
+/// Returns all that a ledger charged, in micro-credits.
+pub(super) fn charged(entries: &[LedgerEntry]) -> i128 {
+    let mut drawn: BTreeMap<&IdempotencyKey, Vec<Credits>> = BTreeMap::new();
+    let mut charged = Vec::new();
+
+    for entry in entries {
+        match &entry.event {
+            Event::Drawn { hold, amount } => drawn.entry(hold).or_default().push(*amount),
+            // What was captured includes what was drawn before.
+            Event::Settled {
+                hold,
+                captured,
+                beyond,
+                debt,
+                ..
+            } => {
+                drawn.remove(hold);
+                charged.extend([*captured, *debt]);
+                charged.extend(beyond.iter().map(|slice| slice.amount));
+            }
+            // What was drawn stays charged when the rest goes back, and a new attempt may follow.
+            Event::Released { hold } | Event::HoldExpired { hold } => {
+                charged.extend(drawn.remove(hold).into_iter().flatten());
+            }
+            _ => {}
+        }
     }
+
+    sum(charged.into_iter().chain(drawn.into_values().flatten()))
 }
 
 /// Checks the first invariant of every wallet, by hand.

@@ -220,12 +220,9 @@ pub(super) fn spends_once<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(), Fa
         .iter()
         .flatten()
         .try_fold(Credits::ZERO, |sum, charged| sum.checked_add(*charged));
-    let entered = entries
-        .iter()
-        .flat_map(|entry| charged(&entry.event))
-        .try_fold(Credits::ZERO, Credits::checked_add);
 
-    let agree = sum == Some(balance.spent) && entered == sum;
+    let is_entered = charged(&entries) == balance.spent.micros().into();
+    let agree = sum == Some(balance.spent) && is_entered;
     let all_there = balance.spent.checked_add(balance.free) == Some(all);
     let at_rest = balance.held.is_zero() && !balance.spent.is_zero();
     if !(agree && all_there && at_rest) {
