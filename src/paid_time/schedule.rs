@@ -42,7 +42,7 @@ pub struct Target {
 }
 
 /// The part of a window's credits that one payment brought, as a billing page shows it. Displayed,
-/// it is a sentence.
+/// it is the [sentence](Self::sentence) with the key of the span.
 ///
 /// The parts are rounded down one by one, so that they may be some millionths of a credit less than
 /// the window's [`Target`] together.
@@ -61,8 +61,24 @@ pub struct Share {
     pub earned: Credits,
 }
 
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Share {
+    /// Returns the sentence that explains it, with a name of the payment that a customer knows.
+    /// `name` is given the key of the span.
+    ///
+    /// ```
+    /// use bailiwick::paid_time::Share;
+    ///
+    /// fn explain(share: &Share) -> String {
+    ///     // "241.935483 credits: 500 from 2027-01-01 to 2027-02-01, the time from 2027-01-01 to
+    ///     // 2027-01-16 paid by a bank transfer"
+    ///     share.sentence(|span| match span.split('/').next() {
+    ///         Some("transfer") => "a bank transfer".to_owned(),
+    ///         Some("deposit") => "your deposit".to_owned(),
+    ///         _ => "your card".to_owned(),
+    ///     })
+    /// }
+    /// ```
+    pub fn sentence(&self, name: impl Fn(&str) -> String) -> String {
         let Self {
             span,
             window,
@@ -72,14 +88,20 @@ impl fmt::Display for Share {
         } = self;
         let day = |at: DateTime<Utc>| at.format("%Y-%m-%d");
 
-        write!(f, "{earned} credits: {amount} ")?;
-        write!(f, "from {} to {}, ", day(window.start), day(window.end))?;
-        if paid == window {
-            write!(f, "all of it paid by {span}")
+        let (start, end) = (day(window.start), day(window.end));
+        let part = if paid == window {
+            "all of it".to_owned()
         } else {
-            let (start, end) = (day(paid.start), day(paid.end));
-            write!(f, "the time from {start} to {end} paid by {span}")
-        }
+            format!("the time from {} to {}", day(paid.start), day(paid.end))
+        };
+        let payment = name(span);
+        format!("{earned} credits: {amount} from {start} to {end}, {part} paid by {payment}")
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence(str::to_owned))
     }
 }
 

@@ -739,7 +739,7 @@ fn b5_a_period_is_paid_by_its_charge() {
 
 /// What a smaller plan leaves over is in the deposit, on record, and pays the next period.
 #[test]
-fn b12_what_a_downgrade_leaves_over_is_kept() {
+fn b9_what_a_downgrade_leaves_over_is_kept() {
     let mut desk = Desk::paid(keeping());
     desk.upgrade(50, day("01-01")).unwrap();
     let money = arrival("tx", "30", "CH-50", "01-01");
@@ -822,7 +822,7 @@ fn b12_what_a_downgrade_leaves_over_is_kept() {
 
 /// Case 22: a pack that is bought once by card is granted when it is paid, once.
 #[test]
-fn b12_a_pack_is_bought_by_card_once() {
+fn b9_a_pack_is_bought_by_card_once() {
     let settings = PolicySettings {
         payment_methods: [PaymentMethod::Stripe, PaymentMethod::BankTransfer].into(),
         ..keeping()

@@ -177,7 +177,7 @@ proptest! {
     /// A change of plan is either an upgrade or a downgrade, and what it costs or leaves over is the
     /// difference of the two shares.
     #[test]
-    fn b12_a_change_of_plan_costs_or_leaves_the_difference(
+    fn b9_a_change_of_plan_costs_or_leaves_the_difference(
         prices in (0..20_000_i64, 0..20_000_i64),
         amounts in (0..5_000_u32, 0..5_000_u32),
         at in 0..JANUARY,
@@ -215,7 +215,7 @@ proptest! {
     /// However often somebody steps down, no more is left over than was paid and not used, to half a
     /// cent a step; and no credits come of it.
     #[test]
-    fn b12_steps_down_leave_no_more_than_was_not_used(
+    fn b9_steps_down_leave_no_more_than_was_not_used(
         mut prices in prop::collection::vec(0..20_000_i64, 2..7),
         mut seconds in prop::collection::vec(0..JANUARY, 6),
     ) {
@@ -283,7 +283,7 @@ proptest! {
 /// The rest of the larger plan goes to the deposit, and the credits of the days that are left go
 /// down by the difference.
 #[test]
-fn b12_a_smaller_plan_at_once_is_on_record_in_money_and_in_credits() {
+fn b9_a_smaller_plan_at_once_is_on_record_in_money_and_in_credits() {
     let facts = paid(&pro(), &basic());
     let terms = AlignTerms::new(TimeDelta::zero());
     let wallet = Wallet::open(7.into(), day("01-01"));
@@ -340,7 +340,7 @@ fn a_free_plan_at_once_gives_the_whole_rest_back() {
 
 /// Time that was refunded is not given back once more.
 #[test]
-fn b12_refunded_time_is_not_left_over_again() {
+fn b9_refunded_time_is_not_left_over_again() {
     let mut facts = paid(&pro(), &basic());
     let refund = TimeCredit {
         key: "refund/1".into(),
