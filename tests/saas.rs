@@ -202,7 +202,7 @@ impl Service {
              UNION ALL SELECT 'outcome ' || outcome FROM outcomes UNION ALL SELECT 'transfer ' || record FROM transfers \
              UNION ALL SELECT 'registered ' || record FROM registrations UNION ALL SELECT 'subject ' || record FROM subjects \
              UNION ALL SELECT 'claim ' || record FROM claims UNION ALL SELECT 'deposit ' || record FROM deposits \
-             UNION ALL SELECT 'invoice ' || record FROM invoices UNION ALL SELECT 'paid time ' || record FROM paid_time UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
+             UNION ALL SELECT 'invoice ' || record FROM invoices UNION ALL SELECT 'charge ' || record FROM charges UNION ALL SELECT 'paid time ' || record FROM paid_time UNION ALL SELECT 'article ' || account_id || title || body FROM articles ORDER BY 1",
         )
     }
 
@@ -1059,6 +1059,124 @@ fn a_transfer_of_the_wrong_account_is_retracted_and_confirmed_for_the_right_one(
         "a late repetition meets the first one"
     );
     assert_eq!(service.contents(), stored);
+    service.check_books();
+}
+
+#[test]
+fn a_charge_is_paid_by_the_transfer_that_names_it_and_is_owed_again_when_that_never_was() {
+    let service = Service::start();
+    let (tyrell, staff) = (service.session(seed::TYRELL), service.session(seed::STAFF));
+    let ask = |path: &str, key: &str, plan: Option<i64>| {
+        let body = plan.map(|plan| json!({ "plan": plan }));
+        service.ask(&tyrell, "POST", path, Some(key), body)
+    };
+    let bill = || service.ask(&tyrell, "GET", "/billing", None, None).json();
+    let free = || service.balance(seed::TYRELL)["free"];
+    let desk = |path: &str, body: Value| service.ask(&staff, "POST", path, None, Some(body));
+    let pay = |transaction: &str, amount: &str, member: &str, reference: &Value| {
+        let mut paid = transfer(seed::TYRELL, transaction, amount, "EUR");
+        paid[member] = reference.clone();
+        desk("/billing/confirm-bank-transfer", paid)
+    };
+    let retract = |transaction: &str| {
+        let key = json!({ "receiving_account": "DE02120300000000202051",
+            "transaction": transaction, "booked_on": "2026-11-02" });
+        desk("/billing/retract-bank-transfer", key)
+    };
+    let text = |value: &Value| value["amount"]["amount"].as_str().unwrap().to_owned();
+    let is_near = |credits: Credits, other: Credits| {
+        credits.max(other).saturating_sub(credits.min(other)) < whole(1)
+    };
+
+    // What is refused changes nothing.
+    let untouched = service.contents();
+    let up = "/billing/upgrade";
+    for (path, plan, status, code) in [
+        (up, seed::PRO, 409, "charge_refused"),
+        (up, seed::FREE, 409, "charge_refused"),
+        (up, 99, 404, "not_found"),
+        ("/billing/downgrade", seed::BUSINESS, 409, "charge_refused"),
+    ] {
+        let refused = ask(path, "refused", Some(plan));
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (status, code),
+            "{path} {plan}"
+        );
+    }
+    assert_eq!(service.contents(), untouched);
+
+    // An upgrade is quoted once, and nothing changes until it is paid in full.
+    let quote = ask(up, "larger", Some(seed::BUSINESS));
+    assert_eq!(quote.status, 201, "{quote:?}");
+    let quoted = bill();
+    assert_eq!(ask(up, "larger", Some(seed::BUSINESS)).text, quote.text);
+    let another = ask("/billing/credit-pack", "larger", None);
+    assert_eq!(another.code(), "charge_conflict");
+    assert_eq!((&quoted["plan"], free()), (&json!(seed::PRO), whole(500)));
+    assert_eq!(quoted["charges"][0], quote.json());
+    let (due, reference) = (text(&quote.json()), quote.json()["reference"].clone());
+    let stored = service.contents();
+    let mut foreign = transfer(seed::GLOBEX, "tx-0", &due, "EUR");
+    foreign["charge"] = reference.clone();
+    let foreign = desk("/billing/confirm-bank-transfer", foreign);
+    assert_eq!(foreign.code(), "not_found", "another account's charge");
+    assert_eq!(service.contents(), stored);
+    assert_eq!(pay("tx-1", "1", "charge", &reference).status, 200);
+    let short = bill();
+    assert_eq!((&short["plan"], free()), (&json!(seed::PRO), whole(500)));
+    assert_eq!(short["deposit"]["amount"], "1");
+    assert_eq!(retract("tx-1").status, 200);
+
+    // A month of the larger plan costs 100 EUR more, and brings 1500 credits more.
+    let first = pay("tx-2", &due, "charge", &reference);
+    assert_eq!(first.status, 200, "{first:?}");
+    let share = due.parse::<Credits>().unwrap().checked_mul(15).unwrap();
+    let raised = free();
+    assert!(is_near(raised.saturating_sub(whole(500)), share));
+    assert!(share > whole(900), "18 to 21 days of a month are left");
+    let paid = bill();
+    assert_eq!(paid["plan"], seed::BUSINESS);
+    assert_eq!(paid["charges"][0]["state"], "paid");
+    assert_eq!(paid["paid_until"], quoted["paid_until"]);
+    let stored = service.contents();
+    assert_eq!(pay("tx-2", &due, "charge", &reference).text, first.text);
+    let again = ask(up, "larger", Some(seed::BUSINESS)).json();
+    assert_eq!(again, paid["charges"][0]);
+    assert_eq!(service.contents(), stored, "once");
+
+    // The transfer bounces: the charge is owed again, and a claim that carries its reference pays it.
+    assert_eq!(retract("tx-2").status, 200);
+    let mut bounced = bill();
+    bounced["deposit"] = quoted["deposit"].clone();
+    assert_eq!((bounced, free()), (quoted, whole(500)));
+    let claim = json!({ "reference": reference, "amount": quote.json()["amount"],
+        "payer": "Tyrell Ltd", "proof": "https://tyrell.example/receipts/1" });
+    let claimed = service.ask(&tyrell, "POST", "/billing/claims", None, Some(claim));
+    assert_eq!(claimed.status, 201, "{claimed:?}");
+    assert_eq!(pay("tx-3", &due, "claim", &reference).status, 200);
+    assert_eq!((&bill()["plan"], free()), (&json!(seed::BUSINESS), raised));
+
+    // A pack of credits comes with its money, and goes with it.
+    let pack = ask("/billing/credit-pack", "pack", None).json();
+    assert_eq!((text(&pack).as_str(), free()), ("20", raised));
+    let with_pack = raised.checked_add(whole(1_000)).unwrap();
+    let pay_pack = |transaction: &str| pay(transaction, "20", "charge", &pack["reference"]);
+    assert_eq!((pay_pack("tx-4").status, free()), (200, with_pack));
+    assert_eq!((retract("tx-4").status, free()), (200, raised));
+    assert_eq!((pay_pack("tx-5").status, free()), (200, with_pack));
+
+    // A smaller plan at once: the rest of the money is a deposit, once.
+    let smaller = ask("/billing/downgrade", "smaller", Some(seed::PRO));
+    assert_eq!(smaller.status, 201, "{smaller:?}");
+    let stored = service.contents();
+    let again = ask("/billing/downgrade", "smaller", Some(seed::PRO));
+    assert_eq!((again.text, service.contents()), (smaller.text, stored));
+    let back = bill();
+    assert_eq!(back["plan"], seed::PRO);
+    let rest: Credits = back["deposit"]["amount"].as_str().unwrap().parse().unwrap();
+    assert!(is_near(rest, due.parse().unwrap()), "{rest} of {due}");
+    assert!(is_near(free(), whole(1_500)));
     service.check_books();
 }
 

@@ -2,6 +2,7 @@
 //! It succeeds only if every answer is as promised.
 
 mod billing;
+mod charges;
 mod client;
 
 use std::net::Ipv4Addr;
@@ -78,8 +79,9 @@ impl Story {
         self.tell_of_articles()?;
         self.tell_of_transfers()?;
         self.tell_of_plans()?;
+        self.tell_of_charges()?;
 
-        println!("\n17. Stripe and PayPal are not enabled yet: their events are refused unread.");
+        println!("\n19. Stripe and PayPal are not enabled yet: their events are refused unread.");
         let stripe = self.stranger("stripe");
         let event = json!({ "type": "invoice.paid" });
         stripe.post("/webhooks/stripe", &event).gets(422)?;

@@ -57,6 +57,15 @@ CREATE TABLE IF NOT EXISTS invoices (
     PRIMARY KEY (account_id, provider, invoice),
     UNIQUE (provider, invoice)
 ) STRICT;
+-- A reference belongs to one charge of all accounts, so a transfer that carries it cannot be mistaken.
+CREATE TABLE IF NOT EXISTS charges (
+    account_id INTEGER NOT NULL REFERENCES accounts,
+    id TEXT NOT NULL,
+    reference TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (account_id, id)
+) STRICT;
 -- What was paid for a subscription. The wallet of the account follows it, in the same transaction.
 CREATE TABLE IF NOT EXISTS paid_time (
     account_id INTEGER NOT NULL REFERENCES accounts,

@@ -70,7 +70,7 @@ impl Policy {
     /// left, when the wallet is aligned; what was used of them already becomes debt.
     ///
     /// The charge that it returns is the record of it, and is paid by itself. The same identifier
-    /// again, for the same change, is answered with that charge.
+    /// again, for the same subscription and new plan, is answered with that charge.
     ///
     /// # Errors
     /// In this order: [`DowngradeError::Charge`], as for

@@ -87,7 +87,8 @@ impl Policy {
     /// as long as the policy says, and no longer than the running period. If the subscription
     /// changes before that, the charge no longer fits it, and money for it is kept as the deposit.
     ///
-    /// The same identifier again, for the same change, is answered with the first charge.
+    /// The same identifier again, for the same subscription and new plan, is answered with the first
+    /// charge, also when the plan has changed.
     ///
     /// # Errors
     /// In this order: [`ChargeError::Row`] for a charge of another identifier,

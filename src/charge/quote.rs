@@ -50,7 +50,9 @@ pub(super) struct Quote {
 }
 
 impl PlanChangeFacts {
-    /// Returns whether the charge that is stored under the identifier is for this change.
+    /// Returns whether the charge that is stored under the identifier is for this change: of this
+    /// subscription to this plan. Once the change was made, the subscription's plan is the new one,
+    /// so the former plan tells nothing.
     ///
     /// # Errors
     /// [`ChargeError::Row`] for a charge of another identifier, [`ChargeError::Conflict`].
@@ -59,8 +61,7 @@ impl PlanChangeFacts {
             let (ChargeFor::Upgrade(change) | ChargeFor::Downgrade(change)) = purpose else {
                 return false;
             };
-            (&change.subscription, &change.from, &change.to)
-                == (&self.subscription.id, &self.from.id, &self.to.id)
+            (&change.subscription, &change.to) == (&self.subscription.id, &self.to.id)
         })
     }
 

@@ -398,6 +398,28 @@ fn a_reference_fits_on_a_transfer() {
     assert_eq!(uuid.len(), 35);
 }
 
+/// A host loads the plan that the subscription is on, which is the new one by then.
+#[test]
+fn a_change_that_is_asked_for_again_when_it_was_made_gives_its_charge() {
+    let now = day("01-16");
+    let policy = Policy::default();
+    let made = |prior: &Charge, plan: &Arc<Plan>| PlanChangeFacts {
+        prior: Some(prior.clone()),
+        ..paid(plan, plan)
+    };
+
+    let upgrade = open_upgrade(paid(&basic(), &pro()), now).unwrap();
+    let again = policy.open_upgrade(&access(), 50.into(), made(&upgrade, &pro()), now);
+    assert_eq!(again, Ok(Answer::Replayed(upgrade.clone())));
+    let other = open_upgrade(made(&upgrade, &basic()), now);
+    assert_eq!(other, Err(ChargeError::Conflict(50.into())));
+
+    let change = downgrade(paid(&pro(), &basic()), now).unwrap();
+    let charge = change.charge().row();
+    let again = policy.downgrade_now(&access(), 60.into(), made(charge, &basic()), now);
+    assert_eq!(again, Ok(Answer::Replayed(charge.clone())));
+}
+
 /// Every refusal, in the order in which they are checked: each input has all later faults too.
 #[test]
 fn an_upgrade_is_refused_in_order() {

@@ -176,7 +176,7 @@ impl Story {
 
     pub fn tell_of_stripe(&self) -> anyhow::Result<()> {
         println!(
-            "\n18. With Stripe enabled, its events open the service in whatever order they come, \
+            "\n20. With Stripe enabled, its events open the service in whatever order they come, \
              and count once each."
         );
         let newcomer = self.stranger("a newcomer");
@@ -239,7 +239,7 @@ fn application(email: &str, plan: i64, payment_method: &str) -> Value {
     json!({ "email": email, "plan": plan, "payment_method": payment_method })
 }
 
-fn transfer_of(account: i64, transaction: &str, amount: &str, claim: Option<&str>) -> Value {
+pub fn transfer_of(account: i64, transaction: &str, amount: &str, claim: Option<&str>) -> Value {
     json!({ "account": account, "claim": claim, "transfer": {
         "receiving_account": RECEIVER, "transaction": transaction, "booked_on": BOOKED_ON,
         "amount": { "amount": amount, "currency": "EUR" }, "payer": "the tenant",

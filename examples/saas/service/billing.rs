@@ -1,4 +1,5 @@
-//! Billing: what is owed and how it can be paid, claims of bank transfers, and the operators' desk.
+//! Billing: what is owed and how it can be paid, charges, claims of bank transfers, and the operators'
+//! desk.
 
 use std::sync::Arc;
 
@@ -7,6 +8,8 @@ use axum::http::StatusCode;
 use bailiwick::account::AccountStatus;
 use bailiwick::axum::Json;
 use bailiwick::bank_transfer::{Claim, ClaimRequest, ConfirmedTransfer};
+use bailiwick::charge::{Charge, ChargeState};
+use bailiwick::credit::IdempotencyKey;
 use bailiwick::gate::BillingAccess;
 use bailiwick::http::{Gatekeeper, MayConfirmPayments};
 use bailiwick::id::PlanId;
@@ -15,7 +18,7 @@ use bailiwick::payment_method::PaymentMethod;
 use bailiwick::subscription::SubscriptionStatus;
 use bailiwick::{Money, Subscription};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::accounts::{paid_until, subscription_by_now};
@@ -49,8 +52,42 @@ pub struct BillingView {
     /// Money that was received and has not paid for anything yet.
     deposit: Option<Money>,
     claims: Vec<Claim>,
+    /// What was asked to be paid, the latest first.
+    charges: Vec<ChargeView>,
     /// A sentence for each payment that brought credits, the latest window first.
     credits: Vec<String>,
+}
+
+/// What a tenant reads of a charge.
+#[derive(Serialize)]
+pub struct ChargeView {
+    /// The text to write on the transfer.
+    reference: String,
+    amount: Money,
+    valid_until: DateTime<Utc>,
+    #[serde(flatten)]
+    state: ChargeState,
+    /// The sentence that says how it was reckoned.
+    reckoned: String,
+}
+
+impl From<Charge> for ChargeView {
+    fn from(charge: Charge) -> Self {
+        Self {
+            reference: charge.reference(),
+            amount: charge.amount,
+            valid_until: charge.valid_until,
+            reckoned: charge.to_string(),
+            state: charge.state,
+        }
+    }
+}
+
+/// The plan that a tenant wants to change to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    plan: PlanId,
 }
 
 /// `GET /billing`: open to tenants whose payment is due.
@@ -60,6 +97,7 @@ pub async fn show(
 ) -> Result<Json<BillingView>, AppError> {
     let (tenant, _) = app.store.billing(&access).await?;
     let (claims, deposit) = app.store.claims_and_deposit(&access).await?;
+    let charges = app.store.charges(&access).await?;
     let schedule = app.store.schedule(&tenant).await?;
     let subscription = subscription_by_now(&app, &tenant);
     let subscription = subscription.as_ref();
@@ -87,6 +125,7 @@ pub async fn show(
         ends_then: subscription.is_some_and(|paid| paid.cancel_at_period_end),
         deposit: deposit.map(|deposit| deposit.amount),
         claims,
+        charges: charges.into_iter().map(ChargeView::from).collect(),
         credits: schedule.map_or(Vec::new(), |paid| explain(&paid, app.now())),
     }))
 }
@@ -131,6 +170,46 @@ pub async fn change(
         .store
         .change_subscription(&app.policy, &access, &wish, now);
     Ok(Json(changed.await?))
+}
+
+/// `POST /billing/upgrade`: a tenant asks what a larger plan costs for the time that is left. The
+/// transfer of that amount buys it.
+pub async fn upgrade(
+    access: BillingAccess,
+    key: IdempotencyKey,
+    State(app): State<Arc<App>>,
+    Json(wanted): Json<Wanted>,
+) -> Result<(StatusCode, Json<ChargeView>), AppError> {
+    let (policy, now) = (&app.policy, app.now());
+    let charge = app
+        .store
+        .open_upgrade(policy, &access, &key, &wanted.plan, now);
+    Ok((StatusCode::CREATED, Json(charge.await?.into())))
+}
+
+/// `POST /billing/credit-pack`: a tenant asks for a pack of credits, and gets it when it is paid.
+pub async fn buy_credits(
+    access: BillingAccess,
+    key: IdempotencyKey,
+    State(app): State<Arc<App>>,
+) -> Result<(StatusCode, Json<ChargeView>), AppError> {
+    let now = app.now();
+    let charge = app.store.open_credit_pack(&app.policy, &access, &key, now);
+    Ok((StatusCode::CREATED, Json(charge.await?.into())))
+}
+
+/// `POST /billing/downgrade`: a tenant changes to a smaller plan at once.
+pub async fn downgrade(
+    access: BillingAccess,
+    key: IdempotencyKey,
+    State(app): State<Arc<App>>,
+    Json(wanted): Json<Wanted>,
+) -> Result<(StatusCode, Json<ChargeView>), AppError> {
+    let (policy, now) = (&app.policy, app.now());
+    let charge = app
+        .store
+        .downgrade(policy, &access, &key, &wanted.plan, now);
+    Ok((StatusCode::CREATED, Json(charge.await?.into())))
 }
 
 /// `POST /billing/claims`: a tenant says that a transfer is on its way.

@@ -5,6 +5,7 @@ mod articles;
 mod auth;
 mod billing;
 mod change_sets;
+mod charges;
 mod claims;
 mod due;
 pub mod error;
@@ -115,6 +116,9 @@ impl App {
             .route("/billing/subscribe", post(billing::subscribe))
             .route("/billing/trial", post(billing::start_trial))
             .route("/billing/subscription", post(billing::change))
+            .route("/billing/upgrade", post(billing::upgrade))
+            .route("/billing/credit-pack", post(billing::buy_credits))
+            .route("/billing/downgrade", post(billing::downgrade))
             .route("/billing/claims", post(billing::claim))
             .route("/billing/reject-claim", post(billing::reject))
             .route("/billing/confirm-bank-transfer", post(billing::confirm))

@@ -37,13 +37,16 @@ pub const WAYNE: i64 = 7;
 pub const STARK: i64 = 8;
 pub const CYBERDYNE: i64 = 9;
 pub const SOYLENT: i64 = 10;
+pub const TYRELL: i64 = 11;
 
-/// The plan with a price.
+/// The smaller plan with a price.
 pub const PRO: i64 = 1;
 /// The plan without one.
 pub const FREE: i64 = 2;
 /// A plan that was taken off the market.
 const RETIRED: i64 = 3;
+/// The larger plan with a price.
+pub const BUSINESS: i64 = 4;
 
 /// A tenant of the demo: an account with one user, one site and one API key.
 pub struct DemoTenant {
@@ -53,8 +56,8 @@ pub struct DemoTenant {
     plan: i64,
     status: AccountStatus,
     subscription: Option<SubscriptionStatus>,
-    /// True if its first month is paid by a transfer.
-    pays: bool,
+    /// The days since its first month was paid by a transfer, if it was.
+    paid_days_ago: Option<i32>,
     /// Credits as a gift, beside those that are paid for.
     credits: u32,
 }
@@ -66,18 +69,18 @@ const PAID_UP: DemoTenant = DemoTenant {
     plan: PRO,
     status: AccountStatus::Active,
     subscription: Some(SubscriptionStatus::Active),
-    pays: false,
+    paid_days_ago: None,
     credits: 500,
 };
 
 const OWING: DemoTenant = DemoTenant {
     status: AccountStatus::PendingPayment,
     subscription: Some(SubscriptionStatus::Incomplete),
-    pays: true,
+    paid_days_ago: Some(0),
     ..PAID_UP
 };
 
-pub const TENANTS: [DemoTenant; 10] = [
+pub const TENANTS: [DemoTenant; 11] = [
     DemoTenant {
         account: STAFF,
         name: "staff",
@@ -123,7 +126,7 @@ pub const TENANTS: [DemoTenant; 10] = [
         account: WAYNE,
         name: "wayne",
         about: "owes its first payment, by bank transfer",
-        pays: false,
+        paid_days_ago: None,
         credits: 0,
         ..OWING
     },
@@ -147,6 +150,14 @@ pub const TENANTS: [DemoTenant; 10] = [
         about: "asked for the free plan, and its last paid month ended two days ago",
         credits: 0,
         ..PAID_UP
+    },
+    DemoTenant {
+        account: TYRELL,
+        name: "tyrell",
+        about: "paid for its month ten days ago: 500 credits",
+        paid_days_ago: Some(10),
+        credits: 0,
+        ..OWING
     },
 ];
 
@@ -183,9 +194,10 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
 
     let retired = Plan {
         active: false,
-        ..plan(RETIRED, 49)?
+        ..plan(RETIRED, 49, 500)?
     };
-    for plan in [plan(PRO, 49)?, plan(FREE, 0)?, retired] {
+    let (pro, business) = (plan(PRO, 49, 500)?, plan(BUSINESS, 149, 2_000)?);
+    for plan in [pro, plan(FREE, 0, 20)?, retired, business] {
         sqlx::query("INSERT INTO plans (id, facts) VALUES (?, ?)")
             .bind(plan.id.as_integer())
             .bind(serde_json::to_string(&plan)?)
@@ -193,14 +205,19 @@ pub async fn plant(app: &App) -> anyhow::Result<()> {
             .await?;
     }
     for tenant in TENANTS {
-        plant_tenant(&mut transaction, &tenant, now).await?;
+        let since = now - DAY * tenant.paid_days_ago.unwrap_or(0);
+        plant_tenant(&mut transaction, &tenant, since).await?;
     }
     transaction.commit().await?;
 
-    let desk = operator(Privilege::ConfirmPayments, now)?;
-    for tenant in TENANTS.iter().filter(|tenant| tenant.pays) {
-        let paid = Confirmation::of(tenant.account.into(), first_transfer(tenant, now)?);
-        app.store.confirm(&app.policy, &desk, &paid, now).await?;
+    for tenant in TENANTS {
+        let Some(days) = tenant.paid_days_ago else {
+            continue;
+        };
+        let then = now - DAY * days;
+        let desk = operator(Privilege::ConfirmPayments, then)?;
+        let paid = Confirmation::of(tenant.account.into(), first_transfer(&tenant, then)?);
+        app.store.confirm(&app.policy, &desk, &paid, then).await?;
     }
     Ok(())
 }
@@ -271,12 +288,12 @@ async fn plant_tenant(
     Ok(())
 }
 
-fn plan(id: i64, price: i64) -> anyhow::Result<Plan> {
+fn plan(id: i64, price: i64, credits: u32) -> anyhow::Result<Plan> {
     let api = Quota::new(600, 60)?.with_burst(100)?;
     let ai = Quota::new(6, 60)?.with_burst(3)?;
     let money = Money::new(price.into(), Currency::EUR)?;
     Ok(Plan {
-        credits: Credits::whole(if price > 0 { 500 } else { 20 }),
+        credits: Credits::whole(credits),
         trial_credits: Some(Credits::whole(100)),
         quotas: [(API, api.into()), (AI, ai.into())].into(),
         ..Plan::new(id.into(), money, Interval::MONTHLY)

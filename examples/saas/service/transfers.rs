@@ -6,6 +6,7 @@ use bailiwick::bank_transfer::{
     RetractionFacts, TransferFacts, TransferRefund,
 };
 use bailiwick::change::{Answer, RowChange};
+use bailiwick::charge::Charge;
 use bailiwick::gate::{BillingAccess, Operator};
 use bailiwick::id::SubscriptionId;
 use bailiwick::paid_time::PaidTime;
@@ -17,6 +18,7 @@ use sqlx::types::Json;
 
 use super::Store;
 use super::change_sets::{update_account, update_subscription};
+use super::charges::{load_charge, load_charge_by_reference, write_charge};
 use super::claims::{load_claim, write_claim};
 use super::error::AppError;
 use super::ledger::{grant_all, revoke_all};
@@ -32,15 +34,19 @@ pub struct Confirmation {
     /// The claim that the transfer answers.
     #[serde(default)]
     claim: Option<BankReference>,
+    /// The reference of the charge that the transfer pays. A claim may carry it instead.
+    #[serde(default)]
+    charge: Option<BankReference>,
 }
 
 impl Confirmation {
-    /// Creates the confirmation of a transfer that answers no claim.
+    /// Creates the confirmation of a transfer that answers no claim and names no charge.
     pub fn of(account: AccountId, transfer: BankTransfer) -> Self {
         Self {
             account,
             transfer,
             claim: None,
+            charge: None,
         }
     }
 }
@@ -108,6 +114,9 @@ impl Store {
             if let Some(claim) = change.claim() {
                 write_claim(&mut transaction, claim).await?;
             }
+            if let Some(charge) = change.charge() {
+                write_charge(&mut transaction, charge).await?;
+            }
             keep_paid_time(&mut transaction, policy, change.paid_time(), now).await?;
             grant_all(&mut transaction, change.grants(), now).await?;
             let record = change.record();
@@ -115,6 +124,10 @@ impl Store {
             transaction.commit().await?;
 
             tracing::info!(account = %record.account, transaction = %transfer.transaction(), "transfer confirmed");
+            if let Some(reason) = change.not_payable() {
+                // A real service shows its operator why the money is a deposit now.
+                tracing::warn!(%reason, "the charge was not paid");
+            }
             if let Some((provider, id)) = &record.ends_at_provider {
                 // A real service ends it there now, so that nothing more is charged.
                 tracing::warn!(?provider, id, "paid by bank transfer now: end it at the provider");
@@ -184,8 +197,12 @@ impl Store {
                 Some(reference) => load_claim(&mut transaction, &account, reference).await?,
                 None => None,
             };
+            let charge = match &record.charge {
+                Some(id) => load_charge(&mut transaction, &account, id).await?,
+                None => None,
+            };
             let facts = RetractionFacts {
-                charge: None,
+                charge,
                 paid_time: load_paid_time_of(&mut transaction, &account, paid).await?,
                 record,
                 account: tenant.account,
@@ -203,6 +220,9 @@ impl Store {
             write_optional(&mut transaction, change.subscription(), change.deposit()).await?;
             if let Some(claim) = change.claim() {
                 write_claim(&mut transaction, claim).await?;
+            }
+            if let Some(charge) = change.charge() {
+                write_charge(&mut transaction, charge).await?;
             }
             keep_paid_time(&mut transaction, policy, change.paid_time(), now).await?;
             revoke_all(&mut transaction, &account, change.revocations(), now).await?;
@@ -233,7 +253,7 @@ async fn load_transfer_facts(
     let paid = tenant.subscription.as_ref().map(|paid| &paid.id);
 
     Ok(TransferFacts {
-        charge: None,
+        charge: load_charge_to_pay(transaction, confirmation).await?,
         paid_time: load_paid_time_of(transaction, account, paid).await?,
         plan: plan_to_pay(&tenant)?,
         account: tenant.account,
@@ -242,6 +262,22 @@ async fn load_transfer_facts(
         claim,
         prior: load_namesakes(transaction, transfer).await?,
     })
+}
+
+/// Finds the charge that a transfer pays: the one that the operator names, or else the one whose
+/// reference the tenant claimed, if there is such a one.
+async fn load_charge_to_pay(
+    transaction: &mut Transaction,
+    confirmation: &Confirmation,
+) -> Result<Option<Charge>, Failure> {
+    let named = confirmation.charge.as_ref();
+    let Some(reference) = named.or(confirmation.claim.as_ref()) else {
+        return Ok(None);
+    };
+    let charge = load_charge_by_reference(transaction, &confirmation.account, reference).await?;
+
+    NotFound::unless(charge.is_some() || named.is_none())?;
+    Ok(charge)
 }
 
 async fn load_paid_time_of(
