@@ -135,8 +135,19 @@ fn explain(schedule: &Schedule, now: DateTime<Utc>) -> Vec<String> {
     windows
         .take(MAX_WINDOWS)
         .flat_map(|window| schedule.shares(window))
-        .map(|share| share.to_string())
+        .map(|share| share.sentence(payment_in_words))
         .collect()
+}
+
+/// Names the payment behind a span of paid time as a customer knows it.
+fn payment_in_words(span: &str) -> String {
+    let payment = match span.split('/').next() {
+        Some("transfer") => "a bank transfer",
+        Some("charge") => "the charge for a change of plan",
+        Some("deposit") => "the deposit",
+        _ => "card or PayPal",
+    };
+    payment.to_owned()
 }
 
 /// `POST /billing/subscribe`: a tenant whose subscription has ended begins a new one.
