@@ -11,7 +11,7 @@ use bailiwick::bank_transfer::{ConfirmedTransfer, Deposit};
 use bailiwick::charge::{ChargeFor, ChargeState};
 use bailiwick::credit::Balance;
 use bailiwick::id::ChargeId;
-use bailiwick::paid_time::Fact;
+use bailiwick::paid_time::{BilledPeriod, Fact};
 use bailiwick::payment_method::PaymentMethod;
 use bailiwick::provider::{ProviderPayment, ProviderSnapshot, Undoing};
 use bailiwick::rust_decimal::Decimal;
@@ -294,6 +294,19 @@ fn b3_the_books_of_a_year_add_up_whatever_the_order_of_its_events() {
     assert!(records(|record| record.retracted_at.is_some()) > 30);
     assert!(records(|record| record.retractions > 0) > 5);
     assert!(records(|record| record.paid_charge().is_some()) > 30);
+    let facts = |what: fn(&Fact) -> bool| {
+        let all = host.books.iter().flat_map(|books| books.paid_time.facts());
+        all.filter(|fact| what(fact)).count()
+    };
+    let is_rest = |fact: &Fact| match fact {
+        Fact::Span(span) => matches!(span.period, BilledPeriod::EndingAt(_)),
+        _ => false,
+    };
+    assert!(facts(is_rest) > 50);
+    assert!(facts(|fact| matches!(fact, Fact::Credit(_))) > 50);
+    assert!(facts(|fact| matches!(fact, Fact::Void(_))) > 50);
+    assert!(facts(|fact| matches!(fact, Fact::Stop(_))) > 20);
+    assert!(count(|books| books.subscription.plan == FREE.into()) > 5);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #[path = "year/books.rs"]
 mod books;
+#[path = "year/calls.rs"]
+mod calls;
 #[path = "year/desk.rs"]
 mod desk;
 #[path = "year/host.rs"]
