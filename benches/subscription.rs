@@ -1,5 +1,8 @@
 //! The transition table against a bare array, and a whole command against the same written by hand.
 
+#[path = "../tests/model/paid_time.rs"]
+#[allow(dead_code, reason = "the year tells it all, and only its tests ask")]
+mod paid_time_model;
 #[path = "../tests/billing/year.rs"]
 mod year;
 

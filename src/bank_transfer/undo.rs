@@ -6,7 +6,7 @@ use crate::account::{Account, AccountStatus};
 use crate::change::RowChange;
 use crate::payment_method::PaymentMethod;
 use crate::period::Period;
-use crate::subscription::{PendingPlan, Subscription};
+use crate::subscription::{PendingPlan, Subscription, SubscriptionStatus};
 
 /// The values that a confirmation changed, before and after it. A retraction puts back those that
 /// nobody has changed since.
@@ -139,10 +139,15 @@ impl TransferUndo {
         };
 
         let plan = back(&was.plan, &after.plan, plan);
+        let status = back(&was.status, &after.status, status);
+        let has_ended = matches!(
+            status,
+            SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired
+        );
         let current_period = back(&was.current_period, &after.current_period, current_period);
         let pending_plan = back(&was.pending_plan, &after.pending_plan, pending_plan)
-            // A change to the plan that it is back on is none.
-            .filter(|pending| pending.plan != plan)
+            // A change to the plan that it is back on is none, and nothing follows an end.
+            .filter(|pending| pending.plan != plan && !has_ended)
             .map(|pending| {
                 // One that waited for the end of the period that never was waits for the end of the
                 // one before it.
@@ -160,7 +165,7 @@ impl TransferUndo {
             id,
             account,
             plan,
-            status: back(&was.status, &after.status, status),
+            status,
             anchor: back(&was.anchor, &after.anchor, anchor),
             current_period,
             free_period: back(&was.free_period, &after.free_period, free_period),

@@ -24,7 +24,7 @@ use bailiwick::policy::{Overpayment, PolicySettings, Upgrades};
 use bailiwick::provider::{PaidCharge, PaymentError, ProviderCharge, ProviderChargeFacts};
 use bailiwick::right::Privilege;
 use bailiwick::rust_decimal::Decimal;
-use bailiwick::subscription::SubscriptionStatus;
+use bailiwick::subscription::{Command, SubscriptionStatus};
 use bailiwick::{
     Account, Credits, Evidence, Money, Plan, Policy, Principal, Route, Subscription, Tenant,
     Wallet, admit,
@@ -689,6 +689,37 @@ fn b5_a_pack_is_bought_by_transfer() {
     desk.refund(2, refund, day("01-13")).unwrap();
     assert_eq!(desk.free(), credits("500"));
     assert_eq!(desk.subscription.status, SubscriptionStatus::Active);
+    desk.check_books();
+}
+
+/// Nothing follows a subscription that ended before the payment of its upgrade was taken back.
+#[test]
+fn b5_a_retraction_plans_nothing_after_an_end() {
+    let mut desk = Desk::paid(keeping());
+    let order = |desk: &mut Desk, command, now| {
+        let subscription = desk.subscription.clone();
+        desk.subscription = subscription
+            .apply(command, now)
+            .unwrap()
+            .into_subscription();
+    };
+    let plan = 4.into();
+    order(
+        &mut desk,
+        Command::ChangePlanAtPeriodEnd { plan },
+        day("01-10"),
+    );
+    desk.upgrade(50, day("01-16")).unwrap();
+    let money = arrival("tx", "30", "CH-50", "01-16");
+    let paid = fresh(desk.confirm(&money, day("01-16")).unwrap());
+    assert_eq!(paid.not_payable(), None);
+    assert_eq!(desk.subscription.pending_plan, None);
+
+    order(&mut desk, Command::CancelNow, day("01-20"));
+    desk.retract(1, day("01-21")).unwrap();
+    assert_eq!(desk.subscription.status, SubscriptionStatus::Canceled);
+    assert_eq!(desk.subscription.plan, 3.into());
+    assert_eq!(desk.subscription.pending_plan, None);
     desk.check_books();
 }
 
