@@ -30,6 +30,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::paid_time_model::Told;
 pub use books::Books;
 pub use host::Host;
+#[allow(unused_imports, reason = "each file uses what it needs")]
 pub use oracle::{earned, told_by_row};
 
 pub const DAY: i64 = 86_400;
