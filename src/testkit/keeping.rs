@@ -128,7 +128,7 @@ pub(super) fn updates_outcomes<S: CreditStore>(probe: &Probe<'_, S>) -> Result<(
     };
     let second = book.write(change)?;
     if second.attempt() != 2 {
-        let seen = format_args!("attempt {}", second.attempt());
+        let seen = format!("attempt {}", second.attempt());
         return Err(probe.fault(fault::OUTCOME_STALE, "the second attempt", seen));
     }
 
