@@ -1,7 +1,7 @@
 //! The few expressions that are understood. Everything else is left to a person.
 
 use super::rows::PLACEHOLDER;
-use super::token::{Token, tokens};
+use super::token::{Token, parenthesized, tokens};
 use crate::payment_method::PaymentMethod;
 
 /// Marks of two characters; every other mark is read as one.
@@ -191,28 +191,9 @@ pub(super) fn may_refuse(index: &str, nullable: &[&str], filled: &[&str]) -> boo
 /// Splits the tokens of an index into its keys and what follows them.
 fn parts<'a>(tokens: &[Token<'a>]) -> Option<(Vec<Vec<Token<'a>>>, Vec<Token<'a>>)> {
     let open = tokens.iter().position(|token| *token == Token::Open)?;
-    let mut keys = Vec::new();
-    let mut key = Vec::new();
-    let mut depth = 0usize;
-    let mut rest = tokens.get(open.checked_add(1)?..)?.iter();
+    let (keys, rest) = parenthesized(tokens, open)?;
 
-    loop {
-        let token = rest.next()?;
-        match token {
-            Token::Open => depth = depth.checked_add(1)?,
-            Token::Close if depth == 0 => break,
-            Token::Close => depth = depth.checked_sub(1)?,
-            Token::Comma if depth == 0 => {
-                keys.push(std::mem::take(&mut key));
-                continue;
-            }
-            _ => {}
-        }
-        key.push(token.clone());
-    }
-    keys.push(key);
-
-    Some((keys, rest.cloned().collect()))
+    Some((keys, rest.to_vec()))
 }
 
 /// Returns true for a key that is a column and no expression.

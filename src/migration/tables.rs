@@ -6,7 +6,7 @@ use super::definition::Definition;
 use super::error::MigrationError;
 use super::facts::CatalogRow;
 use super::quoting::{literal, quoted};
-use super::token::{Token, tokens};
+use super::token::{Token, parenthesized, tokens};
 
 /// A table as it was created.
 struct Created<'a> {
@@ -30,29 +30,11 @@ fn read(sql: &str) -> Option<Created<'_>> {
         return None;
     }
 
-    // Commas outside of all inner parentheses separate the definitions.
-    let mut definitions = Vec::new();
-    let mut current = Vec::new();
-    let mut depth = 0usize;
-    let mut rest = tokens.get(open.checked_add(1)?..)?.iter();
-    loop {
-        let token = rest.next()?;
-        match token {
-            Token::Open => depth = depth.checked_add(1)?,
-            Token::Close if depth == 0 => break,
-            Token::Close => depth = depth.checked_sub(1)?,
-            Token::Comma if depth == 0 => {
-                definitions.push(Definition(std::mem::take(&mut current)));
-                continue;
-            }
-            _ => {}
-        }
-        current.push(token.clone());
-    }
-    definitions.push(Definition(current));
+    let (definitions, rest) = parenthesized(&tokens, open)?;
+    let definitions = definitions.into_iter().map(Definition).collect();
 
     let has_autoincrement = tokens.iter().any(|token| token.is("AUTOINCREMENT"));
-    let options = rest.map(Token::text).collect::<Vec<_>>().join(" ");
+    let options = rest.iter().map(Token::text).collect::<Vec<_>>().join(" ");
 
     Some(Created {
         definitions,

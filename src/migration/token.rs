@@ -93,6 +93,36 @@ pub(super) fn tokens(mut text: &str) -> Option<Vec<Token<'_>>> {
     Some(tokens)
 }
 
+/// Splits what stands in parentheses, from the one at `open` on, at its commas outside of all inner
+/// parentheses, and returns the parts and the tokens after it. `None` if it is not closed.
+pub(super) fn parenthesized<'t, 'a>(
+    tokens: &'t [Token<'a>],
+    open: usize,
+) -> Option<(Vec<Vec<Token<'a>>>, &'t [Token<'a>])> {
+    let mut parts = Vec::new();
+    let mut part = Vec::new();
+    let mut depth = 0usize;
+    let mut rest = tokens.get(open.checked_add(1)?..)?.iter();
+
+    loop {
+        let token = rest.next()?;
+        match token {
+            Token::Open => depth = depth.checked_add(1)?,
+            Token::Close if depth == 0 => break,
+            Token::Close => depth = depth.checked_sub(1)?,
+            Token::Comma if depth == 0 => {
+                parts.push(std::mem::take(&mut part));
+                continue;
+            }
+            _ => {}
+        }
+        part.push(token.clone());
+    }
+    parts.push(part);
+
+    Some((parts, rest.as_slice()))
+}
+
 /// Returns the length of the quoted part at the beginning of a text, with both quotes. A doubled
 /// quote stands for itself.
 fn quoted_length(text: &str, quote: char) -> Option<usize> {
