@@ -126,6 +126,7 @@ mod job;
 mod principal;
 mod reach;
 mod route;
+mod service;
 mod standing;
 #[cfg(feature = "tracing")]
 mod trace;
