@@ -45,9 +45,10 @@
 //! # The order that a host keeps
 //! 1. Load the subscription and its account.
 //! 2. Carry out what time has made due: [`Policy::advance_subscription`], with the plans that the
-//!    subscription names: [`Subscription::plan`] and [`Subscription::pending_plan`]. No access
-//!    depends on whether a job did so in time, since the gate looks at the clock too, but a command
-//!    must find the subscription as it is by now.
+//!    subscription names: [`Subscription::plan`] and [`Subscription::pending_plan`]. The gate
+//!    looks at the clock too, so nobody is let in for want of a job; but grace for a renewal that is
+//!    past due begins only once *past due* is written, and a command must find the subscription as
+//!    it is by now.
 //! 3. Apply the command. A refusal changes nothing.
 //! 4. In one transaction, write the subscription over [`Transition::expected_version`], the account
 //!    if [`Account::after`] says so, and what the [effects](Effect) ask for, such as the

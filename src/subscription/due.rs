@@ -1,5 +1,5 @@
-//! The commands that time alone has made due, which a host's job would give. No access depends on
-//! whether it ran.
+//! The commands that time alone has made due, which a host's job would give. Nobody is let in because
+//! it did not run; a tenant in grace is let in only once it has written *past due*.
 
 use std::sync::Arc;
 

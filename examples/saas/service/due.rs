@@ -1,5 +1,5 @@
-//! Jobs: ends, renewals and gifts that time alone makes due. No access waits for them, since the
-//! gate looks at the time itself.
+//! Jobs: ends, renewals and gifts that time alone makes due. Nobody is let in for want of them,
+//! since the gate looks at the time itself.
 
 use bailiwick::bank_transfer::DepositFacts;
 use bailiwick::scope::NotFound;
